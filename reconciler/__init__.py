@@ -1,0 +1,1 @@
+"""A high-availability cluster manager whose configuration lives in git."""

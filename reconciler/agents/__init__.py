@@ -1,0 +1,1 @@
+"""Running resource agents: OCF, LSB, systemd, stonith; metadata, process groups, deadlines."""

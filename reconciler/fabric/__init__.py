@@ -1,0 +1,1 @@
+"""What gives a node its membership, quorum and one totally ordered broadcast."""

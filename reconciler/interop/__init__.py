@@ -1,0 +1,1 @@
+"""Pacemaker's configuration formats, in and out. What is odd about reading them is dealt with here."""

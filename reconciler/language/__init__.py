@@ -1,0 +1,1 @@
+"""YAML text to a Configuration, with every value's place, and back to YAML."""

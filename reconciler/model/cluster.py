@@ -1,0 +1,153 @@
+"""The configuration of a cluster: everything an operator decides, and nothing that was observed.
+
+Source: Pacemaker Explained, "Cluster-Wide Configuration", "Fencing", "ACLs", "Alerts".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.errors import Place
+from reconciler.model.attributes import NO_ATTRIBUTES, AttributeBlocks, Defaults
+from reconciler.model.constraint import Constraint
+from reconciler.model.resource import Resource, Template
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A member of the cluster; `id` is None where the name is the identity (nodes written in YAML).
+
+    `type` is None or `member` for a full member, `remote` for a remote node, `ping` for what never runs anything.
+    """
+
+    name: str
+    id: str | None = None
+    type: str | None = None
+    score: str | None = None
+    attributes: AttributeBlocks = NO_ATTRIBUTES
+    utilization: AttributeBlocks = NO_ATTRIBUTES
+    description: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """The id that status and history use: the given one, else the name."""
+        return self.name if self.id is None else self.id
+
+
+@dataclass(frozen=True, slots=True)
+class FencingLevel:
+    """The devices that together fence a target at one attempt; lower levels are tried first.
+
+    Exactly one of target (a node name), pattern (over node names) or the attribute with its value is given.
+    """
+
+    index: str
+    devices: tuple[str, ...]
+    target: str | None = None
+    target_pattern: str | None = None
+    target_attribute: str | None = None
+    target_value: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A named set of ids, usable in constraints."""
+
+    id: str
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSelect:
+    """Which events an alert is called for; `attributes` narrows attribute events to these names."""
+
+    nodes: bool = False
+    fencing: bool = False
+    resources: bool = False
+    attributes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRecipient:
+    """Whom an alert agent tells."""
+
+    id: str
+    value: str
+    params: AttributeBlocks = NO_ATTRIBUTES
+    meta: AttributeBlocks = NO_ATTRIBUTES
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A program that is called for events."""
+
+    id: str
+    path: str
+    select: AlertSelect | None = None
+    recipients: tuple[AlertRecipient, ...] = ()
+    params: AttributeBlocks = NO_ATTRIBUTES
+    meta: AttributeBlocks = NO_ATTRIBUTES
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AclPermission:
+    """One right: kind read, write or deny, over what the selectors name."""
+
+    kind: str
+    id: str | None = None
+    xpath: str | None = None
+    reference: str | None = None
+    object_type: str | None = None
+    attribute: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AclRole:
+    """A named set of rights."""
+
+    id: str
+    permissions: tuple[AclPermission, ...] = ()
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AclTarget:
+    """A user (`kind` target) or group (`kind` group) with its roles."""
+
+    id: str
+    roles: tuple[str, ...] = ()
+    kind: str = "target"
+    name: str | None = None
+
+
+Address = tuple[str, ...]
+"""The path of a value in the language: `("primitives", "website", "meta", "resource-stickiness")`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What an operator decides, in document order where order means something.
+
+    `places` says where in the files each address was written; it is no part of the configuration's identity.
+    """
+
+    name: str | None = None
+    options: AttributeBlocks = NO_ATTRIBUTES
+    nodes: tuple[Node, ...] = ()
+    templates: tuple[Template, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    fencing_levels: tuple[FencingLevel, ...] = ()
+    defaults: Defaults = field(default_factory=Defaults)
+    tags: tuple[Tag, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    acl_roles: tuple[AclRole, ...] = ()
+    acl_targets: tuple[AclTarget, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[Address, Place] = field(default_factory=dict, compare=False, repr=False)

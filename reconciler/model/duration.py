@@ -1,0 +1,69 @@
+"""Durations: how the texts for timeouts and intervals are read, in milliseconds.
+
+Source: the scheduler's specification, part 1, section 2.4, with its quirks (the units are found by prefix, so
+`5months` are minutes; an ISO 8601 day counts from the second one on).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+DEFAULT_TIMEOUT_MS = 20_000
+"""The timeout of an operation that has none, or an unreadable one."""
+
+LONGEST_INTERVAL_MS = 4_294_967_295
+"""Intervals are clipped to 32 bits."""
+
+_SIMPLE = re.compile(r"\s*([0-9.]+)\s*(.*)", re.DOTALL)
+_UNITS = (("ms", 1, 1), ("us", 1, 1000), ("s", 1000, 1), ("m", 60_000, 1), ("h", 3_600_000, 1))
+_ISO = re.compile(r"P((?:[0-9]+[YMWD])*)(?:T((?:[0-9]+[HMS])*))?")
+_ISO_ITEM = re.compile(r"([0-9]+)([A-Z])")
+
+
+@lru_cache(maxsize=4096)
+def simple_ms(text: str | None) -> int | None:
+    """A number with an optional unit in milliseconds (no unit means seconds); None when it is neither."""
+    if text is None or (found := _SIMPLE.match(text)) is None:
+        return None
+    number, unit = found[1].split(".")[0], found[2].lower()
+    if not number:
+        return None
+    for prefix, multiplier, divisor in _UNITS:
+        if unit.startswith(prefix):
+            return int(number) * multiplier // divisor
+    return int(number) * 1000 if not unit or unit[0] in "\n\r" else None
+
+
+@lru_cache(maxsize=4096)
+def interval_ms(text: str | None) -> int:
+    """An interval in milliseconds: ISO 8601 when it starts with P, else a simple duration; 0 when unreadable."""
+    if text is None:
+        return 0
+    value = _iso_ms(text) if text.startswith("P") else simple_ms(text)
+    return min(value or 0, LONGEST_INTERVAL_MS)
+
+
+def timeout_ms(text: str | None) -> int:
+    """A timeout in milliseconds; `DEFAULT_TIMEOUT_MS` when missing, negative or unreadable."""
+    value = simple_ms(text)
+    return DEFAULT_TIMEOUT_MS if value is None else value
+
+
+def _iso_ms(text: str) -> int | None:
+    found = _ISO.fullmatch(text)
+    if found is None or text == "P":
+        return None
+    items = {("date", unit): int(number) for number, unit in _ISO_ITEM.findall(found[1])}
+    items |= {("time", unit): int(number) for number, unit in _ISO_ITEM.findall(found[2] or "")}
+    days = items.get(("date", "D"), 0) + 7 * items.get(("date", "W"), 0)
+    seconds = items.get(("time", "S"), 0) + 60 * items.get(("time", "M"), 0) + 3600 * items.get(("time", "H"), 0)
+    seconds += max(days - 1, 0) * 86_400 + items.get(("date", "M"), 0) * 30 * 86_400
+    seconds += _days_before_year(items.get(("date", "Y"), 0)) * 86_400
+    return seconds * 1000
+
+
+def _days_before_year(years: int) -> int:
+    """Days of the years 1 to `years` - 1 of the calendar."""
+    past = max(years - 1, 0)
+    return past * 365 + past // 4 - past // 100 + past // 400

@@ -1,0 +1,118 @@
+"""The cluster as the scheduler works on it during one run: what all stages share.
+
+Source: the scheduler's specification, part 1, sections 1 and 6.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.scheduler.options import Options
+
+if TYPE_CHECKING:
+    from reconciler.cib import Cib
+    from reconciler.model.date import Instant
+    from reconciler.model.status import HistoryEntry
+    from reconciler.scheduler.action import Action
+    from reconciler.scheduler.constraints import Colocation, Location, Ordering, TicketHold
+    from reconciler.scheduler.node import Node
+    from reconciler.scheduler.resource import Resource
+
+
+class FailedEntry:
+    """A history entry that counts as a failed action; `masked` ones are probe failures shown beside the resource only."""
+
+    __slots__ = ("entry", "masked", "node", "resource")
+
+    def __init__(self, entry: HistoryEntry, node: Node, resource: Resource, masked: bool) -> None:
+        self.entry = entry
+        self.node = node
+        self.resource = resource
+        self.masked = masked
+
+
+class Cluster:
+    """Everything known and decided in one run, filled stage by stage."""
+
+    __slots__ = (
+        "actions",
+        "actions_by_key",
+        "blocked_count",
+        "cib",
+        "colocations",
+        "dc",
+        "disabled_count",
+        "failed",
+        "feature_set",
+        "has_fence_device",
+        "has_remote_nodes",
+        "have_quorum",
+        "instance_count",
+        "locations",
+        "messages",
+        "next_action_id",
+        "node_index",
+        "nodes",
+        "nodes_by_index",
+        "now",
+        "options",
+        "orderings",
+        "recheck_by_s",
+        "resource_index",
+        "resources",
+        "score_lines",
+        "tags",
+        "templates",
+        "tickets",
+        "unfencing",
+    )
+
+    def __init__(self, cib: Cib, now: Instant) -> None:
+        self.cib = cib
+        self.now = now
+        self.options = Options()
+        self.feature_set = cib.feature_set or "3.16.1"
+        self.have_quorum = cib.have_quorum
+        self.unfencing = False
+        """Whether unfencing is in use anywhere."""
+        self.has_fence_device = False
+        self.has_remote_nodes = False
+        self.nodes: list[Node] = []
+        """All nodes in natural order of their names."""
+        self.nodes_by_index: list[Node] = []
+        self.node_index: dict[str, Node] = {}
+        """Nodes by name."""
+        self.dc: Node | None = None
+        self.resources: list[Resource] = []
+        """Top-level resources: by descending priority, then document order; orphans at the end."""
+        self.resource_index: dict[str, list[Resource]] = {}
+        """Resources by internal id and by configured id, in order of creation."""
+        self.templates: dict[str, list[str]] = {}
+        """Template ids with their users."""
+        self.tags: dict[str, tuple[str, ...]] = {}
+        self.tickets: dict[str, TicketHold] = {}
+        self.failed: list[FailedEntry] = []
+        self.instance_count = 0
+        self.disabled_count = 0
+        self.blocked_count = 0
+        self.locations: list[Location] = []
+        """In order of creation; applied newest first."""
+        self.colocations: list[Colocation] = []
+        self.orderings: list[Ordering] = []
+        """In order of creation."""
+        self.actions: list[Action] = []
+        """In order of creation; most stages go through them newest first."""
+        self.actions_by_key: dict[str, list[Action]] = {}
+        """Actions without a resource, by lower-cased key."""
+        self.next_action_id = 1
+        self.recheck_by_s: int | None = None
+        """The earliest epoch time (seconds) at which time alone may change a decision."""
+        self.score_lines: list[tuple[str, str, str, int]] = []
+        """(label, resource, node, score) in the order decided: Pacemaker's score listing; label "promotion" for those."""
+        self.messages: list[str] = []
+        """What the program says about its input on standard error, in order."""
+
+    def recheck_at(self, epoch_s: int) -> None:
+        """Note that time alone may change a decision at this epoch time."""
+        if self.recheck_by_s is None or epoch_s < self.recheck_by_s:
+            self.recheck_by_s = epoch_s
