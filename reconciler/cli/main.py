@@ -1,0 +1,137 @@
+"""The entry point: picks the command, loads only its module, and turns what goes wrong into a message and an exit code.
+
+Exit codes (design: command line): 64 is a usage error on every command, 124 a timeout, 130 an interruption; the others are the
+command's own. argparse would end with 2 on a usage error, which means "changes present" to a pipeline that runs `plan`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from reconciler.cli.commands import COMMANDS, module_of
+from reconciler.errors import ReconcilerError
+from reconciler.version import __version__
+
+USAGE_ERROR = 64
+INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose usage errors end with 64."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and exit with 64."""
+        self.print_usage(sys.stderr)
+        self.exit(USAGE_ERROR, f"{self.prog}: error: {message}\n")
+
+
+def command_parser(name: str) -> Parser:
+    """The parser of one command, which loads the command's module."""
+    module = importlib.import_module(module_of(name))
+    parser = Parser(
+        prog=f"reconciler {name}", description=module.__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run)
+    return parser
+
+
+def full_parser() -> Parser:
+    """The parser of everything, for completion scripts and manual pages; it loads every command's module."""
+    parser = Parser(prog="reconciler", description=(sys.modules["reconciler"].__doc__))
+    parser.add_argument("--version", action="version", version=__version__)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        if command.hidden:
+            continue
+        module = importlib.import_module(module_of(name))
+        sub = subparsers.add_parser(name, help=command.help, description=module.__doc__)
+        module.add_arguments(sub)
+    return parser
+
+
+def overview() -> str:
+    """What `reconciler --help` prints."""
+    width = max(len(name) for name, command in COMMANDS.items() if not command.hidden)
+    lines = [f"  {name:{width}}  {command.help}" for name, command in COMMANDS.items() if not command.hidden]
+    return "\n".join(
+        [
+            "usage: reconciler COMMAND [OPTION …]",
+            "",
+            "A high-availability cluster manager whose configuration lives in git.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "`reconciler COMMAND --help` says more about one; `reconciler --version` prints the version.",
+            "",
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _finish(_dispatch(words))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _output_lost()
+    except ReconcilerError as error:
+        return _finish(_report(error))
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview(), end="", file=sys.stdout if words else sys.stderr)
+        return 0 if words else USAGE_ERROR
+    if words[0] in ("-V", "--version"):
+        print(f"reconciler {__version__}")
+        return 0
+    if words[0] not in COMMANDS:
+        return _unknown(words[0])
+    args = command_parser(words[0]).parse_args(words[1:])
+    return int(args.run(args))
+
+
+def _unknown(word: str) -> int:
+    import difflib
+
+    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    print(f"reconciler: error: there is no command '{word}'{hint} (see reconciler --help)", file=sys.stderr)
+    return USAGE_ERROR
+
+
+def _report(error: ReconcilerError) -> int:
+    cause = f": {error.__cause__}" if error.__cause__ is not None else ""
+    print(f"reconciler: error: {error}{cause} [{error.code}]", file=sys.stderr)
+    return error.exit_code
+
+
+def _finish(code: int) -> int:
+    """Flush what was printed: an answer that did not arrive is a failure, never a success."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _output_lost()
+    except OSError as error:
+        print(f"reconciler: error: write the output: {error.strerror}", file=sys.stderr)
+        return _output_lost()
+    return code
+
+
+def _output_lost() -> int:
+    """Keep the interpreter from failing once more while it closes standard output."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
