@@ -42,6 +42,7 @@ class Action:
         "inputs",
         "interval_ms",
         "key",
+        "linked",
         "meta",
         "migratable",
         "needed_count",
@@ -107,6 +108,8 @@ class Action:
         """Edges into it, newest last; iterate reversed for the specification's list order."""
         self.outputs: list[Edge] = []
         """Edges out of it, newest last."""
+        self.linked: dict[int, int] = {}
+        """By id of a first action: the union of the effects with which edges from it were made."""
 
     @property
     def required(self) -> bool:
