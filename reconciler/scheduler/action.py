@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from reconciler.scheduler.cause import Cause
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.model.resource import Operation
     from reconciler.scheduler.node import Node
     from reconciler.scheduler.resource import Resource
@@ -29,14 +31,44 @@ class Edge:
         self.trigger = False
 
 
+class Values:
+    """The values of the actions of one operation of one resource, evaluated when first asked for.
+
+    `evaluate` takes a node and answers (meta, extra). Unless `per_node`, the answer is the same for all nodes and kept.
+    """
+
+    __slots__ = ("evaluate", "kept", "operation", "per_node")
+
+    def __init__(
+        self,
+        operation: Operation | None,
+        evaluate: Callable[[Node | None], tuple[dict[str, str], dict[str, str]]],
+        per_node: bool,
+    ) -> None:
+        self.operation = operation
+        self.evaluate = evaluate
+        self.per_node = per_node
+        self.kept: tuple[dict[str, str], dict[str, str]] | None = None
+
+    def on(self, node: Node | None) -> tuple[dict[str, str], dict[str, str]]:
+        """Meta and extra values on the node; not to be changed by the caller."""
+        if self.per_node:
+            return self.evaluate(node)
+        if self.kept is None:
+            self.kept = self.evaluate(node)
+        return self.kept
+
+
 class Action:
     """One action; flags have the meaning of the specification, part 3, section 1."""
 
     __slots__ = (
+        "_extra",
+        "_meta",
         "cancelled_task",
         "cause",
         "dangling",
-        "extra",
+        "expected_rc",
         "id",
         "in_graph",
         "inputs",
@@ -49,7 +81,6 @@ class Action:
         "needs",
         "node",
         "on_fail",
-        "operation",
         "optional",
         "outputs",
         "priority",
@@ -64,6 +95,7 @@ class Action:
         "seen",
         "shown",
         "task",
+        "values",
     )
 
     def __init__(self, id: int, key: str, task: str, resource: Resource | None, node: Node | None) -> None:
@@ -75,11 +107,12 @@ class Action:
         self.resource = resource
         self.node = node
         self.interval_ms = 0
-        self.operation: Operation | None = None
-        """The configured operation that its values come from."""
-        self.meta: dict[str, str] = {}
-        self.extra: dict[str, str] = {}
-        """Instance attributes of the configured operation."""
+        self.values: Values | None = None
+        """Where `meta` and `extra` start from; shared with the same operation's actions on other nodes."""
+        self._meta: dict[str, str] | None = None
+        self._extra: dict[str, str] | None = None
+        self.expected_rc = 0
+        """The result that it should have (`op_target_rc`, which is not among the meta values)."""
         self.needs = "nothing"
         """What a start or promote needs: fencing, quorum or nothing."""
         self.on_fail = ""
@@ -110,6 +143,25 @@ class Action:
         """Edges out of it, newest last."""
         self.linked: dict[int, int] = {}
         """By id of a first action: the union of the effects with which edges from it were made."""
+
+    @property
+    def operation(self) -> Operation | None:
+        """The configured operation that its values come from."""
+        return None if self.values is None else self.values.operation
+
+    @property
+    def meta(self) -> dict[str, str]:
+        """Its meta values, its own to change; made when first asked for, so don't ask in inner loops."""
+        if self._meta is None:
+            self._meta = {} if self.values is None else self.values.on(self.node)[0].copy()
+        return self._meta
+
+    @property
+    def extra(self) -> dict[str, str]:
+        """Instance attributes of the configured operation, evaluated for its node when first asked for."""
+        if self._extra is None:
+            self._extra = {} if self.values is None else self.values.on(self.node)[1]
+        return self._extra
 
     @property
     def required(self) -> bool:
