@@ -1,0 +1,60 @@
+"""What an agent says about itself: its parameters and its actions with the advice that it gives for them.
+
+Source: OCF Resource Agent API 1.1, section 3.7 (meta-data); the fence agents' API uses the same document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class AgentParameter:
+    """One parameter that an agent takes.
+
+    `type` is the agent's own word: string, integer, second, boolean, time, select …; empty when it names none.
+    Parameters with the same `unique_group` must differ together between resources of this agent; a parameter that is just
+    `unique` is a group of its own. `values` lists what a `select` accepts.
+    """
+
+    name: str
+    type: str = "string"
+    required: bool = False
+    unique: bool = False
+    unique_group: str | None = None
+    reloadable: bool = False
+    default: str | None = None
+    values: tuple[str, ...] = ()
+    deprecated: bool = False
+    description: str = ""
+    replaced_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAction:
+    """One action that an agent takes, with its advice as texts: a timeout, an interval, a role and a check level (`depth`)."""
+
+    name: str
+    timeout: str | None = None
+    interval: str | None = None
+    role: str | None = None
+    depth: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentMetadata:
+    """An agent's own description; parameters by name, actions in the order given."""
+
+    name: str
+    version: str = ""
+    short_description: str = ""
+    long_description: str = ""
+    parameters: Mapping[str, AgentParameter] = field(default_factory=dict)
+    actions: tuple[AgentAction, ...] = ()
+
+    def action(self, name: str, role: str | None = None) -> AgentAction | None:
+        """The action of this name, the one for the role first; None when the agent has no such action."""
+        named = [action for action in self.actions if action.name == name]
+        exact = [action for action in named if role is not None and (action.role or "").lower() == role.lower()]
+        return next(iter(exact or [action for action in named if action.role is None] or named), None)
