@@ -1,0 +1,125 @@
+"""A clone in Pacemaker's status text: most instances in short lists of nodes, the unusual ones in full.
+
+Source: the scheduler's specification, part 1, section 18.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reconciler.crm.instance_text import active, disabled, masked_probe, pending, probe_text, target_role
+from reconciler.crm.outline import Outline
+from reconciler.model.text import natural_key
+from reconciler.scheduler.cluster import Cluster
+from reconciler.scheduler.node import Node
+from reconciler.scheduler.resource import CloneFields, Resource
+from reconciler.scheduler.roles import Kind, Role
+
+
+class _Sorted:
+    """The instances of a clone by how they are listed."""
+
+    def __init__(self) -> None:
+        self.in_full: list[Resource] = []
+        self.promoted: list[Node] = []
+        self.started: list[Node] = []
+        self.stopped: list[Resource] = []
+
+
+def add_clone(
+    outline: Outline, cluster: Cluster, clone: Resource, add: Callable[[Resource], bool], *, show_pending: bool
+) -> bool:
+    """Add a clone; `add` adds one instance in full. Returns True, because there is always at least the header."""
+    fields = clone.clone
+    assert fields is not None
+    outline.begin(_header(clone, fields))
+    instances = _sort(clone, show_pending)
+    for instance in instances.in_full:
+        add(instance)
+    _add_node_list(outline, "Promoted", instances.promoted)
+    _add_node_list(outline, _started_title(clone, fields), instances.started)
+    in_lists = len(instances.promoted) + len(instances.started)
+    if not clone.unique and fields.clone_max > in_lists:
+        _add_stopped_nodes(outline, cluster, clone)
+    elif instances.stopped:
+        outline.item(f"Stopped: [ {' '.join(instance.id for instance in instances.stopped)} ]")
+    outline.end()
+    return True
+
+
+def _header(clone: Resource, fields: CloneFields) -> str:
+    words = ["promotable"] * fields.promotable + ["unique"] * clone.unique
+    words += ["unmanaged"] * (not clone.managed) + ["disabled"] * disabled(clone)
+    return f"Clone Set: {clone.id} [{fields.xml_child_id}]" + (f" ({', '.join(words)})" if words else "")
+
+
+def _sort(clone: Resource, show_pending: bool) -> _Sorted:
+    found = _Sorted()
+    for instance in clone.children:
+        if clone.unique:
+            if not clone.orphan or active(instance, everywhere=False):
+                found.in_full.append(instance)
+            continue
+        if show_pending and instance.kind is Kind.PRIMITIVE and pending(instance):
+            found.in_full.append(instance)
+        elif not active(instance, everywhere=False):
+            if not instance.orphan:
+                found.stopped.append(instance)
+        elif (node := _ordinary_node(instance)) is None:
+            found.in_full.append(instance)
+        elif max(leaf.role for leaf in instance.leaves()) is Role.PROMOTED:
+            found.promoted.append(node)
+        else:
+            found.started.append(node)
+    return found
+
+
+def _ordinary_node(instance: Resource) -> Node | None:
+    """The node of an instance that needs no line of its own: nothing unusual in it, and all of it on one good node."""
+    if _unusual(instance) or not active(instance, everywhere=True):
+        return None
+    places = {node.index: node for leaf in instance.leaves() for node in leaf.active_on}
+    if len(places) != 1:
+        return None
+    (node,) = places.values()
+    return None if node.unclean and not node.online else node
+
+
+def _unusual(resource: Resource) -> bool:
+    if resource.orphan or resource.failed or not resource.managed:
+        return True
+    return any(_unusual(child) for child in resource.children)
+
+
+def _started_title(clone: Resource, fields: CloneFields) -> str:
+    if not fields.promotable:
+        return "Started"
+    limits = [clone, *clone.children[:1]]
+    limit = next((limit for holder in limits if "target-role" in holder.meta and (limit := target_role(holder))), None)
+    return "Unpromoted (target-role)" if limit is Role.UNPROMOTED else "Unpromoted"
+
+
+def _add_node_list(outline: Outline, title: str, nodes: list[Node]) -> None:
+    if nodes:
+        names = sorted((node.name for node in nodes), key=natural_key)
+        outline.item(f"{title}: [ {' '.join(names)} ]")
+
+
+def _add_stopped_nodes(outline: Outline, cluster: Cluster, clone: Resource) -> None:
+    """List the nodes where the clone may run and does not, by why."""
+    candidates = list(clone.table) or list(clone.known_on)
+    busy = {node.index for node in clone.active_on}
+    by_state: dict[str, list[Node]] = {}
+    for index in candidates:
+        if index not in busy:
+            node = cluster.nodes_by_index[index]
+            by_state.setdefault(_stopped_text(cluster, clone, node), []).append(node)
+    for state in sorted(by_state):
+        _add_node_list(outline, state, by_state[state])
+
+
+def _stopped_text(cluster: Cluster, clone: Resource, node: Node) -> str:
+    failed = masked_probe(cluster, clone, node)
+    if failed is not None:
+        return f"Stopped ({probe_text(failed)})"
+    return "Stopped (disabled)" if disabled(clone) else "Stopped"

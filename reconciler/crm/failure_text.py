@@ -1,0 +1,76 @@
+"""Fail counts and failed actions in Pacemaker's status text.
+
+Source: the scheduler's specification, part 1, section 18.5.
+"""
+
+from __future__ import annotations
+
+from reconciler.crm.moment_text import local_text
+from reconciler.crm.outline import Outline
+from reconciler.crm.result_text import code_text, status_text
+from reconciler.model.text import integer
+from reconciler.scheduler.cluster import Cluster, FailedEntry
+from reconciler.scheduler.fail_counts import fail_count, last_failure
+from reconciler.scheduler.node import Node
+from reconciler.scheduler.resources import find
+
+
+def add_migration_summary(outline: Outline, cluster: Cluster) -> None:
+    """Add the fail counts of online nodes, in the order of the status."""
+    outline.blank()
+    outline.begin("Migration Summary")
+    for state in cluster.cib.status.nodes:
+        node = cluster.node_index.get(state.name)
+        if node is None or not node.online:
+            continue
+        lines = [line for history in state.history if (line := _fail_count_line(cluster, node, history.id))]
+        if lines:
+            outline.begin(f"Node: {node.name}")
+            for line in lines:
+                outline.item(line)
+            outline.end()
+    outline.end()
+
+
+def _fail_count_line(cluster: Cluster, node: Node, id: str) -> str | None:
+    resource = find(cluster, id)
+    if resource is None:
+        return None
+    count = fail_count(cluster, resource, node, effective=False, include_fillers=True)
+    if count <= 0:
+        return None
+    last = last_failure(cluster, resource, node)
+    when = f" last-failure='{local_text(last, cluster.now.offset_s)}'" if last else ""
+    return f"{id}: migration-threshold={resource.migration_threshold} fail-count={count}{when}"
+
+
+def add_failed_actions(outline: Outline, cluster: Cluster) -> None:
+    """Add the failed actions that are not merely probes that can't succeed; nothing when there are none."""
+    failures = [failed for failed in cluster.failed if not failed.masked]
+    if not failures:
+        return
+    outline.blank()
+    outline.begin("Failed Resource Actions")
+    for failed in failures:
+        outline.item(_failure_line(failed, cluster.now.offset_s))
+    outline.end()
+
+
+def _failure_line(failed: FailedEntry, offset_s: int) -> str:
+    entry = failed.entry.attributes
+    code, status = max(0, integer(entry.get("rc-code"))), max(0, integer(entry.get("op-status")))
+    key = entry.get("operation_key", failed.entry.id)
+    parts = [
+        f"{key} on {failed.node.name} '{code_text(code)}' ({code}): call={integer(entry.get('call-id'))}",
+        f"status='{status_text(status)}'",
+    ]
+    if reason := entry.get("exit-reason"):
+        parts.append(f"exitreason='{reason}'")
+    if (changed := integer(entry.get("last-rc-change"))) > 0:
+        parts.append(f"last-rc-change='{local_text(changed, offset_s)}'")
+        parts += [
+            f"{word}={integer(entry[name])}ms"
+            for word, name in (("queued", "queue-time"), ("exec", "exec-time"))
+            if name in entry
+        ]
+    return ", ".join(parts)

@@ -1,0 +1,152 @@
+"""One line about one primitive or instance, in Pacemaker's status text.
+
+Source: the scheduler's specification, part 1, section 18.4.
+"""
+
+from __future__ import annotations
+
+from reconciler.crm.result_text import code_text
+from reconciler.model.text import integer, is_true
+from reconciler.scheduler.activity import current_node
+from reconciler.scheduler.cluster import Cluster, FailedEntry
+from reconciler.scheduler.node import Node
+from reconciler.scheduler.resource import Replica, Resource
+from reconciler.scheduler.roles import ROLE_WORDS, Kind, Role
+
+_PENDING_WORDS = {
+    "start": "Starting",
+    "stop": "Stopping",
+    "migrate_to": "Migrating",
+    "migrate_from": "Migrating",
+    "promote": "Promoting",
+    "demote": "Demoting",
+}
+
+
+def replica_parts(replica: Replica) -> list[Resource]:
+    """The resources that a replica of a bundle consists of."""
+    parts = (replica.ip, replica.primitive, replica.container, replica.connection)
+    return [part for part in parts if part is not None]
+
+
+def active(resource: Resource, *, everywhere: bool) -> bool:
+    """Whether all (`everywhere`) or any of a resource's leaves run somewhere; all instances of none count as all."""
+    match resource.kind:
+        case Kind.PRIMITIVE:
+            return any(node.unclean or node.online or not resource.managed for node in resource.active_on)
+        case Kind.BUNDLE:
+            replicas = () if resource.bundle is None else resource.bundle.replicas
+            parts = [part for replica in replicas for part in replica_parts(replica)]
+        case _:
+            parts = resource.children
+    return (all if everywhere else any)(active(part, everywhere=everywhere) for part in parts)
+
+
+def listed(resource: Resource) -> bool:
+    """Whether a primitive gets a line: those that the scheduler made for itself don't."""
+    return not (resource.internal or is_true(resource.meta.get("internal_rsc")))
+
+
+def pending(resource: Resource) -> bool:
+    """Whether an action of the resource is under way that a listing shows."""
+    return resource.pending_task in _PENDING_WORDS or resource.pending_task == "monitor"
+
+
+def target_role(resource: Resource) -> Role | None:
+    """The role to which target-role limits the resource, None without a limit by this word."""
+    return ROLE_WORDS.get(resource.meta.get("target-role", "").lower())
+
+
+def disabled(resource: Resource) -> bool:
+    """Whether it is meant to be stopped."""
+    return target_role(resource) is Role.STOPPED
+
+
+def shown_role(resource: Resource) -> Role:
+    """The role as listed: what merely runs in a promotable clone is unpromoted."""
+    return Role.UNPROMOTED if resource.role is Role.STARTED and resource.promotable_root else resource.role
+
+
+def masked_probe(cluster: Cluster, resource: Resource, node: Node | None) -> FailedEntry | None:
+    """The recorded probe failure that says the resource can't run on the node (or anywhere, without one)."""
+    root = resource.root
+    name = root.clone.xml_child_id if root.clone is not None else resource.id
+    for failed in cluster.failed:
+        attributes = failed.entry.attributes
+        if not failed.masked or (node is not None and attributes.get("on_node", "").lower() != node.name.lower()):
+            continue
+        if attributes.get("operation_key", failed.entry.id) == f"{name}_monitor_{attributes.get('interval', '0')}":
+            return failed
+    return None
+
+
+def probe_text(failed: FailedEntry) -> str:
+    """The words for a recorded probe failure."""
+    return code_text(integer(failed.entry.attributes.get("rc-code")))
+
+
+def instance_line(
+    cluster: Cluster, resource: Resource, *, show_pending: bool, name: str | None = None, host: Resource | None = None
+) -> str:
+    """The line of a primitive; a bundle's replica gives its own `name`, and its container as `host` for the node."""
+    node = current_node(resource if host is None else host)
+    if host is None:
+        node = node or resource.pending_node
+    if node is None:
+        node = resource.lock_node
+    if len(resource.active_on) > 1:
+        node = None
+    label = name or (resource.id if resource.unique else resource.config_id)
+    pieces = ["ORPHANED"] if resource.orphan else []
+    pieces.append(_state(resource, show_pending))
+    if node is not None:
+        pieces.append(node.name)
+    text = f"{label}\t({_agent(resource)}):\t {' '.join(pieces)}"
+    if shown_role(resource) is Role.STOPPED and (failed := masked_probe(cluster, resource, node)) is not None:
+        text += f" ({probe_text(failed)}) "
+    flags = _flags(resource, node, show_pending)
+    if flags:
+        text += f" ({', '.join(flags)})"
+    if len(resource.active_on) > 1:
+        description = f" {resource.description}" if resource.description else ""
+        text += f"{description} [ {' '.join(place.name for place in resource.active_on)} ]"
+    return text
+
+
+def _agent(resource: Resource) -> str:
+    agent = resource.agent
+    if agent is None:
+        return "unknown:unknown"
+    provider = f":{agent.provider}" if agent.provider and agent.standard.lower() == "ocf" else ""
+    return f"{agent.standard}{provider}:{agent.type}"
+
+
+def _state(resource: Resource, show_pending: bool) -> str:
+    role = shown_role(resource)
+    if resource.failed:
+        return f"FAILED {role}" if role is Role.PROMOTED else "FAILED"
+    if show_pending and resource.pending_task in _PENDING_WORDS:
+        return _PENDING_WORDS[resource.pending_task]
+    return str(role)
+
+
+def _flags(resource: Resource, node: Node | None, show_pending: bool) -> list[str]:
+    flags: list[str] = []
+    if node is not None and not node.online and node.unclean:
+        flags.append("UNCLEAN")
+    if node is not None and node is resource.lock_node:
+        flags.append("LOCKED")
+    if show_pending and resource.pending_task == "monitor":
+        flags.append("Monitoring")
+    limit = target_role(resource)
+    if limit is Role.STOPPED:
+        flags.append("disabled")
+    elif limit is Role.UNPROMOTED and resource.promotable_root:
+        flags.append(f"target-role:{resource.meta['target-role']}")
+    if resource.blocked:
+        flags.append("blocked")
+    elif not resource.managed:
+        flags.append("unmanaged")
+    if resource.failure_ignored:
+        flags.append("failure ignored")
+    return flags
