@@ -1,0 +1,17 @@
+"""A moment as the controller knows it: the wall clock for dates, the monotonic clock for intervals. Both come from outside."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Moment(NamedTuple):
+    """`wall_ms` are milliseconds since the epoch, which may jump; `mono_ms` milliseconds of a clock that never does."""
+
+    wall_ms: int
+    mono_ms: int
+
+    @property
+    def epoch_s(self) -> int:
+        """The wall clock in whole seconds."""
+        return self.wall_ms // 1000
