@@ -69,6 +69,8 @@ class AgentResult:
     """How a call ended: the code the agent gave (or stands for it), the call's own status, and what was said.
 
     `exit_reason` is the agent's last `ocf-exit-reason:`; `output` the kept, bounded part of what it printed; times are milliseconds.
+    `attributes` are the transient node attributes that the agent set during the call (promotion scores are `master-<resource>`),
+    None for one that it deleted.
     """
 
     code: int
@@ -77,3 +79,4 @@ class AgentResult:
     output: str = ""
     execution_ms: int = 0
     queue_ms: int = 0
+    attributes: Mapping[str, str | None] = field(default_factory=dict)

@@ -1,0 +1,77 @@
+"""How agents set node attributes (promotion scores above all) without a cluster daemon to talk to.
+
+Agents call `crm_attribute`, `crm_master` or `attrd_updater`. During a call these names lead to our own commands, which append to the
+journal that `RECONCILER_ATTRIBUTES` names: a line `set NAME VALUE` or `delete NAME` for each change. The runner reads the
+journal when the call is over, and the changes travel in the result. Questions are answered from the file that
+`RECONCILER_KNOWN_ATTRIBUTES` names (`NAME VALUE` lines), which the daemon keeps at what the cluster last agreed on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+from collections.abc import Mapping
+
+_COMMANDS = ("attrd_updater", "crm_attribute", "crm_master", "crm_node")
+_SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "commands", "attribute.sh")
+_JOURNAL_BYTES = 64 * 1024
+_LINE = re.compile(r"(set|delete) ([A-Za-z0-9_.#:@\[\]()-]{1,255})(?: (.{0,1023}))?")
+
+
+class AttributeJournals:
+    """The commands' directory, the known values, and a journal for each call, all below one private directory."""
+
+    def __init__(self, directory: str) -> None:
+        """Create what is needed below `directory`. **Raises** OSError."""
+        self._directory = directory
+        self.commands = os.path.join(directory, "commands")
+        self._known = os.path.join(directory, "attributes.known")
+        self._serial = 0
+        os.makedirs(self.commands, mode=0o755, exist_ok=True)
+        for name in _COMMANDS:
+            _write(os.path.join(self.commands, name), _stub(name), 0o755)
+
+    def environment(self) -> dict[str, str]:
+        """The variables of one call, with a journal of its own."""
+        self._serial += 1
+        journal = os.path.join(self._directory, f"attributes.{os.getpid()}-{self._serial}")
+        return {
+            "HA_SBIN_DIR": self.commands,
+            "RECONCILER_ATTRIBUTES": journal,
+            "RECONCILER_KNOWN_ATTRIBUTES": self._known,
+        }
+
+    def collect(self, environment: Mapping[str, str]) -> dict[str, str | None]:
+        """The changes that a call asked for, the last of each name, None for a deletion; the journal is gone afterwards."""
+        path = environment["RECONCILER_ATTRIBUTES"]
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                lines = file.read(_JOURNAL_BYTES).splitlines()
+        except FileNotFoundError:
+            return {}
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        found = (match for match in map(_LINE.fullmatch, lines) if match is not None)
+        return {match[2]: (match[3] or "") if match[1] == "set" else None for match in found}
+
+    def publish(self, known: Mapping[str, str]) -> None:
+        """Answer the agents' questions from these values, from now on."""
+        lines = [
+            f"{name} {value}\n" for name, value in sorted(known.items()) if "\n" not in name + value and " " not in name
+        ]
+        _write(self._known, "".join(lines), 0o644)
+
+
+def _stub(name: str) -> str:
+    return f'#!/bin/sh\nexec /bin/sh {shlex.quote(_SCRIPT)} {name} "$@"\n'
+
+
+def _write(path: str, content: str, mode: int) -> None:
+    """Replace a file at one stroke."""
+    fresh = f"{path}.{os.getpid()}"
+    with open(fresh, "w", encoding="utf-8") as file:
+        file.write(content)
+        os.fchmod(file.fileno(), mode)
+    os.replace(fresh, path)

@@ -1,0 +1,186 @@
+"""Control groups (v2): where each call gets a group of its own, from which no process can escape.
+
+Used only where a subtree was delegated to us: the group of a systemd unit with `Delegate=yes`, or a hierarchy that nobody else
+manages and that we may write to. Elsewhere calls are held by their process groups and by a mark in their environment.
+Source: Linux, Documentation/admin-guide/cgroup-v2.rst; systemd, CGROUP_DELEGATION.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+from collections.abc import Callable
+
+_SAFE = re.compile(r"[^A-Za-z0-9_-]")
+_BRANCH = "reconciler"
+_LONGEST_NAME = 180
+
+
+class CallGroup:
+    """The control group of one call; what a `start` leaves behind stays in it."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def wrap(self, argv: tuple[str, ...]) -> tuple[str, ...]:
+        """The command line that first enters the group, then becomes the command: nothing it starts is ever outside.
+
+        Where the kernel refuses the move the command runs all the same, held by its process group alone.
+        """
+        return ("/bin/sh", "-c", 'echo 0 2>/dev/null >"$0"; exec "$@"', f"{self.path}/cgroup.procs", *argv)
+
+    def kill(self) -> None:
+        """Send SIGKILL to every process of the group, at one stroke."""
+        with contextlib.suppress(FileNotFoundError), open(f"{self.path}/cgroup.kill", "w", encoding="ascii") as file:
+            file.write("1")
+
+    def processes(self) -> list[int]:
+        """The processes in the group, ascending; none when it is gone."""
+        try:
+            with open(f"{self.path}/cgroup.procs", encoding="ascii") as file:
+                return sorted(int(line) for line in file)
+        except OSError:
+            return []
+
+    def remove(self) -> bool:
+        """Remove the group if it is empty; False while processes live in it."""
+        try:
+            os.rmdir(self.path)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
+
+
+class CgroupTree:
+    """The subtree that is ours, with a group for every call below it, named after the resource."""
+
+    def __init__(self, root: str) -> None:
+        """Take `root`, creating it; **Raises** OSError when it can't be written."""
+        self.root = root
+        self._serial = 0
+        os.makedirs(root, exist_ok=True)
+
+    def create(self, label: str) -> CallGroup:
+        """A new, empty group for a call of the resource `label`."""
+        while True:
+            self._serial += 1
+            path = f"{self.root}/{escape(label)}@{os.getpid()}-{self._serial}"
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path)
+                return CallGroup(path)
+
+    def groups(self, label: str) -> list[CallGroup]:
+        """The groups that calls of the resource left behind, those of an earlier daemon included."""
+        prefix = f"{escape(label)}@"
+        return [CallGroup(f"{self.root}/{name}") for name in sorted(os.listdir(self.root)) if name.startswith(prefix)]
+
+    def sweep(self) -> None:
+        """Remove every empty group."""
+        with os.scandir(self.root) as entries:
+            groups = [CallGroup(entry.path) for entry in entries if entry.is_dir()]
+        for group in groups:
+            group.remove()
+
+
+class EmptyWatch:
+    """Calls back once when a group has no process left; watches until then or until `close`."""
+
+    def __init__(self, group: CallGroup, on_empty: Callable[[], None]) -> None:
+        """Watch by edge-triggered epoll: the kernel signals each change of `cgroup.events`. **Raises** OSError."""
+        import asyncio
+
+        self._on_empty = on_empty
+        self._loop = asyncio.get_running_loop()
+        self._events = os.open(f"{group.path}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+        self._poll = select.epoll()
+        self._poll.register(self._events, select.EPOLLPRI)
+        self._loop.add_reader(self._poll.fileno(), self._changed)
+        self._loop.call_soon(self._changed)
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._events < 0:
+            return
+        self._loop.remove_reader(self._poll.fileno())
+        self._poll.close()
+        os.close(self._events)
+        self._events = -1
+
+    def _changed(self) -> None:
+        if self._events < 0:
+            return
+        self._poll.poll(0)
+        if _populated(self._events):
+            return
+        self.close()
+        self._on_empty()
+
+
+def escape(label: str) -> str:
+    """A resource's name as a file name, one to one: other characters become their code point between `=`, long names a digest."""
+    name = _SAFE.sub(lambda found: f"={ord(found[0]):x}=", label)
+    if len(name) <= _LONGEST_NAME:
+        return name
+    import hashlib
+
+    return f"=={hashlib.sha256(label.encode()).hexdigest()}"
+
+
+def delegated_tree(node: str) -> CgroupTree | None:
+    """The subtree for this node's calls, or None where no control group is delegated to us."""
+    group = _own_group()
+    if group is None or not _is_delegated(group) or not os.path.exists(f"{group}/cgroup.procs"):
+        return None
+    try:
+        tree = CgroupTree(f"{group}/{_BRANCH}-{escape(node)}")
+    except OSError:
+        return None
+    return tree if os.path.exists(f"{tree.root}/cgroup.kill") and os.access(f"{group}/cgroup.procs", os.W_OK) else None
+
+
+def _populated(events: int) -> bool:
+    try:
+        return b"populated 1" in os.pread(events, 256, 0)
+    except OSError:
+        return False  # ENODEV: the group was removed, so it was empty.
+
+
+def _own_group() -> str | None:
+    """The directory of the v2 group in which this process is."""
+    mount = _mount_point()
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        paths = [line.rstrip("\n").split(":", 2)[2] for line in file if line.startswith("0::")]
+    if mount is None or not paths:
+        return None
+    return os.path.normpath(f"{mount}/{_without_branch(paths[0])}")
+
+
+def _without_branch(path: str) -> str:
+    """The group above our own branch, should this very process have been started by an agent call of ours."""
+    return path.split(f"/{_BRANCH}-", 1)[0]
+
+
+def _mount_point() -> str | None:
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        for line in file:
+            left, _, right = line.partition(" - ")
+            if right.startswith("cgroup2 "):
+                return left.split()[4]
+    return None
+
+
+def _is_delegated(group: str) -> bool:
+    """Under systemd the unit must say so, which systemd notes on the group; elsewhere being able to write is enough."""
+    if not os.path.isdir("/run/systemd/system"):
+        return True
+    for name in ("trusted.delegate", "user.delegate"):
+        with contextlib.suppress(OSError):
+            if os.getxattr(group, name) == b"1":
+                return True
+    return False

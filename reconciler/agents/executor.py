@@ -1,0 +1,201 @@
+"""The one entry to agents: an `AgentCall` goes in, an `AgentResult` comes out, whatever happens in between.
+
+Used by the daemon's loop for every operation, and by `reconciler agents test` for one after the other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.agents.attributes import AttributeJournals
+from reconciler.agents.cgroup import delegated_tree
+from reconciler.agents.installed import Roots, find
+from reconciler.agents.lsb import lsb_command
+from reconciler.agents.ocf import ocf_command
+from reconciler.agents.process import Command, ProcessRunner
+from reconciler.agents.results import failure, lsb_result, ocf_result
+from reconciler.agents.stonith import stonith_command, unreadable_parameters
+from reconciler.agents.systemd import SystemdUnits
+from reconciler.model.attributes import secret_name
+from reconciler.model.duration import DEFAULT_TIMEOUT_MS
+from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
+
+SecretResolver = Callable[[str], str | None]
+"""From a secret's name to its value, None when this node can't tell; must neither block for long nor raise."""
+
+_SHORTEST_REDACTED = 4
+_NODE_MARK = "RECONCILER_RESOURCE"
+SYSTEM_STATE = "/run/resource-agents"
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """What the node's own configuration says about running agents.
+
+    `run_directory` is private to this daemon and need not survive a reboot. `state_directory` is where agents keep their state
+    (HA_RSCTMP); None means the system's own where we may write there, else one below `run_directory`. `limit` bounds how many
+    agents run at a time. `cgroups` False leaves control groups alone even where one is delegated. `bus` is the address of the
+    D-Bus that systemd is on, None for the system's.
+    """
+
+    node: str
+    run_directory: str
+    roots: Roots = field(default_factory=Roots)
+    state_directory: str | None = None
+    limit: int | None = None
+    cgroups: bool = True
+    bus: str | None = None
+
+
+class AgentRunner:
+    """Runs operations of resources on this node."""
+
+    def __init__(self, settings: RunnerSettings, resolve_secret: SecretResolver | None = None) -> None:
+        """Create what agents need below the run directory. **Raises** OSError when it can't be written."""
+        os.makedirs(settings.run_directory, mode=0o755, exist_ok=True)
+        self.settings = settings
+        self.cgroups = delegated_tree(settings.node) if settings.cgroups else None
+        self.processes = ProcessRunner(settings.limit, self.cgroups)
+        self.attributes = AttributeJournals(settings.run_directory)
+        self._resolve = resolve_secret or _no_secret
+        self._state = settings.state_directory or _state_directory(settings.run_directory)
+        os.makedirs(self._state, exist_ok=True)
+        self._units = SystemdUnits(settings.bus)
+        self._devices: set[str] = set()
+        if self.cgroups is not None:
+            self.cgroups.sweep()
+
+    async def run(self, call: AgentCall) -> AgentResult:
+        """Carry out one operation. Ends at the latest a grace and two seconds after its deadline; raises only if cancelled."""
+        if call.timeout_ms <= 0:
+            call = dataclasses.replace(call, timeout_ms=DEFAULT_TIMEOUT_MS)
+        parameters, missing = self._with_secrets(call)
+        if missing and call.operation not in ("stop", "meta-data"):
+            # Stopping goes on without them: a service must not keep running because a password can't be read.
+            reason = f"this node can't resolve the secret {', '.join(missing)}"
+            return failure(ResultCode.NOT_CONFIGURED, reason, OperationStatus.NO_SECRETS)
+        result = await self._dispatch(call, parameters)
+        return _redacted(result, call, parameters)
+
+    def close(self) -> None:
+        """Give up connections. What runs goes on running."""
+        self._units.close()
+
+    def mark(self, resource: str) -> str:
+        """The `NAME=value` that every process of the resource carries in its environment, unless it dropped it itself."""
+        return f"{_NODE_MARK}={self.settings.run_directory}/{resource}"
+
+    async def _dispatch(self, call: AgentCall, parameters: Mapping[str, str]) -> AgentResult:
+        match call.agent.standard:
+            case "ocf":
+                return await self._run_ocf(call, parameters)
+            case "lsb":
+                return await self._run_lsb(call)
+            case "systemd":
+                return await self._units.run(call)
+            case "service":
+                return await self._run_service(call)
+            case "stonith":
+                return await self._run_stonith(call, parameters)
+            case other:
+                return _not_installed(f"there is no agent class '{other}'")
+
+    async def _run_ocf(self, call: AgentCall, parameters: Mapping[str, str]) -> AgentResult:
+        path = find(call.agent, self.settings.roots)
+        if path is None:
+            return _not_installed(f"agent {call.agent} is not installed")
+        journal = self.attributes.environment()
+        extra = journal | {"HA_RSCTMP": self._state} | self._marked(call.resource)
+        command = ocf_command(call, path, self.settings.roots, self.settings.node, parameters, extra)
+        ended = await self.processes.run(command)
+        result = ocf_result(ended, call.timeout_ms)
+        changes = self.attributes.collect(journal)
+        return dataclasses.replace(result, attributes=changes) if changes else result
+
+    async def _run_lsb(self, call: AgentCall) -> AgentResult:
+        path = find(call.agent, self.settings.roots)
+        if path is None:
+            return _not_installed(f"init script {call.agent.type} is not installed")
+        command = lsb_command(call, path)
+        if command is None:
+            return _unimplemented(call)
+        ended = await self.processes.run(self._with_mark(command, call.resource))
+        return lsb_result(ended, call.operation, call.timeout_ms)
+
+    async def _run_service(self, call: AgentCall) -> AgentResult:
+        """An init script where there is one, else a systemd unit."""
+        script = dataclasses.replace(call.agent, standard="lsb")
+        if find(script, self.settings.roots) is not None:
+            return await self._run_lsb(dataclasses.replace(call, agent=script))
+        return await self._units.run(
+            dataclasses.replace(call, agent=dataclasses.replace(call.agent, standard="systemd"))
+        )
+
+    async def _run_stonith(self, call: AgentCall, parameters: Mapping[str, str]) -> AgentResult:
+        if call.operation == "stop":
+            self._devices.discard(call.resource)
+            return AgentResult(ResultCode.OK)
+        if call.operation == "monitor" and call.resource not in self._devices:
+            return AgentResult(ResultCode.NOT_RUNNING)
+        path = find(call.agent, self.settings.roots)
+        if path is None:
+            return _not_installed(f"fence agent {call.agent.type} is not installed")
+        if unreadable := unreadable_parameters(parameters):
+            reason = f"a fence agent can't be given a line end or '=': {', '.join(unreadable)}"
+            return failure(ResultCode.INVALID_PARAMETER, reason)
+        ended = await self.processes.run(stonith_command(call, path, parameters))
+        result = ocf_result(ended, call.timeout_ms)
+        if call.operation == "start" and result.code == ResultCode.OK and result.status is OperationStatus.DONE:
+            self._devices.add(call.resource)
+        return result
+
+    def _with_secrets(self, call: AgentCall) -> tuple[dict[str, str], list[str]]:
+        """The parameters with secrets resolved, and the names of those that this node can't resolve."""
+        parameters: dict[str, str] = {}
+        missing = []
+        for name, value in call.parameters.items():
+            secret = secret_name(value)
+            resolved = value if secret is None else self._resolve(secret)
+            if resolved is not None:
+                parameters[name] = resolved
+            elif secret is not None:
+                missing.append(secret)
+        return parameters, sorted(set(missing))
+
+    def _marked(self, resource: str) -> dict[str, str]:
+        name, _, value = self.mark(resource).partition("=")
+        return {name: value}
+
+    def _with_mark(self, command: Command, resource: str) -> Command:
+        return dataclasses.replace(command, environment={**command.environment, **self._marked(resource)})
+
+
+def _redacted(result: AgentResult, call: AgentCall, parameters: Mapping[str, str]) -> AgentResult:
+    """The result without the values of secrets, which a tracing agent prints."""
+    secrets = [parameters[name] for name, value in call.parameters.items() if secret_name(value) and name in parameters]
+    output, reason = result.output, result.exit_reason
+    for value in sorted(secrets, key=len, reverse=True):
+        if len(value) >= _SHORTEST_REDACTED:
+            output, reason = output.replace(value, "(secret)"), reason.replace(value, "(secret)")
+    return dataclasses.replace(result, output=output, exit_reason=reason) if secrets else result
+
+
+def _no_secret(_name: str) -> None:
+    return None
+
+
+def _state_directory(run_directory: str) -> str:
+    if os.geteuid() == 0 or os.access(SYSTEM_STATE, os.W_OK):
+        return SYSTEM_STATE
+    return os.path.join(run_directory, "resource-agents")
+
+
+def _not_installed(reason: str) -> AgentResult:
+    return failure(ResultCode.NOT_INSTALLED, reason, OperationStatus.NOT_INSTALLED)
+
+
+def _unimplemented(call: AgentCall) -> AgentResult:
+    return failure(ResultCode.UNIMPLEMENTED, f"agents of class {call.agent.standard} have no action '{call.operation}'")

@@ -1,0 +1,99 @@
+"""The agents on this machine: where each class keeps them, and which there are.
+
+Source: OCF Resource Agent API 1.1, "Resource agent filesystem layout"; LSB, init scripts; fence-agents.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from reconciler.model.resource import Agent
+
+OWN_PROVIDER = "reconciler"
+_OWN_AGENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ocf")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]*")
+_NOT_AN_INIT_SCRIPT = frozenset(
+    {"README", "rc", "rcS", "functions", "skeleton", "single", "halt", "reboot", "killprocs"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Where agents are looked for: for OCF the directories that hold `resource.d`, the first that has an agent wins."""
+
+    ocf: tuple[str, ...] = ("/usr/lib/ocf",)
+    lsb: tuple[str, ...] = ("/etc/init.d",)
+    stonith: tuple[str, ...] = ("/usr/sbin", "/sbin")
+
+
+def find(agent: Agent, roots: Roots) -> str | None:
+    """The program of an agent of class ocf, lsb or stonith; None when there is none, or its name could lead elsewhere."""
+    names = (agent.type, agent.provider or "")
+    if not _NAME.fullmatch(agent.type) or (agent.provider is not None and not _NAME.fullmatch(agent.provider)):
+        return None
+    for directory in _directories(agent.standard, names[1], roots):
+        path = os.path.join(directory, agent.type)
+        if os.path.isfile(path):
+            return path
+    return None
+
+
+def ocf_root(path: str, roots: Roots) -> str:
+    """The value of OCF_ROOT for an agent: the root it lies below, else (for our own agents) the first root."""
+    for root in roots.ocf:
+        if path.startswith(os.path.join(root, "resource.d", "")):
+            return root
+    return roots.ocf[0] if roots.ocf else "/usr/lib/ocf"
+
+
+def installed(roots: Roots, standard: str | None = None, provider: str | None = None) -> list[Agent]:
+    """Every installed agent of class ocf, lsb and stonith, or of the class and provider asked for, sorted by name."""
+    found: set[Agent] = set()
+    if standard in (None, "ocf"):
+        found |= _ocf_agents(roots)
+    if standard in (None, "lsb") and provider is None:
+        found |= {Agent("lsb", name) for root in roots.lsb for name in _init_scripts(root)}
+    if standard in (None, "stonith") and provider is None:
+        found |= {
+            Agent("stonith", name) for root in roots.stonith for name in _programs(root) if name.startswith("fence_")
+        }
+    return sorted((agent for agent in found if provider in (None, agent.provider)), key=str)
+
+
+def _directories(standard: str, provider: str, roots: Roots) -> list[str]:
+    if standard == "ocf" and provider == OWN_PROVIDER:
+        return [*(os.path.join(root, "resource.d", provider) for root in roots.ocf), _OWN_AGENTS]
+    if standard == "ocf":
+        return [os.path.join(root, "resource.d", provider) for root in roots.ocf]
+    return list({"lsb": roots.lsb, "stonith": roots.stonith}.get(standard, ()))
+
+
+def _ocf_agents(roots: Roots) -> set[Agent]:
+    providers = {name for root in roots.ocf for name in _names(os.path.join(root, "resource.d"))} | {OWN_PROVIDER}
+    return {
+        Agent("ocf", name, provider)
+        for provider in providers
+        for directory in _directories("ocf", provider, roots)
+        for name in _programs(directory)
+    }
+
+
+def _init_scripts(root: str) -> list[str]:
+    return [name for name in _programs(root) if name not in _NOT_AN_INIT_SCRIPT]
+
+
+def _programs(directory: str) -> list[str]:
+    """The names of the executable files in a directory that can be agents' names."""
+    paths = ((name, os.path.join(directory, name)) for name in _names(directory))
+    return [name for name, path in paths if os.path.isfile(path) and os.access(path, os.X_OK)]
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return [
+            name for name in os.listdir(directory) if _NAME.fullmatch(name) and not name.endswith((".sh", ".dpkg-dist"))
+        ]
+    except OSError:
+        return []  # Not there, or not ours to read: no agents.

@@ -1,0 +1,27 @@
+"""Agents of class lsb: init scripts, which know neither parameters nor roles.
+
+Source: LSB Core, "Init script actions".
+"""
+
+from __future__ import annotations
+
+from reconciler.agents.environment import base_environment
+from reconciler.agents.process import Command
+from reconciler.model.operation import AgentCall
+
+_ACTIONS = {
+    "start": "start",
+    "stop": "stop",
+    "monitor": "status",
+    "status": "status",
+    "reload": "reload",
+    "reload-agent": "reload",
+}
+
+
+def lsb_command(call: AgentCall, path: str) -> Command | None:
+    """The init script's command line; None for an operation that init scripts do not have."""
+    action = _ACTIONS.get(call.operation)
+    if action is None:
+        return None
+    return Command((path, action), base_environment(), call.timeout_ms, call.resource)

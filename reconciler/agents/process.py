@@ -1,0 +1,250 @@
+"""Running a program that may misbehave in every way: in a group of its own, with a deadline, its output bounded.
+
+A call ends when its first process ends. What that one leaves behind (the daemon that a `start` is for) is neither waited for nor
+killed. A call that passes its deadline is killed with everything it started: first asked by SIGTERM, after a grace by SIGKILL, through
+the control group where there is one, else through the process group and a mark in the environment, which survives `setsid`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import itertools
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.agents import procfs
+from reconciler.agents.capture import Capture
+from reconciler.agents.cgroup import CallGroup, CgroupTree
+
+_GRACE_MS = 5000
+_KILLED_WITHIN_S = 2.0
+"""How long after SIGKILL a process may linger (in the kernel, on a dead disk) before the call is answered without it."""
+_KILL_ROUNDS = 5
+CALL_MARK = "RECONCILER_CALL"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run: absolute argv, the whole environment, the deadline.
+
+    `label` names the resource it is for; `standard_input` None means `/dev/null`.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout_ms: int = 20_000
+    label: str = "call"
+    standard_input: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program ended: by `code`, by `signal`, or not started at all because of `error` (an errno).
+
+    `timed_out` is true when the deadline had passed, whatever the program answered to SIGTERM; `lingers` when it could not even be killed.
+    """
+
+    code: int | None = None
+    signal: int | None = None
+    timed_out: bool = False
+    lingers: bool = False
+    error: int | None = None
+    output: bytes = b""
+    execution_ms: int = 0
+    queue_ms: int = 0
+
+
+class ProcessRunner:
+    """Runs commands, at most `limit` at a time; the others wait their turn, and their deadlines with them."""
+
+    def __init__(self, limit: int | None = None, cgroups: CgroupTree | None = None, grace_ms: int = _GRACE_MS) -> None:
+        self._slots = asyncio.Semaphore(limit or default_limit())
+        self._cgroups = cgroups
+        self._grace_ms = grace_ms
+        self._serials = itertools.count(1)
+        self.running: set[int] = set()
+        """The first process of every call that is not over yet; whoever reaps orphans leaves these alone."""
+
+    async def run(self, command: Command) -> Ended:
+        """Run to the end or to the deadline; cancelled, it kills what it started and raises `CancelledError`."""
+        asked = time.monotonic_ns()
+        async with self._slots:
+            queue_ms = (time.monotonic_ns() - asked) // 1_000_000
+            return await self._run(command, queue_ms)
+
+    async def _run(self, command: Command, queue_ms: int) -> Ended:
+        started = time.monotonic_ns()
+        try:
+            child = self._start(command)
+        except OSError as error:
+            return Ended(error=error.errno or errno.EIO, output=str(error).encode(), queue_ms=queue_ms)
+        except ValueError as error:  # A NUL, or a name that the environment can't hold.
+            return Ended(error=errno.EINVAL, output=str(error).encode(), queue_ms=queue_ms)
+        self.running.add(child.pid)
+        try:
+            timed_out = not await child.ends_within(command.timeout_ms / 1000)
+            if timed_out:
+                await self._end(child, command.timeout_ms)
+            output = child.capture.finish()
+            ended = child.ended
+            return Ended(
+                code=child.code,
+                signal=child.signal,
+                timed_out=timed_out,
+                lingers=not ended,
+                output=output,
+                execution_ms=(time.monotonic_ns() - started) // 1_000_000,
+                queue_ms=queue_ms,
+            )
+        finally:
+            if not child.ended:
+                child.kill_everything()
+            child.close()
+            self.running.discard(child.pid)
+
+    def _start(self, command: Command) -> _Child:
+        group = self._cgroups.create(command.label) if self._cgroups is not None else None
+        mark = f"{os.getpid()}-{next(self._serials)}"
+        try:
+            return _Child(command, group, mark)
+        except (OSError, ValueError):
+            if group is not None:
+                group.remove()
+            raise
+
+    async def _end(self, child: _Child, timeout_ms: int) -> None:
+        """Ask, then kill; afterwards nothing of the call runs, unless the kernel itself holds it."""
+        child.terminate()
+        await child.ends_within(min(self._grace_ms, timeout_ms / 2) / 1000)
+        child.kill_everything()
+        await child.ends_within(_KILLED_WITHIN_S)
+
+
+class _Child:
+    """One started process with all that belongs to it."""
+
+    def __init__(self, command: Command, group: CallGroup | None, mark: str) -> None:
+        self.capture = Capture()
+        self._group = group
+        self._mark = f"{CALL_MARK}={mark}"
+        self._loop = asyncio.get_running_loop()
+        self._exited = asyncio.Event()
+        try:
+            self._process = self._spawn(command, mark)
+            self.pid = self._process.pid
+            self._pidfd = self._pin()
+        except BaseException:
+            self.capture.close()
+            raise
+        self._loop.add_reader(self._pidfd, self._exited.set)
+        self.capture.attach(self._loop)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the first process has ended (and is now reaped)."""
+        return self._exited.is_set() and self._process.poll() is not None
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code, when it ended by itself."""
+        code = self._process.returncode
+        return code if code is not None and code >= 0 else None
+
+    @property
+    def signal(self) -> int | None:
+        """The signal that ended it."""
+        code = self._process.returncode
+        return -code if code is not None and code < 0 else None
+
+    async def ends_within(self, seconds: float) -> bool:
+        """Wait for the end of the first process, at most so long."""
+        if not self._exited.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._exited.wait(), seconds)
+        return self._exited.is_set()
+
+    def terminate(self) -> None:
+        """Ask the process group to end. Not reaped yet, its number can't have been given to another."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGTERM)
+
+    def kill_everything(self) -> None:
+        """Kill the process group, the control group, and what carries this call's mark."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        if self._group is not None:
+            self._group.kill()
+        for _ in range(_KILL_ROUNDS):  # A process may fork while the list is read.
+            if not procfs.kill_marked(self._mark):
+                return
+
+    def close(self) -> None:
+        """Give everything back; a control group stays while something that was left behind lives in it."""
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self.capture.close()
+        self._process.poll()
+        if self._group is not None:
+            self._group.remove()
+
+    def _pin(self) -> int:
+        """A descriptor that tells when the process ends; without one (too many open files) it is not left running."""
+        try:
+            return os.pidfd_open(self.pid)
+        except OSError:
+            self.kill_everything()
+            self._process.wait()
+            raise
+
+    def _spawn(self, command: Command, mark: str) -> subprocess.Popen[bytes]:
+        argv = command.argv
+        if self._group is not None:
+            _check_executable(argv[0])
+            argv = self._group.wrap(argv)
+        with _standard_input(command.standard_input) as stdin:
+            return subprocess.Popen(
+                argv,
+                stdin=stdin,
+                stdout=self.capture.writer,
+                stderr=self.capture.writer,
+                env={**command.environment, CALL_MARK: mark},
+                cwd="/",
+                close_fds=True,
+                start_new_session=True,
+            )
+
+
+def default_limit() -> int:
+    """Twice the processors that we may use, and at least four."""
+    return max(4, 2 * len(os.sched_getaffinity(0)))
+
+
+def _check_executable(path: str) -> None:
+    """Fail as the kernel would, where a shell stands between us and the program."""
+    if not os.path.exists(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    if not os.access(path, os.X_OK) or os.path.isdir(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+
+@contextlib.contextmanager
+def _standard_input(content: bytes | None) -> Iterator[int]:
+    """A descriptor to read `content` from: memory, so that a secret in it never touches a disk."""
+    if content is None:
+        yield subprocess.DEVNULL
+        return
+    descriptor = os.memfd_create("standard-input", os.MFD_CLOEXEC)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,101 @@
+"""What the kernel tells about processes: who is whose child, and who carries a mark in its environment.
+
+A process may end between any two reads; then it is left out, never an error.
+Source: proc(5).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from typing import NamedTuple
+
+_MOST_ENVIRONMENT_BYTES = 4 * 1024 * 1024
+
+
+class ProcessStat(NamedTuple):
+    """One process: its state letter (Z: ended but not yet reaped), its parent and its session."""
+
+    state: str
+    parent: int
+    session: int
+
+
+def process_stat(pid: int) -> ProcessStat | None:
+    """What `/proc/PID/stat` says; None when the process is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read(4096)
+    except OSError:
+        return None
+    # The name stands in parentheses and may itself hold parentheses and blanks: the last one ends it.
+    fields = text[text.rfind(b")") + 2 :].split()
+    return ProcessStat(fields[0].decode(), int(fields[1]), int(fields[3])) if len(fields) > 3 else None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process exists and has not ended."""
+    stat = process_stat(pid)
+    return stat is not None and stat.state not in "ZX"
+
+
+def all_processes() -> list[int]:
+    """Every process id of this machine (of this pid namespace), ascending."""
+    return sorted(int(name) for name in os.listdir("/proc") if name.isdecimal())
+
+
+def children(pid: int) -> list[int]:
+    """The direct children of a process, ended ones included, ascending."""
+    found: set[int] = set()
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    for thread in threads:
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found.update(int(word) for word in file.read().split())
+        except OSError:
+            continue  # The thread has ended.
+    return sorted(found)
+
+
+def carries(pid: int, mark: str) -> bool:
+    """Whether the process was started with exactly this `NAME=value` in its environment."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            environment = file.read(_MOST_ENVIRONMENT_BYTES)
+    except OSError:
+        return False
+    return os.fsencode(mark) in environment.split(b"\0")
+
+
+def marked(mark: str) -> list[int]:
+    """Every living process that carries the mark, ascending."""
+    return [pid for pid in all_processes() if carries(pid, mark)]
+
+
+def outermost(pids: list[int]) -> list[int]:
+    """Those whose parent is not among them: of a service, the processes that the others came from."""
+    ours = set(pids)
+    stats = ((pid, process_stat(pid)) for pid in pids)
+    return [pid for pid, stat in stats if stat is not None and stat.parent not in ours]
+
+
+def kill_marked(mark: str) -> int:
+    """Kill every process that carries the mark; returns how many were sent SIGKILL.
+
+    The process is pinned before the mark is looked at again, so that a number which was reused in between is never hit.
+    """
+    killed = 0
+    for pid in marked(mark):
+        with contextlib.suppress(ProcessLookupError):
+            pin = os.pidfd_open(pid)
+            try:
+                if carries(pid, mark):
+                    signal.pidfd_send_signal(pin, signal.SIGKILL)
+                    killed += 1
+            finally:
+                os.close(pin)
+    return killed

@@ -1,0 +1,32 @@
+"""Agents of class stonith: fence agents, which read `name=value` lines.
+
+As a resource, a device "runs" where it was started: starting asks the agent whether it reaches the device, stopping only forgets it.
+Which node is fenced by which devices, in which order, is not decided here.
+Source: ClusterLabs, Fence Agent API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.agents.environment import base_environment
+from reconciler.agents.process import Command
+from reconciler.model.operation import AgentCall
+
+_AGENT_ACTIONS = {"start": "monitor", "meta-data": "metadata"}
+_FOR_THE_CLUSTER = "pcmk_"
+"""Parameters that begin so tell the cluster how to use the device; the agent does not know them."""
+
+
+def stonith_command(call: AgentCall, path: str, parameters: Mapping[str, str]) -> Command:
+    """The fence agent's call: everything it needs comes by standard input, so that no process list shows a password."""
+    action = _AGENT_ACTIONS.get(call.operation, call.operation)
+    pairs = {name: value for name, value in parameters.items() if not name.startswith(_FOR_THE_CLUSTER)}
+    pairs |= {"action": action}
+    content = "".join(f"{name}={value}\n" for name, value in sorted(pairs.items()))
+    return Command((path,), base_environment(), call.timeout_ms, call.resource, content.encode())
+
+
+def unreadable_parameters(parameters: Mapping[str, str]) -> list[str]:
+    """The names of parameters that would not arrive as they are: a line end in a value starts another parameter."""
+    return sorted(name for name, value in parameters.items() if "\n" in name + value or "=" in name)
