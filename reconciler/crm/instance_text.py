@@ -75,7 +75,7 @@ def masked_probe(cluster: Cluster, resource: Resource, node: Node | None) -> Fai
         attributes = failed.entry.attributes
         if not failed.masked or (node is not None and attributes.get("on_node", "").lower() != node.name.lower()):
             continue
-        if attributes.get("operation_key", failed.entry.id) == f"{name}_monitor_{attributes.get('interval', '0')}":
+        if attributes.get("operation_key") == f"{name}_monitor_{attributes.get('interval', '0')}":
             return failed
     return None
 

@@ -1,8 +1,18 @@
-"""Moments: a point in time with the offset in which its calendar fields are read."""
+"""Moments: a point in time with the offset in which its calendar fields are read, and how texts for dates are read.
+
+The calendar is the proleptic Gregorian one, with weeks and week years by ISO 8601.
+Source: the scheduler's specification, part 1, sections 2.6 and 5.4.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import NamedTuple
+
+from reconciler.model.text import integer
+
+DAY_S = 86_400
 
 
 class Instant(NamedTuple):
@@ -10,3 +20,222 @@ class Instant(NamedTuple):
 
     epoch_s: int
     offset_s: int = 0
+
+
+_DATE = re.compile(
+    r"(?P<year>[0-9]{4})(?:-W(?P<week>[0-9]{1,2})-(?P<weekday>[0-9])"
+    r"|-(?P<yearday>[0-9]{3})(?![0-9-])"
+    r"|-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
+    r"|(?P<month2>[0-9]{2})(?P<day2>[0-9]{2}))"
+)
+_TIME = re.compile(r"(?P<hour>[0-9]{2})(?::(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}))?|(?P<packed>[0-9]{4}))?")
+_OFFSET = re.compile(r"Z|[ \t]+(?:Z|(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?)")
+
+
+def parse(text: str | None, now: Instant = Instant(0)) -> Instant | None:
+    """The moment that a text stands for; None when it is missing or no date.
+
+    `now` gives the date of a text that is only a time, and its offset is the local one (else UTC), which holds for a time
+    without offset.
+    """
+    if not text:
+        return None
+    if text == "epoch":
+        return Instant(0)
+    if text.startswith("T") or text[2:3] == ":":
+        today = (now.epoch_s + now.offset_s) // DAY_S
+        return _with_time(today, text.removeprefix("T"), now.offset_s)
+    if (found := _DATE.match(text)) is None or (day := _day(found)) is None:
+        return None
+    rest = text[found.end() :]
+    if not rest:
+        return Instant(day * DAY_S)
+    return _with_time(day, rest[1:], now.offset_s) if rest[0] in "T " else None
+
+
+def _day(found: re.Match[str]) -> int | None:
+    """The day (counted from the epoch) of a matched date; None when the calendar has no such day."""
+    year = int(found["year"])
+    if found["week"] is not None:
+        week, weekday = int(found["week"]), int(found["weekday"])
+        return _week_start(year, 1) + 7 * (week - 1) + weekday - 1 if 1 <= week <= 53 and 1 <= weekday <= 7 else None
+    if found["yearday"] is not None:
+        yearday = int(found["yearday"])
+        return days_before(year) + yearday - 1 if 1 <= yearday <= _year_length(year) else None
+    month, day = int(found["month"] or found["month2"]), int(found["day"] or found["day2"])
+    return _civil_day(year, month, day) if 1 <= month <= 12 and 1 <= day <= month_length(year, month) else None
+
+
+def _with_time(day: int, text: str, local_s: int) -> Instant | None:
+    """The moment at a time of a day; 24:00:00 is the start of the next one."""
+    if (found := _TIME.match(text)) is None:
+        return None
+    hour, minute, second = int(found["hour"]), int(found["minute"] or 0), int(found["second"] or 0)
+    if found["packed"] is not None:
+        minute, second = int(found["packed"][:2]), int(found["packed"][2:])
+    whole_day = (hour, minute, second) == (24, 0, 0)
+    if not whole_day and (hour > 23 or minute > 59 or second > 59):
+        return None
+    offset_s = _offset_s(text[found.end() :], local_s)
+    return Instant(day * DAY_S + hour * 3600 + minute * 60 + second - offset_s, offset_s)
+
+
+def _offset_s(text: str, local_s: int) -> int:
+    """The offset written after a time: Z, or signed hours after a blank; the local one when none is recognised."""
+    if (found := _OFFSET.match(text)) is None:
+        return local_s
+    if found["sign"] is None:
+        return 0
+    seconds = int(found["hours"]) * 3600 + int(found["minutes"] or 0) * 60
+    return -seconds if found["sign"] == "-" else seconds
+
+
+class Fields(NamedTuple):
+    """The calendar fields of a moment, named as a date specification names them."""
+
+    years: int
+    months: int
+    monthdays: int
+    hours: int
+    minutes: int
+    seconds: int
+    yeardays: int
+    weekyears: int
+    weeks: int
+    weekdays: int
+    moon: int
+
+
+def fields(instant: Instant) -> Fields:
+    """The calendar fields in the moment's own offset."""
+    day, second = divmod(instant.epoch_s + instant.offset_s, DAY_S)
+    year, month, monthday = _civil(day)
+    yearday = day - days_before(year) + 1
+    week_year, week = _week(day, year)
+    return Fields(
+        years=year,
+        months=month,
+        monthdays=monthday,
+        hours=second // 3600,
+        minutes=second % 3600 // 60,
+        seconds=second % 60,
+        yeardays=yearday,
+        weekyears=week_year,
+        weeks=week,
+        weekdays=(day + 3) % 7 + 1,
+        moon=_moon_phase(year, yearday),
+    )
+
+
+def shift(instant: Instant, duration: Mapping[str, str]) -> Instant:
+    """The moment later by a duration whose parts are texts; unreadable parts count as zero.
+
+    A year keeps the number of the day in the year; a month keeps the day of the month as far as the month has it.
+    """
+    amount = {name: integer(duration.get(name)) for name in _SECONDS} | {
+        name: integer(duration.get(name)) for name in ("years", "months")
+    }
+    day, second = divmod(instant.epoch_s + instant.offset_s, DAY_S)
+    year = _civil(day)[0]
+    day = days_before(year + amount["years"]) + day - days_before(year)
+    year, month, monthday = _civil(day)
+    if amount["months"]:
+        year, month = divmod(year * 12 + month - 1 + amount["months"], 12)
+        day = _civil_day(year, month + 1, min(monthday, month_length(year, month + 1)))
+    seconds = sum(amount[name] * length for name, length in _SECONDS.items())
+    return Instant(day * DAY_S + second + seconds - instant.offset_s, instant.offset_s)
+
+
+_SECONDS = {"weeks": 7 * DAY_S, "days": DAY_S, "hours": 3600, "minutes": 60, "seconds": 1}
+
+_UNIT_S = {"seconds": 1, "minutes": 60, "hours": 3600}
+
+
+def matches(instant: Instant, specification: Mapping[str, str]) -> bool:
+    """Whether every field of a date specification (`hours: "9-16"`) holds at the moment; without fields it does."""
+    actual = fields(instant)
+    return all(
+        _in_range(getattr(actual, name), specification[name]) for name in Fields._fields if name in specification
+    )
+
+
+def next_change_s(instant: Instant, specification: Mapping[str, str]) -> int:
+    """The earliest epoch time after the moment at which the answer of `matches` could be another one."""
+    unit_s = min((_UNIT_S.get(name, DAY_S) for name in Fields._fields if name in specification), default=DAY_S)
+    local = instant.epoch_s + instant.offset_s
+    return (local // unit_s + 1) * unit_s - instant.offset_s
+
+
+_RANGE = re.compile(r"\s*([0-9]+)?(-([0-9]+)?)?")
+
+
+def _in_range(value: int, text: str) -> bool:
+    """Whether a number is `N`, or within `N-M`, `N-` or `-M`; a text that is none of them holds always."""
+    found = _RANGE.match(text)
+    if found is None or (found[1] is None and found[3] is None):
+        return True
+    if found[2] is None:
+        return value == int(found[1])
+    return (found[1] is None or int(found[1]) <= value) and (found[3] is None or value <= int(found[3]))
+
+
+def days_before(year: int) -> int:
+    """Days from the epoch to the first day of a year."""
+    past = year - 1
+    return past * 365 + past // 4 - past // 100 + past // 400 - 719_162
+
+
+def month_length(year: int, month: int) -> int:
+    """How many days a month has."""
+    if month == 2:
+        return 29 if _is_leap(year) else 28
+    return 30 if month in (4, 6, 9, 11) else 31
+
+
+def _is_leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+def _year_length(year: int) -> int:
+    return 366 if _is_leap(year) else 365
+
+
+def _civil_day(year: int, month: int, monthday: int) -> int:
+    """The day (counted from the epoch) of a date."""
+    return days_before(year) + sum(month_length(year, past) for past in range(1, month)) + monthday - 1
+
+
+def _civil(day: int) -> tuple[int, int, int]:
+    """Year, month and day of the month of a day counted from the epoch."""
+    year = 1970 + day * 400 // 146_097
+    while days_before(year) > day:
+        year -= 1
+    while days_before(year + 1) <= day:
+        year += 1
+    rest, month = day - days_before(year), 1
+    while rest >= (length := month_length(year, month)):
+        rest, month = rest - length, month + 1
+    return year, month, rest + 1
+
+
+def _week_start(year: int, week: int) -> int:
+    """The Monday of an ISO week; the first week of a year is the one with the fourth of January."""
+    fourth = days_before(year) + 3
+    return fourth - (fourth + 3) % 7 + 7 * (week - 1)
+
+
+def _week(day: int, year: int) -> tuple[int, int]:
+    """The ISO week year and week of a day in a calendar year."""
+    for week_year in (year + 1, year, year - 1):
+        if (start := _week_start(week_year, 1)) <= day:
+            return week_year, (day - start) // 7 + 1
+    raise AssertionError(f"day {day} is in none of the week years around {year}")
+
+
+def _moon_phase(year: int, yearday: int) -> int:
+    """The phase of the moon, 0 (new) to 7."""
+    golden = year % 19 + 1
+    epact = (11 * golden + 18) % 30
+    if epact == 24 or (epact == 25 and golden > 11):
+        epact += 1
+    return ((yearday + epact) * 6 + 11) % 177 // 22 % 8

@@ -17,8 +17,8 @@ LONGEST_INTERVAL_MS = 4_294_967_295
 
 _SIMPLE = re.compile(r"\s*([0-9.]+)\s*(.*)", re.DOTALL)
 _UNITS = (("ms", 1, 1), ("us", 1, 1000), ("s", 1000, 1), ("m", 60_000, 1), ("h", 3_600_000, 1))
-_ISO = re.compile(r"P((?:[0-9]+[YMWD])*)(?:T((?:[0-9]+[HMS])*))?")
-_ISO_ITEM = re.compile(r"([0-9]+)([A-Z])")
+_ISO = re.compile(r"P((?:[0-9]+[YMWDHS])*)(?:T((?:[0-9]+[YMWDHS])*))?")
+_ISO_ITEM = re.compile(r"([0-9]+)([A-Zm])")
 
 
 @lru_cache(maxsize=4096)
@@ -54,12 +54,13 @@ def _iso_ms(text: str) -> int | None:
     found = _ISO.fullmatch(text)
     if found is None or text == "P":
         return None
-    items = {("date", unit): int(number) for number, unit in _ISO_ITEM.findall(found[1])}
-    items |= {("time", unit): int(number) for number, unit in _ISO_ITEM.findall(found[2] or "")}
-    days = items.get(("date", "D"), 0) + 7 * items.get(("date", "W"), 0)
-    seconds = items.get(("time", "S"), 0) + 60 * items.get(("time", "M"), 0) + 3600 * items.get(("time", "H"), 0)
-    seconds += max(days - 1, 0) * 86_400 + items.get(("date", "M"), 0) * 30 * 86_400
-    seconds += _days_before_year(items.get(("date", "Y"), 0)) * 86_400
+    # Only M means something else after the T: minutes instead of months.
+    items = {unit: int(number) for number, unit in _ISO_ITEM.findall(found[1].replace("M", "m"))}
+    items |= {unit: int(number) for number, unit in _ISO_ITEM.findall(found[2] or "")}
+    days = items.get("D", 0) + 7 * items.get("W", 0)
+    seconds = items.get("S", 0) + 60 * items.get("M", 0) + 3600 * items.get("H", 0)
+    seconds += max(days - 1, 0) * 86_400 + items.get("m", 0) * 30 * 86_400
+    seconds += _days_before_year(items.get("Y", 0)) * 86_400
     return seconds * 1000
 
 

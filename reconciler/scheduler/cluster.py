@@ -12,11 +12,13 @@ from reconciler.scheduler.options import Options
 if TYPE_CHECKING:
     from reconciler.cib import Cib
     from reconciler.model.date import Instant
-    from reconciler.model.status import HistoryEntry
+    from reconciler.model.status import HistoryEntry, NodeState
     from reconciler.scheduler.action import Action
     from reconciler.scheduler.constraints import Colocation, Location, Ordering, TicketHold
+    from reconciler.scheduler.digests import Digests
     from reconciler.scheduler.node import Node
     from reconciler.scheduler.resource import Resource
+    from reconciler.scheduler.table import NodeTable
 
 
 class FailedEntry:
@@ -40,9 +42,14 @@ class Cluster:
         "blocked_count",
         "cib",
         "colocations",
+        "container_stops",
         "dc",
+        "deferred_checks",
+        "digests",
         "disabled_count",
+        "expired_entries",
         "failed",
+        "failed_keys",
         "feature_set",
         "has_fence_device",
         "has_remote_nodes",
@@ -51,16 +58,24 @@ class Cluster:
         "locations",
         "messages",
         "next_action_id",
+        "node_ids",
         "node_index",
+        "node_keys",
+        "node_states",
         "nodes",
         "nodes_by_index",
         "now",
+        "operation_values",
         "options",
         "orderings",
         "recheck_by_s",
+        "resource_count",
         "resource_index",
         "resources",
+        "sanitized",
         "score_lines",
+        "start_table",
+        "status_index",
         "tags",
         "templates",
         "tickets",
@@ -82,16 +97,40 @@ class Cluster:
         self.nodes_by_index: list[Node] = []
         self.node_index: dict[str, Node] = {}
         """Nodes by name."""
+        self.node_ids: dict[str, Node] = {}
+        """Nodes by lower-cased id."""
+        self.node_keys: list[tuple[tuple[int, int, int, str], ...]] = []
+        """The sort keys of `nodes`, in the same order."""
+        self.node_states: dict[str, NodeState | None] = {}
+        """What is recorded of nodes, by name; None where two records have the same name."""
+        self.status_index: dict[tuple[str, str], list[HistoryEntry]] | None = None
+        """Recorded results by node name and resource, made when first needed."""
+        self.operation_values: dict[tuple[object, ...], dict[str, str]] = {}
+        """Values of configured operations that don't depend on the node, as far as computed."""
+        self.start_table: NodeTable | None = None
+        """The table that a resource starts with in a symmetric cluster, as long as no node is added."""
         self.dc: Node | None = None
         self.resources: list[Resource] = []
         """Top-level resources: by descending priority, then document order; orphans at the end."""
         self.resource_index: dict[str, list[Resource]] = {}
         """Resources by internal id and by configured id, in order of creation."""
+        self.resource_count = 0
+        """Resources entered in the index, which numbers them in tree order."""
         self.templates: dict[str, list[str]] = {}
         """Template ids with their users."""
         self.tags: dict[str, tuple[str, ...]] = {}
         self.tickets: dict[str, TicketHold] = {}
         self.failed: list[FailedEntry] = []
+        self.digests: dict[tuple[str, str, int, int], Digests] = {}
+        """Digests by resource, task, interval and node index, as far as computed."""
+        self.failed_keys: set[tuple[str, int]] = set()
+        """Operation keys and node indices of what `failed` holds."""
+        self.expired_entries: set[int] = set()
+        """Identities (`id`) of recurring entries whose failure expired: their operations have to be scheduled again."""
+        self.container_stops: list[Resource] = []
+        """Containers to be stopped for a failure inside, in the order found."""
+        self.deferred_checks: list[tuple[HistoryEntry, Resource, Node, bool]] = []
+        """Checks of a bundle connection's definition that wait for its placement, in the order found; True stands for a last failure."""
         self.instance_count = 0
         self.disabled_count = 0
         self.blocked_count = 0
@@ -107,6 +146,8 @@ class Cluster:
         self.next_action_id = 1
         self.recheck_by_s: int | None = None
         """The earliest epoch time (seconds) at which time alone may change a decision."""
+        self.sanitized = True
+        """The status may lack private parameters, as saved ones do, so a change of those alone doesn't count."""
         self.score_lines: list[tuple[str, str, str, int]] = []
         """(label, resource, node, score) in the order decided: Pacemaker's score listing; label "promotion" for those."""
         self.messages: list[str] = []

@@ -8,6 +8,8 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
+from reconciler.scheduler.table import ALWAYS
+
 if TYPE_CHECKING:
     from reconciler.scheduler.resource import Resource
 
@@ -33,7 +35,9 @@ class Node:
         "capacity",
         "connection",
         "discovery_enabled",
+        "discovery_mode",
         "expected_up",
+        "failures",
         "fence_reason",
         "history_unpacked",
         "id",
@@ -81,6 +85,10 @@ class Node:
         self.was_fenced = False
         self.history_unpacked = False
         self.discovery_enabled = True
+        self.discovery_mode = ALWAYS
+        """The mode of its entries in new tables; `NEVER` for a bundle's nodes."""
+        self.failures: list[tuple[str, str]] = []
+        """Those of its attributes that record failures (`fail-count-…`, `last-failure-…`)."""
         self.connection: Resource | None = None
         """The connection resource of a remote or guest node."""
         self.running: list[Resource] = []

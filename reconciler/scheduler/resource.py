@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reconciler.scheduler.action import Action
     from reconciler.scheduler.constraints import Colocation, Location, TicketRule
     from reconciler.scheduler.node import Node
+    from reconciler.scheduler.notifications import Phase
 
 
 class CloneFields:
@@ -33,6 +34,7 @@ class CloneFields:
         "interleave",
         "notify",
         "ordered",
+        "phases",
         "promotable",
         "promoted_max",
         "promoted_node_max",
@@ -53,6 +55,8 @@ class CloneFields:
         self.template: configured.Primitive | configured.Group | None = None
         """What instances are made from."""
         self.xml_child_id = ""
+        self.phases: dict[str, Phase] = {}
+        """The pseudo actions of its notifications, by the task they are about."""
 
 
 class Replica:
@@ -118,6 +122,7 @@ class Resource:
         "failed",
         "failure_ignored",
         "failure_timeout_s",
+        "filler_orphan",
         "fillers",
         "followers",
         "group_collocated",
@@ -135,6 +140,7 @@ class Resource:
         "maintenance",
         "managed",
         "meta",
+        "meta_blocks",
         "migration_threshold",
         "mixing",
         "multiple_active",
@@ -146,6 +152,7 @@ class Resource:
         "next_role_cause",
         "node",
         "notify",
+        "operation_index",
         "operations",
         "orphan",
         "param_blocks",
@@ -153,13 +160,16 @@ class Resource:
         "parent",
         "partial_source",
         "partial_target",
+        "pending_interval_ms",
         "pending_node",
         "pending_task",
         "priority",
+        "rank",
         "reconnect_interval_ms",
         "reloading",
         "role",
         "score_printed",
+        "sequence",
         "settled",
         "start_pending",
         "stickiness",
@@ -185,11 +195,19 @@ class Resource:
         self.extra: dict[str, str] = {}
         self.meta: dict[str, str] = {}
         """The finished table of meta-attributes."""
+        self.meta_blocks: tuple[AttributeBlocks, ...] = ()
+        """Blocks of meta-attributes: own first, then the parent's and so on, which children inherit."""
         self.param_blocks: tuple[AttributeBlocks, ...] = (NO_ATTRIBUTES,)
         """Blocks of parameters: own first, then the parent's and so on; the defaults come last."""
         self.param_cache: dict[int, dict[str, str]] = {}
         """Parameters evaluated, by node index; -1 without a node."""
         self.operations: tuple[Operation, ...] = ()
+        self.operation_index: dict[tuple[str, int], tuple[Operation, Operation | None]] | None = None
+        """Of each lower-cased name and interval (ms) the first operation and the first enabled one, made when first needed."""
+        self.rank = 0
+        """Of a top-level resource: its place among them once they are sorted."""
+        self.sequence = 0
+        """Counts up in tree order within a top-level resource."""
         self.utilization: dict[str, str] = {}
         self.clone: CloneFields | None = None
         self.bundle: BundleFields | None = None
@@ -217,6 +235,8 @@ class Resource:
         self.container: Resource | None = None
         self.fillers: list[Resource] = []
         """Resources whose container this is."""
+        self.filler_orphan = False
+        """An orphaned connection whose history says that it had a container."""
         self.external_ip: str | None = None
         # Status (part 1, section 13)
         self.role = Role.STOPPED
@@ -234,6 +254,7 @@ class Resource:
         self.start_pending = False
         self.pending_task: str | None = None
         self.pending_node: Node | None = None
+        self.pending_interval_ms = 0
         self.partial_source: Node | None = None
         self.partial_target: Node | None = None
         self.dangling: list[Node] = []
