@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reconciler.scheduler.action import Action
     from reconciler.scheduler.constraints import Colocation, Location, Ordering, TicketHold
     from reconciler.scheduler.digests import Digests
+    from reconciler.scheduler.mixing import AttributeValues
     from reconciler.scheduler.node import Node
     from reconciler.scheduler.resource import Resource
     from reconciler.scheduler.table import NodeTable
@@ -39,6 +40,9 @@ class Cluster:
     __slots__ = (
         "actions",
         "actions_by_key",
+        "assignment_log",
+        "attribute_values",
+        "available",
         "blocked_count",
         "cib",
         "colocations",
@@ -57,6 +61,7 @@ class Cluster:
         "instance_count",
         "locations",
         "messages",
+        "name_ranks",
         "next_action_id",
         "node_ids",
         "node_index",
@@ -74,6 +79,7 @@ class Cluster:
         "resources",
         "sanitized",
         "score_lines",
+        "show_scores",
         "start_table",
         "status_index",
         "tags",
@@ -148,6 +154,16 @@ class Cluster:
         """The earliest epoch time (seconds) at which time alone may change a decision."""
         self.sanitized = True
         """The status may lack private parameters, as saved ones do, so a change of those alone doesn't count."""
+        self.available: list[bool] = []
+        """Whether nodes are available, by index, while resources are assigned."""
+        self.name_ranks: list[int] = []
+        """The places of nodes, by index, in byte order of their names."""
+        self.attribute_values: dict[str, AttributeValues] = {}
+        """Node attributes that colocations compare, by name, as far as needed."""
+        self.assignment_log: list[tuple[int, Resource, Node]] = []
+        """Every assignment to a node, also those taken back: after how many score lines, what, and where."""
+        self.show_scores = True
+        """Whether `score_lines` and `assignment_log` are to be filled."""
         self.score_lines: list[tuple[str, str, str, int]] = []
         """(label, resource, node, score) in the order decided: Pacemaker's score listing; label "promotion" for those."""
         self.messages: list[str] = []

@@ -130,6 +130,7 @@ class Resource:
         "history_name",
         "id",
         "instance",
+        "instance_counts",
         "internal",
         "is_connection",
         "kind",
@@ -280,6 +281,8 @@ class Resource:
         """Where it will run; None when nowhere or not yet decided."""
         self.assigned_score = 0
         """The table's score of `node` at the moment of the assignment."""
+        self.instance_counts: dict[int, int] = {}
+        """Of a clone or bundle: instances placed (later: promoted) so far, by node index."""
         self.assigned: Cause | None = None
         """Why `node` was chosen, or why none was."""
         self.settled = False

@@ -17,14 +17,16 @@ ALWAYS, NEVER, EXCLUSIVE = 0, 1, 2
 class NodeTable:
     """Scores by node index; the order of insertion is kept, because a few outcomes depend on it.
 
-    `modes` holds only the entries whose discovery mode is not `ALWAYS`.
+    `modes` holds only the entries whose discovery mode is not `ALWAYS`. `copies` tells how often the table was copied on its way here
+    when it had so many entries: pairs of (entries, times), which the order of a hash table depends on.
     """
 
-    __slots__ = ("modes", "scores")
+    __slots__ = ("copies", "modes", "scores")
 
     def __init__(self) -> None:
         self.scores: dict[int, int] = {}
         self.modes: dict[int, int] = {}
+        self.copies: tuple[tuple[int, int], ...] = ()
 
     def __contains__(self, index: int) -> bool:
         return index in self.scores
@@ -39,7 +41,13 @@ class NodeTable:
         """A table of its own with the same entries."""
         other = NodeTable()
         other.scores = self.scores.copy()
-        other.modes = self.modes.copy()
+        if self.modes:
+            other.modes = self.modes.copy()
+        size = len(self.scores)
+        if self.copies and self.copies[-1][0] == size:
+            other.copies = (*self.copies[:-1], (size, self.copies[-1][1] + 1))
+        else:
+            other.copies = (*self.copies, (size, 1))
         return other
 
     def get(self, index: int) -> int | None:

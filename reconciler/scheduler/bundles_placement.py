@@ -1,0 +1,84 @@
+"""Assigning a bundle: its containers, then what belongs to each, then the roles of the inner instances.
+
+Source: the scheduler's specification, part 2, section 22.3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.score import INFINITY
+from reconciler.scheduler import assignment  # The kinds assign each other, so neither can be first.
+from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.colocations import add_colocation
+from reconciler.scheduler.constraints import Colocation
+from reconciler.scheduler.instances import compare_instances, distribute
+from reconciler.scheduler.partners import instances
+from reconciler.scheduler.score_lines import BUNDLE, list_scores
+from reconciler.scheduler.table_order import merge_sort
+from reconciler.scheduler.thresholds import threshold_reached
+
+if TYPE_CHECKING:
+    from reconciler.scheduler.cluster import Cluster
+    from reconciler.scheduler.node import Node
+    from reconciler.scheduler.resource import Replica, Resource
+
+
+def assign_bundle(cluster: Cluster, bundle: Resource, preferred: Node | None) -> None:
+    """Assign what of the bundle isn't settled. Unlike other kinds it is gone through at every request, and listed again."""
+    fields = bundle.bundle
+    if fields is None:
+        return
+    bundle.assigning = True
+    list_scores(cluster, bundle, BUNDLE)
+    containers = merge_sort(instances(bundle), compare_instances(cluster))
+    distribute(cluster, bundle, containers, len(fields.replicas), fields.replicas_per_host)
+    for replica in fields.replicas:
+        _assign_replica(cluster, replica, preferred)
+    if fields.clone is not None:
+        _assign_inner_clone(cluster, bundle, fields.clone, preferred)
+    bundle.settled = True
+    bundle.assigning = False
+
+
+def _assign_replica(cluster: Cluster, replica: Replica, preferred: Node | None) -> None:
+    """Assign the address, connection and inner instance that belong to a container."""
+    if replica.ip is not None:
+        assignment.assign(cluster, replica.ip, preferred)
+    host = None if replica.container is None else replica.container.node
+    connection = replica.connection
+    if connection is not None:
+        if host is not None and host.connection is not None:
+            # A connection inside a remote node runs where that node's own connection does.
+            cause = Cause(Why.REMOTE, host.connection.id)
+            nested = Colocation("child-remote-with-docker-remote", connection, host.connection, INFINITY, cause)
+            add_colocation(cluster, nested)
+        assignment.assign(cluster, connection, preferred)
+    if replica.primitive is not None:
+        _assign_inside(cluster, replica, replica.primitive)
+
+
+def _assign_inside(cluster: Cluster, replica: Replica, instance: Resource) -> None:
+    """Assign the inner instance to its own node."""
+    own = replica.node
+    scores = instance.table.scores
+    for index in scores:
+        if own is None or index != own.index:
+            scores[index] = -INFINITY
+        elif not threshold_reached(cluster, instance, own):
+            scores[index] = INFINITY
+    clone = instance.parent
+    if clone is None:
+        return
+    clone.assigning = True  # So that the instance doesn't ask for it.
+    assignment.assign(cluster, instance, own)
+    clone.assigning = False
+
+
+def _assign_inner_clone(cluster: Cluster, bundle: Resource, clone: Resource, preferred: Node | None) -> None:
+    """Assign the inner clone, whose instances have their nodes already: only their roles are left to choose."""
+    fields = bundle.bundle
+    own = {replica.node.index for replica in (fields.replicas if fields else ()) if replica.node is not None}
+    for index in clone.table.scores:
+        clone.table.set(index, 0 if index in own else -INFINITY)
+    assignment.assign(cluster, clone, preferred)

@@ -1,0 +1,209 @@
+"""How the preferences of dependents reach their primary, and, for sorting resources, those of primaries their dependents.
+
+Source: the scheduler's specification, part 2, sections 3.3 and 14.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from reconciler.model.score import INFINITY, add
+from reconciler.scheduler.candidates import any_usable
+from reconciler.scheduler.influence import has_influence
+from reconciler.scheduler.roles import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.scheduler.cluster import Cluster
+    from reconciler.scheduler.constraints import Colocation
+    from reconciler.scheduler.resource import Resource
+    from reconciler.scheduler.table import NodeTable
+
+UNUSABLE = -100 * INFINITY
+"""Marks a node whose score would have become negative where only gains may be mixed in."""
+
+BY_NAME = "#uname"
+"""The node attribute that tells nodes apart where a constraint names none."""
+
+_SINGLE = struct.Struct("<f")
+
+
+class AttributeValues:
+    """One attribute of all nodes by node index, in lower case, None where it is missing.
+
+    `distinct` tells that each node has it and no two alike.
+    """
+
+    __slots__ = ("distinct", "values")
+
+    def __init__(self, values: list[str | None]) -> None:
+        self.values = values
+        self.distinct = None not in values and len(set(values)) == len(values)
+
+
+def attribute_values(cluster: Cluster, name: str) -> AttributeValues:
+    """The attribute's values. Nodes without it are alike: missing equals missing."""
+    known = cluster.attribute_values.get(name)
+    if known is None:
+        texts = [node.attributes.get(name) for node in cluster.nodes_by_index]
+        known = AttributeValues([None if text is None else text.lower() for text in texts])
+        cluster.attribute_values[name] = known
+    return known
+
+
+def factor(colocation: Colocation) -> float:
+    """How much of a preference a constraint hands on: its score as a part of infinity."""
+    return _single(colocation.score / INFINITY)
+
+
+def mix_dependent(
+    cluster: Cluster, colocation: Colocation, table: NodeTable, *, positive_only: bool = False, droppable: bool = True
+) -> NodeTable:
+    """The table with the preferences of the constraint's dependent, and of what depends on that, mixed in."""
+    attribute = colocation.node_attribute or BY_NAME
+    mixing = _Mixing(cluster, positive_only=positive_only)
+    return mixing.mix(colocation.dependent, table, attribute, factor(colocation), droppable)
+
+
+def mix_primary(cluster: Cluster, colocation: Colocation, table: NodeTable, *, droppable: bool = False) -> NodeTable:
+    """The table with the preferences of the constraint's primary, and of what depends on that, mixed in."""
+    attribute = colocation.node_attribute or BY_NAME
+    return _Mixing(cluster).mix(colocation.primary, table, attribute, factor(colocation), droppable)
+
+
+def own_and_primaries(cluster: Cluster, resource: Resource) -> NodeTable | None:
+    """The resource's table with the preferences of its primaries, and of theirs, mixed in; None for an empty group."""
+    return _Mixing(cluster, forward=True).collect(resource)
+
+
+class _Mixing:
+    """One walk along colocations, with what stays the same on the way."""
+
+    __slots__ = ("cluster", "forward", "positive_only")
+
+    def __init__(self, cluster: Cluster, *, forward: bool = False, positive_only: bool = False) -> None:
+        self.cluster = cluster
+        self.forward = forward
+        self.positive_only = positive_only
+
+    def mix(self, resource: Resource, table: NodeTable, attribute: str, factor: float, droppable: bool) -> NodeTable:
+        """Mix the resource in; the answer is `table` itself when nothing is to be changed."""
+        if resource.mixing or (resource.kind is Kind.GROUP and not resource.children):
+            return table
+        resource.mixing = True
+        work = table.copy()
+        if resource.kind is Kind.GROUP:
+            work = self.mix(resource.children[0], work, attribute, factor, droppable)
+        else:
+            self._add_scores(resource, work, attribute, factor)
+        work, kept = self._go_on(resource, work, factor, droppable)
+        resource.mixing = False
+        return work if kept else table
+
+    def collect(self, resource: Resource) -> NodeTable | None:
+        """Mix the resource into nothing."""
+        if resource.mixing or (resource.kind is Kind.GROUP and not resource.children):
+            return None
+        resource.mixing = True
+        group = resource.kind is Kind.GROUP
+        work = self.collect(resource.children[-1]) if group else resource.table.copy()
+        if work is not None:
+            work, _kept = self._go_on(resource, work, 1.0, False)
+        resource.mixing = False
+        return work
+
+    def _go_on(self, resource: Resource, work: NodeTable, factor: float, droppable: bool) -> tuple[NodeTable, bool]:
+        """Walk on from the resource, unless it leaves no usable node; whether the result is to be kept comes along."""
+        if any_usable(self.cluster, work):
+            work = self._walk(resource, work, factor)
+        elif droppable:
+            return work, False
+        if self.positive_only:
+            scores = work.scores
+            for index, score in scores.items():
+                if score == UNUSABLE:
+                    scores[index] = 1
+        return work, True
+
+    def _walk(self, resource: Resource, work: NodeTable, above: float) -> NodeTable:
+        """Mix in the next resources. Of the factor so far only the sign is handed on."""
+        sign = 1 if above >= 0 else -1
+        for colocation in self._next(resource):
+            if not self.forward and not has_influence(colocation, colocation.primary):
+                continue
+            other = colocation.primary if self.forward else colocation.dependent
+            attribute = colocation.node_attribute or BY_NAME
+            work = self.mix(other, work, attribute, sign * factor(colocation), True)
+        return work
+
+    def _next(self, resource: Resource) -> Sequence[Colocation]:
+        if self.forward:
+            return tuple(resource.colocations)
+        if resource.kind is Kind.GROUP:
+            return tuple(resource.children[-1].followers)
+        return tuple(resource.followers)
+
+    def _add_scores(self, resource: Resource, work: NodeTable, attribute: str, factor: float) -> None:
+        """Add to each node the part `factor` of the best score that the resource has on nodes like it."""
+        best_like = _BestScores(self.cluster, resource, attribute)
+        scores = work.scores
+        for index, score in scores.items():
+            best = best_like(index)
+            if (best < 0 and factor < 0) or score == UNUSABLE:
+                continue
+            total = add(scale(factor, best), score)
+            if total < 0 and self.positive_only and score >= 0:
+                if score > 0:
+                    scores[index] = UNUSABLE
+            else:
+                scores[index] = total
+
+
+class _BestScores:
+    """The best score that a resource has on available nodes with the same attribute as a given node."""
+
+    __slots__ = ("available", "best", "scores", "values")
+
+    def __init__(self, cluster: Cluster, resource: Resource, attribute: str) -> None:
+        self.available = cluster.available
+        self.scores = resource.table.scores
+        known = attribute_values(cluster, attribute)
+        self.values = known.values
+        self.best: dict[str | None, int] | None = None if known.distinct else self._by_value()
+
+    def _by_value(self) -> dict[str | None, int]:
+        best: dict[str | None, int] = {}
+        for index, score in self.scores.items():
+            if self.available[index]:
+                value = self.values[index]
+                best[value] = max(score, best.get(value, -INFINITY))
+        return best
+
+    def __call__(self, index: int) -> int:
+        if self.best is not None:
+            return self.best.get(self.values[index], -INFINITY)
+        return self.scores.get(index, -INFINITY) if self.available[index] else -INFINITY
+
+
+def scale(factor: float, score: int) -> int:
+    """The part of a score, computed in single precision and rounded half away from zero.
+
+    What would vanish becomes 1 with the factor's sign, even where the preference itself is negative.
+    """
+    if score == 0:
+        return 0
+    if factor == 1.0:
+        return score
+    product = _single(factor * score)
+    part = int(product + 0.5) if product >= 0 else -int(0.5 - product)
+    if part == 0:
+        return 1 if factor > 0 else -1
+    return part
+
+
+def _single(number: float) -> float:
+    """The nearest number in single precision."""
+    rounded: float = _SINGLE.unpack(_SINGLE.pack(number))[0]
+    return rounded
