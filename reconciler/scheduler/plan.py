@@ -93,7 +93,9 @@ class Change:
     blocked: bool = False
     cause: Cause | None = None
     detail: str = ""
-    """For a fencing: the operation (reboot, off, on); for a guest node also its resource."""
+    """For a fencing: the operation (reboot, off, on)."""
+    guest: str | None = None
+    """For the fencing of a guest node: the resource that is the guest."""
 
 
 @dataclass(frozen=True, slots=True)
