@@ -31,6 +31,10 @@ class Outline:
         else:
             self.lines.append(text)
 
+    def plain(self, text: str) -> None:
+        """Print a line without bullet and indent."""
+        self.lines.append(text)
+
     def blank(self) -> None:
         """Print an empty line."""
         self.lines.append("")

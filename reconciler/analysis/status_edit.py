@@ -1,0 +1,209 @@
+"""A status taken apart so that simulated results can be written into it, and put together again.
+
+Only the nodes that are touched are taken apart.
+Source: the scheduler's specification, part 3, section 19; observation of what `crm_simulate` saves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.analysis.recording import FEATURE_SET, fail_count_name, failure_id, last_failure_name, last_id
+from reconciler.model.attributes import AttributeBlock
+from reconciler.model.resource import Agent
+from reconciler.model.score import add, read, show
+from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status
+from reconciler.model.text import integer
+
+NOBODY = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+"""The id that stands in a transition key for a transition that never took place."""
+
+_MIGRATIONS = ("migrate_to", "migrate_from")
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedResult:
+    """A result to be recorded: of which task, what came of it, and what was expected; `at_s` is an epoch time in seconds."""
+
+    task: str
+    interval_ms: int
+    rc: int
+    at_s: int
+    target_rc: int = 0
+    exit_reason: str = ""
+    digest: str | None = None
+    extra: Mapping[str, str] | None = None
+    """Further keys of the entry."""
+    notification: str | None = None
+    """For a notification: `<type>_notify_<operation>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountedFailure:
+    """A failure that was counted in the attributes of a node: under which name, and when."""
+
+    node_id: str
+    resource: str
+    task: str
+    interval_ms: int
+    at_s: int
+
+
+class HistoryEdit:
+    """What a node remembers of one resource."""
+
+    def __init__(self, history: ResourceHistory) -> None:
+        self.id = history.id
+        self.attributes = history.attributes
+        self.entries = {entry.id: dict(entry.attributes) for entry in history.entries}
+
+    def record(self, resource: str, result: SimulatedResult) -> None:
+        """Remember a result under the resource's configured id; an entry that it replaces keeps its other keys."""
+        call_id = max((integer(entry.get("call-id")) for entry in self.entries.values()), default=0) + 1
+        values = _entry_values(resource, result, call_id)
+        for id in _entry_ids(resource, result):
+            self.entries[id] = self.entries.get(id, {}) | values
+
+    def finish(self) -> ResourceHistory:
+        """The history as a value."""
+        entries = tuple(HistoryEntry(id, attributes) for id, attributes in self.entries.items())
+        return ResourceHistory(self.id, self.attributes, entries)
+
+
+def _entry_ids(resource: str, result: SimulatedResult) -> tuple[str, ...]:
+    if result.rc != result.target_rc:
+        failed = failure_id(resource)
+        return (failed,) if result.interval_ms else (failed, last_id(resource))
+    if result.notification is not None:
+        return (f"{resource}_{result.notification}_0",)
+    if result.interval_ms or result.task in _MIGRATIONS:
+        return (f"{resource}_{result.task}_{result.interval_ms}",)
+    return (last_id(resource),)
+
+
+def _entry_values(resource: str, result: SimulatedResult, call_id: int) -> dict[str, str]:
+    task = "start" if result.task in ("reload", "reload-agent") else result.task
+    key = f"{call_id}:-1:{result.target_rc}:{NOBODY}"
+    name = f"{resource}_{result.notification}_0" if result.notification else f"{resource}_{task}_{result.interval_ms}"
+    values = {
+        "operation_key": name,
+        "operation": task,
+        "crm-debug-origin": "simulation",
+        "crm_feature_set": FEATURE_SET,
+        "transition-key": key,
+        "transition-magic": f"0:{result.rc};{key}",
+        "exit-reason": result.exit_reason,
+        "call-id": str(call_id),
+        "rc-code": str(result.rc),
+        "op-status": "0",
+        "interval": str(result.interval_ms),
+        "last-rc-change": str(result.at_s),
+        "exec-time": "0",
+        "queue-time": "0",
+    }
+    if result.digest is not None:
+        values["op-digest"] = result.digest
+    return values | dict(result.extra or {})
+
+
+class NodeEdit:
+    """What is known of one node."""
+
+    def __init__(self, state: NodeState) -> None:
+        self.id = state.id
+        self.name = state.name
+        self.attributes = dict(state.attributes)
+        self.transient = [(dict(block.values), block) for block in state.transient]
+        self.histories = {history.id: history for history in state.history}
+        self.has_history = state.has_history
+        self._edited: dict[str, HistoryEdit] = {}
+
+    def history(self, names: tuple[str, ...], agent: Agent) -> HistoryEdit:
+        """The history under the first of the names that is known, or a new one under the last."""
+        self.has_history = True
+        id = next((name for name in names if name in self.histories), names[-1])
+        if id not in self._edited:
+            known = self.histories.setdefault(id, ResourceHistory(id, _agent_keys(agent)))
+            self._edited[id] = HistoryEdit(known)
+        return self._edited[id]
+
+    def forget(self, names: tuple[str, ...]) -> None:
+        """Drop the history under each of the names."""
+        for name in names:
+            self.histories.pop(name, None)
+            self._edited.pop(name, None)
+
+    def forget_entry(self, names: tuple[str, ...], entry: str) -> None:
+        """Drop one entry from the history of each of the names that is known."""
+        for name in names:
+            if name in self.histories:
+                edit = self._edited.setdefault(name, HistoryEdit(self.histories[name]))
+                edit.entries.pop(entry, None)
+
+    def forget_all(self) -> None:
+        """Drop all histories and transient attributes, as after a reboot."""
+        self.histories, self._edited, self.transient = {}, {}, []
+        self.has_history = False
+
+    def values(self) -> dict[str, str]:
+        """The transient attributes that a simulation changes: those of the first block without rules, made when missing."""
+        for values, block in self.transient:
+            if not block.rules:
+                return values
+        self.transient.append(({}, AttributeBlock({}, id=f"status-{self.id}")))
+        return self.transient[-1][0]
+
+    def count_failure(self, resource: str, result: SimulatedResult) -> CountedFailure | None:
+        """Count a result that is a failure; None when it counts as none (success, or a probe that found nothing)."""
+        if result.rc == 0 or (result.rc == 7 and not result.interval_ms):
+            return None
+        values = self.values()
+        count = fail_count_name(resource, result.task, result.interval_ms)
+        values[count] = show(add(read(values.get(count)), 1))
+        values[last_failure_name(resource, result.task, result.interval_ms)] = str(result.at_s)
+        return CountedFailure(self.id, resource, result.task, result.interval_ms, result.at_s)
+
+    def finish(self) -> NodeState:
+        """The node's state as a value."""
+        return NodeState(
+            self.id,
+            self.name,
+            self.attributes,
+            transient=tuple(replace(block, values=values) for values, block in self.transient),
+            history=tuple(
+                self._edited[id].finish() if id in self._edited else known for id, known in self.histories.items()
+            ),
+            has_history=self.has_history,
+        )
+
+
+def _agent_keys(agent: Agent) -> dict[str, str]:
+    keys = {"class": agent.standard}
+    if agent.provider is not None:
+        keys["provider"] = agent.provider
+    return keys | {"type": agent.type}
+
+
+class StatusEdit:
+    """A status of which single nodes are being changed."""
+
+    def __init__(self, status: Status) -> None:
+        self._nodes: dict[str, NodeState | NodeEdit] = {state.name: state for state in status.nodes}
+        self.tickets = {ticket.id: ticket for ticket in status.tickets}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._nodes
+
+    def node(self, name: str, id: str) -> NodeEdit:
+        """The node of this name, made with the id when nothing is known of it."""
+        known = self._nodes.get(name)
+        if not isinstance(known, NodeEdit):
+            known = NodeEdit(NodeState(id, name, has_history=False) if known is None else known)
+            self._nodes[name] = known
+        return known
+
+    def finish(self) -> Status:
+        """The status as a value; of several states of one name the last one counts and is the only one left."""
+        nodes = tuple(node.finish() if isinstance(node, NodeEdit) else node for node in self._nodes.values())
+        return Status(nodes, tuple(self.tickets.values()))
