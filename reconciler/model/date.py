@@ -22,6 +22,8 @@ class Instant(NamedTuple):
     offset_s: int = 0
 
 
+_EPOCH = Instant(0)
+
 _DATE = re.compile(
     r"(?P<year>[0-9]{4})(?:-W(?P<week>[0-9]{1,2})-(?P<weekday>[0-9])"
     r"|-(?P<yearday>[0-9]{3})(?![0-9-])"
@@ -32,7 +34,7 @@ _TIME = re.compile(r"(?P<hour>[0-9]{2})(?::(?P<minute>[0-9]{2})(?::(?P<second>[0
 _OFFSET = re.compile(r"Z|[ \t]+(?:Z|(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?)")
 
 
-def parse(text: str | None, now: Instant = Instant(0)) -> Instant | None:
+def parse(text: str | None, now: Instant = _EPOCH) -> Instant | None:
     """The moment that a text stands for; None when it is missing or no date.
 
     `now` gives the date of a text that is only a time, and its offset is the local one (else UTC), which holds for a time

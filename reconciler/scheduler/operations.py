@@ -29,12 +29,13 @@ def find_operation(resource: Resource, key: str, *, include_disabled: bool) -> O
 
     Migrations without one of their own take `migrate`, notifications `notify`.
     """
-    prefix = f"{resource.id}_"
-    if not key.startswith(prefix):
-        prefix = f"{resource.history_name}_"
-    if not key.startswith(prefix):
+    lowered = key.lower()
+    prefix = f"{resource.id}_".lower()
+    if not lowered.startswith(prefix):
+        prefix = f"{resource.history_name}_".lower()
+    name, _, interval = lowered.removeprefix(prefix).rpartition("_")
+    if not (lowered.startswith(prefix) and interval.isdecimal()):
         return None
-    name, _, interval = key[len(prefix) :].rpartition("_")
     return operation_for(resource, name, int(interval), include_disabled=include_disabled)
 
 
@@ -238,9 +239,14 @@ def on_fail(
     return FailurePolicy(result or "recover", role or _role_after(task, meta))
 
 
-def failure_policy(cluster: Cluster, resource: Resource, task: str, interval_ms: int, node: Node) -> FailurePolicy:
-    """What follows when this action fails on the node."""
-    operation = operation_for(resource, task, interval_ms, include_disabled=True)
+def failure_policy(
+    cluster: Cluster, resource: Resource, key: str, task: str, interval_ms: int, node: Node
+) -> FailurePolicy:
+    """What follows when this action, recorded under the key, failed on the node.
+
+    A key under another name than the resource's finds no operation, and defaults apply.
+    """
+    operation = find_operation(resource, key, include_disabled=True)
     meta, _ = action_values(cluster, resource, task, interval_ms, operation, node)
     return on_fail(cluster, resource, task, interval_ms, operation, meta)
 

@@ -212,7 +212,8 @@ def require_stop(cluster: Cluster, resource: Resource, node: Node, cause: Cause)
 def _read_error(reading: Reading, result: Result) -> None:
     """Take a failed operation into account (step E)."""
     resource = reading.resource
-    policy = failure_policy(reading.cluster, resource, result.task, result.interval_ms, reading.node)
+    key = _key(result.entry)
+    policy = failure_policy(reading.cluster, resource, key, result.task, result.interval_ms, reading.node)
     match result.status:
         case OperationStatus.NOT_INSTALLED:
             if policy.on_fail == "ignore":
@@ -254,8 +255,7 @@ def record_failure(reading: Reading, entry: HistoryEntry) -> None:
     if not reading.node.online:
         return
     attributes = entry.attributes
-    key = attributes.get("operation_key") or entry.id
-    known = (key, reading.node.index)
+    known = (_key(entry), reading.node.index)
     if known in reading.cluster.failed_keys:
         return
     reading.cluster.failed_keys.add(known)
@@ -277,7 +277,7 @@ def _succeed(reading: Reading, result: Result, rc: int) -> None:
         match result.task:
             case "monitor":
                 failure = reading.last_failure
-                clears = failure is not None and _same_operation(result.entry, failure)
+                clears = failure is not None and _key(result.entry) == _key(failure)
                 _set_active(resource)
             case "start" | "migrate_from":
                 resource.role = Role.STARTED
@@ -305,9 +305,9 @@ def _set_active(resource: Resource) -> None:
         resource.role = active_role(resource)
 
 
-def _same_operation(entry: HistoryEntry, failure: HistoryEntry) -> bool:
-    ours, theirs = entry.attributes, failure.attributes
-    return (ours.get("operation_key") or entry.id) == (theirs.get("operation_key") or failure.id)
+def _key(entry: HistoryEntry) -> str:
+    """The key under which the operation was recorded; old entries have it for their id."""
+    return entry.attributes.get("operation_key", entry.id)
 
 
 def _outlasts_success(reading: Reading) -> bool:
