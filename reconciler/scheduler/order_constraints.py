@@ -176,7 +176,7 @@ def _needed_instances(first: Resource, constraint: Order) -> int:
 
 def _gate(cluster: Cluster, name: str, cause: Cause) -> Action:
     """The pseudo action that is reached when enough of those ordered before it are."""
-    gate = request(cluster, None, name, name, None, optional=False, cause=cause)
+    gate = request(cluster, None, name, name, None, optional=True, cause=cause)
     gate.pseudo = True
     gate.runnable = True
     gate.requires_any = True

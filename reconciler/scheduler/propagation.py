@@ -107,8 +107,6 @@ class Propagation:
         inputs = then.inputs
         for position in range(len(inputs) - 1, -1, -1):
             edge = inputs[position]
-            if edge.effects == NONE:
-                continue
             found = self._take(edge)
             if found:
                 changed |= found & _THEN
@@ -171,16 +169,18 @@ class Propagation:
             return 0
         if effects & CXL and one is not None and not then.optional:
             self._cancel(first)
-        if one is not None and other is not None and one is not other and one.kind is not _PRIMITIVE:
-            replaced = first if _inside(other, one) else self._flags.completed(first)
-            if replaced is not first:
-                return self._redirect(edge, replaced)
         if _single(one) and _single(other):
             if not effects & ~_INERT:
                 return 0
             if first.optional and then.optional and first.runnable and then.runnable and not effects & _ALWAYS:
                 return 0
-        return self._apply(edge, self._flags.of(first, then.node), self._flags.of(then, first.node))
+        elif one is not None and other is not None and one is not other and not _inside(other, one):
+            first = self._flags.completed(first)
+        # Even where the edge has no effect, the flags of collectives have to be computed: that corrects them.
+        of_first, of_then = self._flags.of(first, then.node), self._flags.of(then, first.node)
+        if first is not edge.first:
+            return self._redirect(edge, first)
+        return self._apply(edge, of_first, of_then) if effects else 0
 
     def _cancel(self, action: Action) -> None:
         if not action.optional:
