@@ -43,9 +43,10 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """A member found the commit valid and made it durable; `digest` is that of the configuration it compiles to."""
+    """A member found the commit valid on top of `base` and made it durable; `digest` is that of what it compiles to."""
 
     commit: str
+    base: str | None
     digest: str
     term: int
 
@@ -73,11 +74,16 @@ class Activate:
 
 @dataclass(frozen=True, slots=True)
 class Observe:
-    """A member observed something of the status; `why` is for people."""
+    """A member observed something of the status; `why` is for people.
+
+    `transition` and `action` name the action that this carries out, if it does; 0 for none.
+    """
 
     observations: tuple[Observation, ...]
     why: str
     at_ms: int
+    transition: int = 0
+    action: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +128,15 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A member starts in a term: its name, the highest term that it has seen, and what it found on itself."""
+    """A member starts in a term: its name, the highest term that it has seen, and what it found on itself.
+
+    `boot` names this start of its machine; `stopped` the resources that it found not running.
+    """
 
     node: str
     term: int
+    boot: str
+    stopped: tuple[str, ...]
     observations: tuple[Observation, ...]
     at_ms: int
 
@@ -335,7 +346,7 @@ _WRITERS: Mapping[type, Callable[[Any], dict[str, Any]]] = {
         "rewrite": m.rewrite,
         "term": m.term,
     },
-    Accept: lambda m: {"commit": m.commit, "digest": m.digest, "term": m.term},
+    Accept: lambda m: {"commit": m.commit, "base": m.base, "digest": m.digest, "term": m.term},
     Reject: lambda m: {
         "commit": m.commit,
         "reason": m.reason,
@@ -343,12 +354,20 @@ _WRITERS: Mapping[type, Callable[[Any], dict[str, Any]]] = {
         "term": m.term,
     },
     Activate: lambda m: {"commit": m.commit, "epoch": m.epoch, "digest": m.digest, "at": m.at_ms, "term": m.term},
-    Observe: lambda m: {"observations": _plain_observations(m.observations), "why": m.why, "at": m.at_ms},
+    Observe: lambda m: {
+        "observations": _plain_observations(m.observations),
+        "why": m.why,
+        "at": m.at_ms,
+        "transition": m.transition,
+        "action": m.action,
+    },
     Run: _write_run,
     Reported: _write_reported,
     Joined: lambda m: {
         "node": m.node,
         "term": m.term,
+        "boot": m.boot,
+        "stopped": list(m.stopped),
         "observations": _plain_observations(m.observations),
         "at": m.at_ms,
     },
@@ -358,15 +377,24 @@ _READERS: Mapping[str, Callable[[_Fields], Message]] = {
     "Propose": lambda f: Propose(
         f.text("commit"), f.optional("base"), f.text("source"), f.text("subject"), f.flag("rewrite"), f.number("term")
     ),
-    "Accept": lambda f: Accept(f.text("commit"), f.text("digest"), f.number("term")),
+    "Accept": lambda f: Accept(f.text("commit"), f.optional("base"), f.text("digest"), f.number("term")),
     "Reject": lambda f: Reject(
         f.text("commit"), f.text("reason"), tuple(_finding(part) for part in f.items("findings")), f.number("term")
     ),
     "Activate": lambda f: Activate(
         f.text("commit"), f.number("epoch"), f.text("digest"), f.number("at"), f.number("term")
     ),
-    "Observe": lambda f: Observe(f.observations(), f.text("why"), f.number("at")),
+    "Observe": lambda f: Observe(
+        f.observations(), f.text("why"), f.number("at"), f.number("transition"), f.number("action")
+    ),
     "Run": lambda f: Run(f.number("transition"), tuple(_order(part) for part in f.items("orders")), f.number("at")),
     "Reported": _read_reported,
-    "Joined": lambda f: Joined(f.text("node"), f.number("term"), f.observations(), f.number("at")),
+    "Joined": lambda f: Joined(
+        f.text("node"),
+        f.number("term"),
+        f.text("boot"),
+        tuple(str(name) for name in f.items("stopped")),
+        f.observations(),
+        f.number("at"),
+    ),
 }

@@ -6,10 +6,14 @@ from typing import NamedTuple
 
 
 class Moment(NamedTuple):
-    """`wall_ms` are milliseconds since the epoch, which may jump; `mono_ms` milliseconds of a clock that never does."""
+    """`wall_ms` are milliseconds since the epoch, which may jump; `mono_ms` milliseconds of a clock that never does.
+
+    `offset_s` is the offset from UTC in which a date without time zone is meant.
+    """
 
     wall_ms: int
     mono_ms: int
+    offset_s: int = 0
 
     @property
     def epoch_s(self) -> int:

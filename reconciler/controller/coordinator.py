@@ -1,0 +1,285 @@
+"""What the DC does: asks the scheduler whenever the state has changed, and drives the transition that it answers.
+
+It is level-based: an event says only that something changed. The scheduler is asked when nothing runs, and again after every
+transition that did something, until it answers that nothing is left to do.
+Source: the design of the cluster, "Who does what".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.analysis.recording import forget_failures
+from reconciler.analysis.soundness import violations
+from reconciler.cib import Cib
+from reconciler.cib.observations import ResourceForgotten
+from reconciler.controller.events import Broadcast, ClearTimer, Effect, Emit, Leave, SetTimer
+from reconciler.controller.members import node_state, with_members
+from reconciler.controller.messages import Observe, Order, Reported, Run
+from reconciler.controller.moment import Moment
+from reconciler.controller.orders import history_id, make_order
+from reconciler.controller.replica import Replica
+from reconciler.controller.transition import Transition
+from reconciler.model.date import Instant
+from reconciler.model.duration import interval_ms
+from reconciler.scheduler import schedule
+from reconciler.scheduler.plan import ActionKind, Change, Plan, PlannedAction
+
+RECHECK = "recheck"
+"""The timer at which time alone may change what is to be done."""
+RETRY = "retry"
+"""The timer that ends the pause before the same actions are tried once more."""
+_DEFAULT_RECHECK = "15min"
+_SOONEST_RECHECK_MS = 1000
+_PATIENCE = 2
+_LONGEST_PAUSE_S = 300
+
+
+class Coordinator:
+    """The DC's part of a node. `run` names this run in transition keys."""
+
+    def __init__(self, own: str, run: str) -> None:
+        self.own = own
+        self.run = run
+        self.transition: Transition | None = None
+        self.stale: str | None = None
+        """Why the scheduler has to be asked; None when its last answer still holds."""
+        self.converged = False
+        self.problems: tuple[dict[str, str], ...] = ()
+        self.plan: Plan | None = None
+        """The scheduler's last answer."""
+        self._number = 0
+        self._signature: tuple[tuple[str, str | None], ...] = ()
+        self._repeats = 0
+        self._retry_at_ms = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a transition is under way, or one is still to be computed."""
+        return self.transition is not None or self.stale is not None
+
+    def changed(self, why: str) -> list[Effect]:
+        """The state from which was planned is not the state any more."""
+        self.stale = self.stale or why
+        self.converged = False
+        if self.transition is not None and self.transition.abort(why):
+            return [Emit("transition_aborted", {"transition": self.transition.number, "why": why})]
+        return []
+
+    def observed(self, message: Observe) -> list[Effect]:
+        """An observation was delivered: our own action's effect, or news."""
+        if self._is_ours(message.transition, message.action):
+            self._finish(message.action, True)
+            return []
+        return self.changed(message.why)
+
+    def reported(self, message: Reported) -> list[Effect]:
+        """A result was delivered: the outcome of an action under way, or news about what recurs."""
+        if self._is_ours(message.transition, message.action):
+            return self._finish(message.action, not message.failed)
+        return self.changed(
+            f"{message.resource}_{message.task}_{message.interval_ms} on {message.node} is now {message.rc}"
+        )
+
+    def decide(self, replica: Replica, members: Iterable[str], now: Moment) -> list[Effect]:
+        """Go on: launch what may run, close what is over, and ask the scheduler when its answer may be another."""
+        effects = self._advance(replica, members, now)
+        if self.transition is None and self.stale is not None:
+            effects += self._compute(replica, now)
+            effects += self._advance(replica, members, now)
+        return effects
+
+    def retire(self) -> None:
+        """Another member is the DC now: what was under way is its business."""
+        self.transition, self.stale, self.converged, self.plan = None, None, False, None
+
+    def _is_ours(self, transition: int, action: int) -> bool:
+        current = self.transition
+        return current is not None and current.number == transition and action in current.running
+
+    def _finish(self, action: int, succeeded: bool) -> list[Effect]:
+        transition = self.transition
+        if transition is None:
+            return []
+        known = transition.aborted
+        transition.finish(action, succeeded)
+        if succeeded or known is not None:
+            return []
+        self.stale = self.stale or transition.aborted
+        self.converged = False
+        return [Emit("transition_aborted", {"transition": transition.number, "why": transition.aborted})]
+
+    def _advance(self, replica: Replica, members: Iterable[str], now: Moment) -> list[Effect]:
+        transition = self.transition
+        if transition is None:
+            return []
+        effects = self._launch(transition, replica, frozenset(members), now)
+        if transition.over:
+            effects += self._close(transition, now)
+        return effects
+
+    def _launch(self, transition: Transition, replica: Replica, members: frozenset[str], now: Moment) -> list[Effect]:
+        """Launch until nothing more may run; all orders of one moment travel in one message."""
+        effects: list[Effect] = []
+        orders: list[Order] = []
+        while launched := transition.launch(now):
+            for action in launched:
+                if action.kind is ActionKind.CLUSTER:
+                    effects += self._carry_out(transition, action, replica, now)
+                elif action.task == "probe_again":
+                    transition.finish(action.id, True)
+                elif action.node not in members or action.router not in (None, action.node):
+                    effects += self._refuse(transition, action, "no member of the cluster can run it")
+                else:
+                    orders.append(make_order(transition.plan, action, replica.cib, transition.number, self.run))
+        if orders:
+            effects.append(Broadcast(Run(transition.number, tuple(orders), now.wall_ms)))
+        return effects
+
+    def _carry_out(self, transition: Transition, action: PlannedAction, replica: Replica, now: Moment) -> list[Effect]:
+        """An action of the controller itself."""
+        state = node_state(replica.cib, action.node or "")
+        match action.task:
+            case "clear_failcount":
+                seen = forget_failures(state, history_id(action, replica.cib))
+                why = f"{action.key}: failures are forgotten"
+                return [Broadcast(Observe(seen, why, now.wall_ms, transition.number, action.id))]
+            case "lrm_delete":
+                forgotten = ResourceForgotten(state.id, history_id(action, replica.cib))
+                why = f"{action.key}: history is forgotten"
+                return [Broadcast(Observe((forgotten,), why, now.wall_ms, transition.number, action.id))]
+            case "do_shutdown" if action.node == self.own:
+                transition.finish(action.id, True)
+                return [Leave("all resources of this node are stopped, as was asked")]
+        return self._refuse(transition, action, "nothing here can carry it out")
+
+    def _refuse(self, transition: Transition, action: PlannedAction, reason: str) -> list[Effect]:
+        """An action that nobody can carry out has failed: the plan must not go on as if it were done."""
+        fields = {
+            "transition": transition.number,
+            "id": action.id,
+            "key": action.key,
+            "operation": action.task,
+            "resource": action.resource,
+            "node": action.node,
+            "interval_ms": action.interval_ms,
+            "status": "not-possible",
+            "exit_reason": reason,
+        }
+        return [Emit("action_failed", fields), *self._finish(action.id, False)]
+
+    def _close(self, transition: Transition, now: Moment) -> list[Effect]:
+        """A transition is over: what it did, or why it stopped, has to be planned from; one that did nothing has not."""
+        self.transition = None
+        fields = {
+            "transition": transition.number,
+            "complete": transition.complete,
+            "done": len(transition.done),
+            "failed": len(transition.failed),
+            "skipped": len(transition.actions) - len(transition.done) - len(transition.failed),
+        }
+        effects: list[Effect] = [Emit("transition_done", fields)]
+        if self.stale is None and transition.real:
+            self.stale = "the last transition is done"
+        if self.stale is None:
+            effects += self._settle(transition.plan, now)
+        return effects
+
+    def _compute(self, replica: Replica, now: Moment) -> list[Effect]:
+        """Ask the scheduler, and begin what it answers unless the same was just tried in vain."""
+        cib = with_members(replica.cib)
+        plan = self.plan = schedule(cib, Instant(now.epoch_s, now.offset_s), show_scores=False)
+        self.stale = None
+        if not _does_something(plan):
+            self._signature, self._repeats = (), 0
+            return self._settle(plan, now)
+        if broken := violations(cib, plan):
+            self.problems = tuple({"resource": "", "text": f"{found.rule}: {found.text}"} for found in broken)
+            text = "; ".join(problem["text"] for problem in self.problems)
+            return [Emit("daemon", {"what": "unsound-plan", "text": text}), self._recheck(plan, now)]
+        if pause := self._pause(plan, now):
+            return pause
+        self._number = max(self._number, replica.transition) + 1
+        self.transition = Transition(self._number, plan, now)
+        return [ClearTimer(RECHECK), ClearTimer(RETRY), _planned(self.transition, replica.cib)]
+
+    def _pause(self, plan: Plan, now: Moment) -> list[Effect]:
+        """The same actions again and again, with no rest between: try more and more rarely, and say so."""
+        signature = tuple((action.key, action.node) for action in plan.actions)
+        if signature != self._signature:
+            self._signature, self._repeats, self._retry_at_ms = signature, 0, 0
+            return []
+        if self._retry_at_ms > now.mono_ms:
+            return [SetTimer(RETRY, self._retry_at_ms)]
+        if self._retry_at_ms:
+            self._retry_at_ms = 0
+            return []
+        self._repeats += 1
+        if self._repeats < _PATIENCE:
+            return []
+        seconds = min(2 ** (self._repeats - _PATIENCE), _LONGEST_PAUSE_S)
+        self._retry_at_ms = now.mono_ms + seconds * 1000
+        text = (
+            f"the same {len(signature)} actions were needed {self._repeats + 1} times in a row; next try in {seconds} s"
+        )
+        return [Emit("daemon", {"what": "not-converging", "text": text}), SetTimer(RETRY, self._retry_at_ms)]
+
+    def _settle(self, plan: Plan, now: Moment) -> list[Effect]:
+        """Nothing is left that can be done."""
+        self.converged = True
+        self.problems = tuple(_problems(plan))
+        return [self._recheck(plan, now)]
+
+    def _recheck(self, plan: Plan, now: Moment) -> SetTimer:
+        """Ask again at the latest when time alone may change the answer."""
+        longest = interval_ms(plan.cluster.options.raw.get("cluster-recheck-interval", _DEFAULT_RECHECK))
+        wait_ms = longest or interval_ms(_DEFAULT_RECHECK)
+        if plan.recheck_by_s is not None:
+            wait_ms = min(wait_ms, (plan.recheck_by_s + 1) * 1000 - now.wall_ms)
+        return SetTimer(RECHECK, now.mono_ms + max(wait_ms, _SOONEST_RECHECK_MS))
+
+
+def _does_something(plan: Plan) -> bool:
+    return any(action.kind is not ActionKind.PSEUDO for action in plan.actions)
+
+
+def _planned(transition: Transition, cib: Cib) -> Emit:
+    summary = [change_to_plain(change) for change in transition.plan.changes]
+    return Emit(
+        "planned",
+        {
+            "transition": transition.number,
+            "version": str(cib.version),
+            "actions": sum(1 for action in transition.plan.actions if action.kind is not ActionKind.PSEUDO),
+            "summary": summary,
+        },
+    )
+
+
+def change_to_plain(change: Change) -> dict[str, object]:
+    """A line of the summary as the API shows it."""
+    return {
+        "verb": change.verb.value,
+        "subject": change.subject,
+        "from_node": change.from_node,
+        "to_node": change.to_node,
+        "from_role": change.from_role,
+        "to_role": change.to_role,
+        "reason": change.reason,
+        "blocked": change.blocked,
+    }
+
+
+def _problems(plan: Plan) -> Iterable[dict[str, str]]:
+    """What is not as wanted although nothing can be done: wanted changes that can't run, failed or blocked resources."""
+    for change in plan.changes:
+        if change.blocked:
+            reason = f" due to {change.reason}" if change.reason else ""
+            yield {"resource": change.subject, "text": f"{change.verb.value} is wanted but can not be done{reason}"}
+    for failed in plan.cluster.failed:
+        entry = failed.entry.attributes
+        text = f"{entry.get('operation')} on {failed.node.name} ended with {entry.get('rc-code')}"
+        yield {
+            "resource": failed.resource.id,
+            "text": f"{text}: {entry['exit-reason']}" if "exit-reason" in entry else text,
+        }

@@ -1,0 +1,249 @@
+"""What happens to a node, and what a node wishes: the whole border between the pure core and the shell around it.
+
+Every event says when it happened. The shell carries wishes out in their order, and answers them with events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.analysis.recording import AgentTraits
+from reconciler.controller.messages import Message
+from reconciler.controller.moment import Moment
+from reconciler.errors import Finding
+from reconciler.model.cluster import Configuration
+from reconciler.model.operation import AgentCall, AgentResult
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The process runs, with the state that the store had. `boot` names this start of the machine."""
+
+    now: Moment
+    boot: str
+
+
+@dataclass(frozen=True, slots=True)
+class ViewChanged:
+    """The fabric announced the members, oldest first, and whether they have quorum."""
+
+    now: Moment
+    members: tuple[str, ...]
+    quorate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A message was delivered, in the order that all members see; the shell has written it to the journal."""
+
+    now: Moment
+    sender: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An agent's call (`token` of `RunAgent`) is over."""
+
+    now: Moment
+    token: int
+    result: AgentResult
+    traits: AgentTraits = field(default_factory=AgentTraits)
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """A timer that the node set has run out."""
+
+    now: Moment
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitArrived:
+    """A commit is in this node's repository and may become the configuration. `asked`: somebody waits for it."""
+
+    now: Moment
+    commit: str
+    source: str
+    subject: str
+    rewrite: bool = False
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A commit was examined on top of `base`, and if it is valid (`configuration` is there) made durable."""
+
+    now: Moment
+    commit: str
+    base: str | None
+    digest: str = ""
+    configuration: Configuration | None = None
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A message could not be made durable and was therefore not delivered."""
+
+    now: Moment
+    message: Message
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessesGone:
+    """All processes of a started resource have gone: a hint, the agent stays the judge."""
+
+    now: Moment
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupAsked:
+    """An operator wants failures forgotten: of one resource and its members (their history ids are `resources`)."""
+
+    now: Moment
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshAsked:
+    """An operator wants it looked up again what runs here: of these resources."""
+
+    now: Moment
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """An operator wants this node to stop all its resources and the daemon to end."""
+
+    now: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nothing else waits to be told: the time to decide."""
+
+    now: Moment
+
+
+Event = (
+    Started
+    | ViewChanged
+    | Delivered
+    | Finished
+    | TimerFired
+    | CommitArrived
+    | Examined
+    | Dropped
+    | ProcessesGone
+    | CleanupAsked
+    | RefreshAsked
+    | StopAsked
+    | Quiet
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """Send this to all members, ourselves included, in the one order."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Examine:
+    """Read, validate and compile a commit; make it durable; answer with `Examined`."""
+
+    commit: str
+    base: str | None
+    source: str
+    rewrite: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordActive:
+    """The commit is the active one now: let the repository say so."""
+
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunAgent:
+    """Call an agent, and answer with `Finished`."""
+
+    token: int
+    call: AgentCall
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Fire once at this time of the monotonic clock; takes the place of a timer with the same name."""
+
+    name: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClearTimer:
+    """The timer must not fire any more."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Tell when all processes of a resource that runs here have gone."""
+
+    resource: str
+    call: AgentCall
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatch:
+    """A resource's processes may go from now on."""
+
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Something that people and programs follow: an event of the API."""
+
+    type: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishAttributes:
+    """What agents are answered when they ask for a node attribute."""
+
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """This node's part is over: end the daemon."""
+
+    why: str
+
+
+Effect = (
+    Broadcast
+    | Examine
+    | RecordActive
+    | RunAgent
+    | SetTimer
+    | ClearTimer
+    | Watch
+    | Unwatch
+    | Emit
+    | PublishAttributes
+    | Leave
+)

@@ -1,0 +1,329 @@
+"""What a node does about its own resources: operations one at a time for each resource, and recurring monitors.
+
+Intervals count from the end of one run to the start of the next, by the monotonic clock. A recurring operation's result is reported
+the first time and then whenever it changes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+
+from reconciler.analysis.recording import AgentTraits, Launched, Outcome, ended, is_failure
+from reconciler.cib.observations import EntryForgotten, Observation, ResourceForgotten
+from reconciler.controller.events import Broadcast, ClearTimer, Effect, RunAgent, SetTimer, Unwatch, Watch
+from reconciler.controller.messages import Order, Reported
+from reconciler.controller.moment import Moment
+from reconciler.model.duration import interval_ms as read_interval_ms
+from reconciler.model.operation import AgentCall, AgentResult, OperationStatus
+from reconciler.model.text import integer
+
+_ENDS_MONITORING = frozenset({"start", "stop", "promote", "demote", "migrate_to", "migrate_from", "reload-agent"})
+_UNRUN = frozenset({"cancel", "delete"})
+_RUNNING_CODES = frozenset({0, 8, 190, 191})
+_LONGEST_OUTPUT = 4096
+_META = "CRM_meta_"
+
+Key = tuple[str, str, int]
+"""A recurring operation: resource, task, interval in milliseconds."""
+
+
+class Job:
+    """One run of an operation: ordered once, recurring, or (`adopting`) to find out what runs after a restart."""
+
+    __slots__ = ("adopting", "order", "recurring", "transition")
+
+    def __init__(
+        self, order: Order, transition: int, recurring: Recurring | None = None, adopting: bool = False
+    ) -> None:
+        self.order = order
+        self.transition = transition
+        self.recurring = recurring
+        self.adopting = adopting
+
+    @property
+    def launched(self) -> Launched:
+        """What is run."""
+        return self.order.launched
+
+
+class Recurring:
+    """A recurring operation that is in force; `reported` is the result that the cluster knows."""
+
+    __slots__ = ("order", "queued", "reported", "transition")
+
+    def __init__(self, order: Order, transition: int) -> None:
+        self.order = order
+        self.transition = transition
+        self.reported: tuple[int, OperationStatus] | None = None
+        self.queued = False
+
+    @property
+    def key(self) -> Key:
+        """What tells it from the others."""
+        launched = self.order.launched
+        return launched.resource, launched.task, launched.interval_ms
+
+    @property
+    def timer(self) -> str:
+        """The name of its timer."""
+        return "recurring " + " ".join(map(str, self.key))
+
+
+class LastResult:
+    """The newest result of a resource here, with the agent's output, which is not replicated."""
+
+    __slots__ = ("at_ms", "interval_ms", "result", "task")
+
+    def __init__(self, task: str, interval_ms: int, result: AgentResult, at_ms: int) -> None:
+        self.task = task
+        self.interval_ms = interval_ms
+        self.result = result
+        self.at_ms = at_ms
+
+
+class Executor:
+    """The operations of one node. Every method returns what it wishes; nothing here runs anything by itself."""
+
+    def __init__(self, node: str, next_call_id: int) -> None:
+        self.node = node
+        self.next_call_id = next_call_id
+        self.recurring: dict[Key, Recurring] = {}
+        self.results: dict[str, LastResult] = {}
+        self.running: dict[int, Job] = {}
+        self.adopted: dict[str, tuple[Launched, AgentResult, AgentTraits]] = {}
+        """What was found out by `adopt`, by resource."""
+        self._busy: set[str] = set()
+        self._waiting: dict[str, deque[Job]] = {}
+        self._timers: dict[str, Key] = {}
+        self._next_token = 1
+
+    @property
+    def idle(self) -> bool:
+        """Whether no agent is being called."""
+        return not self.running
+
+    def order(self, order: Order, transition: int, started: Mapping[str, Launched], now: Moment) -> list[Effect]:
+        """Take an order of the DC. `started` are the parameters with which resources were started (see `Memory`)."""
+        launched = order.launched
+        if launched.task == "cancel":
+            return self._cancel(order, transition, now)
+        effects: list[Effect] = []
+        if launched.task in _ENDS_MONITORING:
+            effects += self._end_monitoring(launched.resource)
+        if launched.task == "stop" and launched.resource in started:
+            order = replace(order, launched=_as_started(launched, started[launched.resource]))
+        if launched.interval_ms:
+            return effects + self._begin_recurring(order, transition, now)
+        return effects + self._enqueue(Job(order, transition), now)
+
+    def adopt(self, launched: Launched, timeout_ms: int, now: Moment) -> list[Effect]:
+        """Find out whether a resource that was started with these parameters runs; `adopted` has the answer later."""
+        probe = replace(
+            launched,
+            task="monitor",
+            interval_ms=0,
+            target_rc=7,
+            attributes=_probe_attributes(launched.attributes),
+            digested=launched.digested,
+        )
+        return self._enqueue(Job(Order(0, timeout_ms, probe), 0, adopting=True), now)
+
+    def finished(
+        self, token: int, result: AgentResult, traits: AgentTraits, now: Moment
+    ) -> tuple[Reported | None, list[Effect]]:
+        """An agent's call is over: what is to be reported, and what runs next for the resource."""
+        job = self.running.pop(token)
+        resource = job.launched.resource
+        self._busy.discard(resource)
+        self.results[resource] = _last_result(job, result, now)
+        if job.adopting:
+            self.adopted[resource] = (job.launched, result, traits)
+            return None, self._next(resource, now)
+        effects: list[Effect] = []
+        report = True
+        if job.recurring is not None:
+            report, effects = self._recurred(job.recurring, result, now)
+        elif result.status is OperationStatus.DONE and job.launched.target_rc == result.code:
+            effects = self._watch(job, result)
+        reported = self._report(job, result, traits, now) if report else None
+        return reported, effects + self._next(resource, now)
+
+    def fire(self, timer: str, now: Moment) -> list[Effect]:
+        """A recurring operation is due; a timer that is not one of ours does nothing."""
+        key = self._timers.pop(timer, None)
+        recurring = self.recurring.get(key) if key is not None else None
+        return [] if recurring is None else self._run_recurring(recurring, now)
+
+    def check(self, resource: str, now: Moment) -> list[Effect]:
+        """Run the resource's most frequent monitor now: something hints that it has failed."""
+        due = sorted(key for key in self.recurring if key[0] == resource and key[1] == "monitor")
+        if not due:
+            return []
+        recurring = self.recurring[min(due, key=lambda key: key[2])]
+        return [ClearTimer(recurring.timer), *self._run_recurring(recurring, now)]
+
+    def forget(self, resource: str) -> list[Effect]:
+        """End the monitoring of a resource whose history is forgotten."""
+        return self._end_monitoring(resource)
+
+    def _begin_recurring(self, order: Order, transition: int, now: Moment) -> list[Effect]:
+        recurring = Recurring(order, transition)
+        known = self.recurring.pop(recurring.key, None)
+        effects: list[Effect] = [] if known is None else self._clear(known)
+        self.recurring[recurring.key] = recurring
+        delay_ms = read_interval_ms(order.launched.attributes.get(f"{_META}start_delay"))
+        if delay_ms:
+            return [*effects, self._arm(recurring, now.mono_ms + delay_ms)]
+        return effects + self._run_recurring(recurring, now)
+
+    def _run_recurring(self, recurring: Recurring, now: Moment) -> list[Effect]:
+        if recurring.queued:
+            return []
+        recurring.queued = True
+        return self._enqueue(Job(recurring.order, recurring.transition, recurring), now)
+
+    def _recurred(self, recurring: Recurring, result: AgentResult, now: Moment) -> tuple[bool, list[Effect]]:
+        """Whether the result of a recurring operation is news, and when it runs again. One no longer in force is no news."""
+        recurring.queued = False
+        if self.recurring.get(recurring.key) is not recurring:
+            return False, []
+        news = recurring.reported != (result.code, result.status)
+        recurring.reported = (result.code, result.status)
+        return news, [self._arm(recurring, now.mono_ms + recurring.order.launched.interval_ms)]
+
+    def _arm(self, recurring: Recurring, at_ms: int) -> SetTimer:
+        self._timers[recurring.timer] = recurring.key
+        return SetTimer(recurring.timer, at_ms)
+
+    def _clear(self, recurring: Recurring) -> list[Effect]:
+        return [ClearTimer(recurring.timer)] if self._timers.pop(recurring.timer, None) is not None else []
+
+    def _end_monitoring(self, resource: str) -> list[Effect]:
+        effects: list[Effect] = [Unwatch(resource)]
+        for key in sorted(key for key in self.recurring if key[0] == resource):
+            effects += self._clear(self.recurring.pop(key))
+        return effects
+
+    def _cancel(self, order: Order, transition: int, now: Moment) -> list[Effect]:
+        """End one recurring operation; the answer comes after what runs for the resource, so that nothing overlaps."""
+        key = _cancelled(order.launched)
+        recurring = self.recurring.pop(key, None)
+        effects = [] if recurring is None else self._clear(recurring)
+        return effects + self._enqueue(Job(order, transition), now)
+
+    def _enqueue(self, job: Job, now: Moment) -> list[Effect]:
+        resource = job.launched.resource
+        self._waiting.setdefault(resource, deque()).append(job)
+        return self._next(resource, now)
+
+    def _next(self, resource: str, now: Moment) -> list[Effect]:
+        """Start what waits for a resource that nothing runs for; what needs no agent is answered at once."""
+        effects: list[Effect] = []
+        waiting = self._waiting.get(resource)
+        while waiting and resource not in self._busy:
+            job = waiting.popleft()
+            if job.recurring is not None and self.recurring.get(job.recurring.key) is not job.recurring:
+                continue
+            if job.launched.task in _UNRUN:
+                effects.append(Broadcast(self._report(job, AgentResult(0), AgentTraits(), now)))
+                continue
+            effects.append(self._run(job))
+        if not waiting:
+            self._waiting.pop(resource, None)
+        return effects
+
+    def _run(self, job: Job) -> RunAgent:
+        token = self._next_token
+        self._next_token += 1
+        self.running[token] = job
+        self._busy.add(job.launched.resource)
+        return RunAgent(token, agent_call(job.order))
+
+    def _watch(self, job: Job, result: AgentResult) -> list[Effect]:
+        """A resource that runs here is watched from its start on."""
+        if job.launched.task in ("start", "migrate_from") or (
+            job.launched.task == "monitor" and result.code in _RUNNING_CODES
+        ):
+            return [Watch(job.launched.resource, agent_call(job.order))]
+        return []
+
+    def _report(self, job: Job, result: AgentResult, traits: AgentTraits, now: Moment) -> Reported:
+        launched = replace(job.launched, traits=traits)
+        outcome = Outcome(
+            result.code,
+            result.status,
+            now.epoch_s,
+            self.next_call_id,
+            result.execution_ms,
+            result.queue_ms,
+            result.exit_reason,
+        )
+        self.next_call_id += 1
+        ignored = launched.task == "notify"  # What an agent says to a notification never counts.
+        return Reported(
+            transition=job.transition,
+            action=job.order.action,
+            resource=launched.resource,
+            task=launched.task,
+            interval_ms=launched.interval_ms,
+            node=self.node,
+            rc=result.code,
+            status=int(result.status),
+            failed=not ignored and is_failure(launched, outcome),
+            exit_reason=result.exit_reason,
+            execution_ms=result.execution_ms,
+            observations=_observations(launched, outcome),
+            at_ms=now.wall_ms,
+        )
+
+
+def agent_call(order: Order) -> AgentCall:
+    """The agent's call for an order: parameters apart from meta-attributes."""
+    launched = order.launched
+    return AgentCall(
+        resource=launched.resource,
+        agent=launched.agent,
+        operation=launched.task,
+        interval_ms=launched.interval_ms,
+        timeout_ms=order.timeout_ms,
+        parameters={
+            name: value
+            for name, value in launched.attributes.items()
+            if not name.startswith(_META) and name != "crm_feature_set"
+        },
+        meta={name: value for name, value in launched.attributes.items() if name.startswith(_META)},
+    )
+
+
+def _observations(launched: Launched, outcome: Outcome) -> tuple[Observation, ...]:
+    match launched.task:
+        case "delete":
+            return (ResourceForgotten(launched.node_id, launched.resource),)
+        case "cancel":
+            resource, task, interval_ms = _cancelled(launched)
+            return (EntryForgotten(launched.node_id, resource, f"{resource}_{task}_{interval_ms}"),)
+    return ended(launched, outcome)
+
+
+def _cancelled(launched: Launched) -> Key:
+    task = launched.attributes.get(f"{_META}operation", "monitor")
+    return launched.resource, task, integer(launched.attributes.get(f"{_META}interval"))
+
+
+def _as_started(launched: Launched, started: Launched) -> Launched:
+    """A stop with the parameters and the agent of the start, and its own meta-attributes."""
+    attributes = {name: value for name, value in started.attributes.items() if not name.startswith(_META)}
+    attributes |= {name: value for name, value in launched.attributes.items() if name.startswith(_META)}
+    return replace(launched, agent=started.agent, attributes=attributes)
+
+
+def _probe_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
+    dropped = {f"{_META}{name}" for name in ("interval", "name", "op_target_rc", "timeout", "start_delay", "on_fail")}
+    return {name: value for name, value in attributes.items() if name not in dropped}
+
+
+def _last_result(job: Job, result: AgentResult, now: Moment) -> LastResult:
+    kept = result if len(result.output) <= _LONGEST_OUTPUT else replace(result, output=result.output[-_LONGEST_OUTPUT:])
+    return LastResult(job.launched.task, job.launched.interval_ms, kept, now.wall_ms)

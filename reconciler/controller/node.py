@@ -1,0 +1,480 @@
+"""A node: everything it does is a function of the events it is told of. `step(event)` answers what the node wishes.
+
+It does no I/O, reads no clock and draws no random number, so the daemon, a laboratory and a simulation drive the same code. The replicated
+state changes only where a message is delivered. The node that joined first among the members is the DC.
+Source: the design of the cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.analysis.recording import forget_failures
+from reconciler.cib.observations import AttributeSet, Observation, ResourceForgotten, transient
+from reconciler.controller.coordinator import RECHECK, RETRY, Coordinator
+from reconciler.controller.events import (
+    Broadcast,
+    CleanupAsked,
+    ClearTimer,
+    CommitArrived,
+    Delivered,
+    Dropped,
+    Effect,
+    Emit,
+    Event,
+    Examine,
+    Examined,
+    Finished,
+    ProcessesGone,
+    PublishAttributes,
+    Quiet,
+    RecordActive,
+    RefreshAsked,
+    SetTimer,
+    Started,
+    StopAsked,
+    TimerFired,
+    ViewChanged,
+)
+from reconciler.controller.executor import Executor
+from reconciler.controller.members import node_id, node_state
+from reconciler.controller.messages import (
+    Accept,
+    Activate,
+    Joined,
+    Observe,
+    Propose,
+    Reject,
+    Reported,
+    Run,
+    finding_to_plain,
+)
+from reconciler.controller.moment import Moment
+from reconciler.controller.recovery import Recovery
+from reconciler.controller.replica import Prepared, Proposal, Replica
+from reconciler.model.operation import OperationStatus
+from reconciler.model.status import NodeState
+from reconciler.model.text import integer
+
+EXAMINATION_MS = 60_000
+"""How long members have to answer a proposal; silence is never acceptance."""
+_CLOCK_SET_MS = 1000
+_EXAMINE_TIMER = "examine "
+
+
+class Node:
+    """One node with all its machines. `run` is a name for this run of the node that no other run ever had."""
+
+    def __init__(self, name: str, run: str, replica: Replica, boot: str) -> None:
+        self.name = name
+        self.replica = replica
+        self.executor = Executor(name, _next_call_id(node_state(replica.cib, name)))
+        self.coordinator = Coordinator(name, run)
+        self.recovery = Recovery(name, boot)
+        self.members: tuple[str, ...] = ()
+        self.quorate = False
+        self.recovered = False
+        self.stopping = False
+        self._held: list[CommitArrived] = []
+        self._activating: str | None = None
+        self._clock_ms: int | None = None
+
+    @property
+    def dc(self) -> str | None:
+        """The DC, as every member knows it without a vote."""
+        return self.members[0] if self.members and self.recovered else None
+
+    @property
+    def is_dc(self) -> bool:
+        """Whether this node is the DC."""
+        return self.dc == self.name
+
+    @property
+    def phase(self) -> str:
+        """What the node is about: recovering, idle, running or stopping."""
+        if not self.recovered:
+            return "recovering"
+        if self.stopping:
+            return "stopping"
+        return "running" if self.coordinator.busy or not self.executor.idle else "idle"
+
+    def step(self, event: Event) -> list[Effect]:
+        """Take one event; what to do about it, in this order."""
+        effects = self._notice_clock(event.now)
+        match event:
+            case Started():
+                pass
+            case ViewChanged():
+                effects += self._view_changed(event)
+            case Delivered():
+                effects += self._delivered(event)
+            case Finished():
+                effects += self._finished(event)
+            case TimerFired():
+                effects += self._timer_fired(event)
+            case CommitArrived():
+                effects += self._commit_arrived(event)
+            case Examined():
+                effects += self._examined(event)
+            case Dropped():
+                effects += self._dropped(event)
+            case ProcessesGone():
+                effects += self.executor.check(event.resource, event.now)
+            case CleanupAsked():
+                effects += self._cleanup(event)
+            case RefreshAsked():
+                effects += self._refresh(event)
+            case StopAsked():
+                effects += self._stop(event)
+            case Quiet():
+                effects += self._decide(event.now)
+        return effects
+
+    # Membership and recovery
+
+    def _view_changed(self, event: ViewChanged) -> list[Effect]:
+        self.members, self.quorate = event.members, event.quorate
+        self.replica.with_partition(
+            node_id(self.replica.cib, event.members[0]) if event.members else None, event.quorate
+        )
+        if not self.recovery.begun:
+            return self.recovery.begin(self.replica, self.executor, event.now) + self._join_if_ready(event.now)
+        return self.coordinator.changed("the members changed")
+
+    def _join_if_ready(self, now: Moment) -> list[Effect]:
+        if self.recovered or not self.recovery.done(self.executor):
+            return []
+        self.recovered = True
+        joined, effects = self.recovery.finish(self.replica, self.executor, now)
+        return [Broadcast(joined), *effects]
+
+    def _joined(self, message: Joined, now: Moment) -> list[Effect]:
+        effects: list[Effect] = [self._publish()]
+        if message.node == self.name:
+            effects.append(Emit("daemon", {"what": "recovered", "text": _recovery_text(message)}))
+            held, self._held = self._held, []
+            for commit in held:
+                effects += self._commit_arrived(commit)
+        return effects + self.coordinator.changed(f"{message.node} joined")
+
+    def _notice_clock(self, now: Moment) -> list[Effect]:
+        """A clock that was set may change what date rules and expiries say."""
+        offset = now.wall_ms - now.mono_ms
+        known, self._clock_ms = self._clock_ms, offset
+        if known is None or abs(known - offset) < _CLOCK_SET_MS or not self.recovered:
+            return []
+        return self.coordinator.changed("the clock was set")
+
+    # Proposals
+
+    def _commit_arrived(self, event: CommitArrived) -> list[Effect]:
+        replica = self.replica
+        if not (self.recovered and replica.term):
+            self._held.append(event)
+            return []
+        known_bad = replica.rejected is not None and replica.rejected.proposal.commit == event.commit
+        if event.commit == replica.commit or (known_bad and not event.asked):
+            return []
+        return [
+            Broadcast(Propose(event.commit, replica.commit, event.source, event.subject, event.rewrite, replica.term))
+        ]
+
+    def _proposed(self, sender: str, message: Propose, now: Moment) -> list[Effect]:
+        fields = {"commit": message.commit, "source": message.source, "subject": message.subject, "by": sender}
+        return [
+            _proposal_event("proposed", message.commit, fields),
+            SetTimer(_EXAMINE_TIMER + message.commit, now.mono_ms + EXAMINATION_MS),
+            Examine(message.commit, message.base, message.source, message.rewrite),
+        ]
+
+    def _examined(self, event: Examined) -> list[Effect]:
+        proposal = self.replica.proposals.get(event.commit)
+        if proposal is None or proposal.base != event.base:
+            return []
+        term = self.replica.term
+        if event.configuration is None:
+            return [Broadcast(Reject(event.commit, event.reason, event.findings, term))]
+        self.replica.prepare(event.commit, Prepared(event.digest, event.configuration))
+        return [Broadcast(Accept(event.commit, event.base, event.digest, term))]
+
+    def _accepted(self, sender: str, message: Accept, now: Moment) -> list[Effect]:
+        fields = {"commit": message.commit, "by": sender, "digest": message.digest}
+        return [_proposal_event("accepted", message.commit, fields), *self._activate(now)]
+
+    def _activate(self, now: Moment) -> list[Effect]:
+        """As the DC: what all members of a quorate view accepted alike becomes active."""
+        if not (self.is_dc and self.quorate) or self._activating is not None:
+            return []
+        replica = self.replica
+        if (differing := replica.differing(self.members)) is not None:
+            reason = f"members understand it differently: {_answers(differing)}"
+            return [Broadcast(Reject(differing.commit, reason, (), replica.term))]
+        agreed = replica.agreed(self.members)
+        if agreed is None:
+            return []
+        self._activating = agreed.commit
+        epoch, digest = replica.cib.version.epoch + 1, agreed.answers[self.name]
+        return [Broadcast(Activate(agreed.commit, epoch, digest, now.wall_ms, replica.term))]
+
+    def _activated(self, before: Proposal | None, message: Activate, old_digest: str) -> list[Effect]:
+        self._activating = None
+        replica = self.replica
+        if replica.commit != message.commit or before is None:
+            return []
+        fields = {
+            "commit": message.commit,
+            "version": str(replica.cib.version),
+            "digest": message.digest,
+            "unchanged": old_digest == message.digest,
+            "source": before.source,
+        }
+        effects: list[Effect] = [
+            ClearTimer(_EXAMINE_TIMER + message.commit),
+            RecordActive(message.commit),
+            _proposal_event("activated", message.commit, fields),
+        ]
+        return effects + self.coordinator.changed("the configuration changed") + self._propose_again()
+
+    def _propose_again(self) -> list[Effect]:
+        """What was proposed here on top of another commit has to be judged on top of the active one."""
+        replica = self.replica
+        return [
+            Broadcast(
+                Propose(
+                    proposal.commit, replica.commit, proposal.source, proposal.subject, proposal.rewrite, replica.term
+                )
+            )
+            for proposal in replica.proposals.values()
+            if proposal.base != replica.commit and proposal.proposer == self.name
+        ]
+
+    def _rejected(self, sender: str, proposal: Proposal | None, message: Reject) -> list[Effect]:
+        if self._activating == message.commit:
+            self._activating = None
+        if proposal is None:
+            return []
+        fields = {
+            "commit": message.commit,
+            "source": proposal.source,
+            "reason": message.reason,
+            "findings": [finding_to_plain(finding) for finding in message.findings],
+            "by": sender,
+        }
+        return [ClearTimer(_EXAMINE_TIMER + message.commit), _proposal_event("rejected", message.commit, fields)]
+
+    def _dropped(self, event: Dropped) -> list[Effect]:
+        """What could not be made durable was never decided; the proposal it belongs to is refused."""
+        message = event.message
+        self._activating = None
+        if not isinstance(message, Propose | Accept | Activate):
+            return []
+        reason = f"this node could not make it durable: {event.reason}"
+        if isinstance(message, Propose):
+            fields = {
+                "commit": message.commit,
+                "source": message.source,
+                "reason": reason,
+                "findings": [],
+                "by": self.name,
+            }
+            return [_proposal_event("rejected", message.commit, fields)]
+        return [Broadcast(Reject(message.commit, reason, (), self.replica.term))]
+
+    # Delivered messages
+
+    def _delivered(self, event: Delivered) -> list[Effect]:
+        replica, message = self.replica, event.message
+        commit = getattr(message, "commit", "")
+        known, old_digest = replica.proposals.get(commit), replica.digest
+        before = replica.cib
+        replica.deliver(event.sender, message)
+        match message:
+            case Propose():
+                fresh = replica.proposals.get(commit) not in (None, known)
+                return self._proposed(event.sender, message, event.now) if fresh else []
+            case Accept():
+                return self._accepted(event.sender, message, event.now) if known is not None else []
+            case Reject():
+                return self._rejected(event.sender, known, message) + self._activate(event.now)
+            case Activate():
+                return self._activated(known, message, old_digest)
+            case Observe():
+                return self._observed(message, before is not replica.cib)
+            case Run():
+                return self._ordered(message, event.now)
+            case Reported():
+                return self._reported(message)
+            case Joined():
+                return self._joined(message, event.now)
+
+    def _observed(self, message: Observe, changed: bool) -> list[Effect]:
+        effects: list[Effect] = []
+        for seen in message.observations:
+            if isinstance(seen, AttributeSet):
+                effects.append(Emit("attribute", {"node": seen.node, "name": seen.name, "value": seen.value}))
+            elif isinstance(seen, ResourceForgotten) and seen.node == node_id(self.replica.cib, self.name):
+                effects += self.executor.forget(seen.resource)
+        effects.append(self._publish())
+        if changed or message.action:
+            effects += self.coordinator.observed(message)
+        return effects
+
+    def _ordered(self, message: Run, now: Moment) -> list[Effect]:
+        effects: list[Effect] = []
+        for order in message.orders:
+            launched = order.launched
+            fields = {
+                "transition": message.transition,
+                "id": order.action,
+                "key": f"{launched.resource}_{launched.task}_{launched.interval_ms}",
+                "operation": launched.task,
+                "resource": launched.resource,
+                "node": launched.node,
+                "interval_ms": launched.interval_ms,
+            }
+            effects.append(Emit("action_started", fields))
+            if launched.node == self.name:
+                effects += self.executor.order(order, message.transition, self.replica.memory.started, now)
+        return effects
+
+    def _reported(self, message: Reported) -> list[Effect]:
+        ours = self.coordinator.reported(message)
+        fields: dict[str, Any] = {
+            "transition": message.transition,
+            "id": message.action,
+            "key": f"{message.resource}_{message.task}_{message.interval_ms}",
+            "operation": message.task,
+            "resource": message.resource,
+            "node": message.node,
+            "interval_ms": message.interval_ms,
+            "rc": message.rc,
+            "execution_ms": message.execution_ms,
+        }
+        if message.failed:
+            fields |= {"status": status_word(message.status), "exit_reason": message.exit_reason}
+            result = self.executor.results.get(message.resource) if message.node == self.name else None
+            fields["output"] = "" if result is None else result.result.output
+        effects: list[Effect] = [Emit("action_failed" if message.failed else "action_done", fields), *ours]
+        return [*effects, self._publish()] if message.failed else effects
+
+    # The executor's life
+
+    def _finished(self, event: Finished) -> list[Effect]:
+        effects = self._set_attributes(event)
+        reported, more = self.executor.finished(event.token, event.result, event.traits, event.now)
+        if reported is not None:
+            effects.append(Broadcast(reported))
+        return effects + more + self._join_if_ready(event.now)
+
+    def _set_attributes(self, event: Finished) -> list[Effect]:
+        """Node attributes that an agent set, promotion scores above all; only what is news travels."""
+        state = node_state(self.replica.cib, self.name)
+        known = transient(state)
+        news: list[Observation] = [
+            AttributeSet(node_id(self.replica.cib, self.name), name, value)
+            for name, value in sorted(event.result.attributes.items())
+            if known.get(name) != value
+        ]
+        if not news:
+            return []
+        return [Broadcast(Observe(tuple(news), "an agent set node attributes", event.now.wall_ms))]
+
+    def _timer_fired(self, event: TimerFired) -> list[Effect]:
+        if event.name in (RECHECK, RETRY):
+            return self.coordinator.changed("time has passed") if self.is_dc else []
+        if event.name.startswith(_EXAMINE_TIMER):
+            return self._give_up(event.name.removeprefix(_EXAMINE_TIMER))
+        return self.executor.fire(event.name, event.now)
+
+    def _give_up(self, commit: str) -> list[Effect]:
+        proposal = self.replica.proposals.get(commit)
+        if proposal is None or not self.is_dc:
+            return []
+        silent = ", ".join(member for member in self.members if member not in proposal.answers)
+        reason = f"no answer within {EXAMINATION_MS // 1000} s from {silent or 'the DC'}"
+        return [Broadcast(Reject(commit, reason, (), self.replica.term))]
+
+    # What operators ask for
+
+    def _cleanup(self, event: CleanupAsked) -> list[Effect]:
+        """Forget the failures of resources everywhere; where one had failed, it is looked up again what runs."""
+        seen: list[Observation] = []
+        for state in self.replica.cib.status.nodes:
+            for resource in event.resources:
+                seen += _cleaned(state, resource)
+        if not seen:
+            return []
+        return [Broadcast(Observe(tuple(seen), "failures were cleaned up", event.now.wall_ms))]
+
+    def _refresh(self, event: RefreshAsked) -> list[Effect]:
+        seen = tuple(
+            ResourceForgotten(state.id, history.id)
+            for state in self.replica.cib.status.nodes
+            for history in state.history
+            if history.id in event.resources
+        )
+        return [Broadcast(Observe(seen, "a refresh was asked for", event.now.wall_ms))] if seen else []
+
+    def _stop(self, event: StopAsked) -> list[Effect]:
+        self.stopping = True
+        seen = AttributeSet(node_id(self.replica.cib, self.name), "shutdown", str(event.now.epoch_s))
+        return [Broadcast(Observe((seen,), f"{self.name} is to stop its resources and leave", event.now.wall_ms))]
+
+    def _decide(self, now: Moment) -> list[Effect]:
+        if not (self.is_dc and self.replica.term):
+            return []
+        was, replica = self.coordinator.converged, self.replica
+        effects = self.coordinator.decide(replica, self.members, now)
+        if self.coordinator.converged and not was:
+            fields = {
+                "version": str(replica.cib.version),
+                "commit": replica.commit,
+                "problems": list(self.coordinator.problems),
+            }
+            effects.append(Emit("converged", fields))
+        return effects
+
+    def _publish(self) -> PublishAttributes:
+        return PublishAttributes(transient(node_state(self.replica.cib, self.name)))
+
+
+def status_word(status: int) -> str:
+    """The word for how a call went: done, timed-out, error …"""
+    try:
+        return OperationStatus(status).name.lower().replace("_", "-")
+    except ValueError:
+        return f"status {status}"
+
+
+def _proposal_event(type: str, commit: str, fields: dict[str, Any]) -> Emit:
+    return Emit(type, {"proposal": commit, **fields})
+
+
+def _answers(proposal: Proposal) -> str:
+    return ", ".join(f"{member} {digest[:12]}" for member, digest in sorted(proposal.answers.items()))
+
+
+def _recovery_text(message: Joined) -> str:
+    if message.stopped:
+        return f"no longer running: {', '.join(message.stopped)}"
+    return "everything that ran before still runs, or nothing did"
+
+
+def _cleaned(state: NodeState, resource: str) -> list[Observation]:
+    seen = list(forget_failures(state, resource))
+    history = next((history for history in state.history if history.id == resource), None)
+    if history is not None and (seen or any(_has_failed(entry.attributes) for entry in history.entries)):
+        seen.append(ResourceForgotten(state.id, resource))
+    return seen
+
+
+def _has_failed(attributes: Mapping[str, str]) -> bool:
+    key = attributes.get("transition-key", "").split(":")
+    target = key[2] if len(key) > 2 else "0"
+    return attributes.get("op-status") not in ("0", "-1") or attributes.get("rc-code") != target
+
+
+def _next_call_id(state: NodeState) -> int:
+    ids = (integer(entry.attributes.get("call-id"), 0) for history in state.history for entry in history.entries)
+    return 1 + max(ids, default=0)

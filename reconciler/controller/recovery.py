@@ -1,0 +1,140 @@
+"""What a node does before it takes part: finds out what of its former life still runs, and tells it.
+
+After a restart of the daemon every resource that was started here is looked for with the parameters it was started with. What
+runs is adopted with its history, so that a configuration changed in the meantime is still noticed; an operation whose end nobody
+saw is forgotten, and what was found out stands in its place. Nothing is stopped. After a restart of the machine nothing can run.
+Source: the design of the cluster, safety rule 8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.analysis.recording import AgentTraits, Launched, Outcome, ended, last_id
+from reconciler.cib.observations import (
+    AttributeSet,
+    EntryForgotten,
+    HistoryForgotten,
+    NodeObserved,
+    Observation,
+    ResourceForgotten,
+)
+from reconciler.controller.events import Effect, Watch
+from reconciler.controller.executor import Executor, agent_call
+from reconciler.controller.members import node_id, node_state
+from reconciler.controller.messages import Joined, Order
+from reconciler.controller.moment import Moment
+from reconciler.controller.replica import Replica
+from reconciler.model.duration import DEFAULT_TIMEOUT_MS
+from reconciler.model.operation import AgentResult, OperationStatus
+from reconciler.model.status import HistoryEntry, NodeState
+from reconciler.model.text import integer
+
+PRESENT = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "member"}
+"""The state of a member that takes part."""
+
+_PLAIN = {190: 0, 191: 8}
+_RUNNING_CODES = frozenset({0, 8, 190, 191})
+_STARTS = {"start": 0, "demote": 0, "promote": 8}
+
+
+class Recovery:
+    """The time between the start of the daemon and this node's taking part."""
+
+    def __init__(self, own: str, boot: str) -> None:
+        self.own = own
+        self.boot = boot
+        self.wanted: frozenset[str] = frozenset()
+        self.begun = False
+
+    def begin(self, replica: Replica, executor: Executor, now: Moment) -> list[Effect]:
+        """Look for everything that was started here, unless the machine has been started anew since."""
+        self.begun = True
+        if self._is_fresh(replica):
+            return []
+        started = replica.memory.started
+        self.wanted = frozenset(started)
+        effects: list[Effect] = []
+        for resource in sorted(started):
+            timeout_ms = integer(started[resource].attributes.get("CRM_meta_timeout"), DEFAULT_TIMEOUT_MS)
+            effects += executor.adopt(started[resource], timeout_ms, now)
+        return effects
+
+    def done(self, executor: Executor) -> bool:
+        """Whether everything has been looked for."""
+        return self.begun and self.wanted <= executor.adopted.keys()
+
+    def finish(self, replica: Replica, executor: Executor, now: Moment) -> tuple[Joined, list[Effect]]:
+        """What to tell the cluster, and what to watch from now on."""
+        state = node_state(replica.cib, self.own)
+        own_id = node_id(replica.cib, self.own)
+        effects: list[Effect] = []
+        seen: list[Observation] = [NodeObserved(own_id, self.own, PRESENT), AttributeSet(own_id, "shutdown", None)]
+        if self._is_fresh(replica):
+            seen.append(HistoryForgotten(own_id, attributes=True))
+            stopped = tuple(sorted(replica.memory.started))
+        else:
+            stopped = tuple(sorted(name for name in self.wanted if not _runs(executor.adopted[name][1])))
+            seen += _findings(state, self.wanted, executor, now)
+            effects = [
+                Watch(name, agent_call(Order(0, DEFAULT_TIMEOUT_MS, executor.adopted[name][0])))
+                for name in sorted(self.wanted.difference(stopped))
+            ]
+        return Joined(self.own, replica.term, self.boot, stopped, tuple(seen), now.wall_ms), effects
+
+    def _is_fresh(self, replica: Replica) -> bool:
+        return replica.boots.get(self.own, self.boot) != self.boot
+
+
+def _findings(state: NodeState, wanted: frozenset[str], executor: Executor, now: Moment) -> list[Observation]:
+    """What the history has to say after everything was looked for; what was not is looked up by the scheduler's probes."""
+    seen: list[Observation] = [
+        ResourceForgotten(state.id, history.id) for history in state.history if history.id not in wanted
+    ]
+    histories = {history.id: history for history in state.history}
+    for resource in sorted(wanted):
+        launched, result, traits = executor.adopted[resource]
+        entries = histories[resource].entries if resource in histories else ()
+        if _runs(result) and _agrees(resource, entries, result):
+            seen += [
+                EntryForgotten(state.id, resource, entry.id) for entry in entries if _is_recurring_or_pending(entry)
+            ]
+        else:
+            seen.append(ResourceForgotten(state.id, resource))
+            seen += _recorded(launched, result, traits, executor, now)
+    return seen
+
+
+def _runs(result: AgentResult) -> bool:
+    return result.status is not OperationStatus.DONE or result.code != 7
+
+
+def _agrees(resource: str, entries: tuple[HistoryEntry, ...], result: AgentResult) -> bool:
+    """Whether the history tells a finished start (or change of role) that leads to what was found."""
+    wanted = last_id(resource)
+    entry = next((entry for entry in entries if entry.id == wanted), None)
+    if entry is None or result.code not in _RUNNING_CODES or entry.attributes.get("op-status") != "0":
+        return False
+    found = _PLAIN.get(result.code, result.code)
+    task, recorded = entry.attributes.get("operation", ""), integer(entry.attributes.get("rc-code"), -1)
+    return found == (recorded if task == "monitor" else _STARTS.get(task, -1)) and (task == "monitor" or recorded == 0)
+
+
+def _is_recurring_or_pending(entry: HistoryEntry) -> bool:
+    return entry.attributes.get("interval", "0") != "0" or entry.attributes.get("op-status") == "-1"
+
+
+def _recorded(
+    launched: Launched, result: AgentResult, traits: AgentTraits, executor: Executor, now: Moment
+) -> tuple[Observation, ...]:
+    outcome = Outcome(
+        result.code,
+        result.status,
+        now.epoch_s,
+        executor.next_call_id,
+        result.execution_ms,
+        result.queue_ms,
+        result.exit_reason,
+    )
+    executor.next_call_id += 1
+    return ended(replace(launched, traits=traits), outcome)
