@@ -94,9 +94,13 @@ def _unusual(resource: Resource) -> bool:
 def _started_title(clone: Resource, fields: CloneFields) -> str:
     if not fields.promotable:
         return "Started"
-    limits = [clone, *clone.children[:1]]
-    limit = next((limit for holder in limits if "target-role" in holder.meta and (limit := target_role(holder))), None)
-    return "Unpromoted (target-role)" if limit is Role.UNPROMOTED else "Unpromoted"
+    return "Unpromoted (target-role)" if _configured_role(clone) is Role.UNPROMOTED else "Unpromoted"
+
+
+def _configured_role(clone: Resource) -> Role | None:
+    """The role that target-role of the clone, or else of its first instance, asks for."""
+    holder = next((one for one in (clone, *clone.children[:1]) if "target-role" in one.meta), None)
+    return None if holder is None else target_role(holder)
 
 
 def _add_node_list(outline: Outline, title: str, nodes: list[Node]) -> None:
@@ -122,4 +126,4 @@ def _stopped_text(cluster: Cluster, clone: Resource, node: Node) -> str:
     failed = masked_probe(cluster, clone, node)
     if failed is not None:
         return f"Stopped ({probe_text(failed)})"
-    return "Stopped (disabled)" if disabled(clone) else "Stopped"
+    return "Stopped (disabled)" if _configured_role(clone) is Role.STOPPED else "Stopped"

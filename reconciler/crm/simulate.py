@@ -184,6 +184,10 @@ class _Session:
         return execution
 
 
+_AFTERWARDS_S = 1_800_000_000
+"""Stands for today in cases that name no time: later than everything recorded in them, and not the clock's."""
+
+
 def for_conformance(xml_path: str, args: Sequence[str]) -> tuple[str, str]:
     """The text and the drawing of a published case in UTC, as its expected answers were made (part 3, section 20).
 
@@ -192,7 +196,7 @@ def for_conformance(xml_path: str, args: Sequence[str]) -> tuple[str, str]:
     with open(xml_path, "rb") as file:
         cib = read_cib(file.read(), xml_path)
     moment_text = args[1] if args[:1] == ["-t"] else None
-    moment = parse(moment_text) or Instant(cib.execution_date or 0)
+    moment = parse(moment_text) or Instant(cib.execution_date or _AFTERWARDS_S)
     simulation = run(cib, Options(moment, moment_text, extent=Extent.SIMULATE, scores=True, fancy=True))
     assert simulation.plan is not None
     return simulation.text, dot_text(simulation.plan.cluster)
