@@ -1,0 +1,75 @@
+"""Causes of the scheduler in words, and the place in the files that each comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from reconciler.errors import Place
+from reconciler.model.cluster import Configuration
+from reconciler.scheduler.cause import Cause, Why
+
+_SECTIONS = ("primitives", "groups", "clones", "bundles", "templates", "nodes", "tags")
+_CONSTRAINTS = ("locations", "colocations", "orders", "tickets")
+
+
+def place_of(configuration: Configuration, name: str) -> Place | None:
+    """Where an object of this name is written: a resource, a node, a constraint or an option; None when it is nowhere."""
+    for section in _SECTIONS:
+        if (place := configuration.places.get((section, name))) is not None:
+            return place
+    for kind in _CONSTRAINTS:
+        if (place := configuration.places.get(("constraints", kind, name))) is not None:
+            return place
+    return configuration.places.get(("cluster", "options", name))
+
+
+def cause_place(configuration: Configuration, cause: Cause) -> Place | None:
+    """Where what the cause names is written; for a target role the key itself, if it is the resource's own."""
+    if cause.why is Why.TARGET_ROLE:
+        for section in _SECTIONS:
+            if (place := configuration.places.get((section, cause.subject, "meta", "target-role"))) is not None:
+                return place
+    return place_of(configuration, cause.subject.partition(":")[0])
+
+
+def words(cause: Cause) -> str:
+    """The cause as a phrase that can follow "because"."""
+    phrase = _PHRASES.get(cause.why)
+    if phrase is not None:
+        return phrase(cause.subject, cause.detail)
+    return f"{cause.why.value} {cause.subject}{_in_brackets(cause.detail)}"
+
+
+def _in_brackets(detail: str) -> str:
+    return f" ({detail})" if detail else ""
+
+
+_PHRASES: Mapping[Why, Callable[[str, str], str]] = {
+    Why.BASE_SCORE: lambda node, _: f"no node is better than {node}" if node else "no node is better",
+    Why.LOCATION: lambda id, rule: f"location constraint {id}" + (f", rule {rule}" if rule else ""),
+    Why.NODE_HEALTH: lambda node, _: f"the health of {node}",
+    Why.STICKINESS: lambda *_: "it is running there (resource-stickiness)",
+    Why.COLOCATION: lambda id, other: f"colocation {id}" + (f" with {other}" if other else ""),
+    Why.GROUP: lambda id, other: f"the members of group {id} run together{_in_brackets(other)}",
+    Why.CONTAINER: lambda container, _: f"it runs inside {container}",
+    Why.REMOTE: lambda connection, _: f"the connection {connection}",
+    Why.TICKET: lambda id, ticket: f"ticket {ticket} is not granted (constraint {id})",
+    Why.SHUTDOWN_LOCK: lambda node, _: f"it is locked to {node}, which was shut down",
+    Why.MIGRATION_THRESHOLD: lambda id, count: (
+        f"{id} failed there too often for its migration-threshold{_in_brackets(count)}"
+    ),
+    Why.FAILURE: lambda what, detail: f"{what} failed{_in_brackets(detail)}",
+    Why.TARGET_ROLE: lambda id, _: f"the target-role of {id} is not Started",
+    Why.PROMOTION_SCORE: lambda id, _: f"the promotion score of {id}",
+    Why.CLONE_LIMIT: lambda id, limit: f"the limit {limit} of {id} is reached",
+    Why.UTILIZATION: lambda _, lacking: "the node lacks capacity" + (f": {lacking}" if lacking else ""),
+    Why.NODE_STATE: lambda node, state: f"{node} is {state}" if node else state,
+    Why.QUORUM: lambda _, policy: f"there is no quorum (no-quorum-policy: {policy})",
+    Why.STOP_ALL: lambda *_: "stop-all-resources is true",
+    Why.NO_FENCE_DEVICE: lambda *_: "stonith-enabled is true, and there is no fence device",
+    Why.ORPHAN: lambda id, _: f"{id} is no longer in the configuration",
+    Why.UNMANAGED: lambda id, _: f"{id} is unmanaged",
+    Why.ORDER: lambda id, _: f"order {id}",
+    Why.DEFINITION_CHANGE: lambda id, _: f"the definition of {id} changed",
+    Why.ROLE: lambda id, change: f"the role of {id} changes{_in_brackets(change)}",
+}

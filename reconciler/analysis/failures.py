@@ -1,0 +1,194 @@
+"""Failures that a cluster should survive, as cases: each turns a steady state into the state at the moment of the failure.
+
+Source: the scheduler's specification, part 1, section 12.3 (node states), section 14 (fail counts); part 3, section 19.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from reconciler.cib import Cib
+from reconciler.model.attributes import AttributeBlock
+from reconciler.model.cluster import Configuration
+from reconciler.model.constraint import Location
+from reconciler.model.date import Instant
+from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource
+from reconciler.model.score import INFINITY
+from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory
+
+_LOST = {"in_ccm": "false", "crmd": "offline", "join": "down"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One failure: nodes that are lost, fence devices that answer no more, and a resource that fails.
+
+    `failed` is (primitive instance as its history calls it, node, whether it fails for good there).
+    """
+
+    lost: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    failed: tuple[str, str, bool] | None = None
+
+    @property
+    def name(self) -> str:
+        """A stable name, by which cases of two revisions are compared."""
+        parts = [f"node {node}" for node in self.lost] + [f"device {device}" for device in self.devices]
+        if self.failed is not None:
+            resource, node, for_good = self.failed
+            parts.append(f"{resource} on {node} {'for good' if for_good else 'once'}")
+        return "loss of " + " and ".join(parts) if self.failed is None else f"failure of {parts[-1]}"
+
+    @property
+    def kind(self) -> str:
+        """node, nodes, device or resource."""
+        if self.failed is not None:
+            return "resource"
+        if self.devices:
+            return "device"
+        return "node" if len(self.lost) == 1 else "nodes"
+
+
+def cases(steady: Cib, survive: int) -> Iterator[Case]:
+    """Every loss of a node and, for `survive` 2, of a pair of nodes; of a fence device; every failure of a resource.
+
+    A failure of a resource comes in two kinds: once, where it is recovered in place, and for good, up to its threshold.
+    """
+    members = [state.name for state in steady.status.nodes if state.attributes.get("crmd") == "online"]
+    for size in range(1, survive + 1):
+        for lost in itertools.combinations(members, size):
+            yield Case(lost=lost)
+    for device in devices(steady.configuration):
+        for member in members:
+            yield Case(lost=(member,), devices=(device,))
+    for state in steady.status.nodes:
+        for history in state.history:
+            if running(history) and history.attributes.get("class") != "stonith":
+                yield Case(failed=(history.id, state.name, False))
+                yield Case(failed=(history.id, state.name, True))
+
+
+def devices(configuration: Configuration) -> list[str]:
+    """The fence devices of a configuration, in its order."""
+    return [
+        primitive.id
+        for resource in configuration.resources
+        for primitive in primitives(resource)
+        if primitive.agent is not None and primitive.agent.standard == "stonith"
+    ]
+
+
+def primitives(resource: Resource) -> tuple[Primitive, ...]:
+    """The primitives below a resource, or itself."""
+    match resource:
+        case Primitive():
+            return (resource,)
+        case Group():
+            return resource.members
+        case Clone():
+            return primitives(resource.resource)
+        case Bundle():
+            return (resource.primitive,) if resource.primitive is not None else ()
+
+
+def running(history: ResourceHistory) -> bool:
+    """Whether the last lasting operation of a simulated history left the resource running."""
+    entries = {entry.attributes.get("operation"): entry.attributes for entry in history.entries}
+    last = max(
+        (entry.attributes for entry in history.entries if entry.attributes.get("operation") in _LASTING),
+        key=lambda attributes: int(attributes.get("call-id", "-1")),
+        default=None,
+    )
+    if last is None:
+        probe = entries.get("monitor")
+        return probe is not None and probe.get("rc-code") in ("0", "8")
+    return last["operation"] != "stop"
+
+
+_LASTING = frozenset({"start", "stop", "promote", "demote", "migrate_from"})
+
+
+def strike(steady: Cib, case: Case, now: Instant) -> Cib:
+    """The steady state at the moment of the failure, before anyone has reacted."""
+    cib = steady
+    if case.lost:
+        cib = _lose(cib, frozenset(case.lost))
+    for device in case.devices:
+        cib = _silence(cib, device)
+    if case.failed is not None:
+        cib = _fail(cib, *case.failed, now)
+    return cib
+
+
+def _lose(cib: Cib, lost: frozenset[str]) -> Cib:
+    states = tuple(
+        replace(state, attributes={**state.attributes, **_LOST}) if state.name in lost else state
+        for state in cib.status.nodes
+    )
+    voters = [node for node in cib.configuration.nodes if node.type in (None, "member")]
+    left = [node for node in voters if node.name not in lost]
+    quorum = cib.have_quorum and (2 * len(left) > len(voters) or (len(voters) == 2 and len(left) == 1))
+    dc = cib.dc_id if any(node.identity == cib.dc_id for node in left) else (left[0].identity if left else None)
+    return replace(cib, status=replace(cib.status, nodes=states), have_quorum=quorum, dc_id=dc)
+
+
+def _silence(cib: Cib, device: str) -> Cib:
+    """A device that answers no more runs nowhere: banned from every node, so that what it fences can't be fenced by it."""
+    bans = tuple(
+        Location(f"lost-{device}-{node.name}", device, node=node.name, score="-INFINITY")
+        for node in cib.configuration.nodes
+    )
+    configuration = replace(cib.configuration, constraints=cib.configuration.constraints + bans)
+    return replace(cib, configuration=configuration)
+
+
+def _fail(cib: Cib, resource: str, node: str, for_good: bool, now: Instant) -> Cib:
+    states = tuple(
+        _failed_state(state, resource, for_good, now) if state.name == node else state for state in cib.status.nodes
+    )
+    return replace(cib, status=replace(cib.status, nodes=states))
+
+
+def _failed_state(state: NodeState, resource: str, for_good: bool, now: Instant) -> NodeState:
+    history = next(history for history in state.history if history.id == resource)
+    interval, at = _monitored(history), str(now.epoch_s)
+    count = str(INFINITY) if for_good else "1"
+    name = f"{_base(resource)}#monitor_{interval}"
+    attributes = AttributeBlock({f"fail-count-{name}": count, f"last-failure-{name}": at})
+    failed = replace(history, entries=(*history.entries, _failure(history, interval, at)))
+    histories = tuple(failed if other is history else other for other in state.history)
+    return replace(state, transient=(*state.transient, attributes), history=histories)
+
+
+def _monitored(history: ResourceHistory) -> str:
+    """The interval (ms) of the recurring monitor that would notice; 10 s where none is configured."""
+    intervals = [
+        entry.attributes["interval"]
+        for entry in history.entries
+        if entry.attributes.get("operation") == "monitor" and entry.attributes.get("interval", "0") != "0"
+    ]
+    return intervals[0] if intervals else "10000"
+
+
+def _failure(history: ResourceHistory, interval: str, at: str) -> HistoryEntry:
+    call = 1 + max((int(entry.attributes.get("call-id", "0")) for entry in history.entries), default=0)
+    transition = f"0:{call}:0:00000000-0000-0000-0000-000000000000"
+    attributes = {
+        "operation_key": f"{history.id}_monitor_{interval}",
+        "operation": "monitor",
+        "interval": interval,
+        "call-id": str(call),
+        "rc-code": "7",
+        "op-status": "0",
+        "transition-key": transition,
+        "transition-magic": f"0:7;{transition}",
+        "last-rc-change": at,
+    }
+    return HistoryEntry(f"{_base(history.id)}_last_failure_0", attributes)
+
+
+def _base(resource: str) -> str:
+    name, _, number = resource.rpartition(":")
+    return name if name and number.isdecimal() else resource

@@ -1,0 +1,78 @@
+"""Steady states: a cluster of healthy nodes under a configuration, and what a cluster comes to when it is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from reconciler.analysis.execution import simulate_execution
+from reconciler.cib import Cib
+from reconciler.model.cluster import Configuration, Node
+from reconciler.model.date import Instant
+from reconciler.model.status import NodeState, Status
+from reconciler.scheduler import schedule
+from reconciler.scheduler.plan import Plan
+
+MOST_ROUNDS = 12
+"""How many transitions a cluster gets to come to rest before it counts as restless."""
+
+_ONLINE = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "member"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a cluster came to: the state in the end, and the plan of each transition on the way that was not empty.
+
+    `final` is the empty plan that told it was at rest; None when it is `restless` (not within the rounds) or `stuck` (a transition could
+    not be finished).
+    """
+
+    cib: Cib
+    plans: tuple[Plan, ...]
+    final: Plan | None = None
+    restless: bool = False
+    stuck: bool = False
+
+
+def healthy(configuration: Configuration, nodes: Iterable[str] = ()) -> Cib:
+    """A quorate cluster of all full members of the configuration (and `nodes`), online, with nothing ever run on them."""
+    known = {node.name for node in configuration.nodes}
+    added = tuple(Node(name) for name in nodes if name not in known)
+    configuration = replace(configuration, nodes=configuration.nodes + added)
+    members = [node for node in configuration.nodes if node.type in (None, "member")]
+    states = tuple(NodeState(node.identity, node.name, dict(_ONLINE)) for node in members)
+    return Cib(
+        configuration,
+        Status(states),
+        have_quorum=True,
+        dc_id=members[0].identity if members else None,
+        feature_set="3.16.1",
+    )
+
+
+def settle(cib: Cib, now: Instant, *, rounds: int = MOST_ROUNDS) -> Settled:
+    """Let the cluster decide and act until nothing is left to do, every action ending as expected."""
+    plans: list[Plan] = []
+    for _ in range(rounds):
+        plan = schedule(cib, now, show_scores=False)
+        if plan.empty:
+            return Settled(cib, tuple(plans), plan)
+        plans.append(plan)
+        execution = simulate_execution(plan, cib)
+        if execution.unfinished:
+            return Settled(execution.cib, tuple(plans), stuck=True)
+        cib = execution.cib
+    return Settled(cib, tuple(plans), restless=True)
+
+
+def steady(configuration: Configuration, now: Instant, nodes: Iterable[str] = ()) -> Settled:
+    """The healthy cluster after it has started everything that the configuration wants."""
+    return settle(healthy(configuration, nodes), now)
+
+
+def under(cib: Cib, configuration: Configuration) -> Cib:
+    """The same observed cluster under another configuration; members that it does not name stay known as nodes."""
+    named = {node.name for node in configuration.nodes}
+    members = {state.name for state in cib.status.nodes}
+    kept = tuple(node for node in cib.configuration.nodes if node.name not in named and node.name in members)
+    return replace(cib, configuration=replace(configuration, nodes=configuration.nodes + kept))

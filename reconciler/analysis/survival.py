@@ -1,0 +1,112 @@
+"""What a cluster makes of each failure: which services are down in the end, what was fenced, what moved.
+
+Every case starts from the steady state of the configuration, strikes, and lets the cluster act until it is at rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.analysis.failures import Case, strike
+from reconciler.analysis.soundness import Violation, violations
+from reconciler.analysis.steady import Settled, settle
+from reconciler.cib import Cib
+from reconciler.model.date import Instant
+from reconciler.scheduler import schedule
+from reconciler.scheduler.plan import Change, Plan, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How much of one configured primitive runs: nodes of its instances, and nodes where one is promoted."""
+
+    nodes: tuple[str, ...] = ()
+    promoted: tuple[str, ...] = ()
+
+
+Services = Mapping[str, Service]
+"""Services by the id of the primitive, without instance numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one case.
+
+    `down` are services that ran before and don't any more, `demoted` those that have lost their last promoted instance, `reduced` those
+    with fewer instances. `unfenced` are lost nodes that could not be fenced. `after` is what runs in the end.
+    """
+
+    case: Case
+    down: tuple[str, ...] = ()
+    demoted: tuple[str, ...] = ()
+    reduced: tuple[str, ...] = ()
+    fenced: tuple[str, ...] = ()
+    unfenced: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
+    stuck: bool = False
+    restless: bool = False
+    violations: tuple[Violation, ...] = ()
+    after: Services = field(default_factory=dict, repr=False)
+
+    @property
+    def survived(self) -> bool:
+        """Whether no service is gone and no decision was unsound."""
+        return not (self.down or self.demoted or self.stuck or self.violations)
+
+
+def services(plan: Plan, lost: frozenset[str] = frozenset()) -> dict[str, Service]:
+    """What runs according to the plan's placements, as they are before it is carried out; lost nodes don't count."""
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for placement in plan.placements:
+        nodes, promoted = found.setdefault(_base(placement.resource), (set(), set()))
+        where = set(placement.active_on) - lost
+        nodes |= where
+        if placement.role == "Promoted":
+            promoted |= where
+    return {
+        name: Service(tuple(sorted(nodes)), tuple(sorted(promoted)))
+        for name, (nodes, promoted) in sorted(found.items())
+    }
+
+
+def survive(steady: Cib, before: Services, case: Case, now: Instant) -> Outcome:
+    """Let the failure happen in the steady state in which the services `before` run, and see what comes of it."""
+    struck = strike(steady, case, now)
+    settled = settle(struck, now)
+    final = settled.final or schedule(settled.cib, now, show_scores=False)
+    fenced = tuple(dict.fromkeys(change.subject for change in _changes(settled, Verb.FENCE)))
+    lost = frozenset(case.lost)
+    after = services(final, lost)
+    empty = Service()
+    pairs = [(name, had, after.get(name, empty)) for name, had in before.items() if had.nodes]
+    stopped = {_base(change.subject) for plan in settled.plans for change in plan.changes if change.verb in _STOPPING}
+    return Outcome(
+        case,
+        down=tuple(name for name, _, has in pairs if not has.nodes),
+        demoted=tuple(name for name, had, has in pairs if had.promoted and has.nodes and not has.promoted),
+        reduced=tuple(name for name, had, has in pairs if has.nodes and len(has.nodes) < len(had.nodes)),
+        fenced=fenced,
+        unfenced=tuple(sorted(lost - set(fenced))) if final.cluster.options.stonith_enabled else (),
+        moved=tuple(sorted(name for name, had, has in pairs if has.nodes and set(has.nodes) - set(had.nodes))),
+        stopped=tuple(sorted(stopped)),
+        stuck=settled.stuck,
+        restless=settled.restless,
+        violations=tuple(violation for plan in settled.plans for violation in violations(plan.cluster.cib, plan)),
+        after=after,
+    )
+
+
+_STOPPING = frozenset({Verb.STOP, Verb.MOVE, Verb.RESTART, Verb.RECOVER})
+
+
+def _changes(settled: Settled, verb: Verb) -> list[Change]:
+    return [
+        change for plan in settled.plans for change in plan.changes if change.verb is verb and change.detail != "on"
+    ]
+
+
+def _base(resource: str) -> str:
+    name, _, number = resource.rpartition(":")
+    return name if name and number.isdecimal() else resource
