@@ -1,1 +1,4 @@
-"""Where configuration comes from: git repositories and watched directories."""
+"""Where configurations come from: git repositories and directories, each version a commit in the node's own bare repository.
+
+A source is a task that calls back with commits and with what keeps it from giving one; it never raises into the daemon's loop.
+"""

@@ -1,0 +1,48 @@
+"""How much a source may bring, and what of it is configuration.
+
+Source: the language's budgets (design: language).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.errors import Finding, InputError, Place
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The most that is read of one version: files, bytes of one file, and bytes of all."""
+
+    files: int = 5000
+    file_bytes: int = 4 * 1024 * 1024
+    total_bytes: int = 64 * 1024 * 1024
+
+
+class TreeRefusedError(InputError):
+    """A tree holds what no configuration may: nothing of it was used."""
+
+    code = "tree-refused"
+
+
+def is_configuration(path: str) -> bool:
+    """Whether a file belongs to the configuration: YAML, and not hidden (editors keep half-written files so)."""
+    return path.endswith(_SUFFIXES) and not any(part.startswith(".") for part in path.split("/"))
+
+
+def size_findings(sizes: dict[str, int], bounds: Bounds) -> list[Finding]:
+    """What is too large about files of these sizes in bytes."""
+    findings = [
+        Finding("file-too-large", Place(path), f"the file has {size} bytes; {bounds.file_bytes} are allowed")
+        for path, size in sorted(sizes.items())
+        if size > bounds.file_bytes
+    ]
+    if len(sizes) > bounds.files:
+        findings.append(Finding("too-many-files", Place("."), f"{len(sizes)} files; {bounds.files} are allowed"))
+    if (total := sum(sizes.values())) > bounds.total_bytes:
+        findings.append(
+            Finding("tree-too-large", Place("."), f"{total} bytes in all; {bounds.total_bytes} are allowed")
+        )
+    return findings

@@ -1,0 +1,241 @@
+"""The node's own repository: commits made and read, references, history, packs."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.sources.bounds import Bounds, TreeRefusedError
+from reconciler.sources.git_command import GitError
+from reconciler.sources.repository import Repository
+
+REFERENCE = "refs/reconciler/candidate/test"
+
+
+def make(
+    repository: Repository, files: dict[str, bytes], parent: str | None = None, path: str = "", time_s: int = 1000
+) -> str:
+    return repository.commit(files, "a change", reference=REFERENCE, parent=parent, path=path, time_s=time_s)
+
+
+def test_commit_holds_exactly_its_files(repository: Repository) -> None:
+    first = make(repository, {"a.yaml": b"1\n", "d/b.yml": b"2\n"})
+    assert repository.files(first) == {"a.yaml": b"1\n", "d/b.yml": b"2\n"}
+    second = make(repository, {"c.yaml": b"3\n"}, parent=first)
+    assert repository.files(second) == {"c.yaml": b"3\n"}
+    assert repository.reference(REFERENCE) == second
+
+
+def test_same_arguments_give_the_same_commit(repository: Repository, tmp_path: Path) -> None:
+    other = Repository(str(tmp_path / "other.git"))
+    assert make(repository, {"a.yaml": b"x"}) == make(other, {"a.yaml": b"x"})
+
+
+def test_commit_without_parent_starts_anew(repository: Repository) -> None:
+    make(repository, {"a.yaml": b"1"})
+    second = make(repository, {"b.yaml": b"2"})
+    assert repository.facts(second).parents == ()
+
+
+def test_commit_below_a_path_leaves_the_rest(repository: Repository) -> None:
+    first = make(repository, {"x.yaml": b"outside", "cluster.d/old.yaml": b"old"})
+    second = make(repository, {"new.yaml": b"new"}, parent=first, path="cluster.d")
+    assert repository.files(second, "cluster.d") == {"new.yaml": b"new"}
+    assert repository.files(second) == {"x.yaml": b"outside", "cluster.d/new.yaml": b"new"}
+
+
+def test_only_yaml_is_configuration(repository: Repository) -> None:
+    files = {"a.yaml": b"1", "b.yml": b"2", "README.md": b"3", ".hidden.yaml": b"4", ".git-x/a.yaml": b"5"}
+    assert sorted(repository.files(make(repository, files))) == ["a.yaml", "b.yml"]
+
+
+NAMES = st.text(
+    st.characters(codec="utf-8", exclude_characters="/\0\n", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    files=st.dictionaries(
+        NAMES.filter(lambda name: not name.startswith(".")).map(lambda name: f"{name}.yaml"),
+        st.binary(max_size=200),
+        max_size=5,
+    )
+)
+def test_any_name_and_content_come_back(repository: Repository, files: dict[str, bytes]) -> None:
+    assert repository.files(make(repository, files)) == files
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.yaml", "a//b.yaml", ".git/config", "a/.GIT/x.yaml", "", "/x.yaml", "a/./b.yaml"]
+)
+def test_names_that_no_repository_should_hold(repository: Repository, name: str) -> None:
+    with pytest.raises(GitError):
+        make(repository, {name: b""})
+
+
+@pytest.mark.parametrize(
+    "reference", ["HEAD", "--upload-pack=x", "refs/../x", "refs/a..b", "refs/a b", "refs/a.lock", "refs/a/"]
+)
+def test_references_that_are_none(repository: Repository, reference: str) -> None:
+    with pytest.raises(GitError):
+        repository.reference(reference)
+
+
+@pytest.mark.parametrize("commit", ["HEAD", "-x", "a" * 39, "--all", "A" * 40])
+def test_commits_that_are_none(repository: Repository, commit: str) -> None:
+    with pytest.raises(GitError):
+        repository.files(commit)
+
+
+def test_author_can_not_forge_a_header(repository: Repository) -> None:
+    with pytest.raises(GitError):
+        repository.commit({}, "m", reference=REFERENCE, parent=None, author="x <y>\nfrom z <", time_s=1)
+
+
+def test_message_can_not_forge_commands(repository: Repository) -> None:
+    message = "subject\n\ndone\nreset refs/heads/evil\n"
+    commit = repository.commit({"a.yaml": b"1"}, message, reference=REFERENCE, parent=None, time_s=1)
+    assert repository.files(commit) == {"a.yaml": b"1"}
+    assert repository.references("refs/heads") == {}
+
+
+def test_history_newest_first(repository: Repository) -> None:
+    commits = [make(repository, {"a.yaml": b"%d" % n}, None, time_s=n) for n in range(1)]
+    for n in range(1, 5):
+        commits.append(make(repository, {"a.yaml": b"%d" % n}, commits[-1], time_s=n))
+    history = repository.history(REFERENCE, 3)
+    assert [one.id for one in history] == commits[:1:-1]
+    assert (history[0].subject, history[0].time_s, history[0].parents) == ("a change", 4, (commits[3],))
+    assert history[0].author == "reconciler <reconciler@localhost>"
+
+
+def test_ancestry(repository: Repository) -> None:
+    first = make(repository, {"a.yaml": b"1"})
+    second = make(repository, {"a.yaml": b"2"}, first)
+    other = make(repository, {"a.yaml": b"3"}, first)
+    assert repository.is_ancestor(first, second)
+    assert repository.is_ancestor(second, second)
+    assert not repository.is_ancestor(second, first)
+    assert not repository.is_ancestor(second, other)
+    with pytest.raises(GitError, match="is not here"):
+        repository.is_ancestor("0" * 40, second)
+
+
+def test_reference_is_moved_only_from_where_it_is_expected(repository: Repository) -> None:
+    first = make(repository, {"a.yaml": b"1"})
+    second = make(repository, {"a.yaml": b"2"}, first)
+    repository.set_reference("refs/reconciler/active", first)
+    with pytest.raises(GitError):
+        repository.set_reference("refs/reconciler/active", first, expected=second)
+    repository.set_reference("refs/reconciler/active", second, expected=first)
+    assert repository.reference("refs/reconciler/active") == second
+    repository.delete_reference("refs/reconciler/active")
+    assert repository.reference("refs/reconciler/active") is None
+
+
+def fetch(repository: Repository, work) -> str:  # type: ignore[no-untyped-def]
+    """Bring an operator's branch into the node's repository, as it is."""
+    words = [
+        "git",
+        f"--git-dir={repository.path}",
+        "fetch",
+        "--quiet",
+        str(work.path),
+        "+HEAD:refs/reconciler/candidate/raw",
+    ]
+    subprocess.run(words, check=True, capture_output=True)
+    return repository.reference("refs/reconciler/candidate/raw") or ""
+
+
+def test_links_and_submodules_are_refused_with_their_places(repository: Repository, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "x: 1\n")
+    (work.path / "cluster.d" / "link.yaml").symlink_to("/etc/shadow")
+    (work.path / "cluster.d" / "dir").symlink_to("..")
+    work.git("add", "--all")
+    work.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},cluster.d/sub")
+    work.git("commit", "--quiet", "-m", "x")
+    with pytest.raises(TreeRefusedError) as caught:
+        repository.files(fetch(repository, work), "cluster.d")
+    assert [(one.place.file, one.code) for one in caught.value.findings] == [
+        ("dir", "symbolic-link"),
+        ("link.yaml", "symbolic-link"),
+        ("sub", "submodule"),
+    ]
+
+
+def test_links_outside_the_path_do_not_matter(repository: Repository, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "x: 1\n")
+    (work.path / "link.yaml").symlink_to("/etc/shadow")
+    work.commit()
+    assert repository.files(fetch(repository, work), "cluster.d") == {"a.yaml": b"x: 1\n"}
+
+
+def test_too_much_is_refused(repository: Repository) -> None:
+    commit = make(repository, {f"{n}.yaml": b"x" * 100 for n in range(10)})
+    with pytest.raises(TreeRefusedError, match="too-many-files"):
+        repository.files(commit, bounds=Bounds(files=9))
+    with pytest.raises(TreeRefusedError, match="file-too-large"):
+        repository.files(commit, bounds=Bounds(file_bytes=99))
+    with pytest.raises(TreeRefusedError, match="tree-too-large"):
+        repository.files(commit, bounds=Bounds(total_bytes=999))
+    assert len(repository.files(commit, bounds=Bounds(10, 100, 1000))) == 10
+
+
+def test_missing_path_is_a_finding(repository: Repository) -> None:
+    commit = make(repository, {"a.yaml": b"1"})
+    for path in ("cluster.d", "a.yaml"):
+        with pytest.raises(TreeRefusedError, match="no-such-path"):
+            repository.files(commit, path)
+    for path in ("../x", "-r", "a/.git"):
+        with pytest.raises(GitError):
+            repository.files(commit, path)
+
+
+def test_pack_carries_the_path_and_nothing_else(repository: Repository, tmp_path: Path) -> None:
+    first = make(repository, {"other/big.yaml": b"b" * 1000, "deep/cluster.d/a.yaml": b"1", "deep/x.yaml": b"x"})
+    second = make(repository, {"a.yaml": b"2", "b.yaml": b"3"}, first, "deep/cluster.d")
+    third = make(repository, {"a.yaml": b"4", "b.yaml": b"3"}, second, "deep/cluster.d")
+    other = Repository(str(tmp_path / "other.git"))
+    other.import_pack(repository.export_pack(first, "deep/cluster.d"))
+    assert other.files(first, "deep/cluster.d") == {"a.yaml": b"1"}
+    other.import_pack(repository.export_pack(third, "deep/cluster.d", base=first))
+    assert other.files(third, "deep/cluster.d") == {"a.yaml": b"4", "b.yaml": b"3"}
+    assert other.is_ancestor(first, third)
+    with pytest.raises(GitError):
+        other.files(first)  # The rest of the repository did not travel.
+
+
+def test_broken_pack_is_refused(repository: Repository, tmp_path: Path) -> None:
+    commit = make(repository, {"a.yaml": b"1"})
+    pack = bytearray(repository.export_pack(commit))
+    pack[len(pack) // 2] ^= 0xFF
+    other = Repository(str(tmp_path / "other.git"))
+    with pytest.raises(GitError):
+        other.import_pack(bytes(pack))
+    assert not other.has(commit)
+
+
+def test_maintenance_keeps_everything(repository: Repository) -> None:
+    commit = None
+    for n in range(5):
+        commit = make(repository, {"a.yaml": b"%d" % n}, commit, time_s=n)
+    repository.maintain()
+    assert commit is not None
+    assert len(repository.history(commit)) == 5
+    assert repository.files(commit) == {"a.yaml": b"4"}
+
+
+def test_a_commit_takes_one_quick_process(repository: Repository) -> None:
+    parent, times = None, []
+    for n in range(7):
+        begin = time.perf_counter()
+        parent = make(repository, {f"{m}.yaml": b"%d" % (n * m) for m in range(20)}, parent, time_s=n)
+        times.append(time.perf_counter() - begin)
+    assert sorted(times)[3] < 0.2  # Typically 10 ms; a loaded machine with slow disks may take longer.
+    print(f"median {sorted(times)[3] * 1000:.1f} ms")
