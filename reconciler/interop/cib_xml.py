@@ -1,4 +1,4 @@
-"""Pacemaker's CIB in XML: a document into the model, and the model into a document.
+"""Pacemaker's CIB in XML: a document into the model, and (`cib_writing`) the model into a document.
 
 What the model leaves out on the way in has no influence on any decision: ids of single pairs, comments, and which of
 several objects held a shared block (`id-ref` is resolved).
@@ -68,6 +68,13 @@ def read_cib_with_warnings(data: bytes, file: str = "cib.xml") -> tuple[Cib, tup
     if errors := tuple(finding for finding in findings if finding.severity is Severity.ERROR):
         raise InputError(errors)
     return cib, findings
+
+
+def write_cib(cib: Cib) -> bytes:
+    """The CIB as a document that Pacemaker accepts, in UTF-8."""
+    from reconciler.interop import cib_writing  # Whoever only reads doesn't load it.
+
+    return cib_writing.write_cib(cib)
 
 
 def _read_configuration(document: Document, element: Element | None) -> Configuration:
