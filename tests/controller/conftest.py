@@ -1,0 +1,242 @@
+"""One node, driven without a daemon: a virtual clock, agents that are a dictionary, a journal that is a list.
+
+`SingleNode` has the shell's one shape: take an event, call `step`, carry out the effects, feed the answers back. After every step it
+checks the safety rules that one node can break.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import deque
+from dataclasses import dataclass, field
+
+import pytest
+
+from reconciler.cib.canonical import digest
+from reconciler.controller import events as ev
+from reconciler.controller.members import with_members
+from reconciler.controller.messages import Message, decode, encode
+from reconciler.controller.moment import Moment
+from reconciler.controller.node import Node
+from reconciler.controller.replica import Prepared, Replica
+from reconciler.model.cluster import Configuration
+from reconciler.model.date import Instant
+from reconciler.model.operation import AgentCall, AgentResult
+from reconciler.scheduler import schedule
+from reconciler.scheduler.plan import ActionKind
+
+EPOCH_MS = 1_800_000_000_000
+RUN = "00000000-0000-0000-0000-000000000001"
+
+
+@dataclass
+class World:
+    """What the agents do: which resources run, with which parameters, and how operations are to fail."""
+
+    running: dict[str, dict[str, str]] = field(default_factory=dict)
+    promoted: set[str] = field(default_factory=set)
+    failing: dict[tuple[str, str], int] = field(default_factory=dict)
+    scores: dict[str, str] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    def call(self, call: AgentCall) -> AgentResult:
+        """Carry out one call."""
+        name, task = call.resource, call.operation
+        self.calls.append(f"{name} {task}" + (f"={call.interval_ms}" if call.interval_ms else ""))
+        if (name, task) in self.failing:
+            return AgentResult(self.failing[name, task], exit_reason="asked to fail")
+        match task:
+            case "start":
+                assert name not in self.running, f"{name} is started although it runs"
+                self.running[name] = dict(call.parameters)
+            case "stop":
+                known = self.running.pop(name, None)
+                self.promoted.discard(name)
+                assert known is None or known == dict(call.parameters), f"{name} is stopped with other parameters"
+            case "promote":
+                assert name in self.running
+                self.promoted.add(name)
+            case "demote":
+                self.promoted.discard(name)
+            case "monitor":
+                if name not in self.running:
+                    return AgentResult(7)
+                if self.running[name] != dict(call.parameters):
+                    return AgentResult(7)  # An agent sees only what its parameters name.
+                return AgentResult(8 if name in self.promoted else 0)
+        score = self.scores.get(name)
+        return AgentResult(0, attributes={f"master-{name}": score} if score is not None and task == "start" else {})
+
+
+class SingleNode:
+    """A cluster of one node with a virtual clock."""
+
+    def __init__(self, world: World | None = None, name: str = "n1") -> None:
+        self.name = name
+        self.world = world or World()
+        self.mono_ms = 0
+        self.clock_offset_ms = EPOCH_MS
+        self.boot = "boot-1"
+        self.journal: list[tuple[str, object]] = []
+        self.commits: dict[str, Configuration] = {}
+        self.emitted: list[ev.Emit] = []
+        self.left: str | None = None
+        self.latency_ms = 10
+        self.drop: type | None = None
+        self.start()
+
+    @property
+    def now(self) -> Moment:
+        return Moment(self.mono_ms + self.clock_offset_ms, self.mono_ms)
+
+    @property
+    def cib(self):
+        return self.node.replica.cib
+
+    def start(self) -> None:
+        """Start the process: read the journal again, and join."""
+        replica = Replica(self.name)
+        for kind, item in self.journal:
+            if kind == "message":
+                replica.deliver(self.name, decode(item))
+            else:
+                commit, prepared = item
+                replica.prepare(commit, prepared)
+        self.node = Node(self.name, RUN, replica, self.boot)
+        self.timers: dict[str, int] = {}
+        self.agents: list[tuple[int, int, AgentCall]] = []
+        self.pending: deque[object] = deque()
+        self.watched: set[str] = set()
+        self.feed(ev.Started(self.now, self.boot))
+        self.feed(ev.ViewChanged(self.now, (self.name,), True))
+
+    def crash(self, *, in_flight_done: bool = True) -> None:
+        """The process dies; what agents were doing still happens, or never did."""
+        for _, _, call in self.agents:
+            if in_flight_done:
+                self.world.call(call)
+        self.start()
+
+    def feed(self, event: object) -> None:
+        """Tell the node something, and carry out everything that follows at once."""
+        self.pending.append(event)
+        self.settle()
+
+    def settle(self) -> None:
+        """Carry out until nothing is left to be told."""
+        while True:
+            while self.pending:
+                self.carry_out(self.node.step(self.pending.popleft()))
+            effects = self.node.step(ev.Quiet(self.now))
+            self.carry_out(effects)
+            if not self.pending:
+                return
+
+    def carry_out(self, effects: list[object]) -> None:
+        for effect in effects:
+            match effect:
+                case ev.Broadcast(message):
+                    self.broadcast(message)
+                case ev.Examine(commit, base, _, _):
+                    self.examine(commit, base)
+                case ev.RunAgent(token, call):
+                    assert not any(other.resource == call.resource for _, _, other in self.agents), "two operations at once"
+                    heapq.heappush(self.agents, (self.mono_ms + self.latency_ms, token, call))
+                case ev.SetTimer(name, at_ms):
+                    self.timers[name] = at_ms
+                case ev.ClearTimer(name):
+                    self.timers.pop(name, None)
+                case ev.Emit():
+                    self.emitted.append(effect)
+                case ev.Leave(why):
+                    self.left = why
+                case ev.Watch(resource, _):
+                    self.watched.add(resource)
+                case ev.Unwatch(resource):
+                    self.watched.discard(resource)
+
+    def broadcast(self, message: Message) -> None:
+        data = encode(message)
+        assert decode(data) == message
+        if self.drop is not None and isinstance(message, self.drop):
+            self.pending.append(ev.Dropped(self.now, message, "no space left"))
+            return
+        self.journal.append(("message", data))
+        self.pending.append(ev.Delivered(self.now, self.name, message))
+
+    def examine(self, commit: str, base: str | None) -> None:
+        configuration = self.commits.get(commit)
+        if configuration is None:
+            self.pending.append(ev.Examined(self.now, commit, base, reason="it is invalid"))
+            return
+        prepared = Prepared(digest(configuration), configuration)
+        self.journal.append(("prepared", (commit, prepared)))
+        self.pending.append(ev.Examined(self.now, commit, base, prepared.digest, configuration))
+
+    def tick(self) -> bool:
+        """Let the next thing happen; False when nothing is left but what recurs later."""
+        due = [(at_ms, name) for name, at_ms in self.timers.items()]
+        next_timer = min(due, default=None)
+        if self.agents and (next_timer is None or self.agents[0][0] <= next_timer[0]):
+            at_ms, token, call = heapq.heappop(self.agents)
+            self.mono_ms = max(self.mono_ms, at_ms)
+            self.feed(ev.Finished(self.now, token, self.world.call(call)))
+            return True
+        if next_timer is None:
+            return False
+        self.mono_ms = max(self.mono_ms, next_timer[0])
+        del self.timers[next_timer[1]]
+        self.feed(ev.TimerFired(self.now, next_timer[1]))
+        return True
+
+    def run(self, ms: int = 60_000) -> None:
+        """Let time pass."""
+        end = self.mono_ms + ms
+        while True:
+            upcoming = min([at for at in self.timers.values()] + [at for at, _, _ in self.agents], default=end + 1)
+            if upcoming > end:
+                break
+            self.tick()
+        self.mono_ms = end
+
+    def converge(self, steps: int = 5000) -> None:
+        """Let things happen until the node says that nothing is left to do."""
+        for _ in range(steps):
+            if self.node.coordinator.converged and not self.agents and not self.node.coordinator.busy:
+                return
+            assert self.tick(), f"stuck: {self.node.phase}, {self.node.coordinator.stale}"
+        raise AssertionError(f"does not converge: {self.world.calls[-20:]}")
+
+    def apply(self, configuration: Configuration, commit: str | None = None) -> str:
+        """Have a configuration proposed; the commit's name."""
+        name = commit or f"{len(self.commits) + 1:040x}"
+        self.commits[name] = configuration
+        self.feed(ev.CommitArrived(self.now, name, "test", "a change", asked=True))
+        return name
+
+    def events(self, *types: str) -> list[dict]:
+        return [{"type": emit.type, **emit.fields} for emit in self.emitted if not types or emit.type in types]
+
+    def plan(self):
+        """What the scheduler would do now."""
+        return schedule(with_members(self.cib), Instant(self.now.epoch_s))
+
+    def assert_nothing_to_do(self) -> None:
+        left = [action.key for action in self.plan().actions if action.kind is not ActionKind.PSEUDO]
+        assert left == [], f"planning again plans {left}"
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def single(world: World) -> SingleNode:
+    return SingleNode(world)
+
+
+@pytest.fixture
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    return random.Random(request.node.name)
