@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from reconciler.errors import Place
 from reconciler.model.cluster import Configuration
+from reconciler.model.score import show
 from reconciler.scheduler.cause import Cause, Why
 
 _SECTIONS = ("primitives", "groups", "clones", "bundles", "templates", "nodes", "tags")
@@ -44,6 +45,10 @@ def _in_brackets(detail: str) -> str:
     return f" ({detail})" if detail else ""
 
 
+def _fail_count(count: str) -> str:
+    return f" (fail count {show(int(count))})" if count.isdecimal() else _in_brackets(count)
+
+
 _PHRASES: Mapping[Why, Callable[[str, str], str]] = {
     Why.BASE_SCORE: lambda node, _: f"no node is better than {node}" if node else "no node is better",
     Why.LOCATION: lambda id, rule: f"location constraint {id}" + (f", rule {rule}" if rule else ""),
@@ -56,7 +61,7 @@ _PHRASES: Mapping[Why, Callable[[str, str], str]] = {
     Why.TICKET: lambda id, ticket: f"ticket {ticket} is not granted (constraint {id})",
     Why.SHUTDOWN_LOCK: lambda node, _: f"it is locked to {node}, which was shut down",
     Why.MIGRATION_THRESHOLD: lambda id, count: (
-        f"{id} failed there too often for its migration-threshold{_in_brackets(count)}"
+        f"{id} failed there more often than its migration-threshold allows{_fail_count(count)}"
     ),
     Why.FAILURE: lambda what, detail: f"{what} failed{_in_brackets(detail)}",
     Why.TARGET_ROLE: lambda id, _: f"the target-role of {id} is not Started",

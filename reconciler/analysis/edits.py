@@ -15,7 +15,7 @@ from reconciler.model.attributes import AttributeBlock, AttributeBlocks
 from reconciler.model.cluster import Node
 from reconciler.model.constraint import Colocation, Location, Order
 from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource
-from reconciler.model.score import read
+from reconciler.model.score import read, show
 from reconciler.model.status import NodeState, TicketState
 
 _STRONGEST = "INFINITY"
@@ -157,16 +157,17 @@ def prefer(resource: str, node: str, score: int) -> Edit:
         constraint = Location(f"prefer-{resource}-{node}", resource, node=node, score=str(score))
         return _configured(cib, constraints=(*cib.configuration.constraints, constraint))
 
-    return Edit(f"prefer {node} for {resource} with a score of {score}", 1, apply)
+    return Edit(f"prefer {node} for {resource} with a score of {show(score)}", 1, apply)
 
 
 def make_optional(constraint: Order | Colocation) -> Edit:
     """Turn a mandatory order into an optional one, or a mandatory colocation into a preference."""
 
     def apply(cib: Cib) -> Cib:
-        softer = (
-            replace(constraint, kind="Optional") if isinstance(constraint, Order) else replace(constraint, score="1000")
-        )
+        if isinstance(constraint, Order):
+            softer: Order | Colocation = replace(constraint, kind="Optional")
+        else:
+            softer = replace(constraint, score="-1000" if read(constraint.score) < 0 else "1000")
         constraints = tuple(softer if one.id == constraint.id else one for one in cib.configuration.constraints)
         return _configured(cib, constraints=constraints)
 

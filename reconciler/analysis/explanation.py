@@ -22,6 +22,7 @@ from reconciler.scheduler import schedule
 from reconciler.scheduler.action import Action
 from reconciler.scheduler.cause import Cause, Contribution, Why
 from reconciler.scheduler.cluster import Cluster
+from reconciler.scheduler.fail_counts import fail_count
 from reconciler.scheduler.node import Node
 from reconciler.scheduler.resource import Resource
 from reconciler.scheduler.roles import Role
@@ -162,18 +163,34 @@ def _blocked_start(leaf: Resource) -> Action | None:
 
 
 def _headline(cluster: Cluster, leaf: Resource, on: Node | None) -> str:
-    now = f"{leaf.role} on {', '.join(node.name for node in leaf.active_on)}" if leaf.active_on else "stopped"
+    now = _now(leaf)
     if not leaf.managed:
-        return f"{leaf.id} is {now} and stays so: nothing may be done to it"
+        return f"{leaf.id} {now} and stays so: nothing may be done to it"
     if not runs(leaf):
-        then = "stays stopped" if not leaf.active_on else "will be stopped"
-        return f"{leaf.id} is {now} and {then}"
+        return f"{leaf.id} {now} and {'stays stopped' if not leaf.active_on else 'will be stopped'}"
     assert leaf.node is not None
-    role = "promoted" if leaf.next_role is Role.PROMOTED else "run"
-    place = f"is to {role} on {leaf.node.name}" if role == "run" else f"is to be promoted on {leaf.node.name}"
-    if on is not None and on is not leaf.node:
-        return f"{leaf.id} is {now}; it {place}, not on {on.name}"
-    return f"{leaf.id} is {now}; it {place}"
+    place = leaf.node.name
+    if leaf.active_on == [leaf.node]:
+        then = f"{_change(leaf)} there"
+    else:
+        then = f"is to be promoted on {place}" if leaf.next_role is Role.PROMOTED else f"is to run on {place}"
+    return f"{leaf.id} {now}, and {then}" + (f", not on {on.name}" if on is not None and on is not leaf.node else "")
+
+
+def _now(leaf: Resource) -> str:
+    where = ", ".join(node.name for node in leaf.active_on)
+    if not where:
+        return "is stopped"
+    return f"is promoted on {where}" if leaf.role is Role.PROMOTED else f"runs on {where}"
+
+
+def _change(leaf: Resource) -> str:
+    """What happens to a primitive that stays on its node."""
+    if any(action.task == "start" and not action.optional for action in leaf.actions):
+        return "will be restarted"
+    if leaf.next_role is Role.PROMOTED and leaf.role is not Role.PROMOTED:
+        return "will be promoted"
+    return "will be demoted" if leaf.role is Role.PROMOTED and leaf.next_role is not Role.PROMOTED else "stays"
 
 
 def _chain(cluster: Cluster, leaf: Resource, on: Node | None, seen: frozenset[str]) -> Iterator[Link]:
@@ -228,7 +245,7 @@ def _unmanaged(cluster: Cluster, leaf: Resource) -> Iterator[Link]:
 def _nowhere(cluster: Cluster, leaf: Resource, seen: frozenset[str]) -> Iterator[Link]:
     role_cause = leaf.next_role_cause
     if role_cause is not None and role_cause.why in (Why.TARGET_ROLE, Why.STOP_ALL, Why.ORPHAN):
-        yield _link(cluster, role_cause)
+        yield _link(cluster, _origin(leaf, role_cause))
         return
     obstacles = [(node, _obstacle(cluster, leaf, node)) for node in cluster.nodes if node.index in leaf.table]
     if not obstacles:
@@ -244,6 +261,14 @@ def _nowhere(cluster: Cluster, leaf: Resource, seen: frozenset[str]) -> Iterator
             followed.append(other)
     for other in followed:
         yield from _follow(cluster, other, seen)
+
+
+def _origin(leaf: Resource, cause: Cause) -> Cause:
+    """The cause under the name of the group, clone or bundle that a target role is inherited from."""
+    owner = leaf
+    while cause.why is Why.TARGET_ROLE and owner.parent is not None and "target-role" in owner.parent.meta:
+        owner = owner.parent
+    return cause._replace(subject=owner.config_id) if owner is not leaf else cause
 
 
 def _other(cluster: Cluster, leaf: Resource, cause: Cause) -> Resource | None:
@@ -315,6 +340,10 @@ def _waiting(cluster: Cluster, leaf: Resource, start: Action, seen: frozenset[st
             f"it waits for {first.task} of {first.resource.id}, which is not possible ({text})",
             None if edge.cause is None else cause_place(cluster.cib.configuration, edge.cause),
         )
+        if first.task in ("promote", "promoted"):
+            yield from (
+                Link(f"{other.id}: {_not_promoted(other)}") for other in first.resource.leaves()[:2] if runs(other)
+            )
         blocking = [other for other in first.resource.leaves() if not runs(other)]
         for other in blocking[:1]:
             yield from _follow(cluster, other, seen)
@@ -339,16 +368,29 @@ def _placed(cluster: Cluster, leaf: Resource, on: Node | None) -> Iterator[Link]
         yield Link(where, None if cause is None else cause_place(cluster.cib.configuration, cause))
     if leaf.promotable_root and leaf.next_role is not Role.PROMOTED:
         yield Link(_not_promoted(leaf))
+    yield from _expired(cluster, leaf)
 
 
 def _not_promoted(leaf: Resource) -> str:
-    if leaf.next_role_cause is not None and leaf.next_role_cause.why is not Why.ROLE:
-        return f"it is not promoted: {words(leaf.next_role_cause)}"
+    cause = leaf.next_role_cause
+    if cause is not None and cause.why in (Why.TARGET_ROLE, Why.QUORUM):
+        return f"it is not promoted: {words(_origin(leaf, cause))}"
     clone = leaf.root.clone
     promoted = [other.id for other in leaf.root.leaves() if other.next_role is Role.PROMOTED]
     if promoted and clone is not None and len(promoted) >= clone.promoted_max:
-        return f"it is not promoted: {', '.join(promoted)} has the better promotion score, and promoted-max is {clone.promoted_max}"
-    return "it is not promoted: it has no promotion score of at least 0 there (its agent, or a location with role Promoted, sets one)"
+        best = ", ".join(promoted)
+        return f"it is not promoted: {best} has the better promotion score, and promoted-max is {clone.promoted_max}"
+    return "it is not promoted: nothing gives it a promotion score there (its agent does, or a location with role: Promoted)"
+
+
+def _expired(cluster: Cluster, leaf: Resource) -> Iterator[Link]:
+    """Failures that are remembered and no longer count."""
+    for node in cluster.nodes:
+        recorded, counting = (
+            fail_count(cluster, leaf, node, effective=effective, include_fillers=False) for effective in (False, True)
+        )
+        if recorded > 0 and counting == 0:
+            yield Link(f"its failure on {node.name} no longer counts: failure-timeout has passed")
 
 
 def _changes(leaf: Resource, node: Node) -> list[Contribution]:

@@ -145,7 +145,4 @@ def _of_scores(leaf: Resource, on: Node) -> Iterator[Edit]:
     best, score = leaf.table.get(leaf.node.index), leaf.table.get(on.index)
     if best is None or score is None or score < 0:
         return
-    difference = min(best - score + 1, INFINITY)
-    yield edits.prefer(leaf.root.config_id, on.name, max(difference, 1))
-    if difference < INFINITY:
-        yield edits.prefer(leaf.root.config_id, on.name, INFINITY)
+    yield edits.prefer(leaf.root.config_id, on.name, max(min(best - score + 1, INFINITY), 1))
