@@ -12,6 +12,7 @@ from reconciler.scheduler.actions import request
 from reconciler.scheduler.activity import current_node
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.effects import ANTI, ANY, KEEP, LOAD, MIGF, NOMIG, NONE, ORD, SHF, SHT
+from reconciler.scheduler.flags import OrderingFlags
 from reconciler.scheduler.plan import ActionKind, PlannedAction
 from reconciler.scheduler.roles import Kind
 
@@ -62,6 +63,9 @@ def _enter_resource(cluster: Cluster, resource: Resource, graph: list[PlannedAct
                 _enter_resource(cluster, part, graph)
             return
         case Kind.CLONE:
+            flags = OrderingFlags()
+            for action in reversed(resource.actions):
+                flags.of(action, None)  # What changed last among the instances still counts for the clone's actions.
             if resource.notify or (resource.clone is not None and resource.clone.notify):
                 from reconciler.scheduler.notifications import create_notifications  # Few clones want notifications.
 
@@ -332,11 +336,8 @@ def _note_maintenance(cluster: Cluster) -> tuple[tuple[str, bool], ...]:
     """Remote and guest nodes whose recorded maintenance state has to be changed, told by a pseudo action."""
     changes = []
     for node in cluster.nodes:
-        if node.is_remote:
-            state = cluster.node_states.get(node.name)
-            recorded = state is not None and integer(state.attributes.get("node_in_maintenance")) > 0
-            if recorded is not node.maintenance:
-                changes.append((node.id, node.maintenance))
+        if node.is_remote and node.maintenance_recorded is not node.maintenance:
+            changes.append((node.id, node.maintenance))
     if changes:
         action = request(cluster, None, _MAINTENANCE, _MAINTENANCE, None, optional=False, cause=Cause(Why.MAINTENANCE))
         action.pseudo = True

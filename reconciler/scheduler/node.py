@@ -45,6 +45,7 @@ class Node:
         "is_dc",
         "kind",
         "maintenance",
+        "maintenance_recorded",
         "name",
         "online",
         "pending",
@@ -79,6 +80,8 @@ class Node:
         self.standby = False
         self.standby_on_fail = False
         self.maintenance = False
+        self.maintenance_recorded = False
+        """Whether the status of a remote or guest node says that it was told to be in maintenance."""
         self.shutdown = False
         self.expected_up = False
         self.requires_reset = False

@@ -195,6 +195,7 @@ def read_remote_state(cluster: Cluster, node: Node, state: NodeState) -> None:
         node.unclean = node.unseen = False
     merge_attributes(cluster, node, state)
     connection = node.connection
+    node.maintenance_recorded = integer(state.attributes.get("node_in_maintenance")) > 0
     if _shutdown_requested(node):
         node.shutdown = True
     if is_true(node.attributes.get("standby")):

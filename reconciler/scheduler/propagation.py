@@ -54,10 +54,15 @@ if TYPE_CHECKING:
 
 _PRIMITIVE = Kind.PRIMITIVE
 _GROUP = Kind.GROUP
+_CLONE = Kind.CLONE
 
 _FIRST: Final = 1
 _THEN: Final = 2
 """What an effect changed: one or both of these."""
+
+_IN_TURN: Final = (RN, MIGF, PSD, ORD, ASY)
+_IN_TURN_BUT_ORDER: Final = (RN, MIGF, PSD, ASY)
+"""Mere order matters to interleaved instances, which get edges of their own."""
 
 _FRAMES_PER_ACTION: Final = 40
 _SPARE_FRAMES: Final = 10_000
@@ -164,7 +169,7 @@ class Propagation:
         first, then = edge.first, edge.then
         one, other = first.resource, then.resource
         effects = edge.effects
-        if effects & SAME and _apart(first, then):
+        if effects & SAME and _apart(_place(first), _place(then)):
             edge.effects = NONE
             return 0
         if effects & CXL and one is not None and not then.optional:
@@ -177,7 +182,7 @@ class Propagation:
         elif one is not None and other is not None and one is not other and not _inside(other, one):
             first = self._flags.completed(first)
         # Even where the edge has no effect, the flags of collectives have to be computed: that corrects them.
-        of_first, of_then = self._flags.of(first, then.node), self._flags.of(then, first.node)
+        of_first, of_then = self._flags.of(first, _place(then)), self._flags.of(then, _place(edge.first))
         if first is not edge.first:
             return self._redirect(edge, first)
         return self._apply(edge, of_first, of_then) if effects else 0
@@ -223,7 +228,7 @@ class Propagation:
                     edge.effects = NONE
                 else:
                     changed |= self._dispatch(resource, edge, first, then, node, of_first, RN)
-            for effect in (RN, MIGF, PSD, ASY):
+            for effect in _IN_TURN if resource.kind >= _CLONE else _IN_TURN_BUT_ORDER:
                 if effects & effect:
                     changed |= self._dispatch(resource, edge, first, then, node, of_first, effect)
         self._show(effects, first, then, of_first, of_then)
@@ -351,7 +356,7 @@ class Propagation:
             if then.runnable and not of_first & RUNNABLE:
                 _block(then, first, edge)
                 _keep_from_migrating(then, first, edge)
-        else:
+        elif effect != ORD:
             _RARE[effect](first, then, of_first, edge)
         changed = 0
         if before_then != (then.optional, then.runnable, then.migratable, then.pseudo):
@@ -491,9 +496,8 @@ def _inside(resource: Resource, ancestor: Resource) -> bool:
     return False
 
 
-def _apart(first: Action, then: Action) -> bool:
-    """Whether two actions are known to be on different nodes."""
-    one, other = _place(first), _place(then)
+def _apart(one: Node | None, other: Node | None) -> bool:
+    """Whether two places are known and different."""
     return one is not None and other is not None and one is not other
 
 
