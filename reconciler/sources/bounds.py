@@ -46,3 +46,9 @@ def size_findings(sizes: dict[str, int], bounds: Bounds) -> list[Finding]:
             Finding("tree-too-large", Place("."), f"{total} bytes in all; {bounds.total_bytes} are allowed")
         )
     return findings
+
+
+def nothing_there(place: str) -> Finding:
+    """A source without a single file is taken for a mishap, because it would stop everything."""
+    hint = "to remove everything, leave a file that holds only a comment"
+    return Finding("empty-source", Place(place), "there is no configuration file", hint)

@@ -1,0 +1,143 @@
+"""A directory read at one moment: its configuration files, what is wrong with it, and a digest to compare it by."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reconciler.errors import Finding, Place
+from reconciler.sources.bounds import Bounds, is_configuration, size_findings
+
+_MOST_ENTRIES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The files by path below the directory; empty when there are findings."""
+
+    files: dict[str, bytes]
+    findings: tuple[Finding, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    path: str
+    real: str
+    facts: tuple[int, ...]
+    size: int
+
+
+def read_directory(directory: str, bounds: Bounds | None = None) -> Snapshot:
+    """Read every configuration file below a directory.
+
+    Symbolic links that stay inside it are followed, as mounts of configuration maps need; those that lead out, special files,
+    what is too large and what can't be read are findings.
+    """
+    bounds = bounds or Bounds()
+    seen, findings = _look(directory)
+    findings += size_findings({one.path: one.size for one in seen}, bounds)
+    files: dict[str, bytes] = {}
+    if not findings:
+        for one in seen:
+            content = _read(one, bounds)
+            if isinstance(content, Finding):
+                findings.append(content)
+            else:
+                files[one.path] = content
+    findings.sort(key=lambda finding: finding.place)
+    return Snapshot({} if findings else files, tuple(findings), _digest(files, findings))
+
+
+def fingerprint(directory: str) -> str:
+    """Changes whenever a file below the directory is written, added, removed or replaced; reads no content."""
+    seen, findings = _look(directory)
+    text = repr([(one.path, one.facts) for one in seen]) + repr([str(finding) for finding in findings])
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _look(directory: str) -> tuple[list[_Seen], list[Finding]]:
+    """The configuration files there, sorted by path, and what is no file."""
+    root = os.path.realpath(directory)
+    if not os.path.isdir(root):
+        return [], [Finding("no-such-directory", Place(directory), "there is no such directory")]
+    seen: list[_Seen] = []
+    findings: list[Finding] = []
+    for count, (path, entry) in enumerate(_walk(root, "", findings)):
+        if count >= _MOST_ENTRIES:
+            findings.append(Finding("too-many-files", Place("."), f"more than {_MOST_ENTRIES} entries"))
+            break
+        found = _file(root, path, entry)
+        if isinstance(found, Finding):
+            findings.append(found)
+        elif found is not None:
+            seen.append(found)
+    return sorted(seen, key=lambda one: one.path), findings
+
+
+def _walk(root: str, below: str, findings: list[Finding]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Every entry that is no ordinary directory, hidden ones left out."""
+    try:
+        with os.scandir(os.path.join(root, below)) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        findings.append(Finding("unreadable", Place(below or "."), f"can't be read: {error.strerror}"))
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        path = f"{below}/{entry.name}" if below else entry.name
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(root, path, findings)
+        else:
+            yield path, entry
+
+
+def _file(root: str, path: str, entry: os.DirEntry[str]) -> _Seen | Finding | None:
+    """The file behind an entry, None when it is no configuration, a finding when it must not be one."""
+    real = entry.path
+    if entry.is_symlink():
+        real = os.path.realpath(entry.path)
+        if not real.startswith(root + os.sep):
+            return Finding(
+                "symbolic-link", Place(path), "the symbolic link leads out of the directory", "copy the file"
+            )
+        if os.path.isdir(real):
+            return Finding("symbolic-link", Place(path), "symbolic links to directories are refused", "copy its files")
+    if not is_configuration(path):
+        return None
+    try:
+        facts = os.lstat(real)
+    except OSError as error:
+        return Finding("unreadable", Place(path), f"can't be read: {error.strerror}")
+    if not stat.S_ISREG(facts.st_mode):
+        return Finding("no-file", Place(path), "this is neither a file nor a directory")
+    identity = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    return _Seen(path, real, identity, facts.st_size)
+
+
+def _read(seen: _Seen, bounds: Bounds) -> bytes | Finding:
+    try:
+        descriptor = os.open(seen.real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            content = file.read(bounds.file_bytes + 1)
+    except OSError as error:
+        return Finding("unreadable", Place(seen.path), f"can't be read: {error.strerror}")
+    if len(content) > bounds.file_bytes:
+        return Finding("file-too-large", Place(seen.path), f"the file has more than {bounds.file_bytes} bytes")
+    return content
+
+
+def _digest(files: dict[str, bytes], findings: list[Finding]) -> str:
+    total = hashlib.sha256()
+    for path, content in sorted(files.items()):
+        name = path.encode("utf-8", "surrogateescape")
+        total.update(b"%d %d\n" % (len(name), len(content)))
+        total.update(name)
+        total.update(content)
+    for finding in findings:
+        total.update(f"{finding}\n".encode("utf-8", "surrogateescape"))
+    return total.hexdigest()

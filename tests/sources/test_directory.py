@@ -1,0 +1,314 @@
+"""A watched directory: when its content is offered, when not, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import Finding
+from reconciler.sources.bounds import Bounds
+from reconciler.sources.directory import DirectorySettings, DirectorySource
+from reconciler.sources.repository import Repository
+from reconciler.sources.snapshot import fingerprint, read_directory
+from reconciler.sources.source import SourceState
+
+
+class Watched:
+    """A directory source with what it called back, and a commit in force that tests set."""
+
+    def __init__(self, repository: Repository, settings: DirectorySettings) -> None:
+        self.repository = repository
+        self.commits: list[str] = []
+        self.findings: list[tuple[Finding, ...]] = []
+        self.active: str | None = None
+        self.source = DirectorySource(
+            settings,
+            repository,
+            lambda: self.active,
+            lambda _name, commit: self.commits.append(commit),
+            lambda _name, findings: self.findings.append(findings),
+        )
+
+    async def until(self, done: Callable[[], bool], seconds: float = 5) -> None:
+        """Wait for something that has to happen."""
+        end = time.monotonic() + seconds
+        while not done():
+            assert time.monotonic() < end, (self.source.status(), self.commits, self.findings)
+            await asyncio.sleep(0.005)
+
+    def files(self) -> dict[str, bytes]:
+        """The files of the commit that was offered last."""
+        return self.repository.files(self.commits[-1])
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    path = tmp_path / "cluster.d"
+    path.mkdir()
+    (path / "a.yaml").write_text("a: 1\n")
+    return path
+
+
+@pytest.fixture
+def settings(directory: Path) -> DirectorySettings:
+    return DirectorySettings("local", str(directory), debounce_ms=50)
+
+
+def watch(repository: Repository, settings: DirectorySettings, story: Callable[[Watched], Awaitable[None]]) -> Watched:
+    """Run a source while the story goes on."""
+
+    async def go() -> Watched:
+        watched = Watched(repository, settings)
+        task = asyncio.create_task(watched.source.run())
+        try:
+            await story(watched)
+        finally:
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        return watched
+
+    return asyncio.run(go())
+
+
+def test_content_is_offered_at_the_start_and_after_each_change(
+    repository: Repository, settings: DirectorySettings, directory: Path
+) -> None:
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+        assert watched.files() == {"a.yaml": b"a: 1\n"}
+        watched.active = watched.commits[0]
+        (directory / "sub").mkdir()
+        (directory / "sub" / "b.yml").write_text("b: 2\n")
+        await watched.until(lambda: len(watched.commits) == 2)
+        assert watched.files() == {"a.yaml": b"a: 1\n", "sub/b.yml": b"b: 2\n"}
+        assert repository.is_ancestor(watched.commits[0], watched.commits[1])
+        assert watched.source.status().state is SourceState.OK
+
+    watch(repository, settings, story)
+
+
+def test_burst_of_changes_is_one_commit(repository: Repository, settings: DirectorySettings, directory: Path) -> None:
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+        watched.active = watched.commits[0]
+        for n in range(20):
+            (directory / "a.yaml").write_text(f"a: {n}\n")
+            await asyncio.sleep(0.01)
+        await watched.until(lambda: len(watched.commits) == 2)
+        await asyncio.sleep(0.3)
+        assert len(watched.commits) == 2
+        assert watched.files() == {"a.yaml": b"a: 19\n"}
+
+    watch(repository, settings, story)
+
+
+def test_content_in_force_is_not_offered(repository: Repository, settings: DirectorySettings, directory: Path) -> None:
+    active = repository.commit({"a.yaml": b"a: 1\n"}, "m", reference="refs/reconciler/active", parent=None, time_s=1)
+
+    async def story(watched: Watched) -> None:
+        watched.active = active
+        await watched.until(lambda: watched.source.status().state is SourceState.OK)
+        os.utime(directory / "a.yaml")
+        await asyncio.sleep(0.3)
+        assert watched.commits == []
+        assert watched.source.status().commit == active
+
+    watch(repository, settings, story)
+
+
+def test_atomic_replacement_is_seen(repository: Repository, settings: DirectorySettings, directory: Path) -> None:
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+        (directory / ".a.yaml.tmp").write_text("a: 2\n")
+        (directory / ".a.yaml.tmp").rename(directory / "a.yaml")
+        await watched.until(lambda: len(watched.commits) == 2)
+        assert watched.files() == {"a.yaml": b"a: 2\n"}
+
+    watch(repository, settings, story)
+
+
+def test_slow_look_finds_what_no_hint_told_of(
+    repository: Repository, settings: DirectorySettings, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.sources.directory._Watch._start", lambda self: None)
+
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+        (directory / "a.yaml").write_text("a: 2\n")
+        await watched.until(lambda: len(watched.commits) == 2)
+
+    watch(repository, replace(settings, rescan_s=0.1), story)
+
+
+def test_fetch_now_offers_again(repository: Repository, settings: DirectorySettings) -> None:
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+        watched.source.fetch_now()
+        await watched.until(lambda: len(watched.commits) == 2)
+        assert watched.files() == {"a.yaml": b"a: 1\n"}
+
+    watch(repository, settings, story)
+
+
+def test_what_was_rolled_back_stays_so_after_a_restart(
+    repository: Repository, settings: DirectorySettings, directory: Path
+) -> None:
+    async def first(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+
+    offered = watch(repository, settings, first).commits[0]
+    rollback = repository.commit(
+        {"a.yaml": b"a: 0\n"}, "rollback", reference="refs/reconciler/active", parent=offered, time_s=2
+    )
+
+    async def second(watched: Watched) -> None:
+        watched.active = rollback
+        await watched.until(lambda: watched.source.status().state is SourceState.OK)
+        await asyncio.sleep(0.2)
+        assert watched.commits == []
+        (directory / "a.yaml").write_text("a: 3\n")
+        await watched.until(lambda: len(watched.commits) == 1)
+
+    watch(repository, settings, second)
+
+
+def test_what_was_never_in_force_is_offered_after_a_restart(
+    repository: Repository, settings: DirectorySettings
+) -> None:
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+
+    watch(repository, settings, story)
+    watch(repository, settings, story)
+
+
+def test_faults_are_told_once_and_so_is_their_end(
+    repository: Repository, settings: DirectorySettings, directory: Path
+) -> None:
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+        (directory / "link.yaml").symlink_to("/etc/passwd")
+        await watched.until(lambda: len(watched.findings) == 1)
+        assert [one.code for one in watched.findings[0]] == ["symbolic-link"]
+        assert watched.source.status().state is SourceState.FAILED
+        (directory / "b.yaml").write_text("b: 1\n")
+        await asyncio.sleep(0.3)
+        assert len(watched.findings) == 1
+        (directory / "link.yaml").unlink()
+        await watched.until(lambda: len(watched.commits) == 2)
+        assert watched.findings[1:] == [()]
+
+    watch(repository, settings, story)
+
+
+def test_directory_that_vanishes_and_comes_back(
+    repository: Repository, settings: DirectorySettings, directory: Path
+) -> None:
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+        directory.rename(directory.parent / "elsewhere")
+        await watched.until(lambda: bool(watched.findings))
+        assert watched.findings[0][0].code == "no-such-directory"
+        directory.mkdir()
+        (directory / "new.yaml").write_text("n: 1\n")
+        await watched.until(lambda: len(watched.commits) == 2)
+        (directory / "new.yaml").write_text("n: 2\n")
+        await watched.until(lambda: len(watched.commits) == 3)
+
+    watch(repository, replace(settings, rescan_s=0.1), story)
+
+
+def test_empty_directory_is_taken_for_a_mishap(
+    repository: Repository, settings: DirectorySettings, directory: Path
+) -> None:
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+        (directory / "a.yaml").unlink()
+        await watched.until(lambda: bool(watched.findings))
+        assert watched.findings[0][0].code == "empty-source"
+        assert len(watched.commits) == 1
+
+    watch(repository, settings, story)
+
+
+def test_repository_that_can_not_be_written_is_a_finding(tmp_path: Path, settings: DirectorySettings) -> None:
+    repository = Repository(str(tmp_path / "node.git"))
+    repository.path = str(tmp_path / "gone.git")
+
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: bool(watched.findings))
+        assert watched.findings[0][0].code == "git"
+
+    watch(repository, settings, story)
+
+
+def test_links_inside_the_directory_are_followed(directory: Path) -> None:
+    (directory / "..data").mkdir()
+    (directory / "..data" / "real.yaml").write_text("r: 1\n")
+    (directory / "b.yaml").symlink_to("..data/real.yaml")
+    assert read_directory(str(directory)).files == {"a.yaml": b"a: 1\n", "b.yaml": b"r: 1\n"}
+
+
+def test_what_is_no_file_is_a_finding(directory: Path, tmp_path: Path) -> None:
+    os.mkfifo(directory / "pipe.yaml")
+    (directory / "up").symlink_to("..")
+    (directory / "self").symlink_to(".")
+    (directory / "dangling.yaml").symlink_to("nowhere.yaml")
+    codes = [(one.place.file, one.code) for one in read_directory(str(directory)).findings]
+    assert codes == [
+        ("dangling.yaml", "unreadable"),
+        ("pipe.yaml", "no-file"),
+        ("self", "symbolic-link"),
+        ("up", "symbolic-link"),
+    ]
+
+
+def test_too_much_is_refused_without_reading_it(directory: Path) -> None:
+    with open(directory / "big.yaml", "wb") as file:
+        file.truncate(50 * 1024 * 1024)
+    assert [one.code for one in read_directory(str(directory)).findings] == ["file-too-large"]
+    bounds = Bounds(files=1, file_bytes=1 << 30, total_bytes=10)
+    assert sorted(one.code for one in read_directory(str(directory), bounds).findings) == [
+        "too-many-files",
+        "tree-too-large",
+    ]
+
+
+def test_fingerprint_changes_with_every_kind_of_change(directory: Path) -> None:
+    seen = {fingerprint(str(directory))}
+    (directory / "b.yaml").write_text("b")
+    seen.add(fingerprint(str(directory)))
+    (directory / "b.yaml").rename(directory / "c.yaml")
+    seen.add(fingerprint(str(directory)))
+    (directory / "c.yaml").write_text("c")
+    seen.add(fingerprint(str(directory)))
+    (directory / "c.yaml").unlink()
+    (directory / "README").write_text("no configuration")
+    seen.add(fingerprint(str(directory)))
+    assert len(seen) == 4
+
+
+def test_delay_beyond_the_debounce_is_short(
+    repository: Repository, settings: DirectorySettings, directory: Path
+) -> None:
+    delays: list[float] = []
+
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+        for n in range(7):
+            (directory / "a.yaml").write_text(f"a: x{n}\n")
+            begin = time.monotonic()
+            await watched.until(lambda n=n: len(watched.commits) == n + 2)  # type: ignore[misc]
+            delays.append(time.monotonic() - begin - 0.05)
+
+    watch(repository, settings, story)
+    median = sorted(delays)[3]
+    print(f"median {median * 1000:.0f} ms beyond the debounce")
+    assert median < 0.5  # Typically 30 ms; a loaded machine may take longer.
