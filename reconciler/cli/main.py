@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NoReturn
 
 from reconciler.cli.commands import COMMANDS, module_of
@@ -30,14 +31,12 @@ class Parser(argparse.ArgumentParser):
         self.exit(USAGE_ERROR, f"{self.prog}: error: {message}\n")
 
 
-def command_parser(name: str) -> Parser:
-    """The parser of one command, which loads the command's module."""
-    module = importlib.import_module(module_of(name))
+def command_parser(name: str, module: ModuleType) -> Parser:
+    """The parser of one command."""
     parser = Parser(
         prog=f"reconciler {name}", description=module.__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     module.add_arguments(parser)
-    parser.set_defaults(run=module.run)
     return parser
 
 
@@ -96,8 +95,8 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         return _unknown(words[0])
-    args = command_parser(words[0]).parse_args(words[1:])
-    return int(args.run(args))
+    module = importlib.import_module(module_of(words[0]))
+    return int(module.run(command_parser(words[0], module).parse_args(words[1:])))
 
 
 def _unknown(word: str) -> int:
