@@ -33,7 +33,11 @@ def is_true(text: str | None) -> bool:
 
 def integer(text: str | None, default: int = 0) -> int:
     """The leading integer of a text; the default without digits or beyond 64 bits."""
-    if text is None or (found := _INTEGER.match(text)) is None:
+    if text is None:
+        return default
+    if text.isdecimal() and text.isascii() and len(text) < 19:
+        return int(text)  # As good as all are like this.
+    if (found := _INTEGER.match(text)) is None:
         return default
     value = int(found[1]) if len(found[1]) < 21 else _LONG
     return value if -_LONG <= value < _LONG else default

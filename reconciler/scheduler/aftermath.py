@@ -46,7 +46,7 @@ def conclude(reading: Reading) -> None:
     """Settle what the resource's history on the node means (section 13.7)."""
     resource, node = reading.resource, reading.node
     if resource.role is not Role.UNKNOWN:
-        _note_known(resource, node)
+        note_known(resource, node)
     if resource.role > Role.STOPPED and not node.online and not node.maintenance and resource.managed:
         _fence_lost(reading)
     worst = "ignore" if node.unclean else reading.worst
@@ -74,7 +74,7 @@ def conclude(reading: Reading) -> None:
         resource.role = Role.STARTED
 
 
-def _note_known(resource: Resource, node: Node) -> None:
+def note_known(resource: Resource, node: Node) -> None:
     """Note that the state on the node is known, for the resource and its ancestors up to the first unique one."""
     one: Resource | None = resource
     while one is not None:

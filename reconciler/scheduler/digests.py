@@ -46,9 +46,6 @@ class Digests:
         self.secure: str | None = None
 
 
-EXPIRED = "calculated-failure-timeout"
-"""Stands for the restart digest of an entry whose failure expired: no parameters have it."""
-
 _DROPPED = frozenset({"id", "crm_feature_set", "op-digest", "on_node", "on_node_uuid", "pcmk_external_ip"})
 
 _FENCING_PARAMETERS = frozenset(
@@ -68,13 +65,16 @@ _FENCING_ACTION = re.compile(r"pcmk_.*_(?:action|timeout|retries)")
 
 
 def compare(cluster: Cluster, resource: Resource, entry: HistoryEntry, node: Node) -> tuple[Verdict, Digests]:
-    """Whether the entry was made with the parameters that are configured now."""
+    """Whether the entry was made with the parameters that are configured now.
+
+    A recurring operation whose failure expired is to be scheduled anew, as if it hadn't been.
+    """
     attributes = entry.attributes
     task, interval_ms = attributes.get("operation", ""), integer(attributes.get("interval"))
     digests = calculate(cluster, resource, task, interval_ms, node, entry)
-    recorded_restart = attributes.get("op-restart-digest")
     if id(entry) in cluster.expired_entries:
-        recorded_restart = EXPIRED
+        return Verdict.RESTART, digests
+    recorded_restart = attributes.get("op-restart-digest")
     if digests.restart is not None and recorded_restart is not None and digests.restart != recorded_restart:
         return Verdict.RESTART, digests
     recorded = attributes.get("op-digest")

@@ -34,13 +34,16 @@ def find_owner(cluster: Cluster, history: ResourceHistory, node: Node) -> Resour
             return None
     if resource.kind is not Kind.PRIMITIVE:
         return None
+    if resource.parent is None:
+        return resource if name == resource.id else _known_as(cluster, resource, name)
     clone = resource.root
     if clone.kind is Kind.CLONE and not clone.unique:
         resource = _replica_instance(clone, node) if clone.parent is not None else _instance(cluster, clone, node, name)
-    if resource is None:
-        return None
-    known = (resource.id.lower(), (resource.history_name or "").lower())
-    if name.lower() not in known:
+    return None if resource is None else _known_as(cluster, resource, name)
+
+
+def _known_as(cluster: Cluster, resource: Resource, name: str) -> Resource:
+    if name.lower() not in (resource.id.lower(), (resource.history_name or "").lower()):
         resources.name_by_history(cluster, resource, name)
     return resource
 

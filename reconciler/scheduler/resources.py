@@ -15,7 +15,7 @@ from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.resource import Resource
 from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.rules import RuleContext
-from reconciler.scheduler.scoring import ban_everywhere, start_table
+from reconciler.scheduler.scoring import ban_everywhere, start_connection_table, start_table
 from reconciler.scheduler.settings import Configured, apply_meta, read_meta
 from reconciler.scheduler.templates import apply_template
 
@@ -65,8 +65,10 @@ def create(
             complete = bundles.complete(cluster, resource, configured)
     if not complete:
         return None
-    if cluster.options.symmetric_cluster or (resource.is_connection and resource.meta.get("container") is not None):
+    if cluster.options.symmetric_cluster:
         start_table(cluster, resource)
+    elif resource.is_connection and resource.meta.get("container") is not None:
+        start_connection_table(cluster, resource)
     return resource
 
 

@@ -11,7 +11,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.model.date import Instant
 from reconciler.model.text import integer, is_true
 from reconciler.scheduler import actions
-from reconciler.scheduler.aftermath import conclude, keep_recurring, stop_containers
+from reconciler.scheduler.aftermath import conclude, keep_recurring, note_known, stop_containers
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.cluster import Cluster
 from reconciler.scheduler.connections import contain
@@ -142,6 +142,12 @@ def _read_history(cluster: Cluster, node: Node, history: ResourceHistory) -> Res
 
 
 def _read_entries(cluster: Cluster, node: Node, resource: Resource, history: ResourceHistory) -> None:
+    if _found_stopped_only(resource, history):
+        note_known(resource, node)
+        if resource.history_name is not None and ":" in resource.history_name:
+            resource.history_name = None
+        _limit_next_role(resource, Role.UNKNOWN)
+        return
     saved = resource.role
     resource.role = Role.UNKNOWN
     reading = Reading(cluster, resource, node)
@@ -150,11 +156,39 @@ def _read_entries(cluster: Cluster, node: Node, resource: Resource, history: Res
         read_entry(reading, entry)
     keep_recurring(reading, entries)
     conclude(reading)
+    _limit_next_role(resource, resource.next_role)
+    resource.role = max(resource.role, saved)
+
+
+def _found_stopped_only(resource: Resource, history: ResourceHistory) -> bool:
+    """Whether all there is to know is that a probe found the resource stopped, and nothing hangs on it.
+
+    That is so for most resources on most nodes, and saves the full judgement, whose result it is.
+    """
+    if len(history.entries) != 1 or resource.failure_timeout_s or resource.is_connection:
+        return False
+    if resource.partial_source is not None:
+        return False
+    if resource.actions and actions.action_key(resource.id, "stop").lower() in resource.actions_by_key:
+        return False
+    recorded = history.entries[0].attributes
+    return (
+        recorded.get("rc-code") == "7"
+        and recorded.get("operation") == "monitor"
+        and recorded.get("interval", "0") == "0"
+        and recorded.get("op-status") == "0"
+        and not history.entries[0].id.endswith("_last_failure_0")
+    )
+
+
+def _limit_next_role(resource: Resource, next_role: Role) -> None:
+    """Give the resource its next role, at most the one that its target role allows."""
     limit = role_limit(resource)
-    if limit is not None and (resource.next_role is Role.UNKNOWN or limit < resource.next_role):
+    if limit is not None and (next_role is Role.UNKNOWN or limit < next_role):
         resource.next_role = limit
         resource.next_role_cause = Cause(Why.TARGET_ROLE, resource.id)
-    resource.role = max(resource.role, saved)
+    else:
+        resource.next_role = next_role
 
 
 def _read_shutdown_lock(cluster: Cluster, node: Node, resource: Resource, history: ResourceHistory) -> None:
