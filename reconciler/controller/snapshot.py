@@ -1,0 +1,65 @@
+"""The replicated state in a plain form, so that a journal need not go back to the beginning of time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.cib import Cib
+from reconciler.cib.canonical import from_json, to_json
+from reconciler.controller.messages import MessageError
+from reconciler.controller.replica import Activation, Prepared, Proposal, Replica, to_mapping
+from reconciler.model.cluster import Configuration
+
+FORMAT = 1
+
+
+def to_plain(replica: Replica) -> dict[str, Any]:
+    """Everything that `restore` needs, as JSON has it."""
+    return {
+        "format": FORMAT,
+        "cib": to_json(replica.cib),
+        "digest": replica.digest,
+        "term": replica.term,
+        "commit": replica.commit,
+        "transition": replica.transition,
+        "activations": [dict(to_mapping(activation)) for activation in replica.activations],
+        "proposals": [_proposal_to_plain(proposal) for proposal in replica.proposals.values()],
+        "prepared": {commit: prepared_to_plain(prepared) for commit, prepared in replica.prepared.items()},
+        "boots": dict(replica.boots),
+        "memory": replica.memory.to_plain(),
+    }
+
+
+def restore(own: str, data: dict[str, Any]) -> Replica:
+    """The state that `to_plain` gave. Raises MessageError or CanonicalError when it is none."""
+    if data.get("format") != FORMAT:
+        raise MessageError(f"read a snapshot of format {data.get('format')!r}: this program writes {FORMAT}")
+    try:
+        replica = Replica(own)
+        replica.cib = from_json(Cib, data["cib"])
+        replica.digest = str(data["digest"])
+        replica.term = int(data["term"])
+        replica.commit = None if data["commit"] is None else str(data["commit"])
+        replica.transition = int(data["transition"])
+        replica.activations = [Activation(**activation) for activation in data["activations"]]
+        replica.proposals = {plain["commit"]: Proposal(**plain) for plain in data["proposals"]}
+        replica.prepared = {commit: prepared_from_plain(plain) for commit, plain in data["prepared"].items()}
+        replica.boots = {str(node): str(boot) for node, boot in data["boots"].items()}
+        replica.memory.restore(data["memory"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MessageError("read a snapshot") from error
+    return replica
+
+
+def prepared_to_plain(prepared: Prepared) -> dict[str, Any]:
+    """The plain form of what a commit compiles to."""
+    return {"digest": prepared.digest, "configuration": to_json(prepared.configuration)}
+
+
+def prepared_from_plain(data: dict[str, Any]) -> Prepared:
+    """What `prepared_to_plain` gave. Raises CanonicalError."""
+    return Prepared(str(data["digest"]), from_json(Configuration, data["configuration"]))
+
+
+def _proposal_to_plain(proposal: Proposal) -> dict[str, Any]:
+    return {name: getattr(proposal, name) for name in Proposal.__slots__}

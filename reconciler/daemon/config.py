@@ -1,0 +1,349 @@
+"""The node's own configuration file: who this node is, where its state lies, which sources it follows, whom it lets in.
+
+It is read with the language's strict reader, so every fault has a place. What the cluster runs is not in it: that comes from the sources.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reconciler.agents.installed import Roots
+from reconciler.errors import Finding, InputError, Place
+from reconciler.model.duration import simple_ms
+
+if TYPE_CHECKING:
+    from reconciler.language.document import Value
+
+T = TypeVar("T")
+
+DEFAULT_STATE = "/var/lib/reconciler"
+DEFAULT_RUN = "/run/reconciler"
+_NODE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,253}[A-Za-z0-9])?")
+_SOURCE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LARGEST_FILE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class GitSourceConfig:
+    """A branch of a git repository. Durations are seconds; files are paths on this node."""
+
+    name: str
+    url: str
+    branch: str = "main"
+    path: str = ""
+    poll_s: float = 30.0
+    timeout_s: float = 60.0
+    key_file: str | None = None
+    known_hosts: str | None = None
+    allowed_signers: str | None = None
+    rewrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorySourceConfig:
+    """A directory of files on this node."""
+
+    name: str
+    directory: str
+    debounce_ms: int = 200
+    rescan_s: float = 30.0
+    path: str = ""
+
+
+SourceConfig = GitSourceConfig | DirectorySourceConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Users and groups, by number, beside root and the daemon's own user."""
+
+    users: frozenset[int] = frozenset()
+    groups: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsConfig:
+    """Where a secret is looked for, in this order: a directory of files, the service's credentials, a command each."""
+
+    directory: str | None = None
+    credentials: bool = True
+    commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """Everything the daemon has to know about its node."""
+
+    node: str
+    state: str = DEFAULT_STATE
+    run: str = DEFAULT_RUN
+    socket: str = f"{DEFAULT_RUN}/reconciler.sock"
+    sources: tuple[SourceConfig, ...] = ()
+    roots: Roots = field(default_factory=Roots)
+    agent_limit: int | None = None
+    cgroups: bool = True
+    bus: str | None = None
+    strict: bool = False
+    check_agents: bool = True
+    secrets: SecretsConfig = field(default_factory=SecretsConfig)
+    readers: Access = field(default_factory=Access)
+    writers: Access = field(default_factory=Access)
+    log_format: str = "text"
+    log_level: str = "info"
+
+
+def read_config(path: str) -> NodeConfig:
+    """The configuration in a file. Raises InputError with every fault and its place; OSError when it can't be read."""
+    with open(path, "rb") as file:
+        data = file.read(_LARGEST_FILE + 1)
+    return parse_config(path, data)
+
+
+def parse_config(path: str, data: bytes) -> NodeConfig:
+    """The configuration that the bytes of a file stand for. Raises InputError with every fault."""
+    from reconciler.language.document import read_documents
+    from reconciler.language.findings import Findings
+
+    findings = Findings()
+    documents = read_documents(path, data[: _LARGEST_FILE + 1], findings)
+    reader = _Reader(path, os.path.dirname(os.path.abspath(path)))
+    for finding in findings.sorted():
+        reader.findings.append(finding)
+    if len(documents) > 1:
+        reader.fault(documents[1], "one-document", "there is a second document; a node has one configuration")
+    config = _node_config(_Section(reader, documents[0] if documents else None, "the configuration"))
+    if reader.findings:
+        raise InputError(tuple(sorted(reader.findings, key=lambda finding: finding.place)))
+    return config
+
+
+def _node_config(top: _Section) -> NodeConfig:
+    state = top.path("state", DEFAULT_STATE)
+    run = top.path("run", DEFAULT_RUN)
+    fabric = top.section("fabric")
+    fabric.word("kind", ("embedded",), "embedded")
+    fabric.done()
+    agents, log, validation, api = (top.section(name) for name in ("agents", "log", "validate", "api"))
+    config = NodeConfig(
+        node=top.text("node", socket.gethostname(), _NODE_NAME),
+        state=state,
+        run=run,
+        socket=top.path("socket", os.path.join(run, "reconciler.sock")),
+        sources=_sources(top.section("sources")),
+        roots=Roots(
+            ocf=agents.paths("ocf-roots", Roots().ocf),
+            lsb=agents.paths("lsb-roots", Roots().lsb),
+            stonith=agents.paths("stonith-roots", Roots().stonith),
+        ),
+        agent_limit=agents.integer("limit", None, 1, 10_000),
+        cgroups=agents.flag("cgroups", True),
+        bus=agents.text("bus", None),
+        strict=validation.flag("strict", False),
+        check_agents=validation.flag("agents", True),
+        secrets=_secrets(top.section("secrets")),
+        readers=_access(api.section("read")),
+        writers=_access(api.section("write")),
+        log_format=log.word("format", ("text", "json"), "text"),
+        log_level=log.word("level", ("debug", "info", "warning", "error"), "info"),
+    )
+    for section in (agents, log, validation, api, top):
+        section.done()
+    return config
+
+
+def _sources(section: _Section) -> tuple[SourceConfig, ...]:
+    found = []
+    for name in section.names(_SOURCE_NAME):
+        source = section.section(name)
+        found.append(_git_source(name, source) if source.has("git") else _directory_source(name, source))
+        source.done()
+    return tuple(source for source in found if source is not None)
+
+
+def _git_source(name: str, source: _Section) -> GitSourceConfig | None:
+    url = source.text("git", None)
+    if url is None:
+        return None
+    return GitSourceConfig(
+        name=name,
+        url=url,
+        branch=source.text("branch", "main"),
+        path=source.text("path", ""),
+        poll_s=source.seconds("poll", 30.0),
+        timeout_s=source.seconds("timeout", 60.0),
+        key_file=source.path("key", None),
+        known_hosts=source.path("known-hosts", None),
+        allowed_signers=source.path("allowed-signers", None),
+        rewrite=source.word("history", ("forward", "rewrite"), "forward") == "rewrite",
+    )
+
+
+def _directory_source(name: str, source: _Section) -> DirectorySourceConfig | None:
+    directory = source.path("directory", None)
+    if directory is None:
+        source.fault("a source needs `git: URL` or `directory: PATH`")
+        return None
+    return DirectorySourceConfig(
+        name=name,
+        directory=directory,
+        debounce_ms=int(source.seconds("debounce", 0.2) * 1000),
+        rescan_s=source.seconds("rescan", 30.0),
+        path=source.text("path", ""),
+    )
+
+
+def _secrets(section: _Section) -> SecretsConfig:
+    commands = section.section("commands")
+    found = SecretsConfig(
+        directory=section.path("directory", None),
+        credentials=section.flag("credentials", True),
+        commands={name: commands.texts(name, ()) for name in commands.names(None)},
+    )
+    commands.done()
+    section.done()
+    return found
+
+
+def _access(section: _Section) -> Access:
+    found = Access(frozenset(section.numbers("users")), frozenset(section.numbers("groups")))
+    section.done()
+    return found
+
+
+class _Reader:
+    """Collects what is wrong; `base` is where relative paths start."""
+
+    def __init__(self, file: str, base: str) -> None:
+        self.file = file
+        self.base = base
+        self.findings: list[Finding] = []
+
+    def fault(self, value: Value | None, code: str, text: str, hint: str = "") -> None:
+        place = Place(self.file) if value is None else Place(self.file, value.line, value.column)
+        self.findings.append(Finding(code, place, text, hint))
+
+
+class _Section:
+    """One map of the file; every key that is asked for is known, and `done` refuses the others."""
+
+    def __init__(self, reader: _Reader, value: Value | None, what: str) -> None:
+        self.reader = reader
+        self.what = what
+        self.value = value
+        self.known: list[str] = []
+        if value is not None and value.kind != "map":
+            if value.kind != "null":
+                reader.fault(value, "wrong-type", f"{what} must be a map")
+            self.value = None
+
+    def has(self, key: str) -> bool:
+        return self.value is not None and key in self.value.values
+
+    def fault(self, text: str) -> None:
+        self.reader.fault(self.value, "missing-key", text)
+
+    def section(self, key: str) -> _Section:
+        return _Section(self.reader, self._take(key), key)
+
+    def names(self, pattern: re.Pattern[str] | None) -> list[str]:
+        """The keys of a map whose keys are names."""
+        keys = list(self.value.values) if self.value is not None else []
+        for key in keys:
+            if pattern is not None and not pattern.fullmatch(key):
+                self._fault(key, "bad-name", f"{key!r} is no name for an entry of {self.what}")
+        self.known += keys
+        return keys
+
+    def text(self, key: str, default: T, pattern: re.Pattern[str] | None = None) -> T | str:
+        value = self._take(key)
+        if value is None:
+            return default
+        if value.kind in ("map", "list", "null"):
+            self._fault(key, "wrong-type", f"{key} must be text")
+            return default
+        if pattern is not None and not pattern.fullmatch(value.text):
+            self._fault(key, "bad-name", f"{value.text!r} can't be a {key}'s name")
+        return value.text
+
+    def path(self, key: str, default: T) -> T | str:
+        text = self.text(key, None)
+        return default if text is None else os.path.join(self.reader.base, text)
+
+    def word(self, key: str, words: tuple[str, ...], default: str) -> str:
+        text = self.text(key, default)
+        if text not in words:
+            self._fault(key, "bad-value", f"{key}: expected {' or '.join(words)}, found {text!r}")
+        return text
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self._take(key)
+        if value is None:
+            return default
+        if value.kind != "boolean":
+            self._fault(key, "wrong-type", f"{key} must be true or false")
+        return value.text == "true"
+
+    def integer(self, key: str, default: T, least: int, most: int) -> T | int:
+        value = self._take(key)
+        if value is None:
+            return default
+        if value.kind != "integer" or not least <= int(value.text) <= most:
+            self._fault(key, "bad-value", f"{key} must be a whole number from {least} to {most}")
+            return default
+        return int(value.text)
+
+    def seconds(self, key: str, default: float) -> float:
+        text = self.text(key, None)
+        if text is None:
+            return default
+        milliseconds = simple_ms(text)
+        if milliseconds is None or milliseconds <= 0:
+            self._fault(key, "bad-value", f"{key} must be a duration such as 30s or 200ms")
+            return default
+        return milliseconds / 1000
+
+    def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        return self._list(key, default, ("text", "integer", "number", "boolean"), lambda item: item.text)
+
+    def paths(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        return self._list(key, default, ("text",), lambda item: os.path.join(self.reader.base, item.text))
+
+    def numbers(self, key: str) -> tuple[int, ...]:
+        return self._list(key, (), ("integer",), lambda item: int(item.text))
+
+    def done(self) -> None:
+        """Refuse the keys that nobody asked for."""
+        if self.value is None:
+            return
+        from reconciler.language.findings import did_you_mean
+
+        for key in self.value.values:
+            if key not in self.known:
+                line, column = self.value.key_places[key]
+                text = f"unknown key {key!r} in {self.what}"
+                place = Place(self.reader.file, line, column)
+                self.reader.findings.append(Finding("unknown-key", place, text, did_you_mean(key, self.known)))
+
+    def _list(
+        self, key: str, default: tuple[T, ...], kinds: tuple[str, ...], convert: Callable[[Any], T]
+    ) -> tuple[T, ...]:
+        value = self._take(key)
+        if value is None:
+            return default
+        if value.kind != "list" or any(item.kind not in kinds for item in value.items):
+            self._fault(key, "wrong-type", f"{key} must be a list of {'numbers' if kinds == ('integer',) else 'texts'}")
+            return default
+        return tuple(convert(item) for item in value.items)
+
+    def _take(self, key: str) -> Value | None:
+        self.known.append(key)
+        return self.value.values.get(key) if self.value is not None else None
+
+    def _fault(self, key: str, code: str, text: str) -> None:
+        value = self.value.values.get(key) if self.value is not None else None
+        self.reader.fault(value, code, text)

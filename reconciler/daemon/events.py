@@ -1,0 +1,63 @@
+"""The event log: what happened, for whoever follows; bounded, with a cursor from which to go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+_KEPT = 5000
+
+
+class EventLog:
+    """The newest events. A cursor is `<run>-<number>`; one of another run, or too old, tells that there is a gap."""
+
+    def __init__(self, run: str, kept: int = _KEPT) -> None:
+        self.run = run
+        self.last = 0
+        self._events: deque[dict[str, Any]] = deque(maxlen=kept)
+        self._news = asyncio.Event()
+
+    @property
+    def cursor(self) -> str:
+        """Where the log ends now."""
+        return f"{self.run}-{self.last}"
+
+    def add(self, type: str, fields: Mapping[str, Any], at: float) -> dict[str, Any]:
+        """Append an event, and wake whoever waits for one."""
+        self.last += 1
+        event = {**fields, "cursor": self.cursor, "at": at, "type": type}
+        self._events.append(event)
+        self._news.set()
+        self._news = asyncio.Event()
+        return event
+
+    def since(self, cursor: str | None) -> tuple[int, list[dict[str, Any]]]:
+        """The number to go on from, and the events after a cursor; None: only what comes; "0": everything kept."""
+        if cursor is None:
+            return self.last, []
+        number = 0 if cursor == "0" else self._number(cursor)
+        missed = number is None or (cursor != "0" and number + 1 < self._first)
+        events = self.after(number if number is not None and not missed else 0)
+        return self.last, ([{"type": "gap", "cursor": cursor}] if missed else []) + events
+
+    def after(self, number: int) -> list[dict[str, Any]]:
+        """The events after a number that are still kept."""
+        missing = self.last - number
+        if missing <= 0:
+            return []
+        return list(self._events)[-missing:] if missing < len(self._events) else list(self._events)
+
+    async def wait(self, number: int) -> None:
+        """Until there is an event after this number."""
+        while self.last <= number:
+            await self._news.wait()
+
+    @property
+    def _first(self) -> int:
+        return self.last - len(self._events) + 1
+
+    def _number(self, cursor: str) -> int | None:
+        run, _, number = cursor.rpartition("-")
+        return int(number) if run == self.run and number.isdecimal() and int(number) <= self.last else None

@@ -1,0 +1,54 @@
+"""The fabric of one machine: a view of one member, which is quorate, and our own messages in the order in which we sent them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Listener(Protocol):
+    """Who is told what the fabric brings."""
+
+    def view_changed(self, members: tuple[str, ...], quorate: bool) -> None:
+        """The members, oldest first."""
+
+    def delivered(self, sender: str, data: bytes) -> None:
+        """A message, in the one order that all members see."""
+
+
+class Fabric(Protocol):
+    """What gives a node its membership, quorum and one totally ordered broadcast."""
+
+    kind: str
+
+    def join(self, listener: Listener) -> None:
+        """Become a member; from now on the listener is told."""
+
+    def broadcast(self, data: bytes) -> None:
+        """Send to all members, ourselves included."""
+
+    def leave(self) -> None:
+        """Be no member any more."""
+
+
+class EmbeddedFabric:
+    """One node by itself. A message is delivered before `broadcast` returns."""
+
+    kind = "embedded"
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        self._listener: Listener | None = None
+
+    def join(self, listener: Listener) -> None:
+        """Announce the view of one."""
+        self._listener = listener
+        listener.view_changed((self.node,), True)
+
+    def broadcast(self, data: bytes) -> None:
+        """Deliver to ourselves."""
+        if self._listener is not None:
+            self._listener.delivered(self.node, data)
+
+    def leave(self) -> None:
+        """Deliver nothing more."""
+        self._listener = None
