@@ -1,0 +1,507 @@
+"""A remote repository as a source: what is taken, what is refused, and that nothing makes it hang or raise."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import Finding
+from reconciler.sources.bounds import Bounds
+from reconciler.sources.git import GitSettings, GitSource
+from reconciler.sources.git_request import Credentials, GitAnswer, GitRequest
+from reconciler.sources.git_sync import public_url
+from reconciler.sources.repository import Repository
+from reconciler.sources.source import SourceState
+
+Ask = Callable[..., GitAnswer]
+
+
+@pytest.fixture
+def ask(repository: Repository, work) -> Ask:  # type: ignore[no-untyped-def]
+    """One synchronisation in a child process, as the source makes it."""
+
+    def run(**changes: object) -> GitAnswer:
+        request = GitRequest(
+            "web", repository.path, str(work.path), "main", path="cluster.d", timeout_s=10, local_urls=True
+        )
+        request = replace(request, **changes)  # type: ignore[arg-type]
+        done = subprocess.run(
+            [sys.executable, "-I", "-m", "reconciler.sources.git_sync"],
+            input=request.to_json(),
+            capture_output=True,
+            check=True,
+            env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+            timeout=60,
+        )
+        return GitAnswer.from_json(done.stdout)
+
+    return run
+
+
+def codes(answer: GitAnswer) -> list[str]:
+    return [finding.code for finding in answer.findings]
+
+
+def test_tip_of_the_branch_is_brought_here(ask: Ask, work, repository: Repository) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    work.write("elsewhere.yaml", "x\n")
+    commit = work.commit()
+    assert ask() == GitAnswer(commit)
+    assert repository.files(commit, "cluster.d") == {"a.yaml": b"a: 1\n"}
+    assert repository.reference("refs/reconciler/candidate/web") == commit
+
+
+def test_tag_and_other_branch(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    first = work.commit()
+    work.git("tag", "v1")
+    work.git("branch", "release/1")
+    work.write("cluster.d/a.yaml", "a: 2\n")
+    work.commit()
+    assert ask(reference="refs/tags/v1").commit == first
+    assert ask(reference="release/1").commit == first
+
+
+def test_commit_that_is_already_in_force_is_contained(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    first = work.commit()
+    assert not ask().contained
+    assert ask(active=first).contained
+
+
+def test_force_push_is_refused_unless_the_node_allows_it(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    first = work.commit("first")
+    work.write("cluster.d/a.yaml", "a: 2\n")
+    second = work.commit("second")
+    ask()
+    assert ask(active=second).contained
+    work.git("reset", "--quiet", "--hard", first)
+    work.write("cluster.d/a.yaml", "a: 3\n")
+    third = work.commit("other")
+    answer = ask(active=second)
+    assert codes(answer) == ["history-rewritten"]
+    assert second[:12] in answer.findings[0].text
+    assert ask(active=second, rewrite=True).commit == third
+
+
+def test_older_commit_is_refused_as_well(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    first = work.commit("first")
+    work.write("cluster.d/a.yaml", "a: 2\n")
+    second = work.commit("second")
+    ask()
+    ask(active=second)
+    work.git("reset", "--quiet", "--hard", first)
+    assert codes(ask(active=second)) == ["history-rewritten"]
+
+
+def test_commit_that_was_never_in_force_may_be_rewritten(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    first = work.commit("first")
+    ask()
+    ask(active=first)
+    work.write("cluster.d/a.yaml", "broken\n")
+    work.commit("broken")
+    ask(active=first)
+    work.git("commit", "--quiet", "--amend", "-m", "mended")
+    assert ask(active=first).commit == work.git("rev-parse", "HEAD")
+
+
+def test_continues_after_a_commit_of_our_own(ask: Ask, work, repository: Repository) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    first = work.commit("first")
+    ask()
+    ask(active=first)
+    ours = repository.commit(
+        {"a.yaml": b"a: 0\n"}, "rollback", reference="refs/reconciler/active", parent=first, path="cluster.d", time_s=1
+    )
+    assert ask(active=ours).contained
+    work.write("cluster.d/a.yaml", "a: 2\n")
+    second = work.commit("second")
+    assert ask(active=ours) == GitAnswer(second)
+
+
+def test_shallow_history_is_completed_before_it_is_called_rewritten(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    for n in range(3):
+        work.write("cluster.d/a.yaml", f"a: {n}\n")
+        last = work.commit(f"{n}")
+    url = f"file://{work.path}"
+    assert ask(url=url, depth=1).commit == last
+    assert ask(url=url, depth=1, active=last).contained
+    for n in range(3, 7):
+        work.write("cluster.d/a.yaml", f"a: {n}\n")
+        work.commit(f"{n}")
+    answer = ask(url=url, depth=1, active=last)
+    assert (answer.commit, answer.findings) == (work.git("rev-parse", "HEAD"), ())
+
+
+def test_links_and_submodules_and_sizes(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    (work.path / "cluster.d" / "link.yaml").symlink_to("/etc/passwd")
+    work.git("add", "--all")
+    work.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},cluster.d/sub")
+    work.git("commit", "--quiet", "-m", "x")
+    answer = ask()
+    assert [(one.place.file, one.code) for one in answer.findings] == [
+        ("link.yaml", "symbolic-link"),
+        ("sub", "submodule"),
+    ]
+    assert answer.commit is None
+
+
+def test_file_of_fifty_megabytes(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/big.yaml", b"a" * 50 * 1024 * 1024)
+    work.commit()
+    assert codes(ask()) == ["file-too-large"]
+
+
+def test_pack_beyond_the_limit_is_cut_off(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    work.write("noise.bin", os.urandom(4 * 1024 * 1024))
+    work.commit()
+    assert codes(ask(most_pack_bytes=1024 * 1024)) == ["git"]
+    assert ask().commit is not None
+
+
+def test_binary_content_is_no_matter_of_the_source(ask: Ask, work, repository: Repository) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", bytes(range(256)))
+    commit = work.commit()
+    assert ask().commit == commit
+    assert repository.files(commit, "cluster.d") == {"a.yaml": bytes(range(256))}
+
+
+def test_missing_branch_path_and_content(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/README", "no yaml\n")
+    work.commit()
+    assert codes(ask(reference="nowhere")) == ["git"]
+    assert codes(ask()) == ["empty-source"]
+    assert codes(ask(path="cluster.e")) == ["no-such-path"]
+    assert codes(ask(path="../etc")) == ["git"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "--upload-pack=touch /tmp/owned",
+        "ext::sh -c 'touch /tmp/owned'",
+        "ssh://-oProxyCommand=touch/x",
+        "git@-oProxyCommand=x:y",
+        "fd::7",
+        "http://example.org/x.git",
+        "https://a b/x",
+        "",
+    ],
+)
+def test_addresses_that_could_run_something(ask: Ask, url: str) -> None:
+    answer = ask(url=url)
+    assert codes(answer) == ["git"]
+    assert "address" in answer.findings[0].text or "fetch" not in answer.findings[0].text
+
+
+def test_local_repository_only_when_allowed(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    work.commit()
+    assert codes(ask(local_urls=False)) == ["git"]
+    assert codes(ask(local_urls=False, url=f"file://{work.path}")) == ["git"]
+
+
+def test_password_in_an_address_is_not_shown() -> None:
+    assert public_url("https://ops:hunter2@git.example.org/x.git") == "https://git.example.org/x.git"
+
+
+def test_remote_that_accepts_and_then_says_nothing(ask: Ask) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: server.accept()[0].recv(10) and time.sleep(20), daemon=True).start()
+        begin = time.monotonic()
+        answer = ask(url=f"https://127.0.0.1:{server.getsockname()[1]}/x.git", timeout_s=1.0)
+        assert time.monotonic() - begin < 8
+    assert codes(answer) == ["git"]
+
+
+def test_remote_that_is_not_there(ask: Ask) -> None:
+    begin = time.monotonic()
+    assert codes(ask(url="https://127.0.0.1:1/x.git")) == ["git"]
+    assert codes(ask(url="ssh://git@127.0.0.1:1/x.git")) == ["git"]
+    assert time.monotonic() - begin < 20
+
+
+def test_hooks_and_settings_of_the_repository_do_not_run(
+    ask: Ask, work, repository: Repository, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    hooks = Path(repository.path) / "hooks"
+    hooks.mkdir(exist_ok=True)
+    for name in ("reference-transaction", "post-update", "post-checkout"):
+        (hooks / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/owned\n")
+        (hooks / name).chmod(0o755)
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    work.commit()
+    assert ask().commit is not None
+    assert not (tmp_path / "owned").exists()
+
+
+needs_ssh_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+
+
+class Signing:
+    """Keys of two people, of whom one is allowed."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        for name in ("allowed", "stranger"):
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(directory / name)], check=True
+            )
+        self.signers = directory / "signers"
+        self.signers.write_text(f'ops@example.org namespaces="git" {(directory / "allowed.pub").read_text()}')
+
+    def options(self, name: str) -> tuple[str, ...]:
+        return (
+            "-c",
+            "gpg.format=ssh",
+            "-c",
+            f"user.signingKey={self.directory / name}",
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "-m",
+            name,
+        )
+
+    def sign(self, work, name: str) -> str:  # type: ignore[no-untyped-def]
+        work.git("add", "--all")
+        work.git(*self.options(name), "-S")
+        return str(work.git("rev-parse", "HEAD"))
+
+
+@pytest.fixture
+def signing(tmp_path: Path) -> Signing:
+    (tmp_path / "keys").mkdir()
+    return Signing(tmp_path / "keys")
+
+
+@needs_ssh_keygen
+def test_only_commits_of_allowed_signers(ask: Ask, work, signing: Signing) -> None:  # type: ignore[no-untyped-def]
+    policy = {"signatures": "tip", "allowed_signers_file": str(signing.signers)}
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    work.commit("unsigned")
+    answer = ask(**policy)
+    assert (codes(answer), "is not signed" in answer.findings[0].text) == (["signature"], True)
+    signing.sign(work, "stranger")
+    answer = ask(**policy)
+    assert codes(answer) == ["signature"]
+    assert "not among the allowed signers" in answer.findings[0].text
+    commit = signing.sign(work, "allowed")
+    assert ask(**policy) == GitAnswer(commit, signer="ops@example.org")
+
+
+@needs_ssh_keygen
+def test_signature_copied_onto_other_content(ask: Ask, work, signing: Signing) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    signed = signing.sign(work, "allowed")
+    raw = subprocess.run(["git", "cat-file", "commit", signed], cwd=work.path, check=True, capture_output=True).stdout
+    forged = raw.replace(b"\n\nallowed", b"\n\nforged")
+    assert forged != raw
+    made = subprocess.run(
+        ["git", "hash-object", "-t", "commit", "-w", "--stdin"],
+        cwd=work.path,
+        input=forged,
+        check=True,
+        capture_output=True,
+    )
+    work.git("update-ref", "refs/heads/main", made.stdout.decode().strip())
+    answer = ask(signatures="tip", allowed_signers_file=str(signing.signers))
+    assert (answer.commit, codes(answer)) == (None, ["signature"])
+
+
+@needs_ssh_keygen
+def test_all_commits_since_the_last_in_force(ask: Ask, work, signing: Signing) -> None:  # type: ignore[no-untyped-def]
+    policy = {"allowed_signers_file": str(signing.signers)}
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    first = signing.sign(work, "allowed")
+    ask(signatures="all", **policy)
+    ask(signatures="all", active=first, **policy)
+    unsigned = work.commit("unsigned")
+    tip = signing.sign(work, "allowed")
+    answer = ask(signatures="all", active=first, **policy)
+    assert codes(answer) == ["signature"]
+    assert unsigned[:12] in answer.findings[0].text
+    assert ask(signatures="tip", active=first, **policy).commit == tip
+
+
+def test_missing_file_of_signers_accepts_nothing(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    work.commit()
+    answer = ask(signatures="tip", allowed_signers_file="/nonexistent")
+    assert (answer.commit, codes(answer)) == (None, ["git"])
+
+
+def test_token_does_not_show_in_the_process_list(ask: Ask, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("hunter22\n")
+    seen: list[bytes] = []
+
+    def look(server: socket.socket) -> None:
+        server.accept()
+        for pid in (name for name in os.listdir("/proc") if name.isdecimal()):
+            try:
+                seen.append(Path(f"/proc/{pid}/cmdline").read_bytes())
+            except OSError:
+                continue
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=look, args=(server,), daemon=True).start()
+        ask(
+            url=f"https://127.0.0.1:{server.getsockname()[1]}/x.git",
+            timeout_s=1.0,
+            credentials=Credentials(token_file=str(token)),
+        )
+    assert any(b"git_sync" in one for one in seen)
+    assert not any(b"hunter22" in one or b"aHVudGVyMjI" in one for one in seen)
+
+
+class Followed:
+    """A git source with what it called back."""
+
+    def __init__(self, repository: Repository, settings: GitSettings) -> None:
+        self.commits: list[str] = []
+        self.findings: list[tuple[Finding, ...]] = []
+        self.active: str | None = None
+        self.source = GitSource(
+            settings,
+            repository,
+            lambda: self.active,
+            lambda _name, commit: self.commits.append(commit),
+            lambda _name, findings: self.findings.append(findings),
+        )
+
+    async def until(self, done: Callable[[], bool], seconds: float = 15) -> None:
+        end = time.monotonic() + seconds
+        while not done():
+            assert time.monotonic() < end, (self.source.status(), self.commits, self.findings)
+            await asyncio.sleep(0.01)
+
+
+def follow(repository: Repository, settings: GitSettings, story: Callable[[Followed], Awaitable[None]]) -> None:
+    async def go() -> None:
+        followed = Followed(repository, settings)
+        task = asyncio.create_task(followed.source.run())
+        try:
+            await story(followed)
+        finally:
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(go())
+
+
+def test_source_offers_each_commit_once_and_again_on_demand(repository: Repository, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    first = work.commit()
+
+    async def story(followed: Followed) -> None:
+        await followed.until(lambda: followed.commits == [first])
+        followed.source.fetch_now()
+        await followed.until(lambda: followed.commits == [first, first])
+        followed.active = first
+        followed.source.fetch_now()
+        before = followed.source.status().checked_at_s
+        await followed.until(lambda: followed.source.status().checked_at_s != before)
+        assert followed.commits == [first, first]
+        work.write("cluster.d/a.yaml", "a: 2\n")
+        second = work.commit()
+        followed.source.fetch_now()
+        await followed.until(lambda: followed.commits[2:] == [second])
+        assert followed.source.status().state is SourceState.OK
+
+    follow(repository, GitSettings("web", str(work.path), local_urls=True, poll_s=600), story)
+
+
+def test_source_polls(repository: Repository, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    work.commit()
+
+    async def story(followed: Followed) -> None:
+        await followed.until(lambda: len(followed.commits) == 1)
+        work.write("cluster.d/a.yaml", "a: 2\n")
+        work.commit()
+        await followed.until(lambda: len(followed.commits) == 2)
+
+    follow(repository, GitSettings("web", str(work.path), local_urls=True, poll_s=1.0), story)
+
+
+def test_source_tells_of_trouble_once_and_of_its_end(repository: Repository, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    work.commit()
+    moved = work.path.parent / "moved"
+    work.path.rename(moved)
+
+    async def story(followed: Followed) -> None:
+        await followed.until(lambda: len(followed.findings) == 1)
+        followed.source.fetch_now()
+        before = followed.source.status().checked_at_s
+        await followed.until(lambda: followed.source.status().checked_at_s != before)
+        assert len(followed.findings) == 1
+        assert followed.source.status().state is SourceState.FAILED
+        moved.rename(work.path)
+        followed.source.fetch_now()
+        await followed.until(lambda: len(followed.commits) == 1)
+        assert followed.findings[1:] == [()]
+
+    follow(repository, GitSettings("web", str(work.path), local_urls=True, poll_s=600), story)
+
+
+def test_bounds_of_the_node_reach_the_child(repository: Repository, work) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    work.write("cluster.d/b.yaml", "b: 1\n")
+    work.commit()
+
+    async def story(followed: Followed) -> None:
+        await followed.until(lambda: len(followed.findings) == 1)
+        assert followed.findings[0][0].code == "too-many-files"
+
+    follow(repository, GitSettings("web", str(work.path), local_urls=True, bounds=Bounds(files=1)), story)
+
+
+def test_cancelled_source_leaves_no_process(repository: Repository) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}/cancelled.git"
+
+        async def story(_followed: Followed) -> None:
+            await asyncio.to_thread(server.accept)
+
+        follow(repository, GitSettings("web", url, timeout_s=30), story)
+        time.sleep(0.2)
+        lists = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        assert "cancelled.git" not in lists
+
+
+def test_git_library_is_not_loaded_with_the_sources() -> None:
+    script = "import sys, reconciler.sources.git, reconciler.sources.directory; print({'git', 'watchdog', 'gitdb'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_answer_that_is_none() -> None:
+    for text in (
+        b"",
+        b"[]",
+        b"{}",
+        b'{"commit": 1}',
+        b"\xff",
+        b'{"commit":null,"contained":false,"signer":null,"findings":[{}]}',
+    ):
+        with pytest.raises(ValueError, match="agreed"):
+            GitAnswer.from_json(text)
