@@ -149,8 +149,11 @@ class _Placing:
     def attempt(self, instance: Resource, preferred: Node | None) -> bool:
         """Assign the instance, with a preferred node only to that one; whether it was placed is the answer.
 
-        A group that went elsewhere stays there, though it doesn't count as placed.
+        A group that went elsewhere stays there, though it doesn't count as placed. What is in the middle of its assignment (which may
+        ask for that of the whole bundle) is left alone.
         """
+        if instance.assigning:
+            return False
         self._hand_down(instance)
         if preferred is not None and instance.table.scores.get(preferred.index, -1) < 0:
             return False

@@ -55,8 +55,6 @@ def read_location(cluster: Cluster, constraint: configured.Location) -> None:
 
 def add_location(cluster: Cluster, location: Location) -> None:
     """Record a location constraint with its resource."""
-    if location.discovery == EXCLUSIVE:
-        location.resource.exclusive_discovery = True
     cluster.locations.append(location)
     location.resource.locations.append(location)
 
@@ -123,11 +121,18 @@ def _read_one(
     scores = {node.index: score.read(value, cluster.options.health_colours)}
     location = Location(constraint.id, resource, scores, Cause(Why.LOCATION, constraint.id))
     location.discovery = discovery
+    _mark(resource, discovery)
     wanted = None if role is None else ROLE_WORDS.get(role.lower())
     if role is not None and wanted is None:
         cluster.messages.append(f"location {constraint.id}: {role!r} is no role, so it applies to any")
     location.role = None if wanted in (Role.STARTED, Role.UNPROMOTED) else wanted
     add_location(cluster, location)
+
+
+def _mark(resource: Resource, discovery: int) -> None:
+    """An exclusive constraint counts for its resource even when no node passes its rule."""
+    if discovery == EXCLUSIVE:
+        resource.exclusive_discovery = True
 
 
 def _discovery(cluster: Cluster, constraint: configured.Location) -> int:
@@ -169,6 +174,7 @@ def _read_rule(
         for node in cluster.nodes
         if passes(rule, _context(cluster, resource, node, submatches))
     }
+    _mark(resource, discovery)
     if not scores:
         return
     location = Location(constraint.id, resource, scores, Cause(Why.LOCATION, constraint.id, rule.id or ""))

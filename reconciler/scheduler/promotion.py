@@ -35,9 +35,7 @@ def add_promotion_scores(cluster: Cluster, clone: Resource) -> None:
         for index in tuple(instance.table.scores):
             if not cluster.available[index]:
                 continue
-            score = promotion_score(cluster, instance, cluster.nodes_by_index[index])
-            if score is None:
-                continue
+            score = promotion_score(cluster, instance, cluster.nodes_by_index[index]) or 0
             if score > 0:
                 instance.table.add(index, score)
                 instance.contributions.append(Contribution(index, score, Cause(Why.PROMOTION_SCORE, instance.id)))
@@ -107,7 +105,7 @@ def _rank(cluster: Cluster, clone: Resource, ranks: dict[str, int]) -> None:
             ban_everywhere(cluster, clone, rule.cause)
     scores = clone.table.scores
     for instance, node in placed:
-        if not instance.managed and next_role(instance) is Role.PROMOTED:
+        if not instance.managed and instance.next_role is Role.PROMOTED:  # Of a group, the first member's.
             ranks[instance.id] = INFINITY
         elif node is not None and ranks[instance.id] >= 0 and node.index in scores:
             ranks[instance.id] = scores[node.index]
