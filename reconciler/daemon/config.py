@@ -30,18 +30,22 @@ _LARGEST_FILE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class GitSourceConfig:
-    """A branch of a git repository. Durations are seconds; files are paths on this node."""
+    """A branch of a git repository. Durations are seconds; files are paths on this node.
+
+    `signatures` says which commits must be signed: none, the tip, or all. `local` permits a repository on this machine.
+    """
 
     name: str
     url: str
     branch: str = "main"
-    path: str = ""
     poll_s: float = 30.0
     timeout_s: float = 60.0
     key_file: str | None = None
     known_hosts: str | None = None
     allowed_signers: str | None = None
+    signatures: str = "none"
     rewrite: bool = False
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,6 @@ class DirectorySourceConfig:
     directory: str
     debounce_ms: int = 200
     rescan_s: float = 30.0
-    path: str = ""
 
 
 SourceConfig = GitSourceConfig | DirectorySourceConfig
@@ -77,9 +80,10 @@ class SecretsConfig:
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
-    """Everything the daemon has to know about its node."""
+    """Everything the daemon has to know about its node. `path` is where the configuration lies inside a commit."""
 
     node: str
+    path: str = "cluster.d"
     state: str = DEFAULT_STATE
     run: str = DEFAULT_RUN
     socket: str = f"{DEFAULT_RUN}/reconciler.sock"
@@ -131,6 +135,7 @@ def _node_config(top: _Section) -> NodeConfig:
     agents, log, validation, api = (top.section(name) for name in ("agents", "log", "validate", "api"))
     config = NodeConfig(
         node=top.text("node", socket.gethostname(), _NODE_NAME),
+        path=top.text("path", "cluster.d").strip("/").removeprefix("./").removeprefix("."),
         state=state,
         run=run,
         socket=top.path("socket", os.path.join(run, "reconciler.sock")),
@@ -173,12 +178,15 @@ def _git_source(name: str, source: _Section) -> GitSourceConfig | None:
         name=name,
         url=url,
         branch=source.text("branch", "main"),
-        path=source.text("path", ""),
         poll_s=source.seconds("poll", 30.0),
         timeout_s=source.seconds("timeout", 60.0),
         key_file=source.path("key", None),
         known_hosts=source.path("known-hosts", None),
         allowed_signers=source.path("allowed-signers", None),
+        signatures=source.word(
+            "signatures", ("none", "tip", "all"), "tip" if source.has("allowed-signers") else "none"
+        ),
+        local=source.flag("local", False),
         rewrite=source.word("history", ("forward", "rewrite"), "forward") == "rewrite",
     )
 
@@ -193,7 +201,6 @@ def _directory_source(name: str, source: _Section) -> DirectorySourceConfig | No
         directory=directory,
         debounce_ms=int(source.seconds("debounce", 0.2) * 1000),
         rescan_s=source.seconds("rescan", 30.0),
-        path=source.text("path", ""),
     )
 
 

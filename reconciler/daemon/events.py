@@ -33,6 +33,10 @@ class EventLog:
         self._news = asyncio.Event()
         return event
 
+    def last_of(self, type: str) -> dict[str, Any] | None:
+        """The newest event of a type that is still kept."""
+        return next((event for event in reversed(self._events) if event["type"] == type), None)
+
     def since(self, cursor: str | None) -> tuple[int, list[dict[str, Any]]]:
         """The number to go on from, and the events after a cursor; None: only what comes; "0": everything kept."""
         if cursor is None:

@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import re
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -71,6 +72,7 @@ class Store:
         self._room = 0
         self._unsynced = False
         self._snapshot_bytes = 0
+        self._syncing = threading.Lock()
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
             self._lock = os.open(os.path.join(directory, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -114,11 +116,17 @@ class Store:
                 with contextlib.suppress(OSError):
                     os.unlink(self._path(kind, generation))
             raise self._failed("write a snapshot", error) from error
-        if self._journal >= 0:
-            os.close(self._journal)
-        self._journal, self._generation, self._end, self._room = descriptor, generation, 0, _CHUNK_BYTES
-        self._snapshot_bytes, self._unsynced, self.failing = len(snapshot), False, None
+        with self._syncing:
+            if self._journal >= 0:
+                os.close(self._journal)
+            self._journal, self._generation, self._end, self._room = descriptor, generation, 0, _CHUNK_BYTES
+            self._snapshot_bytes, self._unsynced, self.failing = len(snapshot), False, None
         self._remove_before(generation - 1)
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something was appended that is not durable yet."""
+        return self._unsynced
 
     @property
     def wants_snapshot(self) -> bool:
@@ -145,14 +153,15 @@ class Store:
 
     def sync(self) -> None:
         """Make everything that was appended durable. May be called from another thread. Raises StoreError."""
-        if not self._unsynced:
-            return
-        self._unsynced = False
-        try:
-            os.fdatasync(self._journal)
-        except OSError as error:
-            self._unsynced = True
-            raise self._failed("make the journal durable", error) from error
+        with self._syncing:
+            if not self._unsynced:
+                return
+            self._unsynced = False
+            try:
+                os.fdatasync(self._journal)
+            except OSError as error:
+                self._unsynced = True
+                raise self._failed("make the journal durable", error) from error
 
     def close(self) -> None:
         """Make durable what can be, and let another daemon in."""

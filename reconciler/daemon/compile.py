@@ -1,0 +1,125 @@
+"""From a commit in the node's repository to a configuration that this node can vouch for, or to the findings that speak against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from reconciler.cib.canonical import digest
+from reconciler.errors import Finding, InputError, Place, ReconcilerError, Severity
+from reconciler.model.attributes import AttributeBlocks, secret_name
+from reconciler.model.cluster import Configuration
+from reconciler.model.metadata import AgentMetadata
+from reconciler.model.resource import Agent, Bundle, Clone, Group, Primitive, Resource
+from reconciler.sources.repository import Repository
+
+AgentLookup = Callable[[Agent], AgentMetadata | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What examining a commit came to: a configuration with its digest, or the reason and the findings against it.
+
+    Warnings are among the findings of a configuration that was found valid.
+    """
+
+    commit: str
+    configuration: Configuration | None
+    digest: str = ""
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What this node asks of a configuration: its repository, the agents it has, the secrets it can tell."""
+
+    repository: Repository
+    agents: AgentLookup | None
+    resolve_secret: Callable[[str], str | None]
+    strict: bool = False
+
+    def examine(self, commit: str, base: str | None, path: str, rewrite: bool) -> Verdict:
+        """Judge a commit that is to follow `base`, with its files below `path`. Blocks; raises nothing that the commit can cause."""
+        try:
+            if base is not None and not rewrite and not self.repository.is_ancestor(base, commit):
+                return _stray(commit, base)
+            files = self.repository.files(commit, path)
+        except InputError as error:
+            return Verdict(commit, None, reason="its files can't be taken", findings=error.findings)
+        except ReconcilerError as error:
+            cause = f": {error.__cause__}" if error.__cause__ is not None else ""
+            return Verdict(commit, None, reason=f"it can't be read: {error}{cause}")
+        return self.compile(commit, files)
+
+    def compile(self, commit: str, files: Mapping[str, bytes]) -> Verdict:
+        """Judge the files of a commit."""
+        from reconciler.language import load
+
+        loaded = load(files, strict=self.strict, agents=self.agents)
+        configuration = loaded.configuration
+        if configuration is None:
+            errors = sum(finding.severity is Severity.ERROR for finding in loaded.findings)
+            reason = f"it is invalid: {errors} error{'s' if errors != 1 else ''}"
+            return Verdict(commit, None, reason=reason, findings=loaded.findings)
+        missing = tuple(self._missing_secrets(configuration))
+        if missing:
+            return Verdict(commit, None, reason="this node can't tell its secrets", findings=missing)
+        return Verdict(commit, configuration, digest(configuration), findings=loaded.findings)
+
+    def _missing_secrets(self, configuration: Configuration) -> Iterator[Finding]:
+        known: dict[str, bool] = {}
+        for owner, name in sorted(set(_secrets(configuration))):
+            if name not in known:
+                known[name] = self.resolve_secret(name) is not None
+            if not known[name]:
+                place = _place(configuration, owner)
+                hint = "give it to the node: a file in its secrets directory, a credential, or a command (node.yaml: secrets)"
+                yield Finding(
+                    "unknown-secret", place, f"{owner} needs the secret '{name}', which this node has not", hint
+                )
+
+
+def _stray(commit: str, base: str) -> Verdict:
+    text = f"{commit[:12]} does not descend from the active commit {base[:12]}"
+    hint = "rebase onto the active commit, or allow it: `history: rewrite` in the source, `--allow rewrite` on apply"
+    return Verdict(commit, None, reason=text, findings=(Finding("not-descendant", Place(""), text, hint),))
+
+
+def _secrets(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """The secrets that resources refer to, each with who does."""
+    for template in configuration.templates:
+        yield from _named(template.id, template.params)
+    for resource in configuration.resources:
+        yield from _of_resource(resource)
+    yield from _named("defaults", configuration.defaults.resource_params)
+
+
+def _of_resource(resource: Resource) -> Iterator[tuple[str, str]]:
+    yield from _named(resource.id, resource.params)
+    match resource:
+        case Primitive():
+            for operation in resource.operations:
+                yield from _named(resource.id, operation.params)
+        case Group():
+            for member in resource.members:
+                yield from _of_resource(member)
+        case Clone():
+            yield from _of_resource(resource.resource)
+        case Bundle():
+            if resource.primitive is not None:
+                yield from _of_resource(resource.primitive)
+
+
+def _named(owner: str, blocks: AttributeBlocks) -> Iterator[tuple[str, str]]:
+    for block in blocks:
+        for value in block.values.values():
+            if (name := secret_name(value)) is not None:
+                yield owner, name
+
+
+def _place(configuration: Configuration, owner: str) -> Place:
+    for address in sorted(configuration.places):
+        if len(address) == 2 and address[1] == owner:
+            return configuration.places[address]
+    return Place("")

@@ -1,0 +1,388 @@
+"""The shell around a node: events in, effects out. It decides nothing.
+
+A delivered message is in the journal before the node is told of it, and those on which something is built are durable before. When nothing
+is left to be told, the node is told that too, so that one decision answers many events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
+
+from reconciler.analysis.recording import AgentTraits
+from reconciler.controller.events import (
+    Broadcast,
+    ClearTimer,
+    Delivered,
+    Dropped,
+    Effect,
+    Emit,
+    Event,
+    Examine,
+    Examined,
+    Finished,
+    Leave,
+    PublishAttributes,
+    Quiet,
+    RecordActive,
+    RunAgent,
+    SetTimer,
+    TimerFired,
+    Unwatch,
+    ViewChanged,
+    Watch,
+)
+from reconciler.controller.messages import Accept, Activate, Joined, Message, MessageError, Propose, decode, encode
+from reconciler.controller.moment import Moment
+from reconciler.controller.node import Node
+from reconciler.controller.replica import Prepared
+from reconciler.daemon.compile import Judge, Verdict
+from reconciler.daemon.events import EventLog
+from reconciler.daemon.log import LOG, say
+from reconciler.daemon.restore import message_record, prepared_record, snapshot_bytes
+from reconciler.daemon.store import Store, StoreError
+from reconciler.errors import ReconcilerError, Remedy
+from reconciler.fabric.embedded import Fabric
+from reconciler.model.operation import AgentCall, AgentResult
+from reconciler.model.resource import Agent
+from reconciler.sources.repository import ACTIVE
+
+_DURABLE = (Accept, Activate, Joined)
+"""Messages on which something is built that a crash must not take away."""
+_DROPPABLE = (Propose, Accept, Activate)
+"""Messages that begin something new: without room for them in the store nothing new begins."""
+_SYNC_S = 1.0
+_SNAPSHOT_AGAIN_S = 10.0
+_MOST_EVENTS_AT_ONCE = 200
+
+
+class Agents(Protocol):
+    """What the shell needs of the agents' runner."""
+
+    async def run(self, call: AgentCall) -> AgentResult:
+        """Carry out one operation."""
+
+
+class Parts:
+    """What the shell works with; `traits` says of an agent what recording needs, `watch` and `unwatch` follow processes."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        fabric: Fabric,
+        agents: Agents,
+        judge: Judge,
+        path: str,
+        traits: Callable[[Agent], Coroutine[Any, Any, AgentTraits]],
+        publish: Callable[[Mapping[str, str]], None],
+        watch: Callable[[str, AgentCall], None],
+        unwatch: Callable[[str], None],
+    ) -> None:
+        self.store = store
+        self.fabric = fabric
+        self.agents = agents
+        self.judge = judge
+        self.path = path
+        self.traits = traits
+        self.publish = publish
+        self.watch = watch
+        self.unwatch = unwatch
+
+
+class Shell:
+    """Drives one node. Everything but `run_agent`s and examinations happens in the loop's own thread."""
+
+    def __init__(self, node: Node, parts: Parts, events: EventLog) -> None:
+        self.node = node
+        self.parts = parts
+        self.events = events
+        self.counters = {"events": 0, "messages": 0, "messages_dropped": 0, "agent_calls": 0, "failures_of_the_loop": 0}
+        self.left: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.verdicts: dict[str, Verdict] = {}
+        """What examinations of the newest proposals came to, warnings included."""
+        self.paused = False
+        """Whether nothing new is begun any more, because the daemon is about to end."""
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[Event] = deque()
+        self._inbox: deque[tuple[str, bytes, Message]] = deque()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._scheduled = False
+        self._syncing = False
+        self._sync_planned = False
+        self._snapshot_at_s = 0.0
+        self._published: Mapping[str, str] | None = None
+        self._active_order = asyncio.Lock()
+
+    # The fabric's listener
+
+    def view_changed(self, members: tuple[str, ...], quorate: bool) -> None:
+        """The fabric announced a view."""
+        self.tell(ViewChanged(moment(), members, quorate))
+
+    def delivered(self, sender: str, data: bytes) -> None:
+        """The fabric delivered a message; what does not parse is dropped and counted."""
+        try:
+            message = decode(data)
+        except MessageError as error:
+            self.counters["messages_dropped"] += 1
+            say(logging.WARNING, "a message was dropped", sender=sender, reason=str(error))
+            return
+        self.counters["messages"] += 1
+        self._inbox.append((sender, data, message))
+        self._read_inbox()
+
+    # Events
+
+    def tell(self, event: Event) -> None:
+        """Have the node told of an event, in its turn."""
+        self._queue.append(event)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._drain)
+
+    def _drain(self) -> None:
+        """Tell what waits, and when nothing does, that it is quiet."""
+        self._scheduled = False
+        for _ in range(_MOST_EVENTS_AT_ONCE):
+            if not self._queue:
+                break
+            self._step(self._queue.popleft())
+        if self._queue:
+            self.tell(self._queue.popleft())
+            return
+        if not (self._inbox or self.paused):
+            self._decide()
+        self._keep()
+
+    def _decide(self) -> None:
+        """The scheduler makes many objects that refer to each other and are then kept: collecting amid that is waste."""
+        gc.disable()
+        try:
+            self._step(Quiet(moment()))
+        finally:
+            gc.enable()
+
+    def _step(self, event: Event) -> None:
+        """One event. This is the one place where any error ends: what one event broke must not stop all resources' care."""
+        self.counters["events"] += 1
+        try:
+            for effect in self.node.step(event):
+                self._carry_out(effect)
+        except ReconcilerError as error:
+            self._failed(error)
+            if error.remedy is Remedy.STOP:
+                self._leave(str(error))
+        except Exception as error:  # noqa: BLE001 - the one handler around the loop, which reports what it caught
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self.counters["failures_of_the_loop"] += 1
+        LOG.exception("an event could not be handled")
+        self.emit("daemon", {"what": "internal-error", "text": f"{type(error).__name__}: {error}"})
+
+    # Effects
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Broadcast(message):
+                self._broadcast(message)
+            case RunAgent(token, call):
+                self._begin(self._run_agent(token, call))
+            case SetTimer(name, at_ms):
+                self._set_timer(name, at_ms)
+            case ClearTimer(name):
+                if (timer := self._timers.pop(name, None)) is not None:
+                    timer.cancel()
+            case Emit(type, fields):
+                self.emit(type, fields)
+            case Examine():
+                self._begin(self._examine(effect))
+            case RecordActive(commit):
+                self._begin(self._record_active(commit))
+            case PublishAttributes(attributes):
+                self._publish(attributes)
+            case Watch(resource, call):
+                self.parts.watch(resource, call)
+            case Unwatch(resource):
+                self.parts.unwatch(resource)
+            case Leave(why):
+                self._leave(why)
+
+    def emit(self, type: str, fields: Mapping[str, Any]) -> None:
+        """Append to the event log, and to the program's."""
+        self.events.add(type, fields, time.time())
+        level = logging.WARNING if type in ("rejected", "action_failed") else logging.INFO
+        say(level, type, **{name: value for name, value in fields.items() if value not in (None, "", [], ())})
+
+    def _broadcast(self, message: Message) -> None:
+        self.parts.fabric.broadcast(encode(message))
+
+    def _set_timer(self, name: str, at_ms: int) -> None:
+        if (known := self._timers.pop(name, None)) is not None:
+            known.cancel()
+        self._timers[name] = self._loop.call_at(at_ms / 1000 + 0.0005, self._fire, name)
+
+    def _fire(self, name: str) -> None:
+        del self._timers[name]
+        self.tell(TimerFired(moment(), name))
+
+    async def _run_agent(self, token: int, call: AgentCall) -> None:
+        self.counters["agent_calls"] += 1
+        result = await self.parts.agents.run(call)
+        traits = await self.parts.traits(call.agent)
+        self.tell(Finished(moment(), token, result, traits))
+
+    def _publish(self, attributes: Mapping[str, str]) -> None:
+        if attributes == self._published:
+            return
+        self._published = dict(attributes)
+        try:
+            self.parts.publish(attributes)
+        except OSError as error:
+            self._published = None
+            say(logging.WARNING, "node attributes could not be published to agents", reason=str(error))
+
+    def _leave(self, why: str) -> None:
+        if not self.left.done():
+            self.left.set_result(why)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.counters["failures_of_the_loop"] += 1
+            LOG.error("a task failed", exc_info=error)
+
+    # Proposals
+
+    async def _examine(self, wanted: Examine) -> None:
+        """Judge a commit, and make durable what it compiles to before the node learns that it is valid."""
+        judge = self.parts.judge
+        verdict = await asyncio.to_thread(judge.examine, wanted.commit, wanted.base, self.parts.path, wanted.rewrite)
+        if verdict.configuration is not None:
+            verdict = await self._prepare(wanted.commit, verdict)
+        self.verdicts = {wanted.commit: verdict}
+        self.tell(
+            Examined(
+                moment(),
+                wanted.commit,
+                wanted.base,
+                verdict.digest,
+                verdict.configuration,
+                verdict.reason,
+                verdict.findings,
+            )
+        )
+
+    async def _prepare(self, commit: str, verdict: Verdict) -> Verdict:
+        store, configuration = self.parts.store, verdict.configuration
+        if configuration is None:
+            return verdict
+        try:
+            store.append(prepared_record(commit, Prepared(verdict.digest, configuration)), begins=True)
+            await asyncio.to_thread(store.sync)
+        except StoreError as error:
+            self._store_failed(error)
+            return Verdict(commit, None, reason=f"this node can't keep it: {error}")
+        return verdict
+
+    async def _record_active(self, commit: str) -> None:
+        """Let the repository name the active commit. The journal is what counts; this is for people and for git."""
+        async with self._active_order:
+            try:
+                await asyncio.to_thread(self.parts.judge.repository.set_reference, ACTIVE, commit)
+            except ReconcilerError as error:
+                say(logging.ERROR, "the repository could not be told the active commit", reason=str(error))
+
+    # The journal
+
+    def _read_inbox(self) -> None:
+        """Write messages to the journal in their order, and tell the node; a durable one holds up those behind it."""
+        while self._inbox and not self._syncing:
+            sender, data, message = self._inbox.popleft()
+            try:
+                self.parts.store.append(message_record(sender, data), begins=isinstance(message, Propose))
+            except StoreError as error:
+                self._store_failed(error)
+                self._without_journal(sender, message, str(error))
+                continue
+            if isinstance(message, _DURABLE):
+                self._syncing = True
+                self._begin(self._make_durable(sender, message))
+            else:
+                self.tell(Delivered(moment(), sender, message))
+
+    async def _make_durable(self, sender: str, message: Message) -> None:
+        try:
+            await asyncio.to_thread(self.parts.store.sync)
+        except StoreError as error:
+            self._store_failed(error)
+            self._without_journal(sender, message, str(error))
+        else:
+            self.tell(Delivered(moment(), sender, message))
+        finally:
+            self._syncing = False
+            self._read_inbox()
+
+    def _without_journal(self, sender: str, message: Message, reason: str) -> None:
+        """Nothing new begins without the journal; what runs is cared for all the same."""
+        if isinstance(message, _DROPPABLE):
+            self.tell(Dropped(moment(), message, reason))
+        else:
+            self.tell(Delivered(moment(), sender, message))
+
+    def _store_failed(self, error: StoreError) -> None:
+        say(logging.ERROR, "the state could not be written", reason=str(error))
+        last = self.events.last_of("daemon")
+        if last is None or last.get("what") != "store-failed":
+            self.emit("daemon", {"what": "store-failed", "text": str(error)})
+
+    def _keep(self) -> None:
+        """Have the journal synchronised soon, and shortened when it has grown long."""
+        if self.parts.store.dirty and not self._sync_planned:
+            self._sync_planned = True
+            self._loop.call_later(_SYNC_S, self._sync_soon)
+        store = self.parts.store
+        if store.wants_snapshot and not (self._syncing or self._inbox) and self._loop.time() >= self._snapshot_at_s:
+            self._snapshot_at_s = self._loop.time() + _SNAPSHOT_AGAIN_S
+            self.snapshot()
+
+    def snapshot(self) -> None:
+        """Begin a new generation of the store with the state as it is. What can't be written is reported, and tried again."""
+        failing = self.parts.store.failing is not None
+        try:
+            self.parts.store.begin(snapshot_bytes(self.node.replica))
+        except StoreError as error:
+            self._store_failed(error)
+            self._loop.call_later(_SNAPSHOT_AGAIN_S, self._keep)
+            return
+        if failing:
+            self.emit("daemon", {"what": "store-restored", "text": "the state can be written again"})
+
+    def _sync_soon(self) -> None:
+        self._sync_planned = False
+        if not self._syncing:
+            self._begin(self._sync_quietly())
+
+    async def _sync_quietly(self) -> None:
+        try:
+            await asyncio.to_thread(self.parts.store.sync)
+        except StoreError as error:
+            self._store_failed(error)
+
+
+def moment() -> Moment:
+    """Now."""
+    wall = time.time()
+    return Moment(int(wall * 1000), time.monotonic_ns() // 1_000_000, time.localtime(wall).tm_gmtoff)
