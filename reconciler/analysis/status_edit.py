@@ -7,9 +7,9 @@ Source: the scheduler's specification, part 3, section 19; observation of what `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from reconciler.analysis.recording import FEATURE_SET, fail_count_name, failure_id, last_failure_name, last_id
+from reconciler.frozen import frozen, replace
 from reconciler.model.attributes import AttributeBlock
 from reconciler.model.resource import Agent
 from reconciler.model.score import add, read, show
@@ -22,7 +22,7 @@ NOBODY = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 _MIGRATIONS = ("migrate_to", "migrate_from")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SimulatedResult:
     """A result to be recorded: of which task, what came of it, and what was expected; `at_s` is an epoch time in seconds."""
 
@@ -39,7 +39,7 @@ class SimulatedResult:
     """For a notification: `<type>_notify_<operation>`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CountedFailure:
     """A failure that was counted in the attributes of a node: under which name, and when."""
 
@@ -56,19 +56,29 @@ class HistoryEdit:
     def __init__(self, history: ResourceHistory) -> None:
         self.id = history.id
         self.attributes = history.attributes
-        self.entries = {entry.id: dict(entry.attributes) for entry in history.entries}
+        self.entries = [(entry.id, dict(entry.attributes)) for entry in history.entries]
+        self.ambiguous = False
+        """Whether the node has several histories of this name: then none of them tells the number of the last call."""
 
     def record(self, resource: str, result: SimulatedResult) -> None:
         """Remember a result under the resource's configured id; an entry that it replaces keeps its other keys."""
-        call_id = max((integer(entry.get("call-id")) for entry in self.entries.values()), default=0) + 1
+        calls = [0 if self.ambiguous else integer(entry.get("call-id")) for _, entry in self.entries]
+        call_id = max(calls, default=0) + 1
         values = _entry_values(resource, result, call_id)
         for id in _entry_ids(resource, result):
-            self.entries[id] = self.entries.get(id, {}) | values
+            known = next((entry for name, entry in self.entries if name == id), None)
+            if known is None:
+                self.entries.append((id, dict(values)))
+            else:
+                known.update(values)
+
+    def forget(self, entry_id: str) -> None:
+        """Drop the entries with this id."""
+        self.entries = [(id, entry) for id, entry in self.entries if id != entry_id]
 
     def finish(self) -> ResourceHistory:
         """The history as a value."""
-        entries = tuple(HistoryEntry(id, attributes) for id, attributes in self.entries.items())
-        return ResourceHistory(self.id, self.attributes, entries)
+        return ResourceHistory(self.id, self.attributes, tuple(HistoryEntry(id, entry) for id, entry in self.entries))
 
 
 def _entry_ids(resource: str, result: SimulatedResult) -> tuple[str, ...]:
@@ -115,35 +125,41 @@ class NodeEdit:
         self.name = state.name
         self.attributes = dict(state.attributes)
         self.transient = [(dict(block.values), block) for block in state.transient]
-        self.histories = {history.id: history for history in state.history}
+        self.histories: list[ResourceHistory | HistoryEdit] = list(state.history)
         self.has_history = state.has_history
-        self._edited: dict[str, HistoryEdit] = {}
 
     def history(self, names: tuple[str, ...], agent: Agent) -> HistoryEdit:
         """The history under the first of the names that is known, or a new one under the last."""
         self.has_history = True
-        id = next((name for name in names if name in self.histories), names[-1])
-        if id not in self._edited:
-            known = self.histories.setdefault(id, ResourceHistory(id, _agent_keys(agent)))
-            self._edited[id] = HistoryEdit(known)
-        return self._edited[id]
+        for name in names:
+            places = [place for place, known in enumerate(self.histories) if known.id == name]
+            if places:
+                history = self._opened(places[0])
+                history.ambiguous = len(places) > 1
+                return history
+        self.histories.append(ResourceHistory(names[-1], _agent_keys(agent)))
+        return self._opened(-1)
+
+    def _opened(self, place: int) -> HistoryEdit:
+        known = self.histories[place]
+        if isinstance(known, ResourceHistory):
+            known = HistoryEdit(known)
+            self.histories[place] = known
+        return known
 
     def forget(self, names: tuple[str, ...]) -> None:
-        """Drop the history under each of the names."""
-        for name in names:
-            self.histories.pop(name, None)
-            self._edited.pop(name, None)
+        """Drop the histories under the names."""
+        self.histories = [history for history in self.histories if history.id not in names]
 
-    def forget_entry(self, names: tuple[str, ...], entry: str) -> None:
-        """Drop one entry from the history of each of the names that is known."""
-        for name in names:
-            if name in self.histories:
-                edit = self._edited.setdefault(name, HistoryEdit(self.histories[name]))
-                edit.entries.pop(entry, None)
+    def forget_entry(self, names: tuple[str, ...], entry_id: str) -> None:
+        """Drop one entry from the histories under the names."""
+        for place, known in enumerate(self.histories):
+            if known.id in names:
+                self._opened(place).forget(entry_id)
 
     def forget_all(self) -> None:
         """Drop all histories and transient attributes, as after a reboot."""
-        self.histories, self._edited, self.transient = {}, {}, []
+        self.histories, self.transient = [], []
         self.has_history = False
 
     def values(self) -> dict[str, str]:
@@ -171,9 +187,7 @@ class NodeEdit:
             self.name,
             self.attributes,
             transient=tuple(replace(block, values=values) for values, block in self.transient),
-            history=tuple(
-                self._edited[id].finish() if id in self._edited else known for id, known in self.histories.items()
-            ),
+            history=tuple(known.finish() if isinstance(known, HistoryEdit) else known for known in self.histories),
             has_history=self.has_history,
         )
 
@@ -189,21 +203,28 @@ class StatusEdit:
     """A status of which single nodes are being changed."""
 
     def __init__(self, status: Status) -> None:
-        self._nodes: dict[str, NodeState | NodeEdit] = {state.name: state for state in status.nodes}
+        self._nodes: list[NodeState | NodeEdit] = list(status.nodes)
+        self._places: dict[str, int] = {}
+        for place, state in enumerate(status.nodes):
+            self._places.setdefault(state.name, place)
         self.tickets = {ticket.id: ticket for ticket in status.tickets}
 
     def __contains__(self, name: str) -> bool:
-        return name in self._nodes
+        return name in self._places
 
     def node(self, name: str, id: str) -> NodeEdit:
         """The node of this name, made with the id when nothing is known of it."""
-        known = self._nodes.get(name)
-        if not isinstance(known, NodeEdit):
-            known = NodeEdit(NodeState(id, name, has_history=False) if known is None else known)
-            self._nodes[name] = known
+        place = self._places.get(name)
+        if place is None:
+            place = self._places[name] = len(self._nodes)
+            self._nodes.append(NodeState(id, name, has_history=False))
+        known = self._nodes[place]
+        if isinstance(known, NodeState):
+            known = NodeEdit(known)
+            self._nodes[place] = known
         return known
 
     def finish(self) -> Status:
-        """The status as a value; of several states of one name the last one counts and is the only one left."""
-        nodes = tuple(node.finish() if isinstance(node, NodeEdit) else node for node in self._nodes.values())
+        """The status as a value."""
+        nodes = tuple(node.finish() if isinstance(node, NodeEdit) else node for node in self._nodes)
         return Status(nodes, tuple(self.tickets.values()))

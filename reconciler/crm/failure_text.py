@@ -16,13 +16,14 @@ from reconciler.scheduler.resources import find
 
 
 def add_migration_summary(outline: Outline, cluster: Cluster) -> None:
-    """Add the fail counts of online nodes, in the order of the status."""
+    """Add the fail counts of online nodes, in the order of the status; nothing when none is online."""
+    states = [state for state in cluster.cib.status.nodes if _is_online(cluster, state.name)]
+    if not states:
+        return
     outline.blank()
     outline.begin("Migration Summary")
-    for state in cluster.cib.status.nodes:
-        node = cluster.node_index.get(state.name)
-        if node is None or not node.online:
-            continue
+    for state in states:
+        node = cluster.node_index[state.name]
         lines = [line for history in state.history if (line := _fail_count_line(cluster, node, history.id))]
         if lines:
             outline.begin(f"Node: {node.name}")
@@ -32,11 +33,15 @@ def add_migration_summary(outline: Outline, cluster: Cluster) -> None:
     outline.end()
 
 
+def _is_online(cluster: Cluster, name: str) -> bool:
+    return name in cluster.node_index and cluster.node_index[name].online
+
+
 def _fail_count_line(cluster: Cluster, node: Node, id: str) -> str | None:
     resource = find(cluster, id)
     if resource is None:
         return None
-    count = fail_count(cluster, resource, node, effective=False, include_fillers=True)
+    count = fail_count(cluster, resource, node, effective=False, include_fillers=False)
     if count <= 0:
         return None
     last = last_failure(cluster, resource, node)

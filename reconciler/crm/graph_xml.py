@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.interop.xml_text import attribute_text
 from reconciler.scheduler.action import Action
-from reconciler.scheduler.cluster import Cluster
 from reconciler.scheduler.action_attributes import attributes
+from reconciler.scheduler.cluster import Cluster
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction
 
 

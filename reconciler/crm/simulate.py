@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from reconciler.analysis.execution import Depth, Execution, Failure, simulate_execution
 from reconciler.analysis.injection import Injections, inject
@@ -20,6 +19,7 @@ from reconciler.crm.outline import Outline
 from reconciler.crm.scores_text import SCORES, UTILIZATION, listing_lines
 from reconciler.crm.status_text import count_lines, status_lines
 from reconciler.crm.summary_text import add_summary
+from reconciler.frozen import field, frozen
 from reconciler.interop.cib_xml import read_cib
 from reconciler.model.date import Instant, parse
 from reconciler.model.resource import Agent
@@ -38,7 +38,7 @@ class Extent(enum.IntEnum):
     SIMULATE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """What is asked for, as of which moment; `moment_text` is how that was written, None when it was not given."""
 
@@ -56,7 +56,7 @@ class Options:
     """None: fancy unless scores or utilization are shown."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Simulation:
     """What came of it: the text, the CIB that was planned from, the plan, and the CIB in the end, as far as it went."""
 

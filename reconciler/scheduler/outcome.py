@@ -255,7 +255,8 @@ def record_failure(reading: Reading, entry: HistoryEntry) -> None:
     if not reading.node.online:
         return
     attributes = entry.attributes
-    known = (_key(entry), reading.node.index)
+    # Observed: entries without a recorded key count as one operation here, so only a node's first of them is listed.
+    known = (attributes.get("operation_key", ""), reading.node.index)
     if known in reading.cluster.failed_keys:
         return
     reading.cluster.failed_keys.add(known)
