@@ -35,7 +35,10 @@ def note_availability(cluster: Cluster, node: Node) -> None:
 def any_usable(cluster: Cluster, table: NodeTable) -> bool:
     """Whether some node of the table is available and not forbidden."""
     available = cluster.available
-    return any(score >= 0 and available[index] for index, score in table.scores.items())
+    for index, score in table.scores.items():  # noqa: SIM110 - any() takes twice as long, and nothing is asked more often.
+        if score >= 0 and available[index]:
+            return True
+    return False
 
 
 def usable(cluster: Cluster, index: int, score: int) -> bool:

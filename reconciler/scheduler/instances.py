@@ -182,18 +182,17 @@ class _Placing:
 
     def _forbid_full_nodes(self, instance: Resource) -> None:
         """Forbid the instance the nodes that are not available, not allowed to the parent, or full."""
+        cause = Cause(Why.CLONE_LIMIT, self.parent.id, "clone-node-max")
+        allowed, counts, available = self.parent.table.scores, self.parent.instance_counts, self.cluster.available
         for index in instance.table.scores:
-            if not self._can_run(instance, index):
-                cause = Cause(Why.CLONE_LIMIT, self.parent.id, "clone-node-max")
+            if (
+                instance.orphan
+                or not available[index]
+                or allowed.get(index, -1) < 0
+                or counts.get(index, 0) >= self.limit_per_node
+            ):
                 for resource in (instance, *instance.children):
                     _forbid(resource, index, cause)
-
-    def _can_run(self, instance: Resource, index: int) -> bool:
-        if instance.orphan or not self.cluster.available[index]:
-            return False
-        if self.parent.table.scores.get(index, -1) < 0:
-            return False
-        return self.parent.instance_counts.get(index, 0) < self.limit_per_node
 
 
 def _forbid(resource: Resource, index: int, cause: Cause) -> None:

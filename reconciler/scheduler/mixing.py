@@ -5,6 +5,7 @@ Source: the scheduler's specification, part 2, sections 3.3 and 14.
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from reconciler.scheduler.influence import has_influence
 from reconciler.scheduler.roles import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from reconciler.scheduler.cluster import Cluster
     from reconciler.scheduler.constraints import Colocation
@@ -55,7 +56,8 @@ def attribute_values(cluster: Cluster, name: str) -> AttributeValues:
 
 def factor(colocation: Colocation) -> float:
     """How much of a preference a constraint hands on: its score as a part of infinity."""
-    return _single(colocation.score / INFINITY)
+    score = colocation.score
+    return _single(score / INFINITY) if -INFINITY < score < INFINITY else math.copysign(1.0, score)
 
 
 def mix_dependent(
@@ -146,45 +148,34 @@ class _Mixing:
         return tuple(resource.followers)
 
     def _add_scores(self, resource: Resource, work: NodeTable, attribute: str, factor: float) -> None:
-        """Add to each node the part `factor` of the best score that the resource has on nodes like it."""
-        best_like = _BestScores(self.cluster, resource, attribute)
-        scores = work.scores
+        """Add to each node the part `factor` of the best score that the resource has on available nodes like it."""
+        own, available, scores = resource.table.scores, self.cluster.available, work.scores
+        known = attribute_values(self.cluster, attribute)
+        alike = None if known.distinct else _best_scores(own, available, known.values)
         for index, score in scores.items():
-            best = best_like(index)
-            if (best < 0 and factor < 0) or score == UNUSABLE:
+            if alike is None:
+                best = own.get(index, -INFINITY) if available[index] else -INFINITY
+            else:
+                best = alike.get(known.values[index], -INFINITY)
+            if best == 0 or score == UNUSABLE or (best < 0 and factor < 0):
                 continue
             total = add(scale(factor, best), score)
-            if total < 0 and self.positive_only and score >= 0:
-                if score > 0:
-                    scores[index] = UNUSABLE
-            else:
+            if total >= 0 or score < 0 or not self.positive_only:
                 scores[index] = total
+            elif score > 0:
+                scores[index] = UNUSABLE
 
 
-class _BestScores:
-    """The best score that a resource has on available nodes with the same attribute as a given node."""
-
-    __slots__ = ("available", "best", "scores", "values")
-
-    def __init__(self, cluster: Cluster, resource: Resource, attribute: str) -> None:
-        self.available = cluster.available
-        self.scores = resource.table.scores
-        known = attribute_values(cluster, attribute)
-        self.values = known.values
-        self.best: dict[str | None, int] | None = None if known.distinct else self._by_value()
-
-    def _by_value(self) -> dict[str | None, int]:
-        best: dict[str | None, int] = {}
-        for index, score in self.scores.items():
-            if self.available[index]:
-                value = self.values[index]
-                best[value] = max(score, best.get(value, -INFINITY))
-        return best
-
-    def __call__(self, index: int) -> int:
-        if self.best is not None:
-            return self.best.get(self.values[index], -INFINITY)
-        return self.scores.get(index, -INFINITY) if self.available[index] else -INFINITY
+def _best_scores(
+    scores: Mapping[int, int], available: Sequence[bool], values: Sequence[str | None]
+) -> dict[str | None, int]:
+    """The best score on available nodes for each value of an attribute."""
+    best: dict[str | None, int] = {}
+    for index, score in scores.items():
+        if available[index]:
+            value = values[index]
+            best[value] = max(score, best.get(value, -INFINITY))
+    return best
 
 
 def scale(factor: float, score: int) -> int:
