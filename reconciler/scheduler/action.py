@@ -75,7 +75,6 @@ class Action:
         "interval_ms",
         "key",
         "linked",
-        "meta",
         "migratable",
         "needed_count",
         "needs",

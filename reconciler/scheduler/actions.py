@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.scheduler.action import Action, Values
 from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.operations import action_values, operation_for, requirement
 from reconciler.scheduler.roles import Role
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def fence_operation(
         if cluster.unfencing:
             from reconciler.scheduler.unfencing import record_devices  # It asks for this operation, too.
 
-            record_devices(cluster, node, action)
+            optional = optional and not record_devices(cluster, node, action)
     if cluster.options.priority_fencing_delay_s > 0 and (priority_delay or "priority-fencing-delay" in action.meta):
         action.meta["priority-fencing-delay"] = str(_priority_delay_s(cluster, node))
     cause = Cause(Why.FENCING, node.name, reason or "")
@@ -254,20 +255,13 @@ def _create(
     action.values = same[0].values if same else _values(cluster, resource, action)
     same.append(action)
     if task in ("start", "promote"):
-        action.needs = _requirement(resource)
+        action.needs = requirement(resource, task)
     return action
 
 
-def _requirement(resource: Resource) -> str:
-    if resource.needs_fencing:
-        return "fencing"
-    return "quorum" if resource.needs_quorum else "nothing"
-
-
 def _values(cluster: Cluster, resource: Resource, action: Action) -> Values:
-    from reconciler.scheduler.operations import action_values, find_operation  # Their modules ask for actions, too.
-
-    operation = find_operation(resource, action.key, include_disabled=True)
+    name = action.key[len(resource.id) + 1 : action.key.rfind("_")]
+    operation = operation_for(resource, name, action.interval_ms, include_disabled=True)
     evaluate = partial(action_values, cluster, resource, action.task, action.interval_ms, operation)
     blocks = cluster.cib.configuration.defaults.operations
     rules_on_node = operation is not None and any(block.rules for block in operation.params)
