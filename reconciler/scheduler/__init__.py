@@ -7,6 +7,9 @@ and reads what the stages before it filled. Names of stages and rules are those 
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,24 +45,37 @@ def schedule(cib: Cib, now: Instant | None = None, *, show_scores: bool = True) 
     from reconciler.scheduler import constraint_reading as constraints
     from reconciler.scheduler.plan import Plan
 
-    cluster = state.read_state(cib, now)
-    cluster.show_scores = show_scores
-    constraints.read_constraints(cluster)
-    placement.prepare_placement(cluster)
-    resource_actions.implicit_orderings(cluster)
-    changes.check_changes(cluster)
-    placement.place(cluster)
-    changes.check_deferred(cluster)
-    probes.schedule_probes(cluster)
-    cleanup.clear_orphan_fail_counts(cluster)
-    resource_actions.create_actions(cluster)
-    remote_orderings.order_remote(cluster)
-    fencing.schedule_fencing(cluster)
-    applying.apply_orderings(cluster)
-    propagation.block_colocated(cluster)
-    probe_orderings.order_probes(cluster)
-    propagation.propagate(cluster)
-    graph.drop_invalid_orders(cluster)
-    changed = summary.summarise(cluster)
-    actions = graph.build_graph(cluster)
-    return Plan(actions, changed, summary.placements(cluster), cluster.recheck_by_s, cluster)
+    with _without_collections():
+        cluster = state.read_state(cib, now)
+        cluster.show_scores = show_scores
+        constraints.read_constraints(cluster)
+        placement.prepare_placement(cluster)
+        resource_actions.implicit_orderings(cluster)
+        changes.check_changes(cluster)
+        placement.place(cluster)
+        changes.check_deferred(cluster)
+        probes.schedule_probes(cluster)
+        cleanup.clear_orphan_fail_counts(cluster)
+        resource_actions.create_actions(cluster)
+        remote_orderings.order_remote(cluster)
+        fencing.schedule_fencing(cluster)
+        applying.apply_orderings(cluster)
+        propagation.block_colocated(cluster)
+        probe_orderings.order_probes(cluster)
+        propagation.propagate(cluster)
+        graph.drop_invalid_orders(cluster)
+        changed = summary.summarise(cluster)
+        actions = graph.build_graph(cluster)
+        return Plan(actions, changed, summary.placements(cluster), cluster.recheck_by_s, cluster)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Look for no garbage meanwhile: all that a run makes lives until its end, and looking costs as much as deciding."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

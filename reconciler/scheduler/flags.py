@@ -79,12 +79,14 @@ class OrderingFlags:
     """Computes ordering flags, and keeps those of collectives until anything has changed (`forget`).
 
     Computing the flags of a collective's action also corrects its stored ones, as the specification says.
+    No action may be created while it is in use.
     """
 
-    __slots__ = ("_completed", "_known")
+    __slots__ = ("_completed", "_instances", "_known")
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], int] = {}
+        self._instances: dict[int, _InstanceActions] = {}
         self._completed: dict[int, Action] = {}
 
     def forget(self) -> None:
@@ -120,7 +122,7 @@ class OrderingFlags:
         key = (action.id, -1 if node is None else node.index)
         flags = self._known.get(key)
         if flags is None:
-            flags = self._group(action, resource, node) if resource.kind is _GROUP else self._instances(action, node)
+            flags = self._group(action, resource, node) if resource.kind is _GROUP else self._summary(action, node)
             self._known[key] = flags
         return flags
 
@@ -141,25 +143,54 @@ class OrderingFlags:
                 action.runnable = False
         return flags
 
-    def _instances(self, action: Action, node: Node | None) -> int:
-        flags = OPTIONAL | RUNNABLE
-        any_runnable = False
-        task = task_of_instances(action)
-        for child in instances(action):
-            where = None if child.children else node
-            found = newest(child, task=plain_task(task, child), node=where)
-            if found is None:
-                continue
+    def _summary(self, action: Action, node: Node | None) -> int:
+        """The flags of a clone's or bundle's action: required if one instance's is, runnable if any is."""
+        of_instances = self._instances.get(action.id)
+        if of_instances is None:
+            of_instances = self._instances[action.id] = _InstanceActions(action)
+        flags = OPTIONAL
+        for found in of_instances.on(node):
             of_child = self.of_member(found, node)
             if flags & OPTIONAL and not of_child & OPTIONAL:
                 flags &= ~OPTIONAL
                 action.optional = False
-            any_runnable = any_runnable or bool(of_child & RUNNABLE)
-        if not any_runnable:
-            flags &= ~RUNNABLE
-            if node is None:
-                action.runnable = False
+            flags |= of_child & RUNNABLE
+        if node is None and not flags & RUNNABLE:
+            action.runnable = False
         return flags
+
+
+class _InstanceActions:
+    """The instances' actions that the action of a clone or bundle stands for: the newest of each, anywhere or by node."""
+
+    __slots__ = ("_anywhere", "_by_node", "_of_collectives")
+
+    def __init__(self, action: Action) -> None:
+        self._anywhere: list[Action] = []
+        self._by_node: dict[int, list[Action]] = {}
+        self._of_collectives: list[Action] = []
+        task = task_of_instances(action)
+        for child in instances(action):
+            wanted = plain_task(task, child)
+            found = [each for each in reversed(child.actions) if each.task == wanted]
+            self._anywhere += found[:1]
+            if child.children:
+                self._of_collectives += found[:1]
+            else:
+                self._add(found)
+
+    def on(self, node: Node | None) -> list[Action]:
+        """The newest actions on a node or, without one, anywhere; a group's are taken wherever they are."""
+        if node is None:
+            return self._anywhere
+        return self._by_node.get(node.index, []) or self._of_collectives
+
+    def _add(self, actions: list[Action]) -> None:
+        seen: set[int] = set()
+        for action in actions:
+            if action.node is not None and action.node.index not in seen:
+                seen.add(action.node.index)
+                self._by_node.setdefault(action.node.index, []).append(action)
 
 
 def _completed(action: Action) -> Action:
