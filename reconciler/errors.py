@@ -8,7 +8,8 @@ What an agent answers is no error either: it is a result.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from reconciler.frozen import frozen
 
 
 class Remedy(enum.Enum):
@@ -42,7 +43,7 @@ class Severity(enum.Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class Place:
     """A place in a file that a person wrote: line and column count from 1, and 0 means unknown."""
 
@@ -54,7 +55,7 @@ class Place:
         return ":".join([self.file, *(str(part) for part in (self.line, self.column) if part)])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One fault in the input: a stable code, where, what was found, and what to do about it."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from reconciler.agents.attributes import AttributeJournals
 from reconciler.agents.cgroup import delegated_tree
@@ -19,6 +18,7 @@ from reconciler.agents.process import Command, ProcessRunner
 from reconciler.agents.results import failure, lsb_result, ocf_result
 from reconciler.agents.stonith import stonith_command, unreadable_parameters
 from reconciler.agents.systemd import SystemdUnits
+from reconciler.frozen import field, frozen
 from reconciler.model.attributes import secret_name
 from reconciler.model.duration import DEFAULT_TIMEOUT_MS
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
@@ -31,7 +31,7 @@ _NODE_MARK = "RECONCILER_RESOURCE"
 SYSTEM_STATE = "/run/resource-agents"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunnerSettings:
     """What the node's own configuration says about running agents.
 

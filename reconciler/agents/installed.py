@@ -7,19 +7,40 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 
+from reconciler.frozen import frozen
 from reconciler.model.resource import Agent
 
 OWN_PROVIDER = "reconciler"
 _OWN_AGENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ocf")
+_UNIT_DIRECTORIES = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/run/systemd/generator",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+UNIT_SUFFIXES = (
+    ".service",
+    ".socket",
+    ".mount",
+    ".automount",
+    ".swap",
+    ".timer",
+    ".path",
+    ".target",
+    ".slice",
+    ".scope",
+    ".device",
+)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]*")
 _NOT_AN_INIT_SCRIPT = frozenset(
     {"README", "rc", "rcS", "functions", "skeleton", "single", "halt", "reboot", "killprocs"}
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Roots:
     """Where agents are looked for: for OCF the directories that hold `resource.d`, the first that has an agent wins."""
 
@@ -40,6 +61,22 @@ def find(agent: Agent, roots: Roots) -> str | None:
     return None
 
 
+def unit_name(name: str) -> str:
+    """The full name of a systemd unit: a service, unless the suffix says otherwise."""
+    return name if name.endswith(UNIT_SUFFIXES) else f"{name}.service"
+
+
+def unit_file(name: str) -> str | None:
+    """The file of a systemd unit, for an instance that of its template; None when there is none."""
+    unit = unit_name(name)
+    if not _NAME.fullmatch(unit):
+        return None
+    stem, at, instance = unit.partition("@")
+    template = f"{stem}@.{instance.rpartition('.')[2]}" if at else unit
+    paths = (os.path.join(directory, one) for one in (unit, template) for directory in _UNIT_DIRECTORIES)
+    return next((path for path in paths if os.path.exists(path)), None)
+
+
 def ocf_root(path: str, roots: Roots) -> str:
     """The value of OCF_ROOT for an agent: the root it lies below, else (for our own agents) the first root."""
     for root in roots.ocf:
@@ -49,7 +86,7 @@ def ocf_root(path: str, roots: Roots) -> str:
 
 
 def installed(roots: Roots, standard: str | None = None, provider: str | None = None) -> list[Agent]:
-    """Every installed agent of class ocf, lsb and stonith, or of the class and provider asked for, sorted by name."""
+    """Every installed agent of class ocf, lsb, stonith and systemd, or of the class and provider asked for, sorted by name."""
     found: set[Agent] = set()
     if standard in (None, "ocf"):
         found |= _ocf_agents(roots)
@@ -59,6 +96,8 @@ def installed(roots: Roots, standard: str | None = None, provider: str | None = 
         found |= {
             Agent("stonith", name) for root in roots.stonith for name in _programs(root) if name.startswith("fence_")
         }
+    if standard in (None, "systemd") and provider is None:
+        found |= {Agent("systemd", name.removesuffix(".service")) for name in _units()}
     return sorted((agent for agent in found if provider in (None, agent.provider)), key=str)
 
 
@@ -77,6 +116,16 @@ def _ocf_agents(roots: Roots) -> set[Agent]:
         for provider in providers
         for directory in _directories("ocf", provider, roots)
         for name in _programs(directory)
+    }
+
+
+def _units() -> set[str]:
+    """Units that have a file, without templates, which need a name to become a unit."""
+    names = {name for directory in _UNIT_DIRECTORIES for name in _names(directory)}
+    return {
+        name
+        for name in names
+        if name.endswith((".service", ".socket", ".mount", ".timer", ".path")) and "@." not in name
     }
 
 

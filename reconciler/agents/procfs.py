@@ -63,17 +63,24 @@ def children(pid: int) -> list[int]:
 
 def carries(pid: int, mark: str) -> bool:
     """Whether the process was started with exactly this `NAME=value` in its environment."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            environment = file.read(_MOST_ENVIRONMENT_BYTES)
-    except OSError:
-        return False
-    return os.fsencode(mark) in environment.split(b"\0")
+    return os.fsencode(mark) in _environment(pid)
 
 
 def marked(mark: str) -> list[int]:
     """Every living process that carries the mark, ascending."""
     return [pid for pid in all_processes() if carries(pid, mark)]
+
+
+def by_mark(prefix: str) -> dict[str, list[int]]:
+    """All living processes that carry a mark beginning so, by what follows the prefix: one look at every process."""
+    begin = os.fsencode(prefix)
+    found: dict[str, list[int]] = {}
+    for pid in all_processes():
+        for variable in _environment(pid):
+            if variable.startswith(begin):
+                found.setdefault(os.fsdecode(variable[len(begin) :]), []).append(pid)
+                break
+    return found
 
 
 def outermost(pids: list[int]) -> list[int]:
@@ -99,3 +106,12 @@ def kill_marked(mark: str) -> int:
             finally:
                 os.close(pin)
     return killed
+
+
+def _environment(pid: int) -> list[bytes]:
+    """The variables that a process was started with; none when it is gone or not ours to look at."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return file.read(_MOST_ENVIRONMENT_BYTES).split(b"\0")
+    except OSError:
+        return []

@@ -9,23 +9,11 @@ import asyncio
 import os
 import time
 
+from reconciler.agents.installed import unit_name
 from reconciler.agents.results import failure
 from reconciler.agents.systemd_bus import BusError, RefusedError, SystemdBus
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
 
-_SUFFIXES = (
-    ".service",
-    ".socket",
-    ".mount",
-    ".automount",
-    ".swap",
-    ".timer",
-    ".path",
-    ".target",
-    ".slice",
-    ".scope",
-    ".device",
-)
 _JOBS = {
     "start": "StartUnit",
     "stop": "StopUnit",
@@ -117,8 +105,3 @@ class SystemdUnits:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LATER_LOOK_S)
         return state
-
-
-def unit_name(name: str) -> str:
-    """The unit's full name: a service, unless the suffix says otherwise."""
-    return name if name.endswith(_SUFFIXES) else f"{name}.service"

@@ -6,11 +6,11 @@ An edit changes either the configuration (as a commit would) or the state (as an
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from reconciler.analysis.recording import forget_failures
 from reconciler.cib import Cib
 from reconciler.cib.observations import observe
+from reconciler.frozen import frozen, replace
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks
 from reconciler.model.cluster import Node
 from reconciler.model.constraint import Colocation, Location, Order
@@ -21,7 +21,7 @@ from reconciler.model.status import NodeState, TicketState
 _STRONGEST = "INFINITY"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edit:
     """One edit: what to do, in words, how much it takes (fewer is smaller), and what the cluster would be after it."""
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 
 from reconciler.analysis.recording import digested_texts, forget_failures
 from reconciler.analysis.status_edit import CountedFailure, NodeEdit, SimulatedResult, StatusEdit
 from reconciler.cib import Cib, Version
+from reconciler.frozen import frozen, replace
 from reconciler.scheduler.action import Action
-from reconciler.scheduler.digests import digest
 from reconciler.scheduler.action_attributes import attributes
+from reconciler.scheduler.digests import digest
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction
 from reconciler.scheduler.resources import find
 
@@ -33,7 +33,7 @@ class Depth(enum.Enum):
     FULL = "full"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """An action that is to fail: the resource by its instance's or its configured name, and the result code."""
 
@@ -44,7 +44,7 @@ class Failure:
     rc: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """An action that was carried out: under which name of its resource, and for one asked to fail how it ended."""
 
@@ -55,7 +55,7 @@ class Step:
     counted: CountedFailure | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Execution:
     """What was carried out, in order, and the CIB in the end.
 

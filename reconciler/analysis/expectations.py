@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from reconciler.analysis.failures import primitives
 from reconciler.analysis.survival import Outcome, Service, Services
+from reconciler.frozen import frozen
 from reconciler.model.cluster import Configuration
 from reconciler.model.expectation import Apart, AtMost, Claim, Expectation, NeverStops, Survives, Together
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """One expectation with every case that breaks it (case name, what is wrong); kept when there is none."""
 

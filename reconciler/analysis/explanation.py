@@ -9,13 +9,13 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from reconciler.analysis.causes import cause_place, words
 from reconciler.analysis.edits import Edit, both
 from reconciler.analysis.remedies import remedies
 from reconciler.cib import Cib
 from reconciler.errors import Place, ReconcilerError
+from reconciler.frozen import frozen
 from reconciler.model.date import Instant
 from reconciler.model.score import INFINITY
 from reconciler.scheduler import schedule
@@ -40,7 +40,7 @@ class UnknownResource(ReconcilerError):
     code = "unknown-resource"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """One reason in a chain, and where it was written."""
 
@@ -48,7 +48,7 @@ class Link:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Term:
     """What one cause contributes to a node's score; `replaced` means that it set the score."""
 
@@ -58,7 +58,7 @@ class Term:
     replaced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodeScore:
     """How a node stands for the resource: its score (None: no candidate), what keeps it from being used, and the terms."""
 
@@ -69,7 +69,7 @@ class NodeScore:
     lacks: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """The answer for one primitive instance."""
 
@@ -130,7 +130,7 @@ def _answer(cib: Cib, now: Instant, cluster: Cluster, leaf: Resource, on: Node |
     return Answer(leaf.id, _headline(cluster, leaf, on), chain, _scores(cluster, leaf), edits)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Wanted:
     """What an edit has to bring about: the resource runs (on the node, if one was asked about)."""
 

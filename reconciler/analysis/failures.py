@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from reconciler.cib import Cib
+from reconciler.frozen import frozen, replace
 from reconciler.model.attributes import AttributeBlock
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Location
@@ -21,7 +21,7 @@ from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory
 _LOST = {"in_ccm": "false", "crmd": "offline", "join": "down"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """One failure: nodes that are lost, fence devices that answer no more, and a resource that fails.
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from reconciler.analysis.status_edit import CountedFailure, NodeEdit, SimulatedResult, StatusEdit
 from reconciler.cib import Cib, Version
 from reconciler.errors import ReconcilerError
+from reconciler.frozen import frozen, replace
 from reconciler.model.attributes import AttributeBlock
 from reconciler.model.cluster import Node
 from reconciler.model.resource import Agent
@@ -68,7 +68,7 @@ def split_key(key: str) -> tuple[str, str, str] | None:
     return resource, task, interval
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Injections:
     """Everything that is to happen at once, in the order in which it is applied."""
 

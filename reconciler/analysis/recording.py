@@ -8,9 +8,9 @@ Source: the scheduler's specification, part 1, sections 13 to 15, part 3, sectio
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from reconciler.cib.observations import AttributeRaised, AttributeSet, EntryForgotten, Observation, Recorded
+from reconciler.frozen import field, frozen
 from reconciler.model.operation import OperationStatus
 from reconciler.model.resource import Agent
 from reconciler.model.status import HistoryEntry, NodeState
@@ -30,7 +30,7 @@ _COUNTED = frozenset({"start", "stop", "promote", "demote"})
 _INFINITE = "INFINITY"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentTraits:
     """What recording needs to know of an agent: whether it reloads, and which of its parameters it takes over by that."""
 
@@ -39,7 +39,7 @@ class AgentTraits:
     """Names of its parameters that it does not take over by a reload."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Launched:
     """An operation with all that its entry tells: `attributes` are all parameters and `CRM_meta_*` values it was called with.
 
@@ -61,7 +61,7 @@ class Launched:
     """The parameters that the scheduler digests, where they are others than `digested_texts` makes of the attributes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """How an operation ended: code, status, when (epoch seconds), durations in milliseconds, and the agent's reason."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from reconciler.analysis.execution import simulate_execution
 from reconciler.cib import Cib
+from reconciler.frozen import frozen, replace
 from reconciler.model.cluster import Configuration, Node
 from reconciler.model.date import Instant
 from reconciler.model.status import NodeState, Status
@@ -19,7 +19,7 @@ MOST_ROUNDS = 12
 _ONLINE = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "member"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settled:
     """What a cluster came to: the state in the end, and the plan of each transition on the way that was not empty.
 

@@ -6,18 +6,18 @@ Every case starts from the steady state of the configuration, strikes, and lets 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from reconciler.analysis.failures import Case, strike
 from reconciler.analysis.soundness import Violation, violations
 from reconciler.analysis.steady import Settled, settle
 from reconciler.cib import Cib
+from reconciler.frozen import field, frozen
 from reconciler.model.date import Instant
 from reconciler.scheduler import schedule
 from reconciler.scheduler.plan import Change, Plan, Verb
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Service:
     """How much of one configured primitive runs: nodes of its instances, and nodes where one is promoted."""
 
@@ -29,7 +29,7 @@ Services = Mapping[str, Service]
 """Services by the id of the primitive, without instance numbers."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What became of one case.
 

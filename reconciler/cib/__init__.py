@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from reconciler.frozen import field, frozen
 from reconciler.model.cluster import Configuration
 from reconciler.model.status import Status
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class Version:
     """Pacemaker's version triple; greater means later."""
 
@@ -20,7 +19,7 @@ class Version:
         return f"{self.admin_epoch}.{self.epoch}.{self.num_updates}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cib:
     """What a scheduler decides from: a configuration, what was observed, and how the partition stands.
 

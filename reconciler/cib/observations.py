@@ -7,10 +7,10 @@ Source: Pacemaker Explained, "Status"; the scheduler's specification, part 1, se
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from reconciler.errors import ReconcilerError
+from reconciler.frozen import replace
 from reconciler.model.attributes import NO_ATTRIBUTES, AttributeBlock, AttributeBlocks
 from reconciler.model.score import INFINITY
 from reconciler.model.score import read as read_score

@@ -6,18 +6,18 @@ Every event says when it happened. The shell carries wishes out in their order, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller.messages import Message
 from reconciler.controller.moment import Moment
 from reconciler.errors import Finding
+from reconciler.frozen import field, frozen
 from reconciler.model.cluster import Configuration
 from reconciler.model.operation import AgentCall, AgentResult
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Started:
     """The process runs, with the state that the store had. `boot` names this start of the machine."""
 
@@ -25,7 +25,7 @@ class Started:
     boot: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ViewChanged:
     """The fabric announced the members, oldest first, and whether they have quorum."""
 
@@ -34,7 +34,7 @@ class ViewChanged:
     quorate: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delivered:
     """A message was delivered, in the order that all members see; the shell has written it to the journal."""
 
@@ -43,7 +43,7 @@ class Delivered:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finished:
     """An agent's call (`token` of `RunAgent`) is over."""
 
@@ -53,7 +53,7 @@ class Finished:
     traits: AgentTraits = field(default_factory=AgentTraits)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimerFired:
     """A timer that the node set has run out."""
 
@@ -61,7 +61,7 @@ class TimerFired:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommitArrived:
     """A commit is in this node's repository and may become the configuration. `asked`: somebody waits for it."""
 
@@ -73,7 +73,7 @@ class CommitArrived:
     asked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Examined:
     """A commit was examined on top of `base`, and if it is valid (`configuration` is there) made durable."""
 
@@ -86,7 +86,7 @@ class Examined:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dropped:
     """A message could not be made durable and was therefore not delivered."""
 
@@ -95,7 +95,7 @@ class Dropped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProcessesGone:
     """All processes of a started resource have gone: a hint, the agent stays the judge."""
 
@@ -103,7 +103,7 @@ class ProcessesGone:
     resource: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CleanupAsked:
     """An operator wants failures forgotten: of one resource and its members (their history ids are `resources`)."""
 
@@ -111,7 +111,7 @@ class CleanupAsked:
     resources: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefreshAsked:
     """An operator wants it looked up again what runs here: of these resources."""
 
@@ -119,14 +119,14 @@ class RefreshAsked:
     resources: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StopAsked:
     """An operator wants this node to stop all its resources and the daemon to end."""
 
     now: Moment
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Quiet:
     """Nothing else waits to be told: the time to decide."""
 
@@ -150,14 +150,14 @@ Event = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Broadcast:
     """Send this to all members, ourselves included, in the one order."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Examine:
     """Read, validate and compile a commit; make it durable; answer with `Examined`."""
 
@@ -167,14 +167,14 @@ class Examine:
     rewrite: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordActive:
     """The commit is the active one now: let the repository say so."""
 
     commit: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunAgent:
     """Call an agent, and answer with `Finished`."""
 
@@ -182,7 +182,7 @@ class RunAgent:
     call: AgentCall
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetTimer:
     """Fire once at this time of the monotonic clock; takes the place of a timer with the same name."""
 
@@ -190,14 +190,14 @@ class SetTimer:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClearTimer:
     """The timer must not fire any more."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Watch:
     """Tell when all processes of a resource that runs here have gone."""
 
@@ -205,14 +205,14 @@ class Watch:
     call: AgentCall
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unwatch:
     """A resource's processes may go from now on."""
 
     resource: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Emit:
     """Something that people and programs follow: an event of the API."""
 
@@ -220,14 +220,14 @@ class Emit:
     fields: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PublishAttributes:
     """What agents are answered when they ask for a node attribute."""
 
     attributes: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Leave:
     """This node's part is over: end the daemon."""
 

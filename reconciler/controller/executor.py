@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
 
 from reconciler.analysis.recording import AgentTraits, Launched, Outcome, ended, is_failure
 from reconciler.cib.observations import EntryForgotten, Observation, ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, Effect, RunAgent, SetTimer, Unwatch, Watch
 from reconciler.controller.messages import Order, Reported
 from reconciler.controller.moment import Moment
+from reconciler.frozen import replace
 from reconciler.model.duration import interval_ms as read_interval_ms
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus
 from reconciler.model.text import integer

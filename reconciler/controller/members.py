@@ -5,9 +5,8 @@ Source: Pacemaker Explained, "Cluster Nodes": the cluster layer's members enter 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from reconciler.cib import Cib
+from reconciler.frozen import replace
 from reconciler.model.cluster import Node
 from reconciler.model.status import NodeState
 

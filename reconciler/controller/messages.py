@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.analysis.recording import Launched
 from reconciler.cib.canonical import plain_bytes
 from reconciler.cib.observations import Observation, ObservationError, from_plain, to_plain
 from reconciler.errors import Finding, Place, ReconcilerError, Severity
+from reconciler.frozen import frozen
 from reconciler.model.resource import Agent
 
 FORMAT = 1
@@ -29,7 +29,7 @@ class MessageError(ReconcilerError):
     code = "message"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Propose:
     """Someone learned of a commit: every member is to examine it. `base` is the active commit at that time."""
 
@@ -41,7 +41,7 @@ class Propose:
     term: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accept:
     """A member found the commit valid on top of `base` and made it durable; `digest` is that of what it compiles to."""
 
@@ -51,7 +51,7 @@ class Accept:
     term: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reject:
     """A member refuses the commit, and why."""
 
@@ -59,9 +59,10 @@ class Reject:
     reason: str
     findings: tuple[Finding, ...]
     term: int
+    at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Activate:
     """The DC: all members accepted this commit with this digest, so it becomes version `epoch`."""
 
@@ -72,7 +73,7 @@ class Activate:
     term: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Observe:
     """A member observed something of the status; `why` is for people.
 
@@ -86,7 +87,7 @@ class Observe:
     action: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Order:
     """One operation that the DC orders: action `action` of its transition; `timeout_ms` bounds the agent's call."""
 
@@ -95,7 +96,7 @@ class Order:
     launched: Launched
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """The DC orders operations; they are recorded as pending before any of them runs."""
 
@@ -104,7 +105,7 @@ class Run:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reported:
     """A member tells how an operation ended, with what is to be remembered of it.
 
@@ -126,7 +127,7 @@ class Reported:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Joined:
     """A member starts in a term: its name, the highest term that it has seen, and what it found on itself.
 
@@ -352,6 +353,7 @@ _WRITERS: Mapping[type, Callable[[Any], dict[str, Any]]] = {
         "reason": m.reason,
         "findings": [finding_to_plain(finding) for finding in m.findings],
         "term": m.term,
+        "at": m.at_ms,
     },
     Activate: lambda m: {"commit": m.commit, "epoch": m.epoch, "digest": m.digest, "at": m.at_ms, "term": m.term},
     Observe: lambda m: {
@@ -379,7 +381,11 @@ _READERS: Mapping[str, Callable[[_Fields], Message]] = {
     ),
     "Accept": lambda f: Accept(f.text("commit"), f.optional("base"), f.text("digest"), f.number("term")),
     "Reject": lambda f: Reject(
-        f.text("commit"), f.text("reason"), tuple(_finding(part) for part in f.items("findings")), f.number("term")
+        f.text("commit"),
+        f.text("reason"),
+        tuple(_finding(part) for part in f.items("findings")),
+        f.number("term"),
+        f.number("at"),
     ),
     "Activate": lambda f: Activate(
         f.text("commit"), f.number("epoch"), f.text("digest"), f.number("at"), f.number("term")

@@ -194,7 +194,7 @@ class Node:
             return []
         term = self.replica.term
         if event.configuration is None:
-            return [Broadcast(Reject(event.commit, event.reason, event.findings, term))]
+            return [Broadcast(Reject(event.commit, event.reason, event.findings, term, event.now.wall_ms))]
         self.replica.prepare(event.commit, Prepared(event.digest, event.configuration))
         return [Broadcast(Accept(event.commit, event.base, event.digest, term))]
 
@@ -209,7 +209,7 @@ class Node:
         replica = self.replica
         if (differing := replica.differing(self.members)) is not None:
             reason = f"members understand it differently: {_answers(differing)}"
-            return [Broadcast(Reject(differing.commit, reason, (), replica.term))]
+            return [Broadcast(Reject(differing.commit, reason, (), replica.term, now.wall_ms))]
         agreed = replica.agreed(self.members)
         if agreed is None:
             return []
@@ -279,7 +279,7 @@ class Node:
                 "by": self.name,
             }
             return [_proposal_event("rejected", message.commit, fields)]
-        return [Broadcast(Reject(message.commit, reason, (), self.replica.term))]
+        return [Broadcast(Reject(message.commit, reason, (), self.replica.term, event.now.wall_ms))]
 
     # Delivered messages
 
@@ -384,16 +384,16 @@ class Node:
         if event.name in (RECHECK, RETRY):
             return self.coordinator.changed("time has passed") if self.is_dc else []
         if event.name.startswith(_EXAMINE_TIMER):
-            return self._give_up(event.name.removeprefix(_EXAMINE_TIMER))
+            return self._give_up(event.name.removeprefix(_EXAMINE_TIMER), event.now)
         return self.executor.fire(event.name, event.now)
 
-    def _give_up(self, commit: str) -> list[Effect]:
+    def _give_up(self, commit: str, now: Moment) -> list[Effect]:
         proposal = self.replica.proposals.get(commit)
         if proposal is None or not self.is_dc:
             return []
         silent = ", ".join(member for member in self.members if member not in proposal.answers)
         reason = f"no answer within {EXAMINATION_MS // 1000} s from {silent or 'the DC'}"
-        return [Broadcast(Reject(commit, reason, (), self.replica.term))]
+        return [Broadcast(Reject(commit, reason, (), self.replica.term, now.wall_ms))]
 
     # What operators ask for
 

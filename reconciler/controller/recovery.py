@@ -8,8 +8,6 @@ Source: the design of the cluster, safety rule 8.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from reconciler.analysis.recording import AgentTraits, Launched, Outcome, ended, last_id
 from reconciler.cib.observations import (
     AttributeSet,
@@ -25,6 +23,7 @@ from reconciler.controller.members import node_id, node_state
 from reconciler.controller.messages import Joined, Order
 from reconciler.controller.moment import Moment
 from reconciler.controller.replica import Replica
+from reconciler.frozen import replace
 from reconciler.model.duration import DEFAULT_TIMEOUT_MS
 from reconciler.model.operation import AgentResult, OperationStatus
 from reconciler.model.status import HistoryEntry, NodeState

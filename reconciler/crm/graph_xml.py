@@ -11,6 +11,7 @@ from reconciler.interop.xml_text import attribute_text
 from reconciler.scheduler.action import Action
 from reconciler.scheduler.action_attributes import attributes
 from reconciler.scheduler.cluster import Cluster
+from reconciler.scheduler.graph import planned
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction
 
 
@@ -19,13 +20,8 @@ def graph_xml(plan: Plan) -> str:
     head = _start("transition_graph", _graph_attributes(plan))
     if not plan.actions:
         return f"{head}/>\n"
-    by_id = {action.id: action for action in plan.actions}
-    sources = {action.id: action for action in plan.cluster.actions}
-    lines = [f"{head}>"]
-    for number, action in enumerate(plan.actions):
-        lines += _synapse(plan.cluster, number, action, by_id, sources[action.id])
-    lines.append("</transition_graph>")
-    return "\n".join(lines) + "\n"
+    writer = _GraphWriter(plan)
+    return "\n".join([f"{head}>", *writer.synapses(), "</transition_graph>"]) + "\n"
 
 
 def _start(tag: str, values: Mapping[str, str]) -> str:
@@ -50,27 +46,38 @@ def _graph_attributes(plan: Plan) -> dict[str, str]:
     return values
 
 
-def _synapse(
-    cluster: Cluster, number: int, action: PlannedAction, by_id: Mapping[int, PlannedAction], source: Action
-) -> Iterator[str]:
-    values = {"id": str(number)}
-    if action.priority > 0:
-        values["priority"] = str(action.priority)
-    yield f"  {_start('synapse', values)}>"
-    yield "    <action_set>"
-    yield from _element(cluster, action, source)
-    yield "    </action_set>"
-    if action.triggers:
+class _GraphWriter:
+    """Writes the synapses of one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.planned = {action.id: action for action in plan.actions}
+        self.sources = {action.id: action for action in plan.cluster.actions}
+
+    def synapses(self) -> Iterator[str]:
+        for number, action in enumerate(self.plan.actions):
+            values = {"id": str(number)}
+            if action.priority > 0:
+                values["priority"] = str(action.priority)
+            yield f"  {_start('synapse', values)}>"
+            yield "    <action_set>"
+            yield from _element(self.plan.cluster, action, self.sources[action.id])
+            yield "    </action_set>"
+            yield from self._inputs(action)
+            yield "  </synapse>"
+
+    def _inputs(self, action: PlannedAction) -> Iterator[str]:
+        if not action.triggers:
+            yield "    <inputs/>"
+            return
         yield "    <inputs>"
-        for trigger in action.triggers:
-            before = by_id.get(trigger)
+        for id in action.triggers:
+            # An action may wait for one that never runs, and so is not in the graph itself.
+            before = self.planned.get(id) or planned(self.plan.cluster, self.sources[id], ())
             yield "      <trigger>"
-            yield f"        {_start(*_short(before))}/>" if before else ""
+            yield f"        {_start(*_short(before))}/>"
             yield "      </trigger>"
         yield "    </inputs>"
-    else:
-        yield "    <inputs/>"
-    yield "  </synapse>"
 
 
 def _short(action: PlannedAction) -> tuple[str, dict[str, str]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from reconciler.cib.canonical import digest
 from reconciler.errors import Finding, InputError, Place, ReconcilerError, Severity
+from reconciler.frozen import frozen
 from reconciler.model.attributes import AttributeBlocks, secret_name
 from reconciler.model.cluster import Configuration
 from reconciler.model.metadata import AgentMetadata
@@ -16,7 +16,7 @@ from reconciler.sources.repository import Repository
 AgentLookup = Callable[[Agent], AgentMetadata | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """What examining a commit came to: a configuration with its digest, or the reason and the findings against it.
 
@@ -30,7 +30,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judge:
     """What this node asks of a configuration: its repository, the agents it has, the secrets it can tell."""
 

@@ -9,11 +9,11 @@ import os
 import re
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.agents.installed import Roots
 from reconciler.errors import Finding, InputError, Place
+from reconciler.frozen import field, frozen
 from reconciler.model.duration import simple_ms
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _SOURCE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LARGEST_FILE = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GitSourceConfig:
     """A branch of a git repository. Durations are seconds; files are paths on this node.
 
@@ -42,13 +42,16 @@ class GitSourceConfig:
     timeout_s: float = 60.0
     key_file: str | None = None
     known_hosts: str | None = None
+    token_file: str | None = None
+    token_user: str = "reconciler"
+    ca_file: str | None = None
     allowed_signers: str | None = None
     signatures: str = "none"
     rewrite: bool = False
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DirectorySourceConfig:
     """A directory of files on this node."""
 
@@ -61,7 +64,7 @@ class DirectorySourceConfig:
 SourceConfig = GitSourceConfig | DirectorySourceConfig
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Access:
     """Users and groups, by number, beside root and the daemon's own user."""
 
@@ -69,7 +72,7 @@ class Access:
     groups: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecretsConfig:
     """Where a secret is looked for, in this order: a directory of files, the service's credentials, a command each."""
 
@@ -78,7 +81,7 @@ class SecretsConfig:
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodeConfig:
     """Everything the daemon has to know about its node. `path` is where the configuration lies inside a commit."""
 
@@ -182,6 +185,9 @@ def _git_source(name: str, source: _Section) -> GitSourceConfig | None:
         timeout_s=source.seconds("timeout", 60.0),
         key_file=source.path("key", None),
         known_hosts=source.path("known-hosts", None),
+        token_file=source.path("token", None),
+        token_user=source.text("token-user", "reconciler"),
+        ca_file=source.path("ca", None),
         allowed_signers=source.path("allowed-signers", None),
         signatures=source.word(
             "signatures", ("none", "tip", "all"), "tip" if source.has("allowed-signers") else "none"

@@ -22,7 +22,7 @@ def set_up(format: str, level: str) -> None:
     LOG.setLevel(level.upper())
 
 
-def say(level: int, text: str, **fields: Any) -> None:
+def say(level: int, text: str, /, **fields: Any) -> None:
     """One line: a constant text and its fields."""
     if LOG.isEnabledFor(level):
         LOG.log(level, text, extra={"fields": fields})

@@ -7,7 +7,6 @@ Source: Pacemaker Explained.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from reconciler.cib import Cib
@@ -106,9 +105,9 @@ def _given_ids(value: object) -> Iterator[str]:
     if isinstance(value, tuple):
         for item in value:
             yield from _given_ids(item)
-    elif is_dataclass(value):
-        id = getattr(value, "id", None)
-        if isinstance(id, str):
-            yield id
-        for part in fields(value):
-            yield from _given_ids(getattr(value, part.name))
+        return
+    for name in getattr(type(value), "__match_args__", ()):
+        part = getattr(value, name)
+        if name == "id" and part is not None:
+            yield part
+        yield from _given_ids(part)

@@ -1,1 +1,38 @@
-"""YAML text to a Configuration, with every value's place, and back to YAML."""
+"""The language of the configuration: YAML text to a Configuration, with every value's place, and back to YAML.
+
+`load` is the entry: it reads, merges and judges everything, and answers with the configuration or with all that is wrong.
+`emit.to_files` writes a configuration as files that `load` reads as the same configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from reconciler.errors import Finding
+from reconciler.frozen import frozen
+from reconciler.model.cluster import Configuration
+from reconciler.model.metadata import AgentMetadata
+from reconciler.model.resource import Agent
+
+AgentLookup = Callable[[Agent], AgentMetadata | None]
+"""Answers with what an installed agent says about itself; None when it is not installed."""
+
+
+@frozen
+class Loaded:
+    """What loading gave: the configuration unless a finding is an error, and all findings sorted by place."""
+
+    configuration: Configuration | None
+    findings: tuple[Finding, ...]
+
+
+def load(files: Mapping[str, bytes], *, strict: bool = False, agents: AgentLookup | None = None) -> Loaded:
+    """Read the files (path to content) as one configuration and judge it; with `strict`, warnings are errors.
+
+    With `agents`, parameters and operations are checked against what the agents say about themselves. Never raises for what the
+    files hold: every fault is a finding.
+    """
+    from reconciler.language.loading import load_files
+
+    configuration, findings = load_files(files, strict=strict, agents=agents)
+    return Loaded(configuration, findings)

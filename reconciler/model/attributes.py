@@ -7,12 +7,12 @@ Source: Pacemaker Explained, "Rules", "Resources"; the scheduler's specification
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from reconciler.frozen import frozen
 from reconciler.model.rule import Rule
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttributeBlock:
     """One block: its pairs in the order written, with an optional score (as text) and rules.
 
@@ -49,7 +49,7 @@ def secret_name(value: str) -> str | None:
     return value.removeprefix(_SECRET) if value.startswith(_SECRET) else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Defaults:
     """Cluster-wide defaults: of resources (meta and, rarely, instance attributes) and of operations."""
 

@@ -6,15 +6,15 @@ Source: Pacemaker Explained, "Cluster-Wide Configuration", "Fencing", "ACLs", "A
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from reconciler.errors import Place
+from reconciler.frozen import field, frozen
 from reconciler.model.attributes import NO_ATTRIBUTES, AttributeBlocks, Defaults
 from reconciler.model.constraint import Constraint
 from reconciler.model.resource import Resource, Template
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """A member of the cluster; `id` is None where the name is the identity (nodes written in YAML).
 
@@ -36,7 +36,7 @@ class Node:
         return self.name if self.id is None else self.id
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FencingLevel:
     """The devices that together fence a target at one attempt; lower levels are tried first.
 
@@ -52,7 +52,7 @@ class FencingLevel:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tag:
     """A named set of ids, usable in constraints."""
 
@@ -60,7 +60,7 @@ class Tag:
     references: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AlertSelect:
     """Which events an alert is called for; `attributes` narrows attribute events to these names."""
 
@@ -70,7 +70,7 @@ class AlertSelect:
     attributes: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AlertRecipient:
     """Whom an alert agent tells."""
 
@@ -81,7 +81,7 @@ class AlertRecipient:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Alert:
     """A program that is called for events."""
 
@@ -94,7 +94,7 @@ class Alert:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AclPermission:
     """One right: kind read, write or deny, over what the selectors name."""
 
@@ -107,7 +107,7 @@ class AclPermission:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AclRole:
     """A named set of rights."""
 
@@ -116,7 +116,7 @@ class AclRole:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AclTarget:
     """A user (`kind` target) or group (`kind` group) with its roles."""
 
@@ -130,7 +130,7 @@ Address = tuple[str, ...]
 """The path of a value in the language: `("primitives", "website", "meta", "resource-stickiness")`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Configuration:
     """What an operator decides, in document order where order means something.
 

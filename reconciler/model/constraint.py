@@ -7,12 +7,12 @@ Source: Pacemaker Explained, "Resource Constraints"; the scheduler's specificati
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from reconciler.frozen import field, frozen
 from reconciler.model.rule import Rule
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResourceSet:
     """Several resources in one constraint; each key overrides the constraint's own for this set."""
 
@@ -28,7 +28,7 @@ class ResourceSet:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Location:
     """A preference or ban of nodes for resources: by node and score, or by rules.
 
@@ -48,7 +48,7 @@ class Location:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Colocation:
     """The dependent (`resource`) is placed relative to the primary (`with_resource`), or members of sets to each other."""
 
@@ -67,7 +67,7 @@ class Colocation:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Order:
     """An action of `first` comes before an action of `then`, or the sets follow one another."""
 
@@ -87,7 +87,7 @@ class Order:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ticket:
     """Resources that may run only while the cluster holds a ticket; `loss_policy` says what happens without it."""
 

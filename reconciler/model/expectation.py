@@ -5,12 +5,11 @@ Written beside the configuration, in `tests/*.yaml`, and never part of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.errors import Place
+from reconciler.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Survives:
     """Each of the resources (all services when None) still runs after the loss of any `nodes` nodes."""
 
@@ -18,21 +17,21 @@ class Survives:
     resources: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Apart:
     """No two of the resources ever run on the same node."""
 
     resources: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Together:
     """Whatever of the resources runs, runs on the same nodes."""
 
     resources: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NeverStops:
     """None of the resources is stopped because `when_fails` fails."""
 
@@ -40,7 +39,7 @@ class NeverStops:
     when_fails: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AtMost:
     """Each of the resources runs on at most `nodes` nodes at a time."""
 
@@ -51,7 +50,7 @@ class AtMost:
 Claim = Survives | Apart | Together | NeverStops | AtMost
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expectation:
     """One property by name, with where it was written."""
 

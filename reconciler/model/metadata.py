@@ -6,10 +6,11 @@ Source: OCF Resource Agent API 1.1, section 3.7 (meta-data); the fence agents' A
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from reconciler.frozen import field, frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentParameter:
     """One parameter that an agent takes.
 
@@ -31,7 +32,7 @@ class AgentParameter:
     replaced_by: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentAction:
     """One action that an agent takes, with its advice as texts: a timeout, an interval, a role and a check level (`depth`)."""
 
@@ -42,7 +43,7 @@ class AgentAction:
     depth: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentMetadata:
     """An agent's own description; parameters by name, actions in the order given."""
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from reconciler.frozen import field, frozen
 from reconciler.model.resource import Agent
 
 
@@ -47,7 +47,7 @@ class OperationStatus(enum.IntEnum):
     NO_SECRETS = 11
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentCall:
     """A request to run one operation of one resource on this node.
 
@@ -64,7 +64,7 @@ class AgentCall:
     meta: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentResult:
     """How a call ended: the code the agent gave (or stands for it), the call's own status, and what was said.
 

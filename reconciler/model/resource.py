@@ -6,12 +6,12 @@ Source: Pacemaker Explained, "Resources", "Collective Resources"; the scheduler'
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from reconciler.frozen import field, frozen
 from reconciler.model.attributes import NO_ATTRIBUTES, AttributeBlocks
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Agent:
     """What runs a primitive: `ocf:heartbeat:IPaddr2`, `systemd:nginx`; the provider is None but for ocf."""
 
@@ -23,7 +23,7 @@ class Agent:
         return ":".join(part for part in (self.standard, self.provider, self.type) if part is not None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Operation:
     """One configured operation.
 
@@ -39,7 +39,7 @@ class Operation:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Primitive:
     """One service under one agent; with `template`, what the template says comes first and `agent` is None.
 
@@ -57,7 +57,7 @@ class Primitive:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Template:
     """What several primitives have in common; it never runs by itself."""
 
@@ -71,7 +71,7 @@ class Template:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """Primitives that run together, started in order and stopped in reverse."""
 
@@ -83,7 +83,7 @@ class Group:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clone:
     """A primitive or group that runs in several instances; `promotable` when written as the legacy `master` element.
 
@@ -99,7 +99,7 @@ class Clone:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PortMapping:
     """A port of a bundle: `port` with an optional `internal_port`, or a `range`."""
 
@@ -109,7 +109,7 @@ class PortMapping:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StorageMapping:
     """A directory of the host inside a bundle's containers; `source_dir_root` gives each replica its own."""
 
@@ -120,7 +120,7 @@ class StorageMapping:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BundleNetwork:
     """How the replicas of a bundle are reached; `attributes` holds ip-range-start, control-port and the like."""
 
@@ -128,7 +128,7 @@ class BundleNetwork:
     ports: tuple[PortMapping, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bundle:
     """Containers with their addresses and, optionally, a primitive that runs inside each.
 

@@ -6,10 +6,11 @@ Source: Pacemaker Explained, "Rules"; the scheduler's specification, part 1, sec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from reconciler.frozen import field, frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttributeExpression:
     """A test of one node attribute; `type` and `value_source` are None when left to their defaults."""
 
@@ -21,7 +22,7 @@ class AttributeExpression:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DateExpression:
     """A test of the current time.
 
@@ -37,7 +38,7 @@ class DateExpression:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentExpression:
     """A test of the resource's agent (`rsc_expression`): a part that is None is not given."""
 
@@ -47,7 +48,7 @@ class AgentExpression:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OperationExpression:
     """A test of the operation's name and, when given, its interval (`op_expression`)."""
 
@@ -56,7 +57,7 @@ class OperationExpression:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """Expressions that all (`and`, the default) or any (`or`) must pass.
 

@@ -7,12 +7,12 @@ Source: Pacemaker Explained, "Status"; the scheduler's specification, part 1, se
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from reconciler.frozen import field, frozen
 from reconciler.model.attributes import NO_ATTRIBUTES, AttributeBlocks
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HistoryEntry:
     """One remembered result of an operation: its id and every other recorded key.
 
@@ -25,7 +25,7 @@ class HistoryEntry:
     attributes: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResourceHistory:
     """What a node remembers of one resource; `attributes` holds class, provider, type, container, shutdown-lock."""
 
@@ -34,7 +34,7 @@ class ResourceHistory:
     entries: tuple[HistoryEntry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodeState:
     """What is known of one node.
 
@@ -50,7 +50,7 @@ class NodeState:
     has_history: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TicketState:
     """Whether the cluster holds a ticket; `attributes` holds granted, standby, last-granted."""
 
@@ -58,7 +58,7 @@ class TicketState:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """Everything observed, in the order recorded."""
 

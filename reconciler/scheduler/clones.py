@@ -92,6 +92,7 @@ def accept_member(cluster: Cluster, primitive: Resource) -> bool:
         fields.clone_node_max = 1
         fields.clone_max = min(fields.clone_max, len(cluster.nodes))
         _clear_unique(clone)
+        primitive.unique = False
     return True
 
 

@@ -99,7 +99,7 @@ def _enter(
     action.in_graph = True
     for edge in action.inputs:
         edge.trigger = is_input(edge)
-    graph.append(_planned(cluster, action, maintenance))
+    graph.append(planned(cluster, action, maintenance))
 
 
 def _is_done(action: Action) -> bool:
@@ -217,7 +217,7 @@ def _runs_inside(edge: Edge) -> bool:
 # The actions as values
 
 
-def _planned(cluster: Cluster, action: Action, maintenance: tuple[tuple[str, bool], ...]) -> PlannedAction:
+def planned(cluster: Cluster, action: Action, maintenance: tuple[tuple[str, bool], ...]) -> PlannedAction:
     resource = action.resource
     triggers = [edge for edge in action.inputs if edge.trigger]
     kind = _kind(action)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reconciler.frozen import field, frozen
 from reconciler.model.resource import Agent
 from reconciler.scheduler.cause import Cause
 
@@ -41,7 +41,7 @@ class Verb(enum.Enum):
     FENCE = "Fence"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlannedAction:
     """One action of the transition graph, with everything that executing it takes but its attributes.
 
@@ -76,7 +76,7 @@ class PlannedAction:
     order_causes: Mapping[int, Cause] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """One line of the transition summary: what happens to a resource (or node, for `FENCE`), from where to where.
 
@@ -98,7 +98,7 @@ class Change:
     """For the fencing of a guest node: the resource that is the guest."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placement:
     """Where one primitive instance is and will be; None for nowhere. Roles are texts."""
 
@@ -110,7 +110,7 @@ class Placement:
     cause: Cause | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """What the scheduler decided for one CIB at one moment.
 

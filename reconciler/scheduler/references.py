@@ -5,9 +5,9 @@ Source: the scheduler's specification, part 2, sections 6.1 and 12.3; part 1, se
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.frozen import replace
 from reconciler.model.constraint import ResourceSet
 from reconciler.scheduler.resources import find
 from reconciler.scheduler.roles import ROLE_WORDS, Kind, Role

@@ -5,9 +5,9 @@ Source: the scheduler's specification, part 1, section 8.2.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.frozen import replace
 from reconciler.model.resource import Operation, Primitive
 
 if TYPE_CHECKING:

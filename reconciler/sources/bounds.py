@@ -5,14 +5,13 @@ Source: the language's budgets (design: language).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.errors import Finding, InputError, Place
+from reconciler.frozen import frozen
 
 _SUFFIXES = (".yaml", ".yml")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bounds:
     """The most that is read of one version: files, bytes of one file, and bytes of all."""
 

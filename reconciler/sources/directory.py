@@ -11,10 +11,10 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.errors import Finding, InputError, Place, ReconcilerError, Severity
+from reconciler.frozen import field, frozen, replace
 from reconciler.sources.bounds import Bounds, nothing_there
 from reconciler.sources.repository import Repository
 from reconciler.sources.snapshot import Snapshot, fingerprint, read_directory
@@ -30,7 +30,7 @@ _LONGEST_DEBOUNCES = 10
 _MOST_LOOKS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DirectorySettings:
     """What the node's configuration says about a directory source; `path` is where its files stand inside the commits."""
 

@@ -12,9 +12,9 @@ import random
 import signal
 import sys
 import time
-from dataclasses import dataclass, field, replace
 
 from reconciler.errors import Finding, Place
+from reconciler.frozen import field, frozen, replace
 from reconciler.sources.bounds import Bounds
 from reconciler.sources.git_request import Credentials, GitAnswer, GitRequest
 from reconciler.sources.repository import Repository
@@ -25,7 +25,7 @@ _OVERTIME_S = 15.0
 _MOST_ERROR_CHARACTERS = 500
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GitSettings:
     """What the node's configuration says about a git source.
 

@@ -10,10 +10,10 @@ import base64
 import re
 import shlex
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.errors import Finding, InputError, Place
+from reconciler.frozen import replace
 from reconciler.sources.bounds import Bounds, nothing_there
 from reconciler.sources.git_command import GitError, checked_reference, git_argv, git_environment, said
 from reconciler.sources.git_request import Credentials, GitAnswer, GitRequest

@@ -5,9 +5,8 @@ Source: git-ls-tree(1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.errors import Finding, Place
+from reconciler.frozen import frozen
 from reconciler.sources.git_command import GitError, run_git
 
 _SYMBOLIC_LINK = "120000"
@@ -15,7 +14,7 @@ _SUBMODULE = "160000"
 _MOST_LISTED_BYTES = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TreeEntry:
     """One entry: its mode as git writes it, its object, its size in bytes (0 for all but files) and its path below the asked one."""
 

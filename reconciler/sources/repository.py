@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from reconciler.errors import Finding, Place
+from reconciler.frozen import frozen
 from reconciler.sources.bounds import Bounds, TreeRefusedError, is_configuration, size_findings
 from reconciler.sources.fast_import import import_stream
 from reconciler.sources.git_command import GitError, checked_commit, checked_reference, run_git
@@ -23,7 +23,7 @@ _PACK_BYTES = 256 * 1024 * 1024
 _PACK_COMMITS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommitFacts:
     """A commit as history shows it; the time is when it was committed, in seconds since the epoch."""
 

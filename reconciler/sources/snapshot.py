@@ -6,15 +6,15 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from reconciler.errors import Finding, Place
+from reconciler.frozen import frozen
 from reconciler.sources.bounds import Bounds, is_configuration, size_findings
 
 _MOST_ENTRIES = 100_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Snapshot:
     """The files by path below the directory; empty when there are findings."""
 
@@ -23,7 +23,7 @@ class Snapshot:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Seen:
     path: str
     real: str

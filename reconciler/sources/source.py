@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from reconciler.errors import Finding
+from reconciler.frozen import frozen
 
 OnCommit = Callable[[str, str], None]
 """`on_commit(source, commit)`: there is a version that is not yet in force; it is in the node's repository."""
@@ -27,7 +27,7 @@ class SourceState(enum.Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceStatus:
     """A source as `status` shows it; the time of the last look is in seconds since the epoch."""
 

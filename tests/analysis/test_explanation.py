@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -14,6 +13,7 @@ from reconciler.analysis.steady import healthy, steady
 from reconciler.cib import Cib
 from reconciler.cli.cmd_why import lines
 from reconciler.cli.paint import Paint
+from reconciler.frozen import field, frozen, replace
 from reconciler.model.attributes import AttributeBlock, plain
 from reconciler.model.cluster import Configuration, Node
 from reconciler.model.constraint import Colocation, Constraint, Location, Order, Ticket
@@ -35,7 +35,7 @@ def primitive(name: str, meta: dict[str, str] | None = None, utilization: dict[s
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class Situation:
     """A cluster, what is asked of it, and what has happened to it before."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from reconciler.analysis.soundness import violations
 from reconciler.analysis.steady import healthy, steady
 from reconciler.cib import Cib
+from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, Node
 from reconciler.model.constraint import Colocation, Constraint, Location, Order

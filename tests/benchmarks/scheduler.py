@@ -19,12 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from reconciler.analysis.failures import Case, strike
 from reconciler.analysis.steady import healthy, settle
 from reconciler.cib import Cib
+from reconciler.frozen import replace
 from reconciler.interop.cib_xml import write_cib
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, Node
@@ -94,7 +94,9 @@ def timed(command: list[str], timeout_s: float) -> tuple[float, float] | None:
     )
     deadline = begin + timeout_s
     while time.perf_counter() < deadline:
-        pid, _, usage = os.wait4(process.pid, os.WNOHANG)
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid and status:
+            raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
         if pid:
             return time.perf_counter() - begin, usage.ru_maxrss / 1024
         time.sleep(0.0005)

@@ -6,12 +6,12 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.errors import Finding
+from reconciler.frozen import replace
 from reconciler.sources.bounds import Bounds
 from reconciler.sources.directory import DirectorySettings, DirectorySource
 from reconciler.sources.repository import Repository

@@ -11,12 +11,12 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.errors import Finding
+from reconciler.frozen import replace
 from reconciler.sources.bounds import Bounds
 from reconciler.sources.git import GitSettings, GitSource
 from reconciler.sources.git_request import Credentials, GitAnswer, GitRequest
