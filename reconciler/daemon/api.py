@@ -1,0 +1,410 @@
+"""The API of a node, version 1: what each path means.
+
+Reading needs the right to read, everything that changes something the right to write. A proposal is answered as soon as it is
+under way; the event stream tells how it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from reconciler.cib.canonical import to_json
+from reconciler.controller.events import CleanupAsked, CommitArrived, RefreshAsked, StopAsked
+from reconciler.controller.replica import Activation, activation_of
+from reconciler.daemon.config import Access
+from reconciler.daemon.http import Answer, ApiError, Request, findings_to_plain, internal_error, refuse_unknown
+from reconciler.daemon.shell import Shell, moment
+from reconciler.daemon.status import StatusView
+from reconciler.errors import Finding, InputError, Place, ReconcilerError
+from reconciler.sources.bounds import Bounds, is_configuration
+from reconciler.sources.repository import CommitFacts
+from reconciler.sources.source import Source, SourceStatus
+from reconciler.version import __version__
+
+VERSION = 1
+CANDIDATE = "refs/reconciler/candidate/apply"
+_ALIVE_S = 15.0
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_CLEANUP = re.compile(r"/v1/resources/([^/]{1,255})/cleanup")
+_MOST_HISTORY = 1000
+_LONGEST_MESSAGE = 10_000
+_AUTHOR = re.compile(r"[^<>\n\0]{1,200} <[^<>\s]{1,200}>")
+
+Handler = Callable[["Api", Request], Awaitable[Answer]]
+
+
+class Api:
+    """Answers requests about one node."""
+
+    def __init__(
+        self, shell: Shell, view: StatusView, sources: Mapping[str, Source], readers: Access, writers: Access
+    ) -> None:
+        self._shell = shell
+        self._view = view
+        self._sources = sources
+        self._readers = readers
+        self._writers = writers
+        self._started_at = time.time()
+        self._warnings: list[str] = []
+        self.stop_asked: Callable[[], None] = lambda: None
+        """Called when the daemon is to end without stopping resources."""
+
+    def warn(self, text: str) -> None:
+        """Have every status show a warning from now on."""
+        self._warnings.append(text)
+
+    async def handle(self, request: Request) -> Answer:
+        """Answer one request. Raises ApiError."""
+        writes = request.method == "POST"
+        if not request.peer.may(self._writers if writes else _both(self._readers, self._writers)):
+            what = "change anything" if writes else "look"
+            raise ApiError(403, "forbidden", f"user {request.peer.user} may not {what} here (node.yaml: api)")
+        handler = _route(request)
+        try:
+            return await handler(self, request)
+        except InputError as error:
+            raise ApiError(422, "invalid", str(error), findings_to_plain(error.findings)) from error
+        except ReconcilerError as error:
+            cause = f": {error.__cause__}" if error.__cause__ is not None else ""
+            raise ApiError(422, error.code, f"{error}{cause}") from error
+        except ApiError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError) as error:
+            return internal_error(error)
+
+    # Reading
+
+    async def health(self, request: Request) -> Answer:
+        """Whether it lives."""
+        node = self._shell.node
+        return Answer(
+            {
+                "ok": True,
+                "api": VERSION,
+                "version": __version__,
+                "node": node.name,
+                "phase": node.phase,
+                "converged": node.coordinator.converged,
+                "pid": os.getpid(),
+                "since_at": self._started_at,
+            }
+        )
+
+    async def status(self, request: Request) -> Answer:
+        """Everything an operator asks first."""
+        statuses = [source.status() for _, source in sorted(self._sources.items())]
+        return Answer(self._view.document(statuses, [*self._warnings, *self._passing_warnings(statuses)]))
+
+    async def cib(self, request: Request) -> Answer:
+        """The whole CIB, with the configuration as committed."""
+        replica = self._shell.node.replica
+        return Answer({"cib": to_json(replica.cib), "commit": replica.commit, "places": False})
+
+    async def history(self, request: Request) -> Answer:
+        """The versions that were active, newest first."""
+        limit = _number(request.query.get("limit", "50"), _MOST_HISTORY)
+        activations = self._shell.node.replica.activations[-limit:]
+        facts = await asyncio.to_thread(self._facts, tuple(activation.commit for activation in activations))
+        current = len(activations) - 1
+        entries = [
+            _history_entry(activation, facts.get(activation.commit), place == current)
+            for place, activation in enumerate(activations)
+        ]
+        return Answer({"entries": entries[::-1]})
+
+    async def files(self, request: Request) -> Answer:
+        """The YAML of a commit."""
+        wanted = request.query.get("commit") or request.query.get("version")
+        commit = self._commit(wanted) if wanted else self._active()
+        repository, path = self._shell.parts.judge.repository, self._shell.parts.path
+        files = await asyncio.to_thread(repository.files, commit, path)
+        texts = {name: data.decode("utf-8", "replace") for name, data in files.items()}
+        return Answer({"commit": commit, "files": texts})
+
+    async def metrics(self, request: Request) -> Answer:
+        """Counters since the start, and how much there is of everything."""
+        node = self._shell.node
+        gauges = {
+            "resources": sum(len(state.history) for state in node.replica.cib.status.nodes),
+            "recurring_operations": len(node.executor.recurring),
+            "agents_running": len(node.executor.running),
+            "members": len(node.members),
+        }
+        return Answer({"counters": dict(self._shell.counters), "gauges": gauges})
+
+    async def events(self, request: Request) -> Answer:
+        """What happens, line by line."""
+        since = request.query.get("since")
+        types = frozenset(filter(None, request.query.get("types", "").split(",")))
+        follow = request.query.get("follow", "1") != "0"
+        return Answer(stream=self._stream(since, follow, types))
+
+    # Writing
+
+    async def propose(self, request: Request) -> Answer:
+        """Propose files, or a commit that is in the repository."""
+        body = request.body
+        refuse_unknown(body, ("files", "commit", "message", "author", "base", "base_version", "allow"))
+        self._check_base(body)
+        rewrite = "rewrite" in _allowed(body)
+        if "commit" in body:
+            commit = self._commit(_text(body, "commit", ""))
+            return await self._offer(commit, "apply", rewrite)
+        files = _files(body.get("files"))
+        message = _text(body, "message", "") or "Apply files from the command line"
+        author = _text(body, "author", "") or None
+        if author is not None and not _AUTHOR.fullmatch(author):
+            raise ApiError(400, "bad-request", "author must read 'Name <address>'")
+        commit = await asyncio.to_thread(self._make_commit, files, message, author)
+        return await self._offer(commit, "apply", rewrite)
+
+    async def rollback(self, request: Request) -> Answer:
+        """Propose an earlier content again, as a new commit."""
+        refuse_unknown(request.body, ("to", "message"))
+        wanted = request.body.get("to")
+        target = self._commit(str(wanted)) if wanted else self._previous()
+        message = _text(request.body, "message", "") or f"Roll back to {target[:12]}"
+        repository, path = self._shell.parts.judge.repository, self._shell.parts.path
+        files = await asyncio.to_thread(repository.files, target, path)
+        commit = await asyncio.to_thread(self._make_commit, files, message, None)
+        return await self._offer(commit, "rollback", False)
+
+    async def fetch(self, request: Request) -> Answer:
+        """Have sources look again at once."""
+        refuse_unknown(request.body, ("source",))
+        name = request.body.get("source")
+        if name is not None and name not in self._sources:
+            raise ApiError(404, "unknown-source", f"there is no source {name!r}")
+        names = sorted(self._sources) if name is None else [str(name)]
+        for source in names:
+            self._sources[source].fetch_now()
+        return Answer({"sources": names})
+
+    async def cleanup(self, request: Request) -> Answer:
+        """Forget the failures of a resource."""
+        refuse_unknown(request.body, ())
+        match = _CLEANUP.fullmatch(request.path)
+        name = "" if match is None else match[1]
+        resources = self._known(name)
+        self._shell.tell(CleanupAsked(moment(), resources))
+        return Answer({"resource": name, "entries": len(resources)})
+
+    async def refresh(self, request: Request) -> Answer:
+        """Look up again what runs here."""
+        refuse_unknown(request.body, ("resource",))
+        name = request.body.get("resource")
+        if name is None:
+            states = self._shell.node.replica.cib.status.nodes
+            resources = tuple(sorted({history.id for state in states for history in state.history}))
+        else:
+            resources = self._known(str(name))
+        self._shell.tell(RefreshAsked(moment(), resources))
+        return Answer({"resources": len(resources)})
+
+    async def shutdown(self, request: Request) -> Answer:
+        """End the daemon; with `resources` after all resources of this node were stopped."""
+        refuse_unknown(request.body, ("resources",))
+        if request.body.get("resources") is True:
+            self._shell.tell(StopAsked(moment()))
+        else:
+            self.stop_asked()
+        return Answer({"ok": True})
+
+    # Parts
+
+    async def _stream(self, since: str | None, follow: bool, types: frozenset[str]) -> AsyncIterator[Mapping[str, Any]]:
+        log = self._shell.events
+        number, events = log.since(since)
+        while True:
+            for event in events:
+                if not types or event["type"] in types or event["type"] == "gap":
+                    yield event
+            if not follow:
+                return
+            try:
+                async with asyncio.timeout(_ALIVE_S):
+                    await log.wait(number)
+            except TimeoutError:
+                yield {"type": "alive"}
+            events, number = log.after(number), log.last
+
+    async def _offer(self, commit: str, source: str, rewrite: bool) -> Answer:
+        """Have the node propose a commit; the cursor is where the story of it begins."""
+        cursor = self._shell.events.cursor
+        if commit == self._shell.node.replica.commit:
+            return Answer({"proposal": None, "commit": commit, "cursor": cursor, "active": True})
+        facts = await asyncio.to_thread(self._facts, (commit,))
+        subject = facts[commit].subject if commit in facts else ""
+        self._shell.tell(CommitArrived(moment(), commit, source, subject, rewrite, asked=True))
+        return Answer({"proposal": commit, "commit": commit, "cursor": cursor}, 202)
+
+    def _make_commit(self, files: Mapping[str, bytes], message: str, author: str | None) -> str:
+        """A commit with these files on top of the active one; the active one when it has just these files."""
+        repository, path = self._shell.parts.judge.repository, self._shell.parts.path
+        active = self._shell.node.replica.commit
+        if active is not None and self._has(active, files):
+            return active
+        given = {} if author is None else {"author": author}
+        return repository.commit(
+            files, message, reference=CANDIDATE, parent=active, path=path, time_s=int(time.time()), **given
+        )
+
+    def _has(self, commit: str, files: Mapping[str, bytes]) -> bool:
+        try:
+            return self._shell.parts.judge.repository.files(commit, self._shell.parts.path) == files
+        except ReconcilerError:
+            return False  # A commit that can't be compared is not the same.
+
+    def _facts(self, commits: tuple[str, ...]) -> dict[str, CommitFacts]:
+        """What the repository says of commits; one that it has lost is left out."""
+        found = {}
+        for commit in dict.fromkeys(commits):
+            try:
+                found[commit] = self._shell.parts.judge.repository.facts(commit)
+            except ReconcilerError:
+                continue
+        return found
+
+    def _check_base(self, body: Mapping[str, Any]) -> None:
+        replica = self._shell.node.replica
+        if "base" in body and body["base"] != replica.commit:
+            raise ApiError(409, "stale-base", f"the active commit is {replica.commit}, not {body['base']}")
+        if body.get("base_version") is not None and body["base_version"] != str(replica.cib.version):
+            raise ApiError(409, "stale-state", f"the state is {replica.cib.version}, not {body['base_version']}")
+
+    def _commit(self, wanted: str) -> str:
+        """The commit that a name stands for: itself, the beginning of one that was active, or a version."""
+        if _COMMIT.fullmatch(wanted):
+            return wanted
+        known = activation_of(self._shell.node.replica.activations, wanted)
+        if known is None:
+            raise ApiError(
+                404, "unknown-commit", f"{wanted!r} is neither a whole commit id nor a version that was active"
+            )
+        return known.commit
+
+    def _active(self) -> str:
+        commit = self._shell.node.replica.commit
+        if commit is None:
+            raise ApiError(404, "no-configuration", "no configuration is active yet")
+        return commit
+
+    def _previous(self) -> str:
+        """The newest commit that was active before, and is another one."""
+        active = self._active()
+        for activation in reversed(self._shell.node.replica.activations):
+            if activation.commit != active:
+                return activation.commit
+        raise ApiError(409, "no-earlier-version", "there is no earlier version to roll back to")
+
+    def _known(self, name: str) -> tuple[str, ...]:
+        resources = self._view.resource_ids(name)
+        if not resources:
+            raise ApiError(404, "unknown-resource", f"there is no resource {name!r}")
+        return resources
+
+    def _passing_warnings(self, statuses: list[SourceStatus]) -> list[str]:
+        warnings = [f"source {status.name}: {status.error}" for status in statuses if status.error]
+        failing = self._shell.parts.store.failing
+        return [*warnings, *([f"the state can't be written: {failing}"] if failing else [])]
+
+
+def _route(request: Request) -> Handler:
+    """The handler of a path."""
+    methods = {"POST": Api.cleanup} if _CLEANUP.fullmatch(request.path) else _ROUTES.get(request.path)
+    if methods is None:
+        raise ApiError(404, "unknown-path", f"there is no {request.path}")
+    if request.method not in methods:
+        raise ApiError(405, "wrong-method", f"{request.path} takes no {request.method}")
+    return methods[request.method]
+
+
+_ROUTES: Mapping[str, Mapping[str, Handler]] = {
+    "/v1/health": {"GET": Api.health},
+    "/v1/status": {"GET": Api.status},
+    "/v1/cib": {"GET": Api.cib},
+    "/v1/history": {"GET": Api.history},
+    "/v1/files": {"GET": Api.files},
+    "/v1/metrics": {"GET": Api.metrics},
+    "/v1/events": {"GET": Api.events},
+    "/v1/proposals": {"POST": Api.propose},
+    "/v1/rollback": {"POST": Api.rollback},
+    "/v1/sources/fetch": {"POST": Api.fetch},
+    "/v1/refresh": {"POST": Api.refresh},
+    "/v1/shutdown": {"POST": Api.shutdown},
+}
+
+
+def _both(left: Access, right: Access) -> Access:
+    """Who may change things may also look."""
+    return Access(left.users | right.users, left.groups | right.groups)
+
+
+def _history_entry(activation: Activation, facts: CommitFacts | None, active: bool) -> dict[str, Any]:
+    return {
+        "version": activation.version,
+        "commit": activation.commit,
+        "parent": activation.parent,
+        "subject": activation.subject,
+        "author": "" if facts is None else facts.author,
+        "source": activation.source,
+        "activated_at": activation.at_ms / 1000,
+        "active": active,
+    }
+
+
+def _files(given: object) -> dict[str, bytes]:
+    """The files of a proposal. Raises InputError with everything that is wrong about their names and sizes."""
+    if not isinstance(given, dict) or not all(isinstance(text, str) for text in given.values()):
+        raise ApiError(400, "bad-request", "files must be an object of texts")
+    bounds = Bounds()
+    files = {name: text.encode("utf-8", "surrogatepass") for name, text in given.items()}
+    findings = [_bad_name(name) for name in sorted(files) if not _is_good_name(name)]
+    findings += [
+        Finding("file-too-large", Place(name), f"the file has {len(data)} bytes; {bounds.file_bytes} are allowed")
+        for name, data in sorted(files.items())
+        if len(data) > bounds.file_bytes
+    ]
+    if len(files) > bounds.files:
+        findings.append(Finding("too-many-files", Place(""), f"{len(files)} files; {bounds.files} are allowed"))
+    if findings:
+        raise InputError(tuple(findings))
+    return files
+
+
+def _is_good_name(name: str) -> bool:
+    parts = name.split("/")
+    safe = all(part not in ("", ".", "..") and part.isprintable() and "\\" not in part for part in parts)
+    return safe and len(name) <= 1024 and is_configuration(name)
+
+
+def _bad_name(name: str) -> Finding:
+    text = "not a relative path of a YAML file"
+    return Finding("bad-path", Place(name[:200]), text, "give paths such as web.yaml or sites/web.yaml")
+
+
+def _allowed(body: Mapping[str, Any]) -> frozenset[str]:
+    given = body.get("allow") or []
+    if not isinstance(given, list) or not all(word == "rewrite" for word in given):
+        raise ApiError(400, "bad-request", "allow must be a list of 'rewrite'")
+    return frozenset(given)
+
+
+def _text(body: Mapping[str, Any], key: str, default: str) -> str:
+    value = body.get(key, default)
+    if value is None:
+        return default
+    if not isinstance(value, str) or len(value) > _LONGEST_MESSAGE:
+        raise ApiError(400, "bad-request", f"{key} must be a text of at most {_LONGEST_MESSAGE} characters")
+    return value
+
+
+def _number(text: str, most: int) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise ApiError(400, "bad-request", f"limit must be a number from 1 to {most}")
+    return int(text)

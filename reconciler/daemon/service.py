@@ -1,0 +1,348 @@
+"""The daemon as a process: puts the parts together, starts them in the right order, and ends without stopping a single resource.
+
+SIGHUP fetches from all sources at once. SIGTERM and SIGINT end the daemon and leave the resources running; a later start adopts them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import time
+import uuid
+from collections.abc import Coroutine
+from typing import Any
+
+from reconciler.agents.executor import AgentRunner, RunnerSettings
+from reconciler.agents.liveness import LivenessWatch
+from reconciler.agents.metadata import MetadataLookup
+from reconciler.agents.orphans import OrphanReaper
+from reconciler.analysis.recording import AgentTraits
+from reconciler.controller.events import CommitArrived, ProcessesGone, Started, StopAsked
+from reconciler.controller.node import Node
+from reconciler.daemon.api import Api
+from reconciler.daemon.compile import Judge
+from reconciler.daemon.config import Access, DirectorySourceConfig, GitSourceConfig, NodeConfig, SourceConfig
+from reconciler.daemon.events import EventLog
+from reconciler.daemon.http import UnixServer
+from reconciler.daemon.leftovers import outlive_leftovers
+from reconciler.daemon.log import say
+from reconciler.daemon.notify import notify, watchdog_interval_s
+from reconciler.daemon.restore import restore_replica
+from reconciler.daemon.secrets import Secrets
+from reconciler.daemon.shell import Parts, Shell, moment
+from reconciler.daemon.status import StatusView, source_to_plain
+from reconciler.daemon.store import Store
+from reconciler.errors import Finding, ReconcilerError
+from reconciler.fabric.embedded import EmbeddedFabric
+from reconciler.model.metadata import AgentMetadata
+from reconciler.model.resource import Agent
+from reconciler.sources.directory import DirectorySettings, DirectorySource
+from reconciler.sources.git import GitSettings, GitSource
+from reconciler.sources.git_request import Credentials
+from reconciler.sources.repository import ACTIVE, Repository
+from reconciler.sources.source import Source
+
+_LAST_AGENTS_S = 5.0
+"""How long an end of the daemon waits for agents that are being called; they go on without it after that."""
+_TRAITS_KEPT_S = 60.0
+_RELOAD_ACTIONS = ("reload-agent",)
+_MAINTAIN_S = 6 * 3600.0
+
+
+async def serve(config: NodeConfig, *, stop_resources: bool = False) -> tuple[str, bool]:
+    """Be the node until told to end: why it ended, and whether agents are still being called.
+
+    Those must go on: who ends the process then must not cancel what is left in the loop. With `stop_resources` a signal to end stops
+    this node's resources first. Raises ReconcilerError and OSError when it can't start.
+    """
+    store = Store(config.state)
+    try:
+        return await Service(config, store, stop_resources).run()
+    finally:
+        store.close()
+
+
+class Service:
+    """All parts of one daemon."""
+
+    def __init__(self, config: NodeConfig, store: Store, stop_resources: bool) -> None:
+        self._config = config
+        self._stop_resources = stop_resources
+        self._store = store
+        self._repository = Repository(os.path.join(config.state, "repository.git"))
+        self._runner = AgentRunner(
+            RunnerSettings(
+                node=config.node,
+                run_directory=config.run,
+                roots=config.roots,
+                limit=config.agent_limit,
+                cgroups=config.cgroups,
+                bus=config.bus,
+            ),
+            Secrets(config.secrets).resolve,
+        )
+        self._metadata = MetadataLookup(config.roots, os.path.join(config.state, "agents"))
+        self._traits: dict[Agent, tuple[float, AgentTraits]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ended = asyncio.Event()
+        self._why = ""
+        self._warnings: list[str] = []
+        self._liveness = LivenessWatch(self._gone, self._runner.mark, self._runner.cgroups)
+        self._shell = self._make_shell()
+        self._sources = {source.name: source for source in map(self._source, config.sources)}
+        view = StatusView(self._shell.node, "embedded")
+        self._api = Api(self._shell, view, self._sources, config.readers, config.writers)
+        self._api.stop_asked = self._stop_asked
+        self._server = UnixServer(config.socket, self._api.handle, open_to_others=_lets_others_in(config))
+
+    async def run(self) -> tuple[str, bool]:
+        """From the start to the end: why it ended, and whether agents are still being called."""
+        config, loop = self._config, asyncio.get_running_loop()
+        for warning in self._warnings:
+            self._api.warn(warning)
+        await self._server.start()
+        OrphanReaper(self._runner.processes.running).install()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signalled, number.name)
+        loop.add_signal_handler(signal.SIGHUP, self._fetch_all)
+        try:
+            await self._begin()
+            say(logging.INFO, "the node serves", node=config.node, socket=config.socket, state=config.state)
+            notify("READY=1", f"STATUS=node {config.node}")
+            self._shell.left.add_done_callback(lambda left: self._end(left.result()))
+            await self._ended.wait()
+        finally:
+            notify("STOPPING=1")
+            await self._finish()
+        return self._why, bool(self._shell.node.executor.running)
+
+    async def _begin(self) -> None:
+        """The order matters: agents of a former daemon end first, then what runs is looked for, then sources may speak."""
+        shell = self._shell
+        shell.emit("daemon", {"what": "started", "text": f"node {self._config.node}, run {shell.events.run}"})
+        for leftover in await outlive_leftovers(self._config.run):
+            text = f"waited for {leftover.operation} of {leftover.resource}, which a former daemon had begun"
+            shell.emit("daemon", {"what": "leftover", "text": text})
+        shell.snapshot()
+        boot = _boot_id()
+        shell.tell(Started(moment(), boot))
+        shell.parts.fabric.join(shell)
+        self._start(self._mend_active())
+        for _, source in sorted(self._sources.items()):
+            self._start(source.run())
+        if (interval_s := watchdog_interval_s()) is not None:
+            self._start(_feed_watchdog(interval_s))
+        self._start(self._maintain())
+        gc.collect()
+        gc.freeze()
+
+    async def _finish(self) -> None:
+        """Begin nothing more, give agents a moment, keep the state. Resources and late agents go on running."""
+        shell = self._shell
+        shell.emit("daemon", {"what": "stopping", "text": self._why})
+        shell.paused = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        deadline = time.monotonic() + _LAST_AGENTS_S
+        while shell.node.executor.running and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        await self._server.stop()
+        self._liveness.close()
+        shell.parts.fabric.leave()
+        shell.snapshot()
+        self._runner.close()
+
+    def _make_shell(self) -> Shell:
+        config = self._config
+        contents = self._store.read()
+        replica, problems = restore_replica(config.node, contents)
+        self._warnings += problems
+        run = str(uuid.uuid4())
+        node = Node(config.node, run, replica, _boot_id())
+        lookup = self._metadata if config.check_agents else None
+        judge = Judge(self._repository, lookup, Secrets(config.secrets).resolve, config.strict)
+        parts = Parts(
+            store=self._store,
+            fabric=EmbeddedFabric(config.node),
+            agents=self._runner,
+            judge=judge,
+            path=config.path,
+            traits=self._agent_traits,
+            publish=self._runner.attributes.publish,
+            watch=lambda resource, call: self._liveness.watch(resource, call.parameters),
+            unwatch=self._liveness.forget,
+        )
+        return Shell(node, parts, EventLog(run[:8]))
+
+    def _source(self, config: SourceConfig) -> Source:
+        def active() -> str | None:
+            return self._shell.node.replica.commit
+
+        if isinstance(config, DirectorySourceConfig):
+            directory = DirectorySettings(
+                name=config.name,
+                directory=config.directory,
+                debounce_ms=config.debounce_ms,
+                rescan_s=config.rescan_s,
+                path=self._config.path,
+            )
+            return DirectorySource(directory, self._repository, active, self._on_commit, self._on_finding)
+        return GitSource(self._git_settings(config), self._repository, active, self._on_commit, self._on_finding)
+
+    def _git_settings(self, config: GitSourceConfig) -> GitSettings:
+        return GitSettings(
+            name=config.name,
+            url=config.url,
+            reference=config.branch,
+            path=self._config.path,
+            poll_s=config.poll_s,
+            seed=hash_of(f"{self._config.node}/{config.name}"),
+            timeout_s=config.timeout_s,
+            signatures=config.signatures,
+            allowed_signers_file=config.allowed_signers,
+            history="rewrite" if config.rewrite else "continue",
+            local_urls=config.local,
+            credentials=Credentials(
+                ssh_key_file=config.key_file,
+                known_hosts_file=config.known_hosts,
+                token_file=config.token_file,
+                token_user=config.token_user,
+                ca_file=config.ca_file,
+            ),
+        )
+
+    # What the parts tell
+
+    def _on_commit(self, source: str, commit: str) -> None:
+        self._start(self._offer(source, commit))
+
+    async def _offer(self, source: str, commit: str) -> None:
+        """A source has a commit: have the node propose it."""
+        self._emit_source(source)
+        try:
+            facts = await asyncio.to_thread(self._repository.facts, commit)
+        except ReconcilerError as error:
+            say(logging.ERROR, "a source's commit can't be read", source=source, commit=commit, reason=str(error))
+            return
+        self._shell.tell(CommitArrived(moment(), commit, source, facts.subject, self._may_rewrite(source)))
+
+    def _may_rewrite(self, source: str) -> bool:
+        return any(
+            isinstance(config, GitSourceConfig) and config.rewrite
+            for config in self._config.sources
+            if config.name == source
+        )
+
+    def _on_finding(self, source: str, findings: tuple[Finding, ...]) -> None:
+        self._emit_source(source)
+
+    def _emit_source(self, name: str) -> None:
+        source = self._sources.get(name)
+        if source is not None:
+            plain = source_to_plain(source.status())
+            fields = {key: plain[key] for key in ("state", "commit", "error", "findings")}
+            self._shell.emit("source", {"source": name, **fields})
+
+    def _gone(self, resource: str) -> None:
+        self._shell.tell(ProcessesGone(moment(), resource))
+
+    async def _agent_traits(self, agent: Agent) -> AgentTraits:
+        """Whether an agent reloads, and what it takes over by that; asked again now and then, as agents are upgraded."""
+        known = self._traits.get(agent)
+        if known is not None and time.monotonic() - known[0] < _TRAITS_KEPT_S:
+            return known[1]
+        traits = traits_of(await asyncio.to_thread(self._metadata, agent))
+        self._traits[agent] = time.monotonic(), traits
+        return traits
+
+    # Life
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.append(task)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks = [other for other in self._tasks if other is not task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            say(logging.CRITICAL, "a part of the daemon failed", reason=f"{type(error).__name__}: {error}")
+            self._end(f"{type(error).__name__}: {error}")
+
+    def _fetch_all(self) -> None:
+        for _, source in sorted(self._sources.items()):
+            source.fetch_now()
+
+    def _stop_asked(self) -> None:
+        # The answer to whoever asked goes out first.
+        asyncio.get_running_loop().call_later(0.05, self._end, "asked to end, leaving the resources running")
+
+    def _signalled(self, name: str) -> None:
+        """The first signal stops the resources if that was asked for; otherwise, and the second time, the daemon just ends."""
+        if self._stop_resources and not self._shell.node.stopping:
+            self._shell.tell(StopAsked(moment()))
+        else:
+            self._end(f"signal {name}")
+
+    def _end(self, why: str) -> None:
+        if not self._ended.is_set():
+            self._why = why
+            self._ended.set()
+
+    async def _mend_active(self) -> None:
+        """The journal says which commit is active; the repository may have missed the last one."""
+        commit = self._shell.node.replica.commit
+        try:
+            named = await asyncio.to_thread(self._repository.reference, ACTIVE)
+            if commit is not None and named != commit:
+                await asyncio.to_thread(self._repository.set_reference, ACTIVE, commit)
+            elif commit is None and named is not None:
+                self._api.warn(f"the state was lost; the commit that was active, {named[:12]}, is proposed again")
+                self._shell.tell(CommitArrived(moment(), named, "recovery", "the commit that was active", asked=True))
+        except ReconcilerError as error:
+            say(logging.ERROR, "the repository could not be asked for the active commit", reason=str(error))
+
+    async def _maintain(self) -> None:
+        """Pack the repository now and then."""
+        while True:
+            await asyncio.sleep(_MAINTAIN_S)
+            try:
+                await asyncio.to_thread(self._repository.maintain)
+            except ReconcilerError as error:
+                say(logging.WARNING, "the repository could not be packed", reason=str(error))
+
+
+async def _feed_watchdog(interval_s: float) -> None:
+    """Signs of life as long as the loop turns."""
+    while True:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(interval_s)
+
+
+def traits_of(metadata: AgentMetadata | None) -> AgentTraits:
+    """What recording needs to know of an agent with this description."""
+    if metadata is None or not any(metadata.action(name) for name in _RELOAD_ACTIONS):
+        return AgentTraits()
+    names = sorted(name for name, parameter in metadata.parameters.items() if not parameter.reloadable)
+    return AgentTraits(True, tuple(names))
+
+
+def hash_of(text: str) -> int:
+    """A number that is the same in every process."""
+    import zlib
+
+    return zlib.crc32(text.encode())
+
+
+def _lets_others_in(config: NodeConfig) -> bool:
+    return any(access != Access() for access in (config.readers, config.writers))
+
+
+def _boot_id() -> str:
+    with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+    return "unknown"

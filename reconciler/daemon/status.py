@@ -1,0 +1,340 @@
+"""The status document of the API: what this node knows, in the words of operators.
+
+The tree of resources is read from the CIB as the scheduler reads it, without deciding anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from reconciler.analysis.recording import fail_count_name
+from reconciler.cib import Cib
+from reconciler.cib.observations import transient
+from reconciler.controller.executor import LastResult
+from reconciler.controller.members import node_state, with_members
+from reconciler.controller.messages import finding_to_plain
+from reconciler.controller.node import Node, status_word
+from reconciler.controller.replica import Activation
+from reconciler.daemon.shell import moment
+from reconciler.model.date import Instant
+from reconciler.model.operation import OperationStatus
+from reconciler.model.score import read as read_score
+from reconciler.model.status import HistoryEntry, ResourceHistory
+from reconciler.model.text import integer
+from reconciler.scheduler import node as scheduled
+from reconciler.scheduler.cluster import Cluster
+from reconciler.scheduler.resource import Resource
+from reconciler.scheduler.roles import Role
+from reconciler.scheduler.state import read_state
+from reconciler.sources.source import SourceStatus
+from reconciler.version import __version__
+
+_CHANGES_ROLE = frozenset({"start", "stop", "promote", "demote", "migrate_from", "migrate_to"})
+_STOPPED = "stopped"
+
+
+class StatusView:
+    """Makes status documents; the reading of an unchanged CIB is kept for the next one."""
+
+    def __init__(self, node: Node, fabric: str) -> None:
+        self._node = node
+        self._fabric = fabric
+        self._read: tuple[Cib, Cluster] | None = None
+
+    def document(self, sources: Iterable[SourceStatus], warnings: Iterable[str]) -> dict[str, Any]:
+        """The whole document."""
+        node, replica = self._node, self._node.replica
+        cluster = self._cluster()
+        resources = [self._resource(cluster, resource) for resource in cluster.resources if _is_shown(resource)]
+        return {
+            "api": 1,
+            "version": __version__,
+            "node": node.name,
+            "cluster": replica.cib.configuration.name,
+            "members": list(node.members),
+            "dc": node.dc,
+            "quorate": node.quorate,
+            "fabric": self._fabric,
+            "phase": node.phase,
+            "converged": node.coordinator.converged,
+            "cib": {"version": str(replica.cib.version), "digest": replica.digest},
+            "active": _active(replica.activations),
+            "proposal": self._proposal(),
+            "rejected": self._rejected(),
+            "transition": self._transition(),
+            "nodes": [_node(replica.cib, scheduled_node) for scheduled_node in cluster.nodes],
+            "resources": resources,
+            "counts": _counts(resources),
+            "failed_actions": [_failed(found.entry, found.node.name, found.resource.id) for found in cluster.failed],
+            "problems": list(node.coordinator.problems),
+            "drift": _drift(replica.activations, resources),
+            "sources": [source_to_plain(status) for status in sources],
+            "warnings": list(warnings),
+        }
+
+    def resource_ids(self, name: str) -> tuple[str, ...]:
+        """The ids under which histories know a resource and its members; none when there is no such resource."""
+        cluster = self._cluster()
+        found = [resource for resource in _all(cluster.resources) if name in (resource.id, resource.config_id)]
+        names = {
+            known
+            for resource in found
+            for part in _all([resource])
+            for known in (part.id, part.config_id, part.history_name)
+            if known is not None
+        }
+        return tuple(sorted(names))
+
+    def _cluster(self) -> Cluster:
+        cib = self._node.replica.cib
+        if self._read is None or self._read[0] is not cib:
+            now = moment()
+            self._read = cib, read_state(with_members(cib), Instant(now.epoch_s, now.offset_s))
+        return self._read[1]
+
+    def _resource(self, cluster: Cluster, resource: Resource) -> dict[str, Any]:
+        children = [self._resource(cluster, child) for child in resource.children if _is_shown(child)]
+        name = resource.history_name or (resource.config_id if not resource.unique else resource.id)
+        histories = _histories(self._node.replica.cib, name) if not children else []
+        return {
+            "id": resource.id,
+            "kind": resource.kind.name.lower(),
+            "agent": None if resource.agent is None else str(resource.agent),
+            "role": _role(resource, children),
+            "nodes": sorted(node.name for node in resource.active_on),
+            "managed": resource.managed,
+            "maintenance": resource.maintenance,
+            "failed": resource.failed or any(child["failed"] for child in children),
+            "blocked": resource.blocked or any(child["blocked"] for child in children),
+            "orphan": resource.orphan,
+            "disabled": resource.meta.get("target-role", "").lower() == _STOPPED,
+            "pending": resource.pending_task,
+            "since_at": _since(histories),
+            "fail_count": _fail_count(self._node.replica.cib, name, histories),
+            "last": _last(histories, self._node.executor.results.get(name)),
+            "children": children,
+        }
+
+    def _proposal(self) -> dict[str, Any] | None:
+        proposal = next(iter(self._node.replica.proposals.values()), None)
+        if proposal is None:
+            return None
+        state = "accepted" if self._node.name in proposal.answers else "examining"
+        return {"id": proposal.commit, "commit": proposal.commit, "source": proposal.source, "state": state}
+
+    def _rejected(self) -> dict[str, Any] | None:
+        rejected = self._node.replica.rejected
+        if rejected is None:
+            return None
+        return {
+            "id": rejected.proposal.commit,
+            "commit": rejected.proposal.commit,
+            "source": rejected.proposal.source,
+            "subject": rejected.proposal.subject,
+            "by": rejected.by,
+            "at": rejected.answer.at_ms / 1000,
+            "reason": rejected.answer.reason,
+            "findings": [finding_to_plain(finding) for finding in rejected.answer.findings],
+        }
+
+    def _transition(self) -> dict[str, Any] | None:
+        transition = self._node.coordinator.transition
+        if transition is None:
+            return None
+        now = moment()
+        running = [
+            {
+                "key": action.key,
+                "operation": action.task,
+                "resource": action.resource,
+                "node": action.node,
+                "interval_ms": action.interval_ms,
+                "since_at": (now.wall_ms - now.mono_ms + since.mono_ms) / 1000,
+            }
+            for action, since in transition.running.values()
+        ]
+        return {
+            "number": transition.number,
+            "started_at": transition.started.wall_ms / 1000,
+            "actions": len(transition.actions),
+            "done": len(transition.done),
+            "failed": len(transition.failed),
+            "running": running,
+            "aborted": transition.aborted,
+        }
+
+
+def source_to_plain(status: SourceStatus) -> dict[str, Any]:
+    """How a source stands, as the API shows it."""
+    return {
+        "name": status.name,
+        "kind": status.kind,
+        "state": status.state.value,
+        "commit": status.commit,
+        "checked_at": status.checked_at_s,
+        "error": status.error,
+        "findings": [finding_to_plain(finding) for finding in status.findings],
+    }
+
+
+def _active(activations: list[Activation]) -> dict[str, Any] | None:
+    if not activations:
+        return None
+    newest = activations[-1]
+    return {
+        "commit": newest.commit,
+        "subject": newest.subject,
+        "source": newest.source,
+        "version": newest.version,
+        "activated_at": newest.at_ms / 1000,
+        "digest": newest.digest,
+    }
+
+
+def _all(resources: Iterable[Resource]) -> Iterable[Resource]:
+    for resource in resources:
+        yield resource
+        yield from _all(resource.children)
+
+
+def _is_shown(resource: Resource) -> bool:
+    """An orphan that runs nowhere is only a memory."""
+    return not resource.orphan or bool(resource.active_on) or resource.failed
+
+
+def _role(resource: Resource, children: list[dict[str, Any]]) -> str:
+    """The word for its role; a collective has the highest of its parts."""
+    if not children:
+        return str(resource.role if resource.role is not Role.UNKNOWN else Role.STOPPED)
+    order = [str(role) for role in Role]
+    return max((str(child["role"]) for child in children), key=lambda word: order.index(word) if word in order else 0)
+
+
+def _node(cib: Cib, node: scheduled.Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "id": node.id,
+        "online": node.online,
+        "state": _node_state(node),
+        "dc": node.is_dc,
+        "attributes": {
+            name: value
+            for name, value in sorted({**node.attributes, **transient(node_state(cib, node.name))}.items())
+            if not name.startswith("#")
+        },
+    }
+
+
+def _node_state(node: scheduled.Node) -> str:
+    states = (
+        ("unclean", node.unclean),
+        ("pending", node.pending),
+        ("offline", not node.online),
+        ("shutdown", node.shutdown),
+        ("maintenance", node.maintenance),
+        ("standby", node.standby),
+    )
+    return next((word for word, holds in states if holds), "online")
+
+
+def _histories(cib: Cib, name: str) -> list[ResourceHistory]:
+    return [history for state in cib.status.nodes for history in state.history if history.id == name]
+
+
+def _entries(histories: list[ResourceHistory]) -> list[HistoryEntry]:
+    return [entry for history in histories for entry in history.entries]
+
+
+def _since(histories: list[ResourceHistory]) -> int | None:
+    """When its role last changed: the newest start, stop or change of role that is remembered."""
+    times = [
+        integer(entry.attributes.get("last-rc-change"))
+        for entry in _entries(histories)
+        if entry.attributes.get("operation") in _CHANGES_ROLE and entry.attributes.get("op-status") == "0"
+    ]
+    return max(times, default=0) or None
+
+
+def _fail_count(cib: Cib, name: str, histories: list[ResourceHistory]) -> int:
+    prefix = fail_count_name(name, "", 0).partition("#")[0] + "#"
+    return sum(
+        read_score(value)
+        for state in cib.status.nodes
+        for attribute, value in transient(state).items()
+        if attribute.startswith(prefix)
+    )
+
+
+def _last(histories: list[ResourceHistory], result: LastResult | None) -> dict[str, Any] | None:
+    """The newest result; what this node itself saw last comes with the agent's output."""
+    if result is not None:
+        return {
+            "operation": result.task,
+            "interval_ms": result.interval_ms,
+            "node": None,
+            "rc": result.result.code,
+            "status": status_word(int(result.result.status)),
+            "at": result.at_ms / 1000,
+            "exit_reason": result.result.exit_reason,
+            "output": result.result.output,
+            "execution_ms": result.result.execution_ms,
+        }
+    entries = [entry for entry in _entries(histories) if entry.attributes.get("op-status") != "-1"]
+    newest = max(entries, key=lambda entry: integer(entry.attributes.get("call-id"), -1), default=None)
+    return None if newest is None else _from_entry(newest.attributes)
+
+
+def _from_entry(entry: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "operation": entry.get("operation", ""),
+        "interval_ms": integer(entry.get("interval")),
+        "node": entry.get("on_node"),
+        "rc": integer(entry.get("rc-code"), -1),
+        "status": status_word(integer(entry.get("op-status"), int(OperationStatus.INVALID))),
+        "at": float(integer(entry.get("last-rc-change"))),
+        "exit_reason": entry.get("exit-reason", ""),
+        "output": "",
+        "execution_ms": integer(entry.get("exec-time")),
+    }
+
+
+def _failed(entry: HistoryEntry, node: str, resource: str) -> dict[str, Any]:
+    plain = _from_entry(entry.attributes)
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(plain["at"]))
+    reason = f": {plain['exit_reason']}" if plain["exit_reason"] else ""
+    text = f"{resource} {plain['operation']} on {node} ended with {plain['rc']} ({plain['status']}) at {when}Z{reason}"
+    return {**plain, "resource": resource, "node": node, "text": text}
+
+
+def _counts(resources: list[dict[str, Any]]) -> dict[str, int]:
+    leaves = [leaf for resource in resources for leaf in _leaves(resource)]
+    return {
+        "resources": len(leaves),
+        "running": sum(bool(leaf["nodes"]) for leaf in leaves),
+        "failed": sum(leaf["failed"] for leaf in leaves),
+        "blocked": sum(leaf["blocked"] for leaf in leaves),
+        "disabled": sum(leaf["disabled"] for leaf in leaves),
+    }
+
+
+def _leaves(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    if not resource["children"]:
+        return [resource]
+    return [leaf for child in resource["children"] for leaf in _leaves(child)]
+
+
+def _drift(activations: list[Activation], resources: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """What differs from what the sources say: what is not managed, and a version that was rolled back to here."""
+    drift = [
+        {"kind": "unmanaged", "subject": leaf["id"], "text": f"{leaf['id']} is not managed"}
+        for resource in resources
+        for leaf in _leaves(resource)
+        if not leaf["managed"]
+    ]
+    if activations and activations[-1].source in ("apply", "rollback"):
+        newest = activations[-1]
+        text = f"{newest.commit[:12]} was made here ({newest.source}); the sources do not have it"
+        drift.append({"kind": newest.source, "subject": newest.commit, "text": text})
+    return drift
