@@ -107,7 +107,7 @@ def _read_operations(document: Document, owner: Element) -> tuple[Operation, ...
             attributes=remaining(operation, _OPERATION_KEYS),
             meta=read_blocks(document, operation, "meta_attributes", last_wins=True),
             params=read_blocks(document, operation, "instance_attributes"),
-            id=operation.get("id"),
+            id=operation.get("id", ""),
         )
         for operations in document.children(owner, "operations")
         for operation in document.children(operations, "op")

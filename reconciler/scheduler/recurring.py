@@ -69,7 +69,7 @@ def recurring_operations(resource: Resource) -> Iterator[Recurring]:
     for operation, interval in zip(resource.operations, intervals, strict=True):
         if (
             interval
-            and operation.id
+            and operation.id != ""  # Without an id in Pacemaker's XML it does not count; ours need none.
             and operation.name not in _NEVER_RECUR
             and seen[operation.name, interval] == 1
             and boolean(operation.attributes.get("enabled")) is not False
