@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.score import INFINITY
 from reconciler.scheduler import assignment  # The kinds assign each other, so neither can be first.
-from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.cause import Cause, Contribution, Why
 from reconciler.scheduler.colocations import add_colocation
 from reconciler.scheduler.constraints import Colocation
 from reconciler.scheduler.instances import compare_instances, distribute
@@ -61,12 +61,12 @@ def _assign_replica(cluster: Cluster, replica: Replica, preferred: Node | None) 
 def _assign_inside(cluster: Cluster, replica: Replica, instance: Resource) -> None:
     """Assign the inner instance to its own node."""
     own = replica.node
-    scores = instance.table.scores
-    for index in scores:
+    cause = Cause(Why.CONTAINER, "" if replica.container is None else replica.container.id)
+    for index in instance.table.scores:
         if own is None or index != own.index:
-            scores[index] = -INFINITY
+            _set(instance, index, -INFINITY, cause)
         elif not threshold_reached(cluster, instance, own):
-            scores[index] = INFINITY
+            _set(instance, index, INFINITY, cause)
     clone = instance.parent
     if clone is None:
         return
@@ -80,5 +80,11 @@ def _assign_inner_clone(cluster: Cluster, bundle: Resource, clone: Resource, pre
     fields = bundle.bundle
     own = {replica.node.index for replica in (fields.replicas if fields else ()) if replica.node is not None}
     for index in clone.table.scores:
-        clone.table.set(index, 0 if index in own else -INFINITY)
+        _set(clone, index, 0 if index in own else -INFINITY, Cause(Why.CONTAINER, bundle.id))
     assignment.assign(cluster, clone, preferred)
+
+
+def _set(resource: Resource, index: int, score: int, cause: Cause) -> None:
+    if resource.table.scores[index] != score:
+        resource.table.set(index, score)
+        resource.contributions.append(Contribution(index, score, cause, replaced=True))

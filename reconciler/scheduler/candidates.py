@@ -10,12 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.model.score import INFINITY
+from reconciler.scheduler.table import NodeTable
 from reconciler.scheduler.table_order import in_table_order, merge_sort
 
 if TYPE_CHECKING:
     from reconciler.scheduler.cluster import Cluster
     from reconciler.scheduler.node import Node
-    from reconciler.scheduler.table import NodeTable
 
 
 def note_nodes(cluster: Cluster) -> None:
@@ -72,31 +72,46 @@ def sort_candidates(cluster: Cluster, table: NodeTable, active: Node | None) -> 
 
     Among equals the active node is preferred, unless fewer resources or more free capacity elsewhere decide.
     """
-    nodes = cluster.nodes_by_index
+    nodes, ranks = cluster.nodes_by_index, cluster.name_ranks
     strategy = cluster.options.placement_strategy
-    scores = {index: score if nodes[index].available else -INFINITY for index, score in table.scores.items()}
     if strategy == "balanced":
         # More free capacity isn't transitive, so the order before sorting shows: the reverse of the table's.
-        order = in_table_order(cluster, table)[::-1]
-        indexes = merge_sort(order, partial(_compare_balanced, cluster, scores, active))
-    elif strategy == "minimal":
-        indexes = sorted(scores, key=lambda index: (-scores[index], cluster.name_ranks[index]))
+        return _sort_balanced(cluster, table, in_table_order(cluster, table)[::-1], active)
+    scores = _effective_scores(cluster, table)
+    if strategy == "minimal":
+        indexes = sorted(scores, key=lambda index: (-scores[index], ranks[index]))
     else:
         indexes = sorted(
             scores,
-            key=lambda index: (
-                -scores[index],
-                nodes[index].assigned_count,
-                nodes[index] is not active,
-                cluster.name_ranks[index],
-            ),
+            key=lambda index: (-scores[index], nodes[index].assigned_count, nodes[index] is not active, ranks[index]),
         )
     return [nodes[index] for index in indexes]
+
+
+def sort_nodes(cluster: Cluster) -> list[Node]:
+    """All nodes of the cluster as candidates by their base scores."""
+    table = NodeTable()
+    for node in cluster.nodes:
+        table.set(node.index, node.base_score)
+    if cluster.options.placement_strategy == "balanced":
+        return _sort_balanced(cluster, table, list(table.scores), None)
+    return sort_candidates(cluster, table, None)
 
 
 def compare_capacity(first: Node, second: Node) -> int:
     """Negative when the first node has more free capacity: of more kinds of it, whatever the amounts."""
     return _points(second.capacity, first.capacity) - _points(first.capacity, second.capacity)
+
+
+def _sort_balanced(cluster: Cluster, table: NodeTable, order: list[int], active: Node | None) -> list[Node]:
+    """The nodes with these indexes, which come in this order, sorted as candidates where load is to be balanced."""
+    compare = partial(_compare_balanced, cluster, _effective_scores(cluster, table), active)
+    return [cluster.nodes_by_index[index] for index in merge_sort(order, compare)]
+
+
+def _effective_scores(cluster: Cluster, table: NodeTable) -> dict[int, int]:
+    nodes = cluster.nodes_by_index
+    return {index: score if nodes[index].available else -INFINITY for index, score in table.scores.items()}
 
 
 def _points(ours: Mapping[str, int], theirs: Mapping[str, int]) -> int:

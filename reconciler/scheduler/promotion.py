@@ -97,6 +97,9 @@ def _rank(cluster: Cluster, clone: Resource, ranks: dict[str, int]) -> None:
         rank = ranks[instance.id]
         if rank >= 0 and node is not None and node.index in scores:
             scores[node.index] = add(rank, scores[node.index])
+            if rank:
+                cause = Cause(Why.PROMOTION_SCORE, instance.id)
+                clone.contributions.append(Contribution(node.index, rank, cause))
     clone.mixing = True
     _mix_role_colocations(cluster, clone)
     clone.mixing = False

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.activity import current_node
-from reconciler.scheduler.candidates import sort_candidates
+from reconciler.scheduler.candidates import sort_nodes
 from reconciler.scheduler.mixing import own_and_primaries
-from reconciler.scheduler.table import NodeTable
 
 if TYPE_CHECKING:
     from reconciler.scheduler.cluster import Cluster
@@ -21,18 +20,10 @@ if TYPE_CHECKING:
 
 def sort_resources(cluster: Cluster) -> None:
     """Sort the top-level resources: by priority, by how well they are where they are, then by how well they could be elsewhere."""
-    nodes = _sorted_nodes(cluster)
+    nodes = sort_nodes(cluster)
     cluster.resources.sort(key=lambda resource: _precedence(cluster, resource, nodes))
     for rank, resource in enumerate(cluster.resources):
         resource.rank = rank
-
-
-def _sorted_nodes(cluster: Cluster) -> list[Node]:
-    """All nodes, best candidate first by base score."""
-    table = NodeTable()
-    for node in cluster.nodes:
-        table.set(node.index, node.base_score)
-    return sort_candidates(cluster, table, None)
 
 
 def _precedence(cluster: Cluster, resource: Resource, nodes: list[Node]) -> tuple[int, int, list[int]]:
