@@ -11,6 +11,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from reconciler.cli.cib_file import STANDARD, read_cib_file, write_file
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
@@ -122,22 +123,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read(args: argparse.Namespace) -> Cib:
-    from reconciler.interop.cib_xml import read_cib
-
     if args.xml_file is None and not args.xml_pipe:
         raise SimulateError("no CIB given: name a file (-x FILE) or pipe one in (-p)")
-    if args.xml_pipe:
-        return read_cib(sys.stdin.buffer.read(), "<stdin>")
-    try:
-        with open(args.xml_file, "rb") as file:
-            data = file.read()
-        if data[:3] == b"BZh":
-            import bz2
-
-            data = bz2.decompress(data)
-    except OSError as error:
-        raise SimulateError(f"read {args.xml_file}") from error
-    return read_cib(data, args.xml_file)
+    cib, warnings = read_cib_file(STANDARD if args.xml_pipe else args.xml_file)
+    for warning in warnings:
+        print(warning, file=sys.stderr)
+    return cib
 
 
 def _options(args: argparse.Namespace, cib: Cib) -> Options:
@@ -203,10 +194,10 @@ def _moment(text: str | None, cib: Cib) -> Instant:
 
 
 def _print(args: argparse.Namespace, text: str) -> None:
-    if args.output_to is None or args.output_to == "-":
+    if args.output_to is None or args.output_to == STANDARD:
         sys.stdout.write(text)
     else:
-        _write(args.output_to, text.encode())
+        write_file(args.output_to, text.encode())
 
 
 def _write_artefacts(args: argparse.Namespace, simulation: Simulation) -> None:
@@ -215,28 +206,20 @@ def _write_artefacts(args: argparse.Namespace, simulation: Simulation) -> None:
         from reconciler.crm.dot import dot_text
 
         drawing = dot_text(plan.cluster, all_actions=args.all_actions, with_ids=args.verbose > 0)
-        _write(args.save_dotfile, drawing.encode())
+        write_file(args.save_dotfile, drawing.encode())
     if args.save_graph and plan is not None:
         from reconciler.crm.graph_xml import graph_xml
 
-        _write(args.save_graph, graph_xml(plan).encode())
+        write_file(args.save_graph, graph_xml(plan).encode())
     outcome = simulation.output or simulation.input
-    wanted = [(args.save_input, simulation.input), (args.save_output, outcome)]
-    if args.in_place:
-        wanted.append((args.xml_file, outcome))
-    for path, cib in wanted:
-        if path:
-            from reconciler.interop.cib_xml import write_cib
-
-            _write(path, write_cib(cib))
+    _write_cib(args.save_input, simulation.input)
+    _write_cib(args.save_output, outcome)
+    _write_cib(args.xml_file if args.in_place else None, outcome)
 
 
-def _write(path: str, data: bytes) -> None:
-    if path == "-":
-        sys.stdout.buffer.write(data)
+def _write_cib(path: str | None, cib: Cib) -> None:
+    if path is None:
         return
-    try:
-        with open(path, "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise SimulateError(f"write {path}") from error
+    from reconciler.interop.cib_xml import write_cib
+
+    write_file(path, write_cib(cib), replacing=path != STANDARD)

@@ -28,6 +28,9 @@ from reconciler.model.attributes import Defaults
 from reconciler.model.cluster import Configuration
 from reconciler.model.text import integer, is_true
 
+FEATURE_SET = "3.16.1"
+"""The feature set of the Pacemaker whose decisions are reproduced."""
+
 _CIB_KEYS = frozenset(
     {
         "admin_epoch",

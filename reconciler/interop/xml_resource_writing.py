@@ -62,7 +62,7 @@ class ResourceWriter:
                 self._add_operation(operations, operation, primitive.id)
 
     def _add_operation(self, owner: Element, operation: Operation, resource_id: str) -> None:
-        id = self.ids.claim(operation.id, f"{resource_id}-{operation.name}-interval-{operation.interval}")
+        id = self.ids.claim(operation.id or None, f"{resource_id}-{operation.name}-interval-{operation.interval}")
         keys = {"id": id, "name": operation.name, "interval": operation.interval, **operation.attributes}
         made = element(owner, "op", keys)
         self.blocks.add_blocks(made, "meta_attributes", operation.meta, id)

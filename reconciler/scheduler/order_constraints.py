@@ -202,8 +202,8 @@ def _order_sets(
 ) -> None:
     """Order the members of each set among themselves, then each set after the one before."""
     previous: _Members | None = None
-    for written in sets:
-        current = _members(cluster, written)
+    for number, written in enumerate(sets, start=1):
+        current = _members(cluster, written, f"{constraint.id}-set-{number}")
         if current is None:
             return
         _order_within(cluster, constraint, current, strength)
@@ -214,15 +214,15 @@ def _order_sets(
         previous = current
 
 
-def _members(cluster: Cluster, written: ResourceSet) -> _Members | None:
-    """The set with its references resolved; None if one is unknown."""
+def _members(cluster: Cluster, written: ResourceSet, name: str) -> _Members | None:
+    """The set with its references resolved, called `name` if its author gave it no id; None if a reference is unknown."""
     resources = []
     for name in written.resources:
         resource = constrained(cluster, name)
         if resource is None:
             return None
         resources.append(resource)
-    return _Members(written.id or "", resources, written.action or "start", written)
+    return _Members(written.id or name, resources, written.action or "start", written)
 
 
 def _order_within(cluster: Cluster, constraint: Order, within: _Members, parents: _Strength) -> None:
