@@ -1,0 +1,54 @@
+"""Colour and signs on a terminal: when to use them, and how.
+
+Colour never carries meaning alone. `auto` colours a terminal that is not dumb unless NO_COLOR is set; FORCE_COLOR and CLICOLOR_FORCE turn
+colour on. Signs outside ASCII are replaced where the locale can't show them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TextIO
+
+_CODES = {
+    "green": "32",
+    "yellow": "33",
+    "red": "31",
+    "cyan": "36",
+    "magenta": "1;35",
+    "alarm": "1;31",
+    "dim": "2",
+    "bold": "1",
+}
+_ASCII = str.maketrans({"→": "->", "≈": "~~", "·": "-", "…": "...", "–": "-"})
+
+
+class Paint:
+    """Paints texts for one stream."""
+
+    def __init__(self, stream: TextIO, when: str = "auto") -> None:
+        self.coloured = _wants_colour(stream, when)
+        self._unicode = "utf" in (stream.encoding or "").lower()
+
+    def __call__(self, style: str, text: str) -> str:
+        """The text in a style, or as it is where there is no colour."""
+        return f"\033[{_CODES[style]}m{text}\033[0m" if self.coloured and text else text
+
+    def signs(self, text: str) -> str:
+        """The text with signs that the stream can show."""
+        return text if self._unicode else text.translate(_ASCII).replace("->>", "->")
+
+
+def _wants_colour(stream: TextIO, when: str) -> bool:
+    if when != "auto":
+        return when == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if any(os.environ.get(name, "0") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def add_colour_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `--color`, the same on every command that paints."""
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="when to colour (auto)")

@@ -1,0 +1,72 @@
+"""What all forms of a plan say alike: the header, the counts, durations and values as texts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reconciler.analysis.consequences import Consequences
+from reconciler.model.attributes import secret_name
+from reconciler.scheduler.plan import Verb
+
+LONGEST_VALUE = 60
+"""Longer values are cut in texts; the JSON form has them whole."""
+
+
+class Header(NamedTuple):
+    """What a plan is about: the cluster, the two configurations by name, and how old the observed state is."""
+
+    cluster: str
+    base: str
+    head: str
+    state: str
+    """Where the state comes from: "live", "snapshot FILE", "assumed: healthy and running the base"."""
+
+    def line(self) -> str:
+        """One line for people."""
+        return f"Cluster {self.cluster}   {self.base} -> {self.head}   state: {self.state}"
+
+
+def counts(found: Consequences) -> dict[str, int]:
+    """The numbers of a summary by name, in the order of the JSON form."""
+    numbers = {action: found.counted_changes(action) for action in ("add", "change", "remove")}
+    numbers |= {verb.value.lower().replace("-", "_"): found.count(verb) for verb in Verb}
+    numbers["blocked"] = sum(transition.blocked for transition in found.transitions)
+    return numbers
+
+
+def summary(found: Consequences) -> str:
+    """The counts as one phrase: what changes in the configuration, then what happens."""
+    numbers = counts(found)
+    config = ", ".join(f"{numbers[action]} to {action}" for action in ("add", "change", "remove"))
+    always = ("start", "move", "restart", "fence")
+    others = [
+        name
+        for name in ("stop", "migrate", "reload", "promote", "demote", "re_promote", "recover", "blocked")
+        if numbers[name]
+    ]
+    happens = ", ".join(f"{numbers[name]} {name.replace('_', '-')}" for name in (*always, *others))
+    return f"{config} · {happens}"
+
+
+def longest_outage(found: Consequences) -> tuple[str, int] | None:
+    """The resource that is down longest while it moves or restarts, with the milliseconds; None when none is known."""
+    known = [(impact.down_ms, impact.resource) for impact in found.impacts if impact.down_ms is not None]
+    if not known:
+        return None
+    down_ms, resource = max(known)
+    return resource, down_ms
+
+
+def seconds(milliseconds: int | None) -> str:
+    """A duration for people; unknown when it was never recorded."""
+    if milliseconds is None:
+        return "unknown (never recorded)"
+    return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
+def shown(value: object) -> str:
+    """A value of the configuration in one line; a secret never shows more than that it is one."""
+    if isinstance(value, str) and secret_name(value) is not None:
+        return f"(secret {secret_name(value)})"
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

@@ -1,0 +1,168 @@
+"""Running the failure analysis for the command: the cases spread over processes, the comparison, the properties."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconciler.analysis.expectations import Verdict, judge, unknown_resources
+from reconciler.analysis.failures import Case, cases
+from reconciler.analysis.steady import Settled, settle, steady
+from reconciler.analysis.survival import Outcome, Services, services, survive
+from reconciler.cib import Cib
+from reconciler.cli.configurations import Named, directory_files, named
+from reconciler.cli.plan_making import moment
+from reconciler.errors import Finding, InputError, Place, ReconcilerError
+from reconciler.frozen import frozen
+from reconciler.language.expectations import read_expectations
+from reconciler.model.cluster import Configuration
+from reconciler.model.date import Instant
+from reconciler.model.expectation import Expectation, Survives
+from reconciler.scheduler import schedule
+
+
+class VerifyError(ReconcilerError):
+    """The cluster could not be brought to a steady state; nothing was judged."""
+
+    code = "verify"
+
+
+@frozen
+class Analysed:
+    """The outcomes of all cases for one configuration; `steady` is what runs when nothing has failed."""
+
+    name: str
+    configuration: Configuration
+    steady: Services
+    outcomes: tuple[Outcome, ...]
+
+
+@frozen
+class Result:
+    """The analysis of the configuration, of the base if there is one, and the verdicts."""
+
+    head: Analysed
+    base: Analysed | None
+    verdicts: tuple[Verdict, ...]
+    regressions: tuple[tuple[str, str], ...]
+    """(case name, service) that the base survived and the head does not."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether every property is kept, nothing got worse, and every decision was sound."""
+        unsound = any(outcome.violations for outcome in self.head.outcomes)
+        return not self.regressions and not unsound and all(verdict.kept for verdict in self.verdicts)
+
+
+def verify(args: argparse.Namespace) -> Result:
+    """Analyse what the options ask for."""
+    now = moment(None)
+    start = _start(args, args.path, now)
+    expectations = _expectations(args, start)
+    head = _analyse(args, start, now)
+    base = _analyse(args, _start(args, args.base, now), now) if args.base is not None else None
+    verdicts = judge(expectations, head.configuration, head.steady, head.outcomes)
+    return Result(head, base, verdicts, _regressions(base, head) if base is not None else ())
+
+
+@frozen
+class _Start:
+    name: str
+    path: Path | None
+    settled: Settled
+
+
+def _start(args: argparse.Namespace, spec: str, now: Instant) -> _Start:
+    """The steady state of a configuration, or that of an imported cluster."""
+    path = Path(spec)
+    if path.is_file():
+        from reconciler.interop.cib_xml import read_cib
+
+        cib = read_cib(path.read_bytes())
+        start = _Start(path.name, None, settle(cib, now))
+    else:
+        wanted: Named = named(spec)
+        start = _Start(wanted.name, path if path.is_dir() else None, steady(wanted.configuration, now, args.node))
+    if start.settled.final is None:
+        why = "a transition can't be finished" if start.settled.stuck else "it never comes to rest"
+        raise VerifyError(f"{start.name} has no steady state: {why} even with all nodes healthy")
+    return start
+
+
+def _expectations(args: argparse.Namespace, start: _Start) -> tuple[Expectation, ...]:
+    directory = args.tests
+    if directory is None and start.path is not None:
+        beside = start.path.resolve().parent / "tests"
+        directory = beside if any(beside.glob("*.yaml")) else None
+    found: tuple[Expectation, ...] = ()
+    if directory is not None:
+        found, findings = read_expectations(directory_files(str(directory)))
+        findings += tuple(_unknown(found, start.settled.cib.configuration))
+        if findings:
+            raise InputError(findings)
+    if args.survive is not None:
+        asked = [Survives(count) for count in range(1, args.survive + 1)]
+        found += tuple(Expectation(f"--survive {claim.nodes}", claim, Place("command line")) for claim in asked)
+    return found
+
+
+def _unknown(found: Sequence[Expectation], configuration: Configuration) -> list[Finding]:
+    return [
+        Finding(
+            "unknown-resource", expectation.place, f"property '{expectation.name}' names '{name}', which is no resource"
+        )
+        for expectation in found
+        for name in unknown_resources(expectation, configuration)
+    ]
+
+
+def _analyse(args: argparse.Namespace, start: _Start, now: Instant) -> Analysed:
+    cib = start.settled.cib
+    before = services(schedule(cib, now, show_scores=False))
+    chosen = [case for case in cases(cib, args.survive or 1) if _wanted(case, args.only)]
+    jobs = min(args.jobs or os.cpu_count() or 1, len(chosen))
+    outcomes = _simulate(cib, before, chosen, now, jobs)
+    return Analysed(start.name, cib.configuration, before, tuple(outcomes))
+
+
+def _wanted(case: Case, only: str | None) -> bool:
+    kinds = {"nodes": ("node", "nodes"), "devices": ("device",), "resources": ("resource",)}
+    return only is None or case.kind in kinds[only]
+
+
+_shared: tuple[Cib, Services, Instant] | None = None
+"""What every process simulates from: set before the processes are forked, so that it is not sent to them."""
+
+
+def _simulate(cib: Cib, before: Services, chosen: list[Case], now: Instant, jobs: int) -> list[Outcome]:
+    global _shared
+    if jobs <= 1:
+        return [survive(cib, before, case, now) for case in chosen]
+    _shared = (cib, before, now)
+    try:
+        with multiprocessing.get_context("fork").Pool(jobs) as pool:
+            return pool.map(_one, chosen, chunksize=4)
+    finally:
+        _shared = None
+
+
+def _one(case: Case) -> Outcome:
+    assert _shared is not None
+    cib, before, now = _shared
+    return survive(cib, before, case, now)
+
+
+def _regressions(base: Analysed, head: Analysed) -> tuple[tuple[str, str], ...]:
+    """What is lost in a case of the head and was not in the same case of the base; new services count, removed ones don't."""
+    lost_before = {(outcome.case.name, name) for outcome in base.outcomes for name in (*outcome.down, *outcome.demoted)}
+    known = {outcome.case.name for outcome in base.outcomes}
+    return tuple(
+        (outcome.case.name, name)
+        for outcome in head.outcomes
+        for name in (*outcome.down, *outcome.demoted)
+        if (outcome.case.name, name) not in lost_before
+        and (outcome.case.name in known or outcome.case.kind != "resource")
+    )
