@@ -214,15 +214,15 @@ def _order_sets(
         previous = current
 
 
-def _members(cluster: Cluster, written: ResourceSet, name: str) -> _Members | None:
-    """The set with its references resolved, called `name` if its author gave it no id; None if a reference is unknown."""
+def _members(cluster: Cluster, written: ResourceSet, default_id: str) -> _Members | None:
+    """The set with its references resolved, called `default_id` if its author gave it no id; None if a reference is unknown."""
     resources = []
     for name in written.resources:
         resource = constrained(cluster, name)
         if resource is None:
             return None
         resources.append(resource)
-    return _Members(written.id or name, resources, written.action or "start", written)
+    return _Members(written.id or default_id, resources, written.action or "start", written)
 
 
 def _order_within(cluster: Cluster, constraint: Order, within: _Members, parents: _Strength) -> None:
