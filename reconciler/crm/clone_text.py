@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reconciler.crm.instance_text import active, disabled, masked_probe, pending, probe_text, target_role
+from reconciler.crm.instance_text import active, disabled, masked_probe, pending, placeless, probe_text, target_role
 from reconciler.crm.outline import Outline
 from reconciler.model.text import natural_key
 from reconciler.scheduler.cluster import Cluster
@@ -56,6 +56,8 @@ def _header(clone: Resource, fields: CloneFields) -> str:
 def _sort(clone: Resource, show_pending: bool) -> _Sorted:
     found = _Sorted()
     for instance in clone.children:
+        if placeless(instance):
+            continue
         if clone.unique:
             if not clone.orphan or active(instance, everywhere=False):
                 found.in_full.append(instance)

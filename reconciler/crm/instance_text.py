@@ -42,6 +42,11 @@ def active(resource: Resource, *, everywhere: bool) -> bool:
     return (all if everywhere else any)(active(part, everywhere=everywhere) for part in parts)
 
 
+def placeless(resource: Resource) -> bool:
+    """Whether something in it runs, but on no node that it is itself known to run on: such a resource is left out."""
+    return not resource.active_on and active(resource, everywhere=False)
+
+
 def listed(resource: Resource) -> bool:
     """Whether a primitive gets a line: those that the scheduler made for itself don't."""
     return not (resource.internal or is_true(resource.meta.get("internal_rsc")))

@@ -6,7 +6,7 @@ Source: the scheduler's specification, part 1, section 18.4.
 from __future__ import annotations
 
 from reconciler.crm.clone_text import add_clone
-from reconciler.crm.instance_text import active, disabled, instance_line, listed
+from reconciler.crm.instance_text import active, disabled, instance_line, listed, placeless
 from reconciler.crm.outline import Outline
 from reconciler.scheduler.cluster import Cluster
 from reconciler.scheduler.resource import Replica, Resource
@@ -26,7 +26,7 @@ def add_resources(outline: Outline, cluster: Cluster, *, show_pending: bool) -> 
 def _left_out(resource: Resource) -> bool:
     if resource.orphan and not active(resource, everywhere=True):
         return True
-    return active(resource, everywhere=False) and not resource.active_on
+    return placeless(resource)
 
 
 class _Listing:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.model.text import compare_versions, integer
@@ -15,6 +16,8 @@ from reconciler.scheduler.operations import action_values, operation_for
 from reconciler.scheduler.parameters import parameters
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.model.status import HistoryEntry
     from reconciler.scheduler.cluster import Cluster
     from reconciler.scheduler.node import Node
@@ -36,14 +39,22 @@ class Digests:
     `texts` are the parameters behind the main digest; `has_extra` tells that the operation sets parameters itself.
     """
 
-    __slots__ = ("all", "has_extra", "restart", "secure", "texts")
+    __slots__ = ("_secure", "all", "has_extra", "make_secure", "restart", "texts")
 
     def __init__(self, texts: dict[str, str], *, has_extra: bool) -> None:
         self.texts = texts
         self.has_extra = has_extra
         self.all = digest(texts)
         self.restart: str | None = None
-        self.secure: str | None = None
+        self.make_secure: Callable[[], str] | None = None
+        self._secure: str | None = None
+
+    @property
+    def secure(self) -> str | None:
+        """The digest without what must not be seen; made when first asked for, because a match rarely needs it."""
+        if self._secure is None and self.make_secure is not None:
+            self._secure = self.make_secure()
+        return self._secure
 
 
 _DROPPED = frozenset({"id", "crm_feature_set", "op-digest", "on_node", "on_node_uuid", "pcmk_external_ip"})
@@ -116,7 +127,7 @@ def calculate(
     if entry is not None and "op-restart-digest" in entry.attributes:
         digests.restart = _restart(texts, entry.attributes.get("op-force-restart"))
     if entry is not None or secure_without_entry:
-        digests.secure = _secure(cluster, resource, node, texts, entry)
+        digests.make_secure = partial(_secure, cluster, resource, node, texts, entry)
     cluster.digests[(resource.id, task, interval_ms, node.index)] = digests
     return digests
 

@@ -24,6 +24,10 @@ def read_successful_migrate_to(cluster: Cluster, resource: Resource, node: Node,
     if names is None:
         return
     source, target = names
+    target_node = cluster.node_index.get(target)
+    if target_node is not None and target_node.online and not _is_known_on(cluster, target, resource):
+        resource.role = Role.STARTED  # The target forgot everything, as after a restart: nothing arrived there.
+        return
     arrived = _find_one(cluster, target, resource, "migrate_from", "migrate_source", source)
     superseded = _has_later_change(cluster, source, resource, entry, same_node=True)
     if superseded and arrived is not None:
@@ -33,7 +37,6 @@ def read_successful_migrate_to(cluster: Cluster, resource: Resource, node: Node,
     if superseded and replaced:
         return
     resource.role = Role.STARTED
-    target_node = cluster.node_index.get(target)
     if arrived is not None and _succeeded(arrived):
         resource.role = Role.STOPPED
         resource.dangling.insert(0, node)
@@ -69,7 +72,7 @@ def _read_failed_migrate_to(cluster: Cluster, resource: Resource, node: Node, en
     if arrived is not None and not _succeeded(arrived):
         arrived = None
     reference = entry if arrived is None else arrived
-    known = bool(_entries(cluster, target, resource))
+    known = _is_known_on(cluster, target, resource)
     if known and not _has_newer_state(cluster, target, resource, reference, same_node=arrived is not None):
         target_node = cluster.node_index.get(target)
         if target_node is not None and target_node.online:
@@ -88,7 +91,7 @@ def _read_failed_migrate_from(cluster: Cluster, resource: Resource, node: Node, 
     if sent is not None and not _succeeded(sent):
         sent = None
     reference = entry if sent is None else sent
-    known = bool(_entries(cluster, source, resource))
+    known = _is_known_on(cluster, source, resource)
     if known and not _has_newer_state(cluster, source, resource, reference, same_node=sent is not None):
         source_node = cluster.node_index.get(source)
         if source_node is not None and source_node.online:
@@ -126,6 +129,14 @@ def _entries(cluster: Cluster, node_name: str, resource: Resource) -> list[Histo
             for history in state.history:
                 index.setdefault((state.name, history.id), []).extend(history.entries)
     return index.get((node_name, resource.id), [])
+
+
+def _is_known_on(cluster: Cluster, node_name: str, resource: Resource) -> bool:
+    """Whether the nodes of this name remember something that has a result."""
+    return any(entry.attributes.get("rc-code") != _NO_RESULT_YET for entry in _entries(cluster, node_name, resource))
+
+
+_NO_RESULT_YET = "193"
 
 
 def _find_one(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model import score
-from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.duration import interval_ms
 from reconciler.model.resource import Bundle, Clone, Group, Primitive
 from reconciler.model.text import is_true
@@ -40,19 +39,24 @@ def read_meta(cluster: Cluster, resource: Resource, configured: Configured) -> N
         meta["description"] = configured.description
     meta.update(configured.extra)
     context = RuleContext(cluster, agent=resource.agent)
-    for blocks in meta_blocks(resource, configured):
-        evaluate(blocks, context, into=meta)
+    evaluate(configured.meta, context, into=meta)
+    resource.meta_blocks = (configured.meta,)
+    if resource.parent is not None:
+        _inherit(resource, resource.parent, context)
     evaluate(cluster.cib.configuration.defaults.resources, context, into=meta)
     if resource.parent is not None:
         for name, value in resource.parent.meta.items():
             meta.setdefault(name, value)
 
 
-def meta_blocks(resource: Resource, configured: Configured) -> tuple[AttributeBlocks, ...]:
-    """The resource's blocks of meta-attributes, then its ancestors', nearest first; kept for its children."""
-    above = () if resource.parent is None else resource.parent.meta_blocks
-    resource.meta_blocks = (configured.meta, *above)
-    return resource.meta_blocks
+def _inherit(resource: Resource, parent: Resource, context: RuleContext) -> None:
+    """Take over what the ancestors' blocks say, the nearest one's first; their `#default` doesn't reach the resource's own."""
+    resource.meta_blocks += parent.meta_blocks
+    inherited: dict[str, str] = {}
+    for blocks in parent.meta_blocks:
+        evaluate(blocks, context, into=inherited)
+    for name, value in inherited.items():
+        resource.meta.setdefault(name, value)
 
 
 def apply_meta(cluster: Cluster, resource: Resource) -> None:
