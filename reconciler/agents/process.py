@@ -26,6 +26,7 @@ _GRACE_MS = 5000
 _KILLED_WITHIN_S = 2.0
 """How long after SIGKILL a process may linger (in the kernel, on a dead disk) before the call is answered without it."""
 _KILL_ROUNDS = 5
+_LOOK_AGAIN_S = 0.002
 CALL_MARK = "RECONCILER_CALL"
 
 
@@ -94,13 +95,13 @@ class ProcessRunner:
             timed_out = not await child.ends_within(command.timeout_ms / 1000)
             if timed_out:
                 await self._end(child, command.timeout_ms)
+            lingers = child.lingers if timed_out else not child.ended
             output = child.capture.finish()
-            ended = child.ended
             return Ended(
                 code=child.code,
                 signal=child.signal,
                 timed_out=timed_out,
-                lingers=not ended,
+                lingers=lingers,
                 output=output,
                 execution_ms=(time.monotonic_ns() - started) // 1_000_000,
                 queue_ms=queue_ms,
@@ -127,6 +128,7 @@ class ProcessRunner:
         await child.ends_within(min(self._grace_ms, timeout_ms / 2) / 1000)
         child.kill_everything()
         await child.ends_within(_KILLED_WITHIN_S)
+        await child.all_end_within(_KILLED_WITHIN_S)
 
 
 class _Child:
@@ -138,6 +140,7 @@ class _Child:
         self._mark = f"{CALL_MARK}={mark}"
         self._loop = asyncio.get_running_loop()
         self._exited = asyncio.Event()
+        self._killed: list[int] = []
         try:
             self._process = self._spawn(command, mark)
             self.pid = self._process.pid
@@ -184,8 +187,22 @@ class _Child:
         if self._group is not None:
             self._group.kill()
         for _ in range(_KILL_ROUNDS):  # A process may fork while the list is read.
-            if not procfs.kill_marked(self._mark):
+            pins = procfs.kill_marked(self._mark)
+            self._killed += pins
+            if not pins:
                 return
+
+    @property
+    def lingers(self) -> bool:
+        """Whether something that was killed has not ended."""
+        in_group = self._group is not None and bool(self._group.processes())
+        return not self.ended or in_group or not all(procfs.is_over(pin) for pin in self._killed)
+
+    async def all_end_within(self, seconds: float) -> None:
+        """Wait for the end of everything that was killed, at most so long: a killed process takes a moment to go."""
+        end = time.monotonic() + seconds
+        while self.lingers and time.monotonic() < end:
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
     def close(self) -> None:
         """Give everything back; a control group stays while something that was left behind lives in it."""
@@ -193,6 +210,8 @@ class _Child:
         os.close(self._pidfd)
         self.capture.close()
         self._process.poll()
+        for pin in self._killed:
+            os.close(pin)
         if self._group is not None:
             self._group.remove()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 from typing import NamedTuple
 
@@ -90,22 +91,31 @@ def outermost(pids: list[int]) -> list[int]:
     return [pid for pid, stat in stats if stat is not None and stat.parent not in ours]
 
 
-def kill_marked(mark: str) -> int:
-    """Kill every process that carries the mark; returns how many were sent SIGKILL.
+def kill_marked(mark: str) -> list[int]:
+    """Kill every process that carries the mark; returns a pidfd for each one killed, which the caller closes.
 
     The process is pinned before the mark is looked at again, so that a number which was reused in between is never hit.
     """
-    killed = 0
+    pins = []
     for pid in marked(mark):
-        with contextlib.suppress(ProcessLookupError):
+        try:
             pin = os.pidfd_open(pid)
-            try:
-                if carries(pid, mark):
-                    signal.pidfd_send_signal(pin, signal.SIGKILL)
-                    killed += 1
-            finally:
-                os.close(pin)
-    return killed
+        except OSError:
+            continue  # Gone by itself.
+        if carries(pid, mark):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                signal.pidfd_send_signal(pin, signal.SIGKILL)
+            pins.append(pin)
+        else:
+            os.close(pin)
+    return pins
+
+
+def is_over(pin: int) -> bool:
+    """Whether the process of a pidfd has ended."""
+    watch = select.poll()
+    watch.register(pin, select.POLLIN)
+    return bool(watch.poll(0))
 
 
 def _environment(pid: int) -> list[bytes]:

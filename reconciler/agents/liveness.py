@@ -1,0 +1,158 @@
+"""Noticing at once that a started resource may have died, without asking its agent all the time.
+
+Watched are the processes that the others of the service came from: those a call left behind in its control group, those that carry
+the resource's mark in their environment, and those that a pid file names. When one of them ends, or the group is empty, the
+resource is reported, once; the agent stays the judge, by a monitor that the daemon then runs. For resources without processes
+(an address, a mount) nothing is watched and nothing is reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+
+from reconciler.agents import procfs
+from reconciler.agents.cgroup import CallGroup, CgroupTree, EmptyWatch
+
+OnGone = Callable[[str], None]
+"""`on_gone(resource)`: something of the resource has ended; it is no longer watched."""
+
+_PID_FILE_PARAMETERS = ("pidfile", "pid_file", "pid", "pidfile_path")
+_TOGETHER_S = 0.2
+_LONGEST_PID_FILE = 64
+_MOST_WATCHED = 64
+"""Of one resource: a service with more outermost processes than this is noticed by the others of them."""
+
+
+class LivenessWatch:
+    """Watches resources that run on this node; all calls in the loop's thread."""
+
+    def __init__(self, on_gone: OnGone, mark: Callable[[str], str], cgroups: CgroupTree | None = None) -> None:
+        """`mark` and `cgroups` are those of the `AgentRunner` that starts the resources."""
+        self._on_gone = on_gone
+        self._mark = mark
+        self._cgroups = cgroups
+        self._watched: dict[str, _Watched] = {}
+        self._wanted: dict[str, Mapping[str, str]] = {}
+        self._look: asyncio.TimerHandle | None = None
+
+    def watch(self, resource: str, parameters: Mapping[str, str] | None = None) -> None:
+        """Watch a resource that was just found running (by a start or a monitor), anew if it was watched.
+
+        Without control groups its processes are looked for a moment later, together with those of others that start now.
+        """
+        self.forget(resource)
+        if self._cgroups is not None:
+            self._watch(resource, self._in_groups(resource, self._cgroups), parameters or {})
+            return
+        self._wanted[resource] = parameters or {}
+        if self._look is None:
+            self._look = asyncio.get_running_loop().call_later(_TOGETHER_S, self._watch_wanted)
+
+    def is_watched(self, resource: str) -> bool:
+        """Whether anything of the resource is watched now."""
+        return resource in self._watched
+
+    def forget(self, resource: str) -> None:
+        """Watch it no longer: it is about to be stopped."""
+        self._wanted.pop(resource, None)
+        if (watched := self._watched.pop(resource, None)) is not None:
+            watched.close()
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        if self._look is not None:
+            self._look.cancel()
+        for resource in sorted({*self._watched, *self._wanted}):
+            self.forget(resource)
+
+    def _watch_wanted(self) -> None:
+        self._look = None
+        wanted, self._wanted = self._wanted, {}
+        running = procfs.by_mark(self._mark(""))
+        for resource, parameters in wanted.items():
+            self._watch(resource, running.get(resource, []), parameters)
+
+    def _watch(self, resource: str, pids: list[int], parameters: Mapping[str, str]) -> None:
+        named = [pid for name in _PID_FILE_PARAMETERS if (pid := _read_pid(parameters.get(name))) is not None]
+        watched = _Watched(resource, self._gone)
+        watched.add_processes(list(dict.fromkeys([*named, *procfs.outermost(pids)]))[:_MOST_WATCHED])
+        for group in self._cgroups.groups(resource) if self._cgroups is not None else ():
+            if not group.remove():  # Empty ones are of calls that left nothing behind.
+                watched.add_group(group)
+        if watched.count:
+            self._watched[resource] = watched
+
+    def _gone(self, resource: str) -> None:
+        self.forget(resource)
+        self._on_gone(resource)
+
+    def _in_groups(self, resource: str, cgroups: CgroupTree) -> list[int]:
+        return sorted({pid for group in cgroups.groups(resource) for pid in group.processes()})
+
+
+class _Watched:
+    """What is watched of one resource; the first end of any of it is reported."""
+
+    def __init__(self, resource: str, on_gone: OnGone) -> None:
+        self.count = 0
+        self._resource = resource
+        self._on_gone = on_gone
+        self._loop = asyncio.get_running_loop()
+        self._pins: list[int] = []
+        self._groups: list[EmptyWatch] = []
+        self._over = False
+
+    def add_processes(self, pids: list[int]) -> None:
+        """Watch these processes; one that is gone already is reported as soon as the loop runs."""
+        for pid in pids:
+            try:
+                pin = os.pidfd_open(pid)
+            except ProcessLookupError:
+                self._loop.call_soon(self.gone)
+                self.count += 1
+                continue
+            except OSError:
+                return  # Too many open files: monitors will have to notice.
+            self._pins.append(pin)
+            self._loop.add_reader(pin, self.gone)
+            self.count += 1
+
+    def add_group(self, group: CallGroup) -> None:
+        """Watch this control group as well, if it can be."""
+        with contextlib.suppress(OSError):
+            self._groups.append(EmptyWatch(group, self.gone))
+            self.count += 1
+
+    def gone(self) -> None:
+        """Report, once."""
+        if not self._over:
+            self.close()
+            self._on_gone(self._resource)
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        self._over = True
+        for pin in self._pins:
+            self._loop.remove_reader(pin)
+            os.close(pin)
+        self._pins.clear()
+        for group in self._groups:
+            group.close()
+        self._groups.clear()
+
+
+def _read_pid(path: str | None) -> int | None:
+    """The process that a pid file names; None when there is no such file or no such process."""
+    if not path or not os.path.isabs(path):
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            text = file.read(_LONGEST_PID_FILE).split(maxsplit=1)
+    except OSError:
+        return None
+    pid = int(text[0]) if text and text[0].isdigit() else 0
+    return pid if pid > 1 and procfs.is_alive(pid) else None
