@@ -56,6 +56,10 @@ def read_cib_with_warnings(data: bytes, file: str = "cib.xml") -> tuple[Cib, tup
     root = document.root
     if root.tag != "cib":
         raise refuse(file, "cib-root", f"the root element is <{root.tag}>, not <cib>", 1)
+    if _may_be_old(root):
+        from reconciler.interop.legacy import modernise  # Documents of today don't load it.
+
+        modernise(document)
     cib = Cib(
         configuration=_read_configuration(document, root.find("configuration")),
         status=read_status(document, root.find("status")),
@@ -78,6 +82,10 @@ def write_cib(cib: Cib) -> bytes:
     from reconciler.interop import cib_writing  # Whoever only reads doesn't load it.
 
     return cib_writing.write_cib(cib)
+
+
+def _may_be_old(root: Element) -> bool:
+    return not root.get("validate-with", "").startswith("pacemaker-3.")
 
 
 def _read_configuration(document: Document, element: Element | None) -> Configuration:

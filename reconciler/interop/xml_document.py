@@ -27,6 +27,7 @@ class Document:
         self.root = _parse(data, file)
         self._data = data
         self._by_id: dict[tuple[str, str], Element | None] | None = None
+        self._order: list[Element] | None = None
         self._faults: list[tuple[Element, str, str, str, Severity]] = []
 
     def lookup(self, tag: str, id: str) -> Element | None:
@@ -57,6 +58,10 @@ class Document:
             if child.tag == tag and (target := self.resolve(child)) is not None:
                 yield target
 
+    def remember_order(self) -> None:
+        """Keep the order of elements for the places in findings: to be called before the tree is changed."""
+        self._order = list(self.root.iter())
+
     def fail(self, element: Element, code: str, text: str, hint: str = "") -> None:
         """Note an error at an element."""
         self._faults.append((element, code, text, hint, Severity.ERROR))
@@ -86,7 +91,7 @@ class Document:
 
         parser.StartElementHandler = note_start
         parser.Parse(self._data, True)
-        return dict(zip(self.root.iter(), starts, strict=True))
+        return dict(zip(self._order or self.root.iter(), starts, strict=True))
 
 
 def refuse(file: str, code: str, text: str, line: int = 0, column: int = 0, hint: str = "") -> InputError:
