@@ -21,7 +21,8 @@ from reconciler.model.text import integer
 
 _ENDS_MONITORING = frozenset({"start", "stop", "promote", "demote", "migrate_to", "migrate_from", "reload-agent"})
 _UNRUN = frozenset({"cancel", "delete"})
-_RUNNING_CODES = frozenset({0, 8, 190, 191})
+RUNNING_CODES = frozenset({0, 8, 190, 191})
+"""What an agent says of a resource that runs: plain, promoted, and both with less than it should have."""
 _LONGEST_OUTPUT = 4096
 _META = "CRM_meta_"
 
@@ -244,7 +245,7 @@ class Executor:
     def _watch(self, job: Job, result: AgentResult) -> list[Effect]:
         """A resource that runs here is watched from its start on."""
         if job.launched.task in ("start", "migrate_from") or (
-            job.launched.task == "monitor" and result.code in _RUNNING_CODES
+            job.launched.task == "monitor" and result.code in RUNNING_CODES
         ):
             return [Watch(job.launched.resource, agent_call(job.order))]
         return []

@@ -37,7 +37,7 @@ from reconciler.controller.events import (
     TimerFired,
     ViewChanged,
 )
-from reconciler.controller.executor import Executor
+from reconciler.controller.executor import RUNNING_CODES, Executor
 from reconciler.controller.members import node_id, node_state
 from reconciler.controller.messages import (
     Accept,
@@ -355,7 +355,8 @@ class Node:
             fields |= {"status": status_word(message.status), "exit_reason": message.exit_reason}
             result = self.executor.results.get(message.resource) if message.node == self.name else None
             fields["output"] = "" if result is None else result.result.output
-        effects: list[Effect] = [Emit("action_failed" if message.failed else "action_done", fields), *ours]
+        word = "action_failed" if message.failed and not _is_discovery(message) else "action_done"
+        effects: list[Effect] = [Emit(word, fields), *ours]
         return [*effects, self._publish()] if message.failed else effects
 
     # The executor's life
@@ -437,6 +438,11 @@ class Node:
 
     def _publish(self) -> PublishAttributes:
         return PublishAttributes(transient(node_state(self.replica.cib, self.name)))
+
+
+def _is_discovery(message: Reported) -> bool:
+    """A probe that finds something running was not expected to, but has not failed."""
+    return message.task == "monitor" and not message.interval_ms and message.rc in RUNNING_CODES
 
 
 def status_word(status: int) -> str:

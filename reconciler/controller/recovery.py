@@ -18,7 +18,7 @@ from reconciler.cib.observations import (
     ResourceForgotten,
 )
 from reconciler.controller.events import Effect, Watch
-from reconciler.controller.executor import Executor, agent_call
+from reconciler.controller.executor import RUNNING_CODES, Executor, agent_call
 from reconciler.controller.members import node_id, node_state
 from reconciler.controller.messages import Joined, Order
 from reconciler.controller.moment import Moment
@@ -33,7 +33,6 @@ PRESENT = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "me
 """The state of a member that takes part."""
 
 _PLAIN = {190: 0, 191: 8}
-_RUNNING_CODES = frozenset({0, 8, 190, 191})
 _STARTS = {"start": 0, "demote": 0, "promote": 8}
 
 
@@ -112,7 +111,7 @@ def _agrees(resource: str, entries: tuple[HistoryEntry, ...], result: AgentResul
     """Whether the history tells a finished start (or change of role) that leads to what was found."""
     wanted = last_id(resource)
     entry = next((entry for entry in entries if entry.id == wanted), None)
-    if entry is None or result.code not in _RUNNING_CODES or entry.attributes.get("op-status") != "0":
+    if entry is None or result.code not in RUNNING_CODES or entry.attributes.get("op-status") != "0":
         return False
     found = _PLAIN.get(result.code, result.code)
     task, recorded = entry.attributes.get("operation", ""), integer(entry.attributes.get("rc-code"), -1)

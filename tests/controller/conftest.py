@@ -141,7 +141,9 @@ class SingleNode:
                 case ev.Examine(commit, base, _, _):
                     self.examine(commit, base)
                 case ev.RunAgent(token, call):
-                    assert not any(other.resource == call.resource for _, _, other in self.agents), "two operations at once"
+                    assert not any(other.resource == call.resource for _, _, other in self.agents), (
+                        "two operations at once"
+                    )
                     heapq.heappush(self.agents, (self.mono_ms + self.latency_ms, token, call))
                 case ev.SetTimer(name, at_ms):
                     self.timers[name] = at_ms
@@ -194,7 +196,7 @@ class SingleNode:
         """Let time pass."""
         end = self.mono_ms + ms
         while True:
-            upcoming = min([at for at in self.timers.values()] + [at for at, _, _ in self.agents], default=end + 1)
+            upcoming = min([*self.timers.values(), *(at for at, _, _ in self.agents)], default=end + 1)
             if upcoming > end:
                 break
             self.tick()

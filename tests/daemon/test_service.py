@@ -1,0 +1,203 @@
+"""The daemon as operators see it: from a changed directory or a push to running services, through every kind of end."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from .conftest import Node, Operator
+
+
+def test_a_directory_becomes_running_services(node: Node) -> None:
+    node.write(node.configuration({"a": "1", "b": "1"}))
+    node.at_rest_with({"a": "1", "b": "1"})
+    assert node.roles() == {"a": "Started", "b": "Started"}
+    node.write(node.configuration({"a": "1", "b": "2"}))
+    node.at_rest_with({"a": "1", "b": "2"})
+    node.write(node.configuration({"b": "2"}))
+    node.at_rest_with({"b": "2"})
+    assert [line for line in node.log() if line.startswith("a ") and "monitor" not in line] == ["a start 1", "a stop 1"]
+
+
+def test_a_changed_parameter_stops_with_the_old_and_starts_with_the_new(node: Node) -> None:
+    node.write(node.configuration({"a": "old"}))
+    node.at_rest_with({"a": "old"})
+    node.write(node.configuration({"a": "new"}))
+    node.at_rest_with({"a": "new"})
+    assert [line for line in node.log() if "monitor" not in line] == ["a start old", "a stop old", "a start new"]
+
+
+def test_a_broken_change_is_reported_and_nothing_changes(node: Node) -> None:
+    node.write(node.configuration({"a": "1"}))
+    node.at_rest_with({"a": "1"})
+    before = node.status()["active"]
+    node.write(node.configuration({"a": "2"}) + "nonsense: {x: 1}\n")
+    node.wait(lambda: node.status()["rejected"] is not None, "the rejection is shown")
+    status = node.status()
+    (finding,) = [found for found in status["rejected"]["findings"] if found["severity"] == "error"]
+    assert (finding["file"], finding["line"], finding["column"]) == ("site.yaml", 8, 1)
+    assert status["active"] == before
+    assert node.states() == {"a": "1"}
+    node.write(node.configuration({"a": "3"}))
+    node.at_rest_with({"a": "3"})
+    assert node.status()["rejected"] is None
+
+
+def test_a_failed_service_is_recovered_by_its_monitor(node: Node) -> None:
+    node.write(node.configuration({"a": "1"}, interval="200ms"))
+    node.at_rest_with({"a": "1"})
+    (node.path / "agents.log.a.state").unlink()
+    node.wait(lambda: node.states() == {"a": "1"}, "it runs again")
+    node.wait(lambda: node.status()["converged"], "rest")
+    (resource,) = node.status()["resources"]
+    assert resource["fail_count"] == 1
+    assert [failed["operation"] for failed in node.status()["failed_actions"]] == ["monitor"]
+    node.client.post("/v1/resources/a/cleanup")
+    node.wait(lambda: node.status()["resources"][0]["fail_count"] == 0, "the failure is forgotten")
+    node.at_rest_with({"a": "1"})
+    assert node.status()["failed_actions"] == []
+
+
+def test_a_failed_start_is_reported_and_not_repeated(node: Node) -> None:
+    (node.path / "agents.log.fail-start").touch()
+    node.write(node.configuration({"a": "1"}))
+    node.wait(lambda: node.status()["converged"] and bool(node.status()["failed_actions"]), "the failure is shown")
+    time.sleep(0.5)
+    status = node.status()
+    assert node.log().count("a start-failed") == 1
+    assert status["failed_actions"][0]["exit_reason"] == "asked to fail"
+    assert status["resources"][0]["role"] == "Stopped"
+    (node.path / "agents.log.fail-start").unlink()
+    node.client.post("/v1/resources/a/cleanup")
+    node.at_rest_with({"a": "1"})
+
+
+def test_a_failed_stop_blocks_and_nothing_is_assumed(node: Node) -> None:
+    node.write(node.configuration({"a": "1"}))
+    node.at_rest_with({"a": "1"})
+    (node.path / "agents.log.fail-stop").touch()
+    node.write(node.configuration({"a": "2"}))
+    node.wait(lambda: node.status()["counts"]["blocked"] == 1, "the resource is blocked")
+    time.sleep(0.3)
+    assert node.states() == {"a": "1"}
+    assert "a start 2" not in node.log()
+
+
+def test_the_end_of_the_daemon_leaves_resources_running_and_a_start_adopts_them(node: Node) -> None:
+    node.write(node.configuration({"a": "1", "b": "1"}))
+    node.at_rest_with({"a": "1", "b": "1"})
+    assert node.stop() == 0
+    assert node.states() == {"a": "1", "b": "1"}
+    node.start()
+    node.at_rest_with({"a": "1", "b": "1"})
+    assert sorted(line for line in node.log() if "monitor" not in line) == ["a start 1", "b start 1"]
+
+
+def test_what_died_while_the_daemon_was_away_is_started_again(node: Node) -> None:
+    node.write(node.configuration({"a": "1"}))
+    node.at_rest_with({"a": "1"})
+    node.kill()
+    (node.path / "agents.log.a.state").unlink()
+    node.start()
+    node.at_rest_with({"a": "1"})
+    assert [line for line in node.log() if "monitor" not in line] == ["a start 1", "a start 1"]
+
+
+def test_a_change_made_while_the_daemon_was_away_is_applied(node: Node) -> None:
+    node.write(node.configuration({"a": "1"}))
+    node.at_rest_with({"a": "1"})
+    node.kill()
+    node.write(node.configuration({"a": "2"}))
+    node.start()
+    node.at_rest_with({"a": "2"})
+
+
+def test_resources_are_stopped_when_asked_for(stopped_node: Node) -> None:
+    node = stopped_node
+    node.start("--stop-resources")
+    node.write(node.configuration({"a": "1", "b": "1"}))
+    node.at_rest_with({"a": "1", "b": "1"})
+    assert node.stop() == 0
+    assert node.states() == {}
+    node.start()
+    node.at_rest_with({"a": "1", "b": "1"})
+
+
+def test_a_push_becomes_running_services_and_a_bad_one_a_finding(stopped_node: Node, operator: Operator) -> None:
+    node = stopped_node
+    node.sources = f"  site: {{git: 'file://{operator.remote}', poll: 60s, local: true}}"
+    operator.push(node.configuration({"a": "1"}))
+    node.start()
+    node.at_rest_with({"a": "1"})
+    good = operator.push(node.configuration({"a": "2"}))
+    node.running.send_signal(signal.SIGHUP)
+    node.at_rest_with({"a": "2"})
+    assert node.status()["active"]["commit"] == good
+    bad = operator.push("primitives: {a: {agent: 5}}\n")
+    node.client.post("/v1/sources/fetch", {"source": "site"})
+    node.wait(lambda: (node.status()["rejected"] or {}).get("commit") == bad, "the bad commit is reported")
+    assert node.status()["active"]["commit"] == good
+    assert node.states() == {"a": "2"}
+
+
+def test_a_rewritten_history_is_refused(stopped_node: Node, operator: Operator) -> None:
+    node = stopped_node
+    node.sources = f"  site: {{git: 'file://{operator.remote}', poll: 60s, local: true}}"
+    operator.push(node.configuration({"a": "1"}))
+    good = operator.push(node.configuration({"a": "2"}))
+    node.start()
+    node.at_rest_with({"a": "2"})
+    operator.git("reset", "--quiet", "--hard", "HEAD~1")
+    operator.push(node.configuration({"a": "3"}), force=True)
+    node.client.post("/v1/sources/fetch")
+    node.wait(lambda: node.status()["sources"][0]["state"] == "failed", "the source reports it")
+    assert node.status()["sources"][0]["findings"][0]["code"] == "history-rewritten"
+    assert node.status()["active"]["commit"] == good
+    assert node.states() == {"a": "2"}
+
+
+def test_apply_and_rollback_through_the_api(stopped_node: Node) -> None:
+    node = stopped_node
+    node.sources = "  {}"
+    node.start()
+    first = node.client.post(
+        "/v1/proposals", {"files": {"site.yaml": node.configuration({"a": "1"})}, "message": "one"}
+    )
+    node.at_rest_with({"a": "1"})
+    node.client.post("/v1/proposals", {"files": {"site.yaml": node.configuration({"a": "2"})}, "base": first["commit"]})
+    node.at_rest_with({"a": "2"})
+    answer = node.client.post("/v1/rollback", {})
+    node.at_rest_with({"a": "1"})
+    entries = node.client.get("/v1/history")["entries"]
+    assert [entry["source"] for entry in entries] == ["rollback", "apply", "apply"]
+    assert [entry["active"] for entry in entries] == [True, False, False]
+    assert entries[0]["commit"] == answer["commit"]
+    assert entries[2]["subject"] == "one"
+    again = node.client.post("/v1/proposals", {"files": {"site.yaml": node.configuration({"a": "1"})}})
+    assert again["active"] is True
+
+
+def test_events_tell_the_story_of_a_proposal(node: Node) -> None:
+    answer = node.client.post("/v1/proposals", {"files": {"site.yaml": node.configuration({"a": "1"})}})
+    seen = []
+    for event in node.client.events(since=answer["cursor"], timeout_s=10):
+        seen.append(event["type"])
+        if event["type"] == "converged":
+            break
+    story = [
+        type for type in seen if type in ("proposed", "accepted", "activated", "planned", "action_done", "converged")
+    ]
+    assert story == ["proposed", "accepted", "activated", "planned", *["action_done"] * 3, "converged"]
+    later = list(node.client.events(since=answer["cursor"], follow=False))
+    assert [event["type"] for event in later][: len(seen)] == seen
+
+
+def test_two_daemons_do_not_share_a_state(node: Node) -> None:
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "reconciler", "run", "--config", str(node.path / "node.yaml")]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert second.returncode == 1
+    assert "another daemon" in second.stderr
+    assert node.answers()
