@@ -22,6 +22,7 @@ _CALLS_IN_FLIGHT = 32
 """More would only fill the socket: systemd answers one after the other."""
 _ENDED_JOBS_KEPT = 1024
 _CONNECT_S = 10.0
+_LOOK_AGAIN_S = 2.0
 
 
 class BusError(ReconcilerError):
@@ -91,9 +92,24 @@ class SystemdBus:
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting[path] = future
         try:
-            return await future
+            while True:
+                ended, _ = await asyncio.wait({future}, timeout=_LOOK_AGAIN_S)
+                if ended:
+                    return future.result()
+                if not await self._job_exists(path):
+                    return "done"  # Its end was not told (systemd was started anew); the unit's state will tell.
         finally:
             self._waiting.pop(path, None)
+
+    async def _job_exists(self, path: str) -> bool:
+        from jeepney import DBusAddress, Properties
+
+        address = DBusAddress(path, bus_name=_NAME, interface=f"{_NAME}.Job")
+        try:
+            await self._call(Properties(address).get("State"))
+        except RefusedError:
+            return False
+        return True
 
     async def _manager(self, method: str, signature: str, body: tuple[Any, ...]) -> tuple[Any, ...]:
         from jeepney import new_method_call
