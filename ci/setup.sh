@@ -2,7 +2,7 @@
 #
 #   need_python            PYTHON: a Python 3.11 or newer
 #   need_packages P…       Debian packages, installed when root; without root what is missing is named
-#   need_environment FILE  a virtual environment in .venv with the hashed requirements of FILE and this project
+#   need_environment FILE  a virtual environment in .venv with the hashed requirements of FILE and this project, as it is here
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -52,7 +52,7 @@ need_environment() {
   if [ -x .venv/bin/reconciler ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return; fi
   say "making .venv and installing $requirements (hashes checked)"
   [ -x .venv/bin/python ] || "$PYTHON" -m venv .venv || die "python3-venv is needed: apt-get install python3-venv"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r ci/requirements-uv.txt
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r ci/requirements-build.txt
   .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r "$requirements"
   .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
   printf '%s\n' "$wanted" >"$stamp"

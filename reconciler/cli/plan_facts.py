@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 from reconciler.analysis.consequences import Consequences
@@ -64,9 +65,23 @@ def seconds(milliseconds: int | None) -> str:
     return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
+def agent_of(value: object) -> str | None:
+    """The agent of an object in plain form, as it is written; None for what has none."""
+    agent = value.get("agent") if isinstance(value, dict) else None
+    if not isinstance(agent, dict):
+        return None
+    return ":".join(str(agent[part]) for part in ("standard", "provider", "type") if agent.get(part))
+
+
 def shown(value: object) -> str:
     """A value of the configuration in one line; a secret never shows more than that it is one."""
     if isinstance(value, str) and secret_name(value) is not None:
         return f"(secret {secret_name(value)})"
-    text = f'"{value}"' if isinstance(value, str) else str(value)
+    if value is None:
+        return "(nothing)"
+    if isinstance(value, dict) and (agent := agent_of(value)) is not None:
+        return f"({agent})"
+    if isinstance(value, list) and all(isinstance(block, dict) and block.keys() == {"values"} for block in value):
+        value = {name: text for block in value for name, text in block["values"].items()}
+    text = f'"{value}"' if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

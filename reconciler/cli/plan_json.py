@@ -98,10 +98,20 @@ def _place(place: Place | None) -> Json:
 
 
 def _value(value: object) -> object:
+    if isinstance(value, dict):
+        return {str(name): _value(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_value(part) for part in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return "(secret)" if _sensitive(value) else str(value)
+    name = secret_name(value) if isinstance(value, str) else None
+    return str(value) if name is None else f"(secret {name})"
 
 
 def _sensitive(value: object) -> bool:
+    """Whether a secret is anywhere in the value."""
+    if isinstance(value, dict):
+        return any(_sensitive(part) for part in value.values())
+    if isinstance(value, list | tuple):
+        return any(_sensitive(part) for part in value)
     return isinstance(value, str) and secret_name(value) is not None

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from reconciler.analysis.consequences import Consequences, Guard, Transition
 from reconciler.cib.difference import ConfigChange
 from reconciler.cli.paint import Paint
-from reconciler.cli.plan_facts import Header, longest_outage, seconds, shown, summary
+from reconciler.cli.plan_facts import Header, agent_of, longest_outage, seconds, shown, summary
 from reconciler.scheduler.plan import Verb
 
 _VERB_STYLES = {
@@ -82,7 +82,10 @@ def _values(change: ConfigChange) -> str:
     if change.action == "rename":
         return f"  => {shown(change.after)}"
     value = change.after if change.action == "add" else change.before
-    return f"  {shown(value)}" if len(change.address) > 2 else ""
+    if change.address == change.object:
+        agent = agent_of(value)
+        return f"  ({agent})" if agent is not None else ""
+    return f"  {shown(value)}"
 
 
 def _transitions(transitions: tuple[Transition, ...], paint: Paint) -> Iterator[str]:

@@ -1,0 +1,294 @@
+"""What a change of the configuration does: the transitions with their causes, the outages, and what needs consent.
+
+The answer is a value that `plan` prints in each of its forms. Nothing here is decided: the scheduler's plan is read.
+Source: the design of the command line, "Order of the human plan", "because codes", "Consent".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.analysis.causes import cause_place, place_of, words
+from reconciler.analysis.steady import Settled, settle, under
+from reconciler.analysis.timing import Timing
+from reconciler.cib import Cib
+from reconciler.cib.difference import ConfigChange, diff
+from reconciler.errors import Place
+from reconciler.frozen import frozen
+from reconciler.model.cluster import Configuration
+from reconciler.model.date import Instant
+from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.plan import Change, Plan, Verb
+
+MASS_REMOVE_SHARE = 0.2
+MASS_REMOVE_COUNT = 5
+"""Removing more than this many resources, or than this share of them, needs consent."""
+
+
+@frozen
+class Because:
+    """One reason of a transition: a stable code, a sentence, and where the author wrote what it comes from."""
+
+    code: str
+    text: str
+    place: Place | None = None
+
+
+@frozen
+class Transition:
+    """What happens to one resource or node; steps count from 1, and what has the same step can happen at once."""
+
+    step: int
+    verb: Verb
+    resource: str
+    node_from: str | None
+    node_to: str | None
+    role_from: str
+    role_to: str
+    because: tuple[Because, ...]
+    blocked: bool
+    duration_ms: int | None
+
+
+@frozen
+class Impact:
+    """How long a resource that runs is expected to be down; None when no duration of its operations was ever recorded."""
+
+    resource: str
+    node_from: str | None
+    node_to: str | None
+    down_ms: int | None
+
+
+@frozen
+class Guard:
+    """Something that needs consent, given by `--allow KIND:NAME`."""
+
+    kind: str
+    name: str
+    text: str
+
+    @property
+    def consent(self) -> str:
+        """What the operator writes to allow it."""
+        return f"{self.kind}:{self.name}"
+
+
+@frozen
+class Consequences:
+    """Everything that a change of the configuration does to a cluster in a known state."""
+
+    changes: tuple[ConfigChange, ...]
+    transitions: tuple[Transition, ...]
+    impacts: tuple[Impact, ...]
+    guards: tuple[Guard, ...]
+    settled: Settled
+    head: Configuration
+
+    @property
+    def empty(self) -> bool:
+        """Whether neither the configuration nor anything that runs changes."""
+        return not self.changes and not self.transitions
+
+    @property
+    def plan(self) -> Plan | None:
+        """The first transition, None when there is none."""
+        return self.settled.plans[0] if self.settled.plans else None
+
+    def count(self, *verbs: Verb) -> int:
+        """How many transitions have one of the verbs."""
+        return sum(transition.verb in verbs for transition in self.transitions)
+
+    def counted_changes(self, action: str) -> int:
+        """How many objects (not values) of the configuration are added, changed or removed."""
+        whole = {change.object: change.action for change in self.changes if change.address == change.object}
+        if action == "change":
+            return len({change.object for change in self.changes if whole.get(change.object) not in ("add", "remove")})
+        return sum(found == action for found in whole.values())
+
+
+def consequences(base: Cib, head: Configuration, now: Instant) -> Consequences:
+    """What becomes of the cluster in state `base` when `head` becomes its configuration."""
+    changes = diff(base.configuration, head)
+    settled = settle(under(base, head), now)
+    reasons = _Reasons(base.configuration, head, changes)
+    transitions: list[Transition] = []
+    impacts: list[Impact] = []
+    step = 0
+    cib = under(base, head)
+    for plan in settled.plans:
+        timing = Timing(plan, cib.status)
+        found = [_transition(change, timing, reasons, step) for change in plan.changes]
+        transitions += sorted(found, key=lambda transition: (transition.step, transition.resource))
+        impacts += [impact for change in plan.changes if (impact := _impact(change, timing)) is not None]
+        step = max((transition.step for transition in transitions), default=step)
+    return Consequences(
+        changes,
+        tuple(transitions),
+        tuple(impacts),
+        _guards(base.configuration, head, changes, transitions),
+        settled,
+        head,
+    )
+
+
+def _transition(change: Change, timing: Timing, reasons: _Reasons, earlier_steps: int) -> Transition:
+    return Transition(
+        step=earlier_steps + timing.step(change),
+        verb=change.verb,
+        resource=change.subject,
+        node_from=change.from_node,
+        node_to=change.to_node,
+        role_from=change.from_role,
+        role_to=change.to_role,
+        because=reasons.of(change),
+        blocked=change.blocked,
+        duration_ms=timing.duration_ms(change),
+    )
+
+
+_INTERRUPTING = frozenset({Verb.STOP, Verb.MOVE, Verb.RESTART, Verb.RECOVER, Verb.DEMOTE, Verb.RE_PROMOTE})
+
+
+def _impact(change: Change, timing: Timing) -> Impact | None:
+    if change.verb not in _INTERRUPTING:
+        return None
+    return Impact(change.subject, change.from_node, change.to_node, timing.down_ms(change))
+
+
+def _guards(
+    base: Configuration, head: Configuration, changes: tuple[ConfigChange, ...], transitions: list[Transition]
+) -> tuple[Guard, ...]:
+    """What of the change needs consent, each thing once, in order of appearance."""
+    removed = _whole(changes, "remove")
+    found: dict[tuple[str, str], Guard] = {}
+    for transition in transitions:
+        name = transition.resource
+        if transition.verb is Verb.FENCE:
+            guard = Guard("fence", name, f"{name} is to be fenced")
+        elif transition.verb is Verb.STOP and not transition.blocked and name.partition(":")[0] not in removed:
+            guard = Guard("stop", name, f"{name} is stopped and not started again")
+        else:
+            continue
+        found.setdefault((guard.kind, guard.name), guard)
+    gone = sorted(_resource_ids(base) - _resource_ids(head))
+    if len(gone) > MASS_REMOVE_COUNT or (len(gone) > 1 and len(gone) > MASS_REMOVE_SHARE * len(_resource_ids(base))):
+        found["mass_remove", "resources"] = Guard(
+            "mass_remove", "resources", f"{len(gone)} of {len(_resource_ids(base))} resources are removed"
+        )
+    for name, danger in (("stonith-enabled", "fencing_disabled"), ("no-quorum-policy", "quorum_change")):
+        before, after = _option(base, name), _option(head, name)
+        if base.resources and before != after and (danger == "quorum_change" or after == "false"):
+            text = f"{name} changes from {before or 'its default'} to {after or 'its default'}"
+            found[danger, name] = Guard(danger, name, text)
+    return tuple(found.values())
+
+
+def _resource_ids(configuration: Configuration) -> set[str]:
+    return {resource.id for resource in configuration.resources}
+
+
+def _option(configuration: Configuration, name: str) -> str | None:
+    for block in configuration.options:
+        if name in block.values:
+            return block.values[name]
+    return None
+
+
+_CODES: Mapping[Why, str] = {
+    Why.LOCATION: "score_higher",
+    Why.BASE_SCORE: "score_higher",
+    Why.NODE_HEALTH: "node_health",
+    Why.STICKINESS: "stickiness",
+    Why.COLOCATION: "constraint_colocation",
+    Why.GROUP: "constraint_colocation",
+    Why.CONTAINER: "constraint_colocation",
+    Why.REMOTE: "constraint_order",
+    Why.TICKET: "ticket_lost",
+    Why.SHUTDOWN_LOCK: "banned",
+    Why.MIGRATION_THRESHOLD: "migration_threshold",
+    Why.FAILURE: "failure",
+    Why.DISCOVERY: "banned",
+    Why.PROMOTION_SCORE: "score_higher",
+    Why.CLONE_LIMIT: "capacity",
+    Why.UTILIZATION: "capacity",
+    Why.TARGET_ROLE: "target_role",
+    Why.MULTIPLE_ACTIVE: "failure",
+    Why.ORPHAN: "removed_resource",
+    Why.UNMANAGED: "blocked_unmanaged",
+    Why.MAINTENANCE: "maintenance_ended",
+    Why.NODE_STATE: "node_lost",
+    Why.QUORUM: "no_quorum",
+    Why.STOP_ALL: "config_changed",
+    Why.NO_FENCE_DEVICE: "fencing_required",
+    Why.DEFINITION_CHANGE: "params_not_reloadable",
+    Why.ORDER: "constraint_order",
+    Why.IMPLICIT: "constraint_order",
+    Why.FENCING: "fencing_required",
+    Why.PROBE: "rebalance",
+    Why.MIGRATION: "score_higher",
+    Why.ROLE: "target_role",
+    Why.RECURRING: "config_changed",
+}
+
+
+_PLACING = frozenset({Verb.MOVE, Verb.MIGRATE, Verb.STOP})
+"""What has a reason of its own, beside what the author may have changed in the resource."""
+
+
+class _Reasons:
+    """Turns the scheduler's causes into reasons with codes and places; knows what the change itself touched."""
+
+    def __init__(self, base: Configuration, head: Configuration, changes: tuple[ConfigChange, ...]) -> None:
+        self._base = base
+        self._head = head
+        self._added = _whole(changes, "add")
+        self._removed = _whole(changes, "remove")
+        self._touched: dict[str, list[ConfigChange]] = {}
+        for change in changes:
+            if change.address != change.object and change.object[0] in _RESOURCES:
+                self._touched.setdefault(change.object[-1], []).append(change)
+
+    def of(self, change: Change) -> tuple[Because, ...]:
+        """The reasons of one line of the summary: what the author changed first, then what the scheduler says."""
+        name = change.subject.partition(":")[0]
+        found: list[Because] = []
+        if change.verb is Verb.FENCE:
+            return (Because("fencing_required", change.reason or "the node is unclean"),)
+        if name in self._added:
+            found.append(Because("new_resource", "it is new", place_of(self._head, name)))
+        elif name in self._removed:
+            found.append(Because("removed_resource", "it was removed", place_of(self._base, name)))
+        elif change.cause is not None and change.verb in _PLACING:
+            found.append(self._from_cause(change.cause))
+        found += [_touched(touched, change.verb) for touched in self._touched.get(name, ())]
+        if change.cause is not None and not found:
+            found.append(self._from_cause(change.cause))
+        elif change.reason is not None and not found:
+            found.append(Because("constraint_order", change.reason))
+        if change.blocked:
+            found.append(Because("blocked_failed_stop", change.reason or "it can't run now"))
+        return tuple(dict.fromkeys(found))
+
+    def _from_cause(self, cause: Cause) -> Because:
+        return Because(_CODES[cause.why], words(cause), cause_place(self._head, cause))
+
+
+_RESOURCES = frozenset({"primitives", "templates", "groups", "clones", "bundles"})
+
+
+def _whole(changes: tuple[ConfigChange, ...], action: str) -> set[str]:
+    """The names of the objects that are added or removed."""
+    return {change.object[-1] for change in changes if change.action == action and change.address == change.object}
+
+
+def _touched(change: ConfigChange, verb: Verb) -> Because:
+    below = change.address[len(change.object) :]
+    what = ".".join(below)
+    if below[0] == "params":
+        code = "params_reloadable" if verb is Verb.RELOAD else "params_not_reloadable"
+    elif change.address[-1] == "target-role":
+        code = "target_role"
+    else:
+        code = "config_changed"
+    return Because(code, f"{what} changed", change.place)

@@ -1,0 +1,24 @@
+"""Print the script that makes a shell complete this program's commands and options.
+
+reconciler completion bash > /etc/bash_completion.d/reconciler
+reconciler completion zsh > "${fpath[1]}/_reconciler"
+reconciler completion tcsh > /etc/profile.d/reconciler.csh
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+SHELLS = ("bash", "zsh", "tcsh")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("shell", choices=SHELLS, help="the shell to complete in")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the script, which was generated from the parsers of all commands (ci/generate)."""
+    print(Path(__file__).with_name("completions").joinpath(f"reconciler.{args.shell}").read_text(), end="")
+    return 0
