@@ -25,12 +25,15 @@ class Instant(NamedTuple):
 _EPOCH = Instant(0)
 
 _DATE = re.compile(
-    r"(?P<year>[0-9]{4})(?:-W(?P<week>[0-9]{1,2})-(?P<weekday>[0-9])"
-    r"|-(?P<yearday>[0-9]{3})(?![0-9-])"
-    r"|-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
-    r"|(?P<month2>[0-9]{2})(?P<day2>[0-9]{2}))"
+    r"(?P<wyear>[0-9]+)-W(?P<week>[0-9]+)-(?P<weekday>[0-9]+)"
+    r"|(?P<year>[0-9]+)-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
+    r"|(?P<oyear>[0-9]+)-(?P<yearday>[0-9]+)"
+    r"|(?P<pyear>[0-9]{4})(?P<pmonth>[0-9]{2})(?P<pday>[0-9]{2})"
 )
-_TIME = re.compile(r"(?P<hour>[0-9]{2})(?::(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}))?|(?P<packed>[0-9]{4}))?")
+_TIME = re.compile(
+    r"(?P<phour>[0-9]{2})(?P<pminute>[0-9]{2})(?P<psecond>[0-9]{2})?"
+    r"|(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{1,2})(?::(?P<second>[0-9]{1,2}))?)?"
+)
 _OFFSET = re.compile(r"Z|[ \t]+(?:Z|(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?)")
 
 
@@ -49,22 +52,23 @@ def parse(text: str | None, now: Instant = _EPOCH) -> Instant | None:
         return _with_time(today, text.removeprefix("T"), now.offset_s)
     if (found := _DATE.match(text)) is None or (day := _day(found)) is None:
         return None
-    rest = text[found.end() :]
-    if not rest:
+    separator, time = text[found.end() :][:1], text[found.end() + 1 :]
+    if separator not in ("T", " ") or not time or time[0].isspace():
         return Instant(day * DAY_S)
-    return _with_time(day, rest[1:], now.offset_s) if rest[0] in "T " else None
+    return _with_time(day, time, now.offset_s)
 
 
 def _day(found: re.Match[str]) -> int | None:
     """The day (counted from the epoch) of a matched date; None when the calendar has no such day."""
-    year = int(found["year"])
     if found["week"] is not None:
-        week, weekday = int(found["week"]), int(found["weekday"])
-        return _week_start(year, 1) + 7 * (week - 1) + weekday - 1 if 1 <= week <= 53 and 1 <= weekday <= 7 else None
+        year, week, weekday = int(found["wyear"]), int(found["week"]), int(found["weekday"])
+        last = (_week_start(year + 1, 1) - _week_start(year, 1)) // 7
+        return _week_start(year, week) + weekday - 1 if week <= last and 1 <= weekday <= 7 else None
     if found["yearday"] is not None:
-        yearday = int(found["yearday"])
+        year, yearday = int(found["oyear"]), int(found["yearday"])
         return days_before(year) + yearday - 1 if 1 <= yearday <= _year_length(year) else None
-    month, day = int(found["month"] or found["month2"]), int(found["day"] or found["day2"])
+    year = int(found["year"] or found["pyear"])
+    month, day = int(found["month"] or found["pmonth"]), int(found["day"] or found["pday"])
     return _civil_day(year, month, day) if 1 <= month <= 12 and 1 <= day <= month_length(year, month) else None
 
 
@@ -72,13 +76,14 @@ def _with_time(day: int, text: str, local_s: int) -> Instant | None:
     """The moment at a time of a day; 24:00:00 is the start of the next one."""
     if (found := _TIME.match(text)) is None:
         return None
-    hour, minute, second = int(found["hour"]), int(found["minute"] or 0), int(found["second"] or 0)
-    if found["packed"] is not None:
-        minute, second = int(found["packed"][:2]), int(found["packed"][2:])
+    hour = int(found["hour"] or found["phour"])
+    minute, second = int(found["minute"] or found["pminute"] or 0), int(found["second"] or found["psecond"] or 0)
     whole_day = (hour, minute, second) == (24, 0, 0)
     if not whole_day and (hour > 23 or minute > 59 or second > 59):
         return None
     offset_s = _offset_s(text[found.end() :], local_s)
+    if abs(offset_s) >= DAY_S:
+        return None
     return Instant(day * DAY_S + hour * 3600 + minute * 60 + second - offset_s, offset_s)
 
 
@@ -132,14 +137,18 @@ def fields(instant: Instant) -> Fields:
 def shift(instant: Instant, duration: Mapping[str, str]) -> Instant:
     """The moment later by a duration whose parts are texts; unreadable parts count as zero.
 
-    A year keeps the number of the day in the year; a month keeps the day of the month as far as the month has it.
+    A year keeps the number of the day in the year, where the year is long enough, else its last second stands for it; a month keeps
+    the day of the month as far as the month has it.
     """
     amount = {name: integer(duration.get(name)) for name in _SECONDS} | {
         name: integer(duration.get(name)) for name in ("years", "months")
     }
     day, second = divmod(instant.epoch_s + instant.offset_s, DAY_S)
     year = _civil(day)[0]
-    day = days_before(year + amount["years"]) + day - days_before(year)
+    yearday, year = day - days_before(year), year + amount["years"]
+    if yearday >= _year_length(year):
+        yearday, second = _year_length(year) - 1, DAY_S - 1
+    day = days_before(year) + yearday
     year, month, monthday = _civil(day)
     if amount["months"]:
         year, month = divmod(year * 12 + month - 1 + amount["months"], 12)
