@@ -102,10 +102,14 @@ class _Run:
     def carry_out(self) -> Execution:
         waiting: Sequence[PlannedAction] = self.plan.actions
         done: set[int] = set()
+        ended: set[int] = set()
         while True:
             left: list[PlannedAction] = []
             for action in waiting:
-                if self._may_go(action) and done.issuperset(action.triggers):
+                # What completes others goes on also after those that failed.
+                before = ended if action.priority >= ALWAYS_PRIORITY else done
+                if self._may_go(action) and before.issuperset(action.triggers):
+                    ended.add(action.id)
                     if self._carry_out(action):
                         done.add(action.id)
                 else:

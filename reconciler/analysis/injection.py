@@ -190,7 +190,7 @@ class _Work:
         agent = self.agent_of(wanted.resource)
         if agent is None:
             raise InjectionError(f"inject {wanted}: no primitive is known as {wanted.resource}")
-        node = self._node(wanted.node, add=wanted.node in self.status)
+        node = self._node(wanted.node, add=False)
         expected = wanted.rc == 0
         result = SimulatedResult(
             wanted.task,

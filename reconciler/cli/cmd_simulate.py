@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from reconciler.cli.cib_file import STANDARD, read_cib_file, write_file
@@ -84,7 +85,12 @@ def _add_events(parser: argparse.ArgumentParser) -> None:
     add("-r", "--ticket-revoke", metavar="TICKET", help="a ticket is revoked")
     add("-b", "--ticket-standby", metavar="TICKET", help="a ticket is made standby")
     add("-e", "--ticket-activate", metavar="TICKET", help="a ticket is activated")
-    add("-F", "--op-fail", metavar="OPSPEC", help="when this operation is carried out, it fails with this result code")
+    add(
+        "-F",
+        "--op-fail",
+        metavar="OPSPEC",
+        help="like -S; when this operation is carried out, it fails with this result code",
+    )
     add(
         "-i", "--op-inject", metavar="OPSPEC", help="an operation had this result: <resource>_<task>_<ms>@<node>=<code>"
     )
@@ -137,9 +143,11 @@ def _options(args: argparse.Namespace, cib: Cib) -> Options:
     from reconciler.crm.simulate import Options
 
     failures = tuple(Failure(*parse_operation_result(text)) for text in args.op_fail)
+    now_s = int(time.time())
     return Options(
-        _moment(args.set_datetime, cib),
+        _moment(args.set_datetime, cib, now_s),
         args.set_datetime,
+        now_s,
         extent=_extent(args),
         injections=_injections(args),
         failures=failures,
@@ -155,7 +163,7 @@ def _options(args: argparse.Namespace, cib: Cib) -> Options:
 def _extent(args: argparse.Namespace) -> Extent:
     from reconciler.crm.simulate import Extent
 
-    if args.simulate or args.in_place:
+    if args.simulate or args.in_place or args.op_fail:
         return Extent.SIMULATE
     return Extent.PLAN if args.run or args.save_graph or args.save_dotfile else Extent.SHOW
 
@@ -177,13 +185,10 @@ def _injections(args: argparse.Namespace) -> Injections:
     )
 
 
-def _moment(text: str | None, cib: Cib) -> Instant:
+def _moment(text: str | None, cib: Cib, now_s: int) -> Instant:
     """The moment asked for, else the CIB's own, else now; with this machine's offset from UTC."""
-    import time
-
     from reconciler.model.date import Instant, parse
 
-    now_s = int(time.time())
     if text is None:
         at_s = cib.execution_date or now_s
         return Instant(at_s, time.localtime(at_s).tm_gmtoff)

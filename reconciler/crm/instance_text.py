@@ -78,7 +78,8 @@ def masked_probe(cluster: Cluster, resource: Resource, node: Node | None) -> Fai
     name = root.clone.xml_child_id if root.clone is not None else resource.id
     for failed in cluster.failed:
         attributes = failed.entry.attributes
-        if not failed.masked or (node is not None and attributes.get("on_node", "").lower() != node.name.lower()):
+        place = attributes.get("on_node")
+        if not failed.masked or place is None or (node is not None and place.lower() != node.name.lower()):
             continue
         if attributes.get("operation_key") == f"{name}_monitor_{attributes.get('interval', '0')}":
             return failed

@@ -44,6 +44,8 @@ class Options:
 
     now: Instant
     moment_text: str | None = None
+    clock_s: int | None = None
+    """The epoch time with which simulated results are recorded; None: that of `now`."""
     extent: Extent = Extent.SHOW
     injections: Injections = field(default_factory=Injections)
     failures: tuple[Failure, ...] = ()
@@ -109,6 +111,9 @@ class _Session:
     def _text(self) -> str:
         return "".join(f"{line}\n" for line in self.lines)
 
+    def _clock_s(self) -> int:
+        return self.now.epoch_s if self.options.clock_s is None else self.options.clock_s
+
     def _outline(self) -> Outline:
         """A new section."""
         outline = Outline(fancy=self.fancy)
@@ -145,7 +150,7 @@ class _Session:
             resource = find(cluster, name)
             return None if resource is None else resource.agent
 
-        self.cib, events = inject(self.cib, self.options.injections, agent_of, self.now.epoch_s)
+        self.cib, events = inject(self.cib, self.options.injections, agent_of, self._clock_s())
         if not self.options.quiet:
             outline = self._outline()
             add_injected(outline, events)
@@ -172,7 +177,9 @@ class _Session:
 
     def _carry_out(self, plan: Plan) -> Execution:
         options = self.options
-        execution = simulate_execution(plan, self.cib, failures=options.failures, depth=Depth.SHALLOW)
+        execution = simulate_execution(
+            plan, self.cib, failures=options.failures, depth=Depth.SHALLOW, at_s=self._clock_s()
+        )
         outline = self._outline()
         if not options.quiet:
             add_execution(outline, execution)
