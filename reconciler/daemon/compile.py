@@ -11,9 +11,11 @@ from reconciler.model.attributes import AttributeBlocks, secret_name
 from reconciler.model.cluster import Configuration
 from reconciler.model.metadata import AgentMetadata
 from reconciler.model.resource import Agent, Bundle, Clone, Group, Primitive, Resource
-from reconciler.sources.repository import Repository
+from reconciler.sources.repository import CommitFacts, Repository
 
 AgentLookup = Callable[[Agent], AgentMetadata | None]
+
+_FACTS_KEPT = 16
 
 
 @frozen
@@ -30,19 +32,32 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
 
 
-@frozen
 class Judge:
     """What this node asks of a configuration: its repository, the agents it has, the secrets it can tell."""
 
-    repository: Repository
-    agents: AgentLookup | None
-    resolve_secret: Callable[[str], str | None]
-    strict: bool = False
+    def __init__(
+        self,
+        repository: Repository,
+        agents: AgentLookup | None,
+        resolve_secret: Callable[[str], str | None],
+        strict: bool = False,
+    ) -> None:
+        self.repository = repository
+        self.agents = agents
+        self.resolve_secret = resolve_secret
+        self.strict = strict
+        self._facts: dict[str, CommitFacts] = {}
+
+    def facts(self, commit: str) -> CommitFacts:
+        """A commit's facts, kept for the examination that follows. Blocks. Raises GitError when it is not here."""
+        facts = self._facts.get(commit) or self.repository.facts(commit)
+        self._facts = {**dict(list(self._facts.items())[-_FACTS_KEPT:]), commit: facts}
+        return facts
 
     def examine(self, commit: str, base: str | None, path: str, rewrite: bool) -> Verdict:
         """Judge a commit that is to follow `base`, with its files below `path`. Blocks; raises nothing that the commit can cause."""
         try:
-            if base is not None and not rewrite and not self.repository.is_ancestor(base, commit):
+            if base is not None and not rewrite and not self._continues(base, commit):
                 return _stray(commit, base)
             files = self.repository.files(commit, path)
         except InputError as error:
@@ -51,6 +66,10 @@ class Judge:
             cause = f": {error.__cause__}" if error.__cause__ is not None else ""
             return Verdict(commit, None, reason=f"it can't be read: {error}{cause}")
         return self.compile(commit, files)
+
+    def _continues(self, base: str, commit: str) -> bool:
+        """Whether the commit descends from the base, which most are direct children of."""
+        return base in self.facts(commit).parents or self.repository.is_ancestor(base, commit)
 
     def compile(self, commit: str, files: Mapping[str, bytes]) -> Verdict:
         """Judge the files of a commit."""

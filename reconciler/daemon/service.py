@@ -225,7 +225,7 @@ class Service:
         """A source has a commit: have the node propose it."""
         self._emit_source(source)
         try:
-            facts = await asyncio.to_thread(self._repository.facts, commit)
+            facts = await asyncio.to_thread(self._shell.parts.judge.facts, commit)
         except ReconcilerError as error:
             say(logging.ERROR, "a source's commit can't be read", source=source, commit=commit, reason=str(error))
             return

@@ -52,8 +52,8 @@ from reconciler.model.operation import AgentCall, AgentResult
 from reconciler.model.resource import Agent
 from reconciler.sources.repository import ACTIVE
 
-_DURABLE = (Accept, Activate, Joined)
-"""Messages on which something is built that a crash must not take away."""
+_DURABLE = (Activate, Joined)
+"""Messages on which something is built that a crash must not take away; what is accepted was made durable before."""
 _DROPPABLE = (Propose, Accept, Activate)
 """Messages that begin something new: without room for them in the store nothing new begins."""
 _SYNC_S = 1.0

@@ -68,6 +68,8 @@ class DirectorySource:
         self._again = False
         self._fingerprint = ""
         self._offered = ""
+        self._made: tuple[str, dict[str, bytes]] | None = None
+        """The last commit made here with its files, so that it need not be read back to be compared."""
         self._reference = f"refs/reconciler/candidate/{settings.name}"
 
     def status(self) -> SourceStatus:
@@ -165,6 +167,8 @@ class DirectorySource:
 
     def _files(self, commit: str) -> dict[str, bytes] | None:
         """The files of a commit, None when it has none at our path (it came from another source)."""
+        if self._made is not None and self._made[0] == commit:
+            return self._made[1]
         try:
             return self._repository.files(commit, self._settings.path)
         except InputError:
@@ -176,6 +180,8 @@ class DirectorySource:
         That is so while it stays as it is, and, across restarts, when it was in force and something newer took its place: what an
         operator rolled back must not come back because the daemon was started again.
         """
+        if self._made is not None:
+            return self._made[0] if snapshot.digest == self._offered else None
         last = self._repository.reference(self._reference)
         if snapshot.digest == self._offered:
             return last
@@ -185,7 +191,7 @@ class DirectorySource:
     def _commit(self, snapshot: Snapshot, active: str | None) -> str:
         files = snapshot.files
         message = f"{self.name}: {_summary(files)}\n\nRead from {self._settings.directory}.\n"
-        return self._repository.commit(
+        commit = self._repository.commit(
             files,
             message,
             reference=self._reference,
@@ -194,6 +200,8 @@ class DirectorySource:
             author=self._settings.author,
             time_s=int(time.time()),
         )
+        self._made = commit, files
+        return commit
 
     def _accept(self, commit: str | None) -> None:
         failed = self._status.state is SourceState.FAILED
