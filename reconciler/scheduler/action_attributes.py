@@ -118,9 +118,6 @@ def _about_guest(action: Action) -> dict[str, str]:
     node, resource = action.node, action.resource
     if node is None or resource is None or not node.is_guest:
         return {}
-    values = {}
-    if (target := resource.meta.get("container-attribute-target")) is not None:
-        values["CRM_meta_container_attribute_target"] = target
     guest = node.connection.container if node.connection is not None else None
     task = action.task if action.task != "notify" else action.meta.get("notify_operation", "")
     host = None
@@ -128,6 +125,9 @@ def _about_guest(action: Action) -> dict[str, str]:
         host = current_node(guest)
     elif guest is not None and task in _COMING:
         host = guest.node
-    if host is not None:
-        values["CRM_meta_physical_host"] = host.name
+    if host is None:
+        return {}
+    values = {"CRM_meta_physical_host": host.name}
+    if (target := resource.meta.get("container-attribute-target")) is not None:
+        values["CRM_meta_container_attribute_target"] = target
     return values

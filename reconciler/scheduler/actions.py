@@ -153,7 +153,8 @@ def fence_operation(
         if cluster.unfencing:
             from reconciler.scheduler.unfencing import record_devices  # It asks for this operation, too.
 
-            optional = optional and not record_devices(cluster, node, action)
+            changed = record_devices(cluster, node, action)
+            optional = optional and not changed
     if cluster.options.priority_fencing_delay_s > 0 and (priority_delay or "priority-fencing-delay" in action.meta):
         action.meta["priority-fencing-delay"] = str(_priority_delay_s(cluster, node))
     cause = Cause(Why.FENCING, node.name, reason or "")

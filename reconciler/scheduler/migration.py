@@ -50,7 +50,7 @@ def create_migration(cluster: Cluster, resource: Resource, source: Node) -> None
         half.cause = half.cause or cause
         half.meta.update(migrate_source=source.name, migrate_target=target.name)
     if halves[0].task == "migrate_to" and not resource.is_connection:
-        halves[0].meta["record-pending"] = "true"
+        halves[0].meta.setdefault("record-pending", "true")
     _order_halves(cluster, resource, [half.task for half in halves], cause)
 
 
