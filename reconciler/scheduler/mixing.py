@@ -81,78 +81,74 @@ def own_and_primaries(cluster: Cluster, resource: Resource) -> NodeTable | None:
 
 
 class _Mixing:
-    """One walk along colocations, with what stays the same on the way."""
+    """One walk along colocations, with what stays the same on the way.
 
-    __slots__ = ("cluster", "forward", "positive_only")
+    A table is copied only for a change, unless `counting`: where table order decides, each copy counts.
+    """
+
+    __slots__ = ("cluster", "counting", "forward", "positive_only")
 
     def __init__(self, cluster: Cluster, *, forward: bool = False, positive_only: bool = False) -> None:
         self.cluster = cluster
         self.forward = forward
         self.positive_only = positive_only
+        self.counting = cluster.options.placement_strategy != "default"
 
     def mix(self, resource: Resource, table: NodeTable, attribute: str, factor: float, droppable: bool) -> NodeTable:
         """Mix the resource in; the answer is `table` itself when nothing is to be changed."""
-        if resource.mixing or (resource.kind is Kind.GROUP and not resource.children):
+        group = resource.kind is Kind.GROUP
+        if resource.mixing or (group and not resource.children):
             return table
         resource.mixing = True
-        work = table.copy()
-        if resource.kind is Kind.GROUP:
-            work = self.mix(resource.children[0], work, attribute, factor, droppable)
+        if group:
+            first, start = resource.children[0], table.copy() if self.counting else table
+            work = self.mix(first, start, attribute, factor, droppable)
         else:
-            self._add_scores(resource, work, attribute, factor)
-        work, kept = self._go_on(resource, work, factor, droppable)
-        resource.mixing = False
-        return work if kept else table
-
-    def collect(self, resource: Resource) -> NodeTable | None:
-        """Mix the resource into nothing."""
-        if resource.mixing or (resource.kind is Kind.GROUP and not resource.children):
-            return None
-        resource.mixing = True
-        group = resource.kind is Kind.GROUP
-        work = self.collect(resource.children[-1]) if group else resource.table.copy()
-        if work is not None:
-            work, _kept = self._go_on(resource, work, 1.0, False)
-        resource.mixing = False
-        return work
-
-    def _go_on(self, resource: Resource, work: NodeTable, factor: float, droppable: bool) -> tuple[NodeTable, bool]:
-        """Walk on from the resource, unless it leaves no usable node; whether the result is to be kept comes along."""
+            work = self._with_scores(resource, table, attribute, factor)
         if any_usable(self.cluster, work):
             work = self._walk(resource, work, factor)
         elif droppable:
-            return work, False
+            resource.mixing = False
+            return table
         if self.positive_only:
-            scores = work.scores
-            for index, score in scores.items():
-                if score == UNUSABLE:
-                    scores[index] = 1
-        return work, True
-
-    def _walk(self, resource: Resource, work: NodeTable, above: float) -> NodeTable:
-        """Mix in the next resources. Of the factor so far only the sign is handed on."""
-        sign = 1 if above >= 0 else -1
-        for colocation in self._next(resource):
-            if not self.forward and not has_influence(colocation, colocation.primary):
-                continue
-            other = colocation.primary if self.forward else colocation.dependent
-            attribute = colocation.node_attribute or BY_NAME
-            work = self.mix(other, work, attribute, sign * factor(colocation), True)
+            _settle_marks(work)
+        resource.mixing = False
         return work
 
-    def _next(self, resource: Resource) -> Sequence[Colocation]:
-        if self.forward:
-            return tuple(resource.colocations)
-        if resource.kind is Kind.GROUP:
-            return tuple(resource.children[-1].followers)
-        return tuple(resource.followers)
+    def collect(self, resource: Resource) -> NodeTable | None:
+        """Mix the resource into nothing."""
+        group = resource.kind is Kind.GROUP
+        if resource.mixing or (group and not resource.children):
+            return None
+        resource.mixing = True
+        work = self.collect(resource.children[-1]) if group else resource.table.copy()
+        if work is not None and any_usable(self.cluster, work):
+            work = self._walk(resource, work, 1.0)
+        resource.mixing = False
+        return work
 
-    def _add_scores(self, resource: Resource, work: NodeTable, attribute: str, factor: float) -> None:
-        """Add to each node the part `factor` of the best score that the resource has on available nodes like it."""
-        own, available, scores = resource.table.scores, self.cluster.available, work.scores
+    def _walk(self, resource: Resource, work: NodeTable, above: float) -> NodeTable:
+        """Mix in what comes next after the resource. Of the factor so far only the sign is handed on."""
+        sign = 1 if above >= 0 else -1
+        if self.forward:
+            for colocation in resource.colocations:
+                attribute = colocation.node_attribute or BY_NAME
+                work = self.mix(colocation.primary, work, attribute, sign * factor(colocation), True)
+            return work
+        last = resource.children[-1] if resource.kind is Kind.GROUP else resource
+        for colocation in last.followers:
+            if has_influence(colocation, colocation.primary):
+                attribute = colocation.node_attribute or BY_NAME
+                work = self.mix(colocation.dependent, work, attribute, sign * factor(colocation), True)
+        return work
+
+    def _with_scores(self, resource: Resource, table: NodeTable, attribute: str, factor: float) -> NodeTable:
+        """The table with, on each node, the part `factor` of the best score that the resource has on available nodes like it."""
+        own, available = resource.table.scores, self.cluster.available
         known = attribute_values(self.cluster, attribute)
         alike = None if known.distinct else _best_scores(own, available, known.values)
-        for index, score in scores.items():
+        changed: dict[int, int] = {}
+        for index, score in table.scores.items():
             if alike is None:
                 best = own.get(index, -INFINITY) if available[index] else -INFINITY
             else:
@@ -161,9 +157,20 @@ class _Mixing:
                 continue
             total = add(scale(factor, best), score)
             if total >= 0 or score < 0 or not self.positive_only:
-                scores[index] = total
+                changed[index] = total
             elif score > 0:
-                scores[index] = UNUSABLE
+                changed[index] = UNUSABLE
+        if not changed and not self.counting:
+            return table
+        work = table.copy()
+        work.scores.update(changed)
+        return work
+
+
+def _settle_marks(table: NodeTable) -> None:
+    """What was marked unusable is worth 1. Only tables made on this walk have marks."""
+    if UNUSABLE in table.scores.values():
+        table.scores.update({index: 1 for index, score in table.scores.items() if score == UNUSABLE})
 
 
 def _best_scores(
