@@ -52,8 +52,8 @@ need_environment() {
   if [ -x .venv/bin/reconciler ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return; fi
   say "making .venv and installing $requirements (hashes checked)"
   [ -x .venv/bin/python ] || "$PYTHON" -m venv .venv || die "python3-venv is needed: apt-get install python3-venv"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r ci/requirements-build.txt
-  .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r "$requirements"
+  [ -x .venv/bin/uv ] || .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r ci/requirements-build.txt
+  .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r ci/requirements-build.txt -r "$requirements"
   .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
   printf '%s\n' "$wanted" >"$stamp"
 }

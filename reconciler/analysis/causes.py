@@ -71,7 +71,7 @@ _PHRASES: Mapping[Why, Callable[[str, str], str]] = {
     Why.NODE_STATE: lambda node, state: f"{node} is {state}" if node else state,
     Why.QUORUM: lambda _, policy: f"there is no quorum (no-quorum-policy: {policy})",
     Why.STOP_ALL: lambda *_: "stop-all-resources is true",
-    Why.NO_FENCE_DEVICE: lambda *_: "stonith-enabled is true, and there is no fence device",
+    Why.NO_FENCE_DEVICE: lambda *_: "fencing-enabled is true, and there is no fence device",
     Why.ORPHAN: lambda id, _: f"{id} is no longer in the configuration",
     Why.UNMANAGED: lambda id, _: f"{id} is unmanaged",
     Why.ORDER: lambda id, _: f"order {id}",

@@ -107,11 +107,15 @@ class Consequences:
         return sum(found == action for found in whole.values())
 
 
-def consequences(base: Cib, head: Configuration, now: Instant) -> Consequences:
-    """What becomes of the cluster in state `base` when `head` becomes its configuration."""
-    changes = diff(base.configuration, head)
+def consequences(base: Cib, head: Configuration, now: Instant, written: Configuration | None = None) -> Consequences:
+    """What becomes of the cluster in state `base` when `head` becomes its configuration.
+
+    `written` is the configuration of the base as its author wrote it, where the base also has what was found (members).
+    """
+    written = base.configuration if written is None else written
+    changes = diff(written, head)
     settled = settle(under(base, head), now)
-    reasons = _Reasons(base.configuration, head, changes)
+    reasons = _Reasons(written, head, changes)
     transitions: list[Transition] = []
     impacts: list[Impact] = []
     step = 0
@@ -126,7 +130,7 @@ def consequences(base: Cib, head: Configuration, now: Instant) -> Consequences:
         changes,
         tuple(transitions),
         tuple(impacts),
-        _guards(base.configuration, head, changes, transitions),
+        _guards(written, head, changes, transitions),
         settled,
         head,
     )

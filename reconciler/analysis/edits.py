@@ -82,7 +82,11 @@ def set_option(name: str, value: str, weight: int = 2) -> Edit:
         )
         return _configured(cib, options=(*cleared, AttributeBlock({name: value})))
 
-    return Edit(f"set the option {name}: {value}", weight, apply)
+    return Edit(f"set the option {_WRITTEN.get(name, name)}: {value}", weight, apply)
+
+
+_WRITTEN = {"stonith-enabled": "fencing-enabled"}
+"""Options whose name in the language is another than the one in the CIB."""
 
 
 def clear_node_attribute(node: str, name: str, text: str) -> Edit:

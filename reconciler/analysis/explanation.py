@@ -224,7 +224,7 @@ def _unmanaged(cluster: Cluster, leaf: Resource) -> Iterator[Link]:
             "the option maintenance-mode is true", cause_place(configuration, Cause(Why.UNMANAGED, "maintenance-mode"))
         )
     elif cluster.options.stonith_enabled and not cluster.has_fence_device:
-        yield Link("stonith-enabled is true, and there is no fence device: nothing is started or stopped without one")
+        yield Link("fencing-enabled is true, and there is no fence device: nothing is started or stopped without one")
     elif leaf.blocked:
         frozen = [rule for rule in leaf.root.tickets + leaf.tickets if rule.policy == "freeze"]
         yield Link(

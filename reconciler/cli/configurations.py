@@ -9,9 +9,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler.errors import Finding, InputError, Place, ReconcilerError
+from reconciler.errors import Finding, InputError, ReconcilerError
 from reconciler.frozen import frozen
-from reconciler.language import Loaded, load
+from reconciler.language import AgentLookup, Loaded, load
 from reconciler.model.cluster import Configuration
 
 
@@ -47,24 +47,57 @@ def named(spec: str) -> Named:
 
         cib, warnings = read_cib_file(spec)
         return Named(name, cib.configuration, {}, warnings)
-    seen = (
-        {os.path.normpath(os.path.join(spec, path)): data for path, data in files.items()}
-        if Path(spec).is_dir()
-        else files
-    )
-    return _loaded(name, files, load(seen))
+    return _valid(name, files, load(_as_seen(spec, files)))
+
+
+def loaded(spec: str, *, strict: bool = False, agents: AgentLookup | None = None) -> Loaded:
+    """What loading the files under the name gave, valid or not; a single YAML file stands for itself.
+
+    Raises InputError when the files can't even be read.
+    """
+    _, files = read_files(spec)
+    if files is None:
+        path = Path(spec)
+        files, spec = {path.name: _bounded(path)}, str(path.parent)
+    return load(_as_seen(spec, files), strict=strict, agents=agents)
+
+
+def _bounded(path: Path) -> bytes:
+    from reconciler.language.limits import FILE_BYTES
+
+    try:
+        with path.open("rb") as file:
+            return file.read(FILE_BYTES + 1)
+    except OSError as error:
+        raise NoSuchConfiguration(f"read {path}") from error
+
+
+def _as_seen(spec: str, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """The files under names that lead to them from here."""
+    if not Path(spec).is_dir():
+        return files
+    from reconciler.cli.files import path_from_here
+
+    return {path_from_here(spec, path): data for path, data in files.items()}
 
 
 def from_texts(texts: Mapping[str, str], name: str) -> Named:
     """The configuration in files that a node sent, paths relative to its configuration."""
     files = {path: text.encode() for path, text in texts.items()}
-    return _loaded(name, files, load(files))
+    return _valid(name, files, load(files))
 
 
-def _loaded(name: str, files: Mapping[str, bytes], loaded: Loaded) -> Named:
-    if loaded.configuration is None:
-        raise InputError(loaded.findings)
-    return Named(name, loaded.configuration, files, loaded.findings)
+def _valid(name: str, files: Mapping[str, bytes], found: Loaded) -> Named:
+    if found.configuration is None:
+        raise InputError(found.findings)
+    return Named(name, found.configuration, files, found.findings)
+
+
+def agents_here() -> AgentLookup:
+    """What the agents installed on this machine say of themselves, asked for when needed and kept between runs."""
+    from reconciler.agents.metadata import MetadataLookup, default_cache_directory
+
+    return MetadataLookup(cache_directory=default_cache_directory())
 
 
 def read_files(spec: str) -> tuple[str, dict[str, bytes] | None]:
@@ -84,19 +117,14 @@ def read_files(spec: str) -> tuple[str, dict[str, bytes] | None]:
 
 
 def directory_files(directory: str) -> dict[str, bytes]:
-    """The configuration files below a directory, with places that name them as they are seen from here."""
+    """The configuration files by path below a directory. Raises InputError, with places as they are seen from here."""
+    from reconciler.cli.files import from_here
     from reconciler.sources.snapshot import read_directory
 
     snapshot = read_directory(directory)
     if snapshot.findings:
-        raise InputError(tuple(_from_here(directory, finding) for finding in snapshot.findings))
+        raise InputError(tuple(from_here(directory, finding) for finding in snapshot.findings))
     return snapshot.files
-
-
-def _from_here(directory: str, finding: Finding) -> Finding:
-    place = finding.place
-    file = os.path.normpath(os.path.join(directory, place.file)) if place.file != directory else directory
-    return Finding(finding.code, Place(file, place.line, place.column), finding.text, finding.hint, finding.severity)
 
 
 def _revision_files(revision: str, below: str) -> dict[str, bytes]:

@@ -33,11 +33,12 @@ class StateError(ReconcilerError):
 
 @frozen
 class State:
-    """A state to plan from: the CIB, and when it is live, the commit and version it was in."""
+    """A state to plan from: the CIB, the configuration as it was written, and of a live one the commit and version."""
 
     cib: Cib
     name: str
     origin: str
+    written: Configuration | None = None
     commit: str | None = None
     version: str | None = None
 
@@ -74,7 +75,7 @@ def make(args: argparse.Namespace) -> Made:
 
 def plan_from(state: State, wanted: Named, now: Instant) -> Made:
     """What becomes of the state when `wanted` becomes the configuration."""
-    found = consequences(state.cib, wanted.configuration, now)
+    found = consequences(state.cib, wanted.configuration, now, state.written)
     cluster = wanted.configuration.name or state.cib.configuration.name or "(without a name)"
     header = Header(cluster, state.name, wanted.name, state.origin)
     return Made(found, header, wanted, state.commit, state.version)
@@ -140,7 +141,8 @@ def _observed(answer: dict[str, Any], origin: str) -> State:
     cib = from_json(Cib, answer["cib"])
     commit = answer.get("commit")
     name = commit[:12] if commit else "nothing"
-    return State(with_members(cib), name, origin, commit, str(cib.version) if origin == "live" else None)
+    version = str(cib.version) if origin == "live" else None
+    return State(with_members(cib), name, origin, cib.configuration, commit, version)
 
 
 def _recorded(path: Path) -> State:

@@ -69,8 +69,13 @@ def _configuration(changes: tuple[ConfigChange, ...], paint: Paint) -> Iterator[
         return
     yield ""
     yield paint("bold", "Configuration")
+    yield from change_lines(changes, paint)
+
+
+def change_lines(changes: tuple[ConfigChange, ...], paint: Paint) -> Iterator[str]:
+    """A line for each difference of two configurations, with where it was written."""
     places = [str(change.place) if change.place else "" for change in changes]
-    width = max(map(len, places))
+    width = max(map(len, places), default=0)
     for change, place in zip(changes, places, strict=True):
         sign, style = _SIGNS[change.action]
         yield f"  {paint(style, sign)} {place:{width}}  {'/'.join(change.address)}{_values(change)}"

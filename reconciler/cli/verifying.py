@@ -13,7 +13,8 @@ from reconciler.analysis.failures import Case, cases
 from reconciler.analysis.steady import Settled, settle, steady
 from reconciler.analysis.survival import Outcome, Services, services, survive
 from reconciler.cib import Cib
-from reconciler.cli.configurations import Named, directory_files, named
+from reconciler.cli.configurations import Named, named
+from reconciler.cli.files import read_directory
 from reconciler.cli.plan_making import moment
 from reconciler.errors import Finding, InputError, Place, ReconcilerError
 from reconciler.frozen import frozen
@@ -99,7 +100,7 @@ def _expectations(args: argparse.Namespace, start: _Start) -> tuple[Expectation,
         directory = beside if any(beside.glob("*.yaml")) else None
     found: tuple[Expectation, ...] = ()
     if directory is not None:
-        found, findings = read_expectations(directory_files(str(directory)))
+        found, findings = read_expectations(read_directory(directory))
         findings += tuple(_unknown(found, start.settled.cib.configuration))
         if findings:
             raise InputError(findings)

@@ -1,0 +1,232 @@
+"""List, describe and test resource agents.
+
+An agent is written CLASS:[PROVIDER:]TYPE, as in a configuration: ocf:heartbeat:IPaddr2, systemd:nginx, stonith:fence_ipmilan.
+
+`test` runs an agent through its whole life on this machine, so give it the parameters of a resource that nobody needs. It
+refuses to touch one that is active. Exit codes: 0 every check passed, 1 some did not, or the agent can't be tested."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.agents.installed import Roots
+    from reconciler.agents.suite import Check
+    from reconciler.model.metadata import AgentMetadata, AgentParameter
+    from reconciler.model.resource import Agent
+
+_CLASSES = ("ocf", "stonith", "lsb", "systemd")
+
+
+class AgentError(ReconcilerError):
+    """The agent that was asked for can't be used."""
+
+    code = "agent"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the three actions and their options."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="list the installed agents")
+    listing.add_argument("--class", dest="standard", choices=_CLASSES, help="only agents of this class")
+    listing.add_argument("--provider", help="only OCF agents of this provider")
+    info = actions.add_parser("info", help="show what an agent says about itself")
+    info.add_argument("agent", metavar="AGENT")
+    test = actions.add_parser("test", help="run an agent through its life and check what it does")
+    test.add_argument("agent", metavar="AGENT", help="the agent, or the path of an OCF agent that is not installed")
+    test.add_argument(
+        "-o", "--option", dest="options", metavar="NAME=VALUE", action="append", default=[], help="a parameter"
+    )
+    test.add_argument("--name", default="reconciler-test", help="the resource's name (reconciler-test)")
+    test.add_argument("--timeout", metavar="DURATION", help="for every action, instead of what the agent advises")
+    test.add_argument("-v", "--verbose", action="store_true", help="show the checks that passed, too")
+    for action in (listing, info, test):
+        action.add_argument("--json", action="store_true", help="print JSON")
+        action.add_argument("--ocf-root", action="append", metavar="DIR", help="where OCF agents are (/usr/lib/ocf)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out one action."""
+    return {"list": _list, "info": _info, "test": _test}[args.action](args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    from reconciler.agents.installed import installed
+
+    agents = [str(agent) for agent in installed(_roots(args), args.standard, args.provider)]
+    print(json.dumps(agents) if args.json else "\n".join(agents))
+    return 0
+
+
+def _info(args: argparse.Namespace) -> int:
+    from reconciler.agents.metadata import MetadataLookup
+
+    agent = parse_agent(args.agent)
+    metadata = MetadataLookup(_roots(args)).describe(agent)
+    if metadata is None:
+        raise _not_installed(agent, _roots(args))
+    print(_as_json(agent, metadata) if args.json else "\n".join(_described(agent, metadata)))
+    return 0
+
+
+def _test(args: argparse.Namespace) -> int:
+    import asyncio
+
+    from reconciler.agents.executor import AgentRunner, RunnerSettings
+    from reconciler.agents.metadata import MetadataLookup
+    from reconciler.agents.suite import ActiveError, AgentSuite, Subject
+
+    parameters, timeout_ms = _parameters(args.options), _timeout(args.timeout)
+    with tempfile.TemporaryDirectory(prefix="reconciler-test-") as directory:
+        os.chmod(directory, 0o755)
+        agent, roots = _subject(args, directory)
+        subject = Subject(agent, args.name, parameters)
+        checks: list[Check] = []
+
+        async def go() -> AgentSuite:
+            runner = AgentRunner(RunnerSettings(os.uname().nodename, os.path.join(directory, "run"), roots))
+            lookup = MetadataLookup(roots, os.path.join(directory, "cache"))
+            suite = AgentSuite(runner, lookup, subject, _reporter(args, checks), timeout_ms)
+            try:
+                await suite.run()
+            finally:
+                runner.close()
+            return suite
+
+        try:
+            suite = asyncio.run(go())
+        except ActiveError:
+            raise AgentError(f"{agent} is active with these parameters; testing would stop it") from None
+    _conclude(args, agent, checks, suite.passed, suite.failed)
+    return 1 if suite.failed else 0
+
+
+def _reporter(args: argparse.Namespace, checks: list[Check]) -> Any:
+    """Keeps every check, and prints it as soon as it is done, unless JSON is asked for at the end."""
+    from reconciler.agents.suite import Verdict
+
+    signs = {Verdict.PASSED: "ok  ", Verdict.FAILED: "FAIL", Verdict.NOTE: "note"}
+
+    def report(check: Check) -> None:
+        checks.append(check)
+        if not args.json and (args.verbose or check.verdict is not Verdict.PASSED):
+            print(f"{signs[check.verdict]}  {check.text}" + (f": {check.detail}" if check.detail else ""), flush=True)
+
+    return report
+
+
+def _conclude(args: argparse.Namespace, agent: Agent, checks: list[Check], passed: int, failed: int) -> None:
+    if args.json:
+        rows = [{"text": one.text, "verdict": one.verdict.value, "detail": one.detail} for one in checks]
+        print(json.dumps({"agent": str(agent), "checks": rows, "passed": passed, "failed": failed}, sort_keys=True))
+    elif failed:
+        print(f"{agent} failed {failed} of {passed + failed} checks")
+    else:
+        print(f"{agent} passed all {passed} checks")
+
+
+def parse_agent(text: str) -> Agent:
+    """The agent that a text names. **Raises** AgentError."""
+    from reconciler.model.resource import Agent
+
+    parts = text.split(":")
+    if len(parts) == 3 and parts[0] == "ocf" and all(parts):
+        return Agent("ocf", parts[2], parts[1])
+    standard, _, name = text.partition(":")
+    if standard in ("stonith", "lsb", "systemd", "service") and name:
+        return Agent(standard, name)
+    raise AgentError(f"'{text}' names no agent: expected CLASS:[PROVIDER:]TYPE, as in ocf:heartbeat:IPaddr2")
+
+
+def _subject(args: argparse.Namespace, directory: str) -> tuple[Agent, Roots]:
+    """The agent to test, and where it is; a path becomes an agent of the provider `path`."""
+    from dataclasses import replace
+
+    from reconciler.model.resource import Agent
+
+    roots = _roots(args)
+    if "/" not in args.agent:
+        return parse_agent(args.agent), roots
+    path = os.path.abspath(args.agent)
+    if not os.path.isfile(path):
+        raise AgentError(f"there is no file {path}")
+    provider = os.path.join(directory, "ocf", "resource.d", "path")
+    os.makedirs(provider)
+    os.symlink(path, os.path.join(provider, os.path.basename(path)))
+    own = os.path.join(directory, "ocf")
+    return Agent("ocf", os.path.basename(path), "path"), replace(roots, ocf=(own, *roots.ocf))
+
+
+def _roots(args: argparse.Namespace) -> Roots:
+    from reconciler.agents.installed import Roots
+
+    return Roots(ocf=tuple(os.path.abspath(root) for root in args.ocf_root)) if args.ocf_root else Roots()
+
+
+def _parameters(options: list[str]) -> dict[str, str]:
+    pairs = {}
+    for option in options:
+        name, separator, value = option.partition("=")
+        if not separator or not name:
+            raise AgentError(f"'{option}' is no parameter: expected NAME=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+def _timeout(text: str | None) -> int | None:
+    from reconciler.model.duration import simple_ms
+
+    milliseconds = simple_ms(text)
+    if text is not None and not milliseconds:
+        raise AgentError(f"'{text}' is no duration: expected a number with ms, s, m or h")
+    return milliseconds
+
+
+def _not_installed(agent: Agent, roots: Roots) -> AgentError:
+    import difflib
+
+    from reconciler.agents.installed import installed
+
+    near = difflib.get_close_matches(str(agent), [str(one) for one in installed(roots)], n=1)
+    return AgentError(f"{agent} is not installed here" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+def _as_json(agent: Agent, metadata: AgentMetadata) -> str:
+    from dataclasses import asdict
+
+    return json.dumps({"agent": str(agent), **asdict(metadata)}, sort_keys=True)
+
+
+def _described(agent: Agent, metadata: AgentMetadata) -> Iterator[str]:
+    yield f"{agent}" + (f" {metadata.version}" if metadata.version else "")
+    yield from (line for line in (metadata.short_description,) if line)
+    if metadata.long_description:
+        yield ""
+        yield from metadata.long_description.splitlines()
+    if metadata.parameters:
+        yield "\nparameters (* required):"
+        for parameter in metadata.parameters.values():
+            yield from _parameter_lines(parameter)
+    if metadata.actions:
+        yield "\nadvised operations:"
+    for action in metadata.actions:
+        facts = (("timeout", action.timeout), ("interval", action.interval), ("role", action.role))
+        words = [f"{name}={value}" for name, value in (*facts, ("depth", action.depth)) if value]
+        yield f"  {action.name:14} {' '.join(words)}".rstrip()
+
+
+def _parameter_lines(parameter: AgentParameter) -> Iterator[str]:
+    facts = [parameter.type or "string"]
+    facts += [f"default {parameter.default!r}"] if parameter.default else []
+    facts += [f"one of {', '.join(parameter.values)}"] if parameter.values else []
+    facts += [word for word in ("unique", "reloadable", "deprecated") if getattr(parameter, word)]
+    facts += [f"use {', '.join(parameter.replaced_by)} instead"] if parameter.replaced_by else []
+    yield f"  {parameter.name}{'*' if parameter.required else ''} ({'; '.join(facts)})"
+    yield from (f"      {line.strip()}" for line in parameter.description.splitlines() if line.strip())
