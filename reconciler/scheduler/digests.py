@@ -146,11 +146,11 @@ def _restart(texts: dict[str, str], names: str | None) -> str:
 def _secure(cluster: Cluster, resource: Resource, node: Node, texts: dict[str, str], entry: HistoryEntry | None) -> str:
     """The digest without what must not be seen (the names the entry lists, or passwords and users), and without a timeout.
 
-    Without an entry, as for one of an old version, what Pacemaker itself adds to fence devices doesn't count either.
+    For old versions (the entry's, without one the CIB's) what Pacemaker itself adds to fence devices doesn't count either.
     """
     listed = None if entry is None else entry.attributes.get("op-secure-params")
     hidden = {"passwd", "password", "user"} if entry is None else set((listed or "").split(" "))
-    version = None if entry is None else entry.attributes.get("crm_feature_set")
+    version = cluster.feature_set if entry is None else entry.attributes.get("crm_feature_set")
     if compare_versions(version, "3.16.0") < 0:
         texts = {name: value for name, value in parameters(cluster, resource, node).items() if _is_kept(name)}
         if resource.is_stonith:

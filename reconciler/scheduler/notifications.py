@@ -218,7 +218,7 @@ def _notify_instance(
     """Give the instance's own actions the values, and where `needed` tell it before and after what happens."""
     for action in instance.actions:
         if not action.optional and action.node is not None and action.task in TASKS:
-            action.meta.update(values)
+            _tell(action, values)
     if not needed:
         return
     if phase.task in ("stop", "demote"):
@@ -277,12 +277,18 @@ def _notify(
         return None
     key = f"{instance.id}_{pseudo.meta['notify_type']}_notify_{pseudo.meta['notify_operation']}_0"
     action = request(cluster, instance, key, pseudo.task, node, optional=pseudo.optional, cause=_cause(instance))
-    for name, value in pseudo.meta.items():
-        action.meta.setdefault(name, value)
-    action.meta.update(values)
+    _tell(action, pseudo.meta)
+    _tell(action, values)
     add_edge(pseudo, action, ORD, _cause(instance))
     add_edge(action, confirmed, ORD, _cause(instance))
     return action
+
+
+def _tell(action: Action, values: dict[str, str]) -> None:
+    """Add the values to the action's, except those that it was told before (as of a stop that fencing implies)."""
+    meta = action.meta
+    for name, value in values.items():
+        meta.setdefault(name, value)
 
 
 def _cause(resource: Resource) -> Cause:

@@ -129,6 +129,8 @@ def _values(
     if interval_ms:
         meta["interval"] = str(interval_ms)
     _set_start_delay(cluster, meta, interval_ms)
+    if _adjusted(resource, task, interval_ms, operation, meta) == "block":
+        meta["on-fail"] = "block"  # Whoever wrote it how, and for demotions wherever: the executor is told.
     return meta
 
 
