@@ -1,0 +1,291 @@
+"""A node of one in virtual time: what it does, tells and remembers, script by script."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.controller import events as ev
+from reconciler.controller.messages import Activate
+from reconciler.model.attributes import plain
+from reconciler.model.cluster import Configuration
+from reconciler.model.resource import Agent, Clone, Group, Operation, Primitive
+
+OPTIONS = {"stonith-enabled": "false"}
+
+
+def primitive(id: str, *, interval: str = "10s", meta: dict[str, str] | None = None, **params: str) -> Primitive:
+    """A primitive with a recurring monitor."""
+    agent = Agent("ocf", "Dummy", "reconciler")
+    return Primitive(
+        id, agent, params=plain(params), meta=plain(meta or {}), operations=(Operation("monitor", interval),)
+    )
+
+
+def configuration(*resources, **options: str) -> Configuration:
+    """A configuration without fencing."""
+    written = {name.replace("_", "-"): value for name, value in options.items()}
+    return Configuration(options=plain(OPTIONS | written), resources=resources)
+
+
+def test_a_configuration_is_probed_started_and_monitored(single, world):
+    single.apply(configuration(primitive("a"), primitive("b")))
+    single.converge()
+    assert world.calls == ["a monitor", "b monitor", "a start", "b start", "a monitor=10000", "b monitor=10000"]
+    single.assert_nothing_to_do()
+
+
+def test_what_runs_already_is_adopted_by_its_probe(single, world):
+    world.running["a"] = {}
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    assert "a start" not in world.calls
+    assert not single.events("action_failed")
+    single.assert_nothing_to_do()
+
+
+def test_a_changed_parameter_restarts_with_the_old_parameters_for_the_stop(single, world):
+    single.apply(configuration(primitive("a", ip="1")))
+    single.converge()
+    world.calls.clear()
+    single.apply(configuration(primitive("a", ip="2")))
+    single.converge()
+    assert world.calls == ["a stop", "a start", "a monitor=10000"]
+    assert world.running == {"a": {"ip": "2"}}
+
+
+def test_a_removed_resource_is_stopped_and_forgotten(single, world):
+    single.apply(configuration(primitive("a"), primitive("b")))
+    single.converge()
+    single.apply(configuration(primitive("b")))
+    single.converge()
+    assert set(world.running) == {"b"}
+    assert {history.id for history in single.cib.status.nodes[0].history} == {"b"}
+    assert set(single.node.replica.memory.started) == {"b"}
+    single.assert_nothing_to_do()
+
+
+def test_a_group_starts_in_order_and_stops_in_reverse(single, world):
+    single.apply(configuration(Group("g", (primitive("one"), primitive("two")))))
+    single.converge()
+    single.apply(configuration(Group("g", (primitive("one", x="1"), primitive("two")))))
+    world.calls.clear()
+    single.converge()
+    changes = [call for call in world.calls if "monitor" not in call]
+    assert changes == ["two stop", "one stop", "one start", "two start"]
+
+
+def test_a_promotable_clone_is_promoted_where_its_agent_says(single, world):
+    world.scores["db"] = "10"
+    clone = Clone("dbs", primitive("db"), meta=plain({"promotable": "true"}))
+    single.apply(configuration(clone))
+    single.converge()
+    assert world.promoted == {"db"}
+    single.assert_nothing_to_do()
+
+
+def test_a_failed_monitor_recovers_the_resource_and_counts(single, world):
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    del world.running["a"]
+    world.calls.clear()
+    single.run(11_000)
+    single.converge()
+    assert world.calls == ["a monitor=10000", "a stop", "a start", "a monitor=10000"]
+    attributes = single.cib.status.nodes[0].transient[0].values
+    assert attributes["fail-count-a#monitor_10000"] == "1"
+    assert single.now.epoch_s - int(attributes["last-failure-a#monitor_10000"]) <= 1
+
+
+def test_gone_processes_make_the_monitor_run_at_once(single, world):
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    del world.running["a"]
+    before = single.mono_ms
+    single.feed(ev.ProcessesGone(single.now, "a"))
+    single.converge()
+    assert world.running == {"a": {}}
+    assert single.mono_ms - before < 100
+
+
+def test_an_unchanged_monitor_result_is_not_told(single):
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    version, written = single.cib.version, len(single.journal)
+    single.run(60_000)
+    assert (single.cib.version, len(single.journal)) == (version, written)
+
+
+def test_a_failed_start_is_fatal_until_it_is_cleaned_up(single, world):
+    world.failing["a", "start"] = 1
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    assert world.calls.count("a start") == 1
+    (problem,) = [p for p in single.events("converged")[-1]["problems"] if "start" in p["text"]]
+    assert "asked to fail" in problem["text"]
+    del world.failing["a", "start"]
+    single.run(3_600_000)
+    assert world.calls.count("a start") == 1
+    single.feed(ev.CleanupAsked(single.now, ("a",)))
+    single.converge()
+    assert "a" in world.running
+
+
+def test_a_start_that_may_fail_again_is_tried_more_and_more_rarely(single, world):
+    world.failing["a", "start"] = 1
+    single.apply(configuration(primitive("a"), start_failure_is_fatal="false"))
+    single.run(60_000)
+    first = world.calls.count("a start")
+    assert 5 <= first <= 12, first
+    single.run(60_000)
+    assert world.calls.count("a start") - first <= 2
+    assert [event for event in single.events("daemon") if event["what"] == "not-converging"]
+
+
+def test_a_threshold_ends_the_tries(single, world):
+    single.apply(configuration(primitive("a", meta={"migration-threshold": "1"})))
+    single.converge()
+    del world.running["a"]
+    single.run(11_000)
+    single.converge()
+    assert "a" not in world.running
+
+
+def test_a_failure_expires(single, world):
+    single.apply(configuration(primitive("a", meta={"migration-threshold": "1", "failure-timeout": "60s"})))
+    single.converge()
+    del world.running["a"]
+    single.run(11_000)
+    single.converge()
+    assert "a" not in world.running
+    single.run(70_000)
+    assert "a" in world.running
+
+
+def test_a_failed_stop_blocks(single, world):
+    single.apply(configuration(primitive("a", x="1")))
+    single.converge()
+    world.failing["a", "stop"] = 1
+    single.apply(configuration(primitive("a", x="2")))
+    single.converge()
+    assert world.running == {"a": {"x": "1"}}
+    assert world.calls.count("a start") == 1
+
+
+def test_an_invalid_commit_changes_nothing(single, world):
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    version = single.cib.version
+    single.feed(ev.CommitArrived(single.now, "bad", "test", "x"))
+    single.converge()
+    assert (single.cib.version, single.node.replica.commit) == (version, f"{1:040x}")
+    assert single.events("rejected")[-1]["commit"] == "bad"
+    told = len(single.emitted)
+    single.feed(ev.CommitArrived(single.now, "bad", "test", "x"))
+    assert len(single.emitted) == told
+
+
+def test_an_activation_that_cannot_be_kept_is_refused(single, world):
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    single.drop = Activate
+    commit = single.apply(configuration(primitive("b")))
+    single.converge()
+    assert set(world.running) == {"a"}
+    assert single.events("rejected")[-1]["commit"] == commit
+    single.drop = None
+    single.apply(configuration(primitive("b")), commit)
+    single.converge()
+    assert set(world.running) == {"b"}
+
+
+def test_of_two_proposals_the_second_is_judged_on_top_of_the_first(single):
+    first, second = configuration(primitive("a")), configuration(primitive("b"))
+    single.commits |= {"one": first, "two": second}
+    single.pending.append(ev.CommitArrived(single.now, "one", "x", ""))
+    single.feed(ev.CommitArrived(single.now, "two", "y", ""))
+    single.converge()
+    assert [event["commit"] for event in single.events("activated")] == ["one", "two"]
+    assert single.node.replica.activations[-1].parent == "one"
+
+
+def test_planning_waits_while_an_outcome_is_unknown(single, world):
+    single.apply(configuration(primitive("a")))
+    while "a start" not in world.calls:
+        single.tick()
+    single.apply(configuration())
+    planned = len(single.events("planned"))
+    single.converge()
+    assert world.running == {}
+    assert len(single.events("planned")) > planned
+
+
+def test_a_node_that_is_asked_to_stops_its_resources_and_leaves(single, world):
+    single.apply(configuration(primitive("a"), primitive("b")))
+    single.converge()
+    single.feed(ev.StopAsked(single.now))
+    while single.left is None:
+        assert single.tick()
+    assert world.running == {}
+
+
+def test_after_a_restart_of_the_machine_nothing_is_believed(single, world):
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    world.running.clear()
+    world.calls.clear()
+    single.boot = "boot-2"
+    single.crash()
+    single.converge()
+    assert world.calls == ["a monitor", "a start", "a monitor=10000"]
+
+
+def test_after_a_crash_what_runs_is_adopted_and_what_stopped_is_started(single, world):
+    single.apply(configuration(primitive("a"), primitive("b")))
+    single.converge()
+    del world.running["b"]
+    world.calls.clear()
+    single.crash()
+    single.converge()
+    assert "a start" not in world.calls
+    assert "b start" in world.calls
+    assert "b stop" not in world.calls
+    assert "a" in single.watched
+    single.assert_nothing_to_do()
+
+
+def test_a_change_activated_before_a_crash_is_still_noticed(single, world):
+    single.apply(configuration(primitive("a", x="1")))
+    single.converge()
+    single.pending.clear()
+    single.commits["new"] = configuration(primitive("a", x="2"))
+    single.feed(ev.CommitArrived(single.now, "new", "test", ""))
+    assert world.running == {"a": {"x": "1"}}
+    single.crash(in_flight_done=False)
+    single.converge()
+    assert world.running == {"a": {"x": "2"}}
+    single.assert_nothing_to_do()
+
+
+def test_a_clock_that_jumps_makes_the_node_think_again(single):
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    single.clock_offset_ms += 3_600_000
+    single.feed(ev.Quiet(single.now))
+    assert not single.events("planned")[1:]
+    assert single.node.coordinator.converged
+
+
+@pytest.mark.parametrize("moments", range(40))
+@pytest.mark.parametrize("done", [True, False], ids=["agents end", "agents never ran"])
+def test_a_crash_after_any_number_of_steps_ends_well(single, world, moments, done):
+    """From one configuration to another, with a crash after each possible number of things that happened."""
+    single.apply(configuration(primitive("a", x="1"), primitive("b")))
+    single.converge()
+    commit = single.apply(configuration(primitive("a", x="2"), primitive("c")))
+    for _ in range(moments):
+        single.tick()
+    single.crash(in_flight_done=done)
+    single.converge()
+    assert single.node.replica.commit == commit
+    assert world.running == {"a": {"x": "2"}, "c": {}}
+    single.assert_nothing_to_do()
