@@ -12,7 +12,7 @@ import asyncio
 import fcntl
 import os
 
-HEAD_BYTES = 16 * 1024
+_HEAD_BYTES = 16 * 1024
 _TAIL_BYTES = 48 * 1024
 _CHUNK_BYTES = 64 * 1024
 _LAST_READS = 32
@@ -20,12 +20,11 @@ _LAST_READS = 32
 
 
 class Capture:
-    """The output of one process: its beginning and the last 48 KiB of it are kept, whatever it prints."""
+    """The output of one process: the first 16 and the last 48 KiB of it are kept, whatever it prints."""
 
-    __slots__ = ("_head", "_head_bytes", "_loop", "_reader", "_tail", "_total", "writer")
+    __slots__ = ("_head", "_loop", "_reader", "_tail", "_total", "writer")
 
-    def __init__(self, head_bytes: int = HEAD_BYTES) -> None:
-        self._head_bytes = head_bytes
+    def __init__(self) -> None:
         self._reader, narrow = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             self.writer = os.open(f"/proc/self/fd/{narrow}", os.O_RDWR | os.O_CLOEXEC)
@@ -70,7 +69,7 @@ class Capture:
         except BlockingIOError:
             return False
         self._total += len(chunk)
-        room = self._head_bytes - len(self._head)
+        room = _HEAD_BYTES - len(self._head)
         self._head += chunk[:room]
         self._tail += chunk[room:] if room > 0 else chunk
         del self._tail[: max(len(self._tail) - _TAIL_BYTES, 0)]

@@ -5,20 +5,20 @@ Used by the daemon's loop for every operation, and by `reconciler agents test` f
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Mapping
 
 from reconciler.agents.attributes import AttributeJournals
 from reconciler.agents.cgroup import delegated_tree
+from reconciler.agents.command import Command
 from reconciler.agents.installed import Roots, find
 from reconciler.agents.lsb import lsb_command
 from reconciler.agents.ocf import ocf_command
-from reconciler.agents.process import Command, ProcessRunner
+from reconciler.agents.process import ProcessRunner
 from reconciler.agents.results import failure, lsb_result, ocf_result
 from reconciler.agents.stonith import stonith_command, unreadable_parameters
 from reconciler.agents.systemd import SystemdUnits
-from reconciler.frozen import field, frozen
+from reconciler.frozen import field, frozen, replace
 from reconciler.model.attributes import secret_name
 from reconciler.model.duration import DEFAULT_TIMEOUT_MS
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
@@ -71,7 +71,7 @@ class AgentRunner:
     async def run(self, call: AgentCall) -> AgentResult:
         """Carry out one operation. Ends at the latest a grace and two seconds after its deadline; raises only if cancelled."""
         if call.timeout_ms <= 0:
-            call = dataclasses.replace(call, timeout_ms=DEFAULT_TIMEOUT_MS)
+            call = replace(call, timeout_ms=DEFAULT_TIMEOUT_MS)
         parameters, missing = self._with_secrets(call)
         if missing and call.operation not in ("stop", "meta-data"):
             # Stopping goes on without them: a service must not keep running because a password can't be read.
@@ -113,7 +113,7 @@ class AgentRunner:
         ended = await self.processes.run(command)
         result = ocf_result(ended, call.timeout_ms)
         changes = self.attributes.collect(journal)
-        return dataclasses.replace(result, attributes=changes) if changes else result
+        return replace(result, attributes=changes) if changes else result
 
     async def _run_lsb(self, call: AgentCall) -> AgentResult:
         path = find(call.agent, self.settings.roots)
@@ -127,12 +127,10 @@ class AgentRunner:
 
     async def _run_service(self, call: AgentCall) -> AgentResult:
         """An init script where there is one, else a systemd unit."""
-        script = dataclasses.replace(call.agent, standard="lsb")
+        script = replace(call.agent, standard="lsb")
         if find(script, self.settings.roots) is not None:
-            return await self._run_lsb(dataclasses.replace(call, agent=script))
-        return await self._units.run(
-            dataclasses.replace(call, agent=dataclasses.replace(call.agent, standard="systemd"))
-        )
+            return await self._run_lsb(replace(call, agent=script))
+        return await self._units.run(replace(call, agent=replace(call.agent, standard="systemd")))
 
     async def _run_stonith(self, call: AgentCall, parameters: Mapping[str, str]) -> AgentResult:
         if call.operation == "stop":
@@ -170,7 +168,7 @@ class AgentRunner:
         return {name: value}
 
     def _with_mark(self, command: Command, resource: str) -> Command:
-        return dataclasses.replace(command, environment={**command.environment, **self._marked(resource)})
+        return replace(command, environment={**command.environment, **self._marked(resource)})
 
 
 def _redacted(result: AgentResult, call: AgentCall, parameters: Mapping[str, str]) -> AgentResult:
@@ -180,7 +178,7 @@ def _redacted(result: AgentResult, call: AgentCall, parameters: Mapping[str, str
     for value in sorted(secrets, key=len, reverse=True):
         if len(value) >= _SHORTEST_REDACTED:
             output, reason = output.replace(value, "(secret)"), reason.replace(value, "(secret)")
-    return dataclasses.replace(result, output=output, exit_reason=reason) if secrets else result
+    return replace(result, output=output, exit_reason=reason) if secrets else result
 
 
 def _no_secret(_name: str) -> None:

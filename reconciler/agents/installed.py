@@ -78,11 +78,10 @@ def unit_file(name: str) -> str | None:
 
 
 def ocf_root(path: str, roots: Roots) -> str:
-    """The value of OCF_ROOT for an agent: the root it lies below, else (for our own agents) the first root."""
-    for root in roots.ocf:
-        if path.startswith(os.path.join(root, "resource.d", "")):
-            return root
-    return roots.ocf[0] if roots.ocf else "/usr/lib/ocf"
+    """The value of OCF_ROOT for an agent: the root it lies below, if that has the function library, else the first that has it."""
+    own = [root for root in roots.ocf if path.startswith(os.path.join(root, "resource.d", ""))]
+    equipped = [root for root in (*own, *roots.ocf) if os.path.isdir(os.path.join(root, "lib"))]
+    return next(iter(equipped or own or roots.ocf), "/usr/lib/ocf")
 
 
 def installed(roots: Roots, standard: str | None = None, provider: str | None = None) -> list[Agent]:

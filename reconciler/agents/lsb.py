@@ -5,8 +5,8 @@ Source: LSB Core, "Init script actions".
 
 from __future__ import annotations
 
+from reconciler.agents.command import Command
 from reconciler.agents.environment import base_environment
-from reconciler.agents.process import Command
 from reconciler.model.operation import AgentCall
 
 _ACTIONS = {

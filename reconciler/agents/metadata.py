@@ -17,7 +17,7 @@ from reconciler.model.metadata import AgentAction, AgentMetadata
 from reconciler.model.operation import AgentCall
 from reconciler.model.resource import Agent
 
-_TIMEOUT_MS = 10_000
+_TIMEOUT_S = 10.0
 _MOST_BYTES = 2 * 1024 * 1024
 _HEADER_BYTES = 16 * 1024
 _SERVICE_ACTIONS = tuple(
@@ -69,28 +69,24 @@ class MetadataLookup:
 
     def _ask(self, agent: Agent, path: str) -> bytes:
         """What the agent prints for its meta-data action."""
-        import asyncio
-
         from reconciler.agents.environment import base_environment
         from reconciler.agents.ocf import agent_argv, ocf_command
-        from reconciler.agents.process import Command, Ended, ProcessRunner
+        from reconciler.agents.question import ask
 
-        call = AgentCall("metadata", agent, "meta-data", timeout_ms=_TIMEOUT_MS)
+        call = AgentCall("metadata", agent, "meta-data")
         if agent.standard == "stonith":
             argv: tuple[str, ...] = (path, "-o", "metadata")
             environment = base_environment()
         else:
             argv = agent_argv(call, path)
             environment = dict(ocf_command(call, path, self._roots, "localhost", {}, {}).environment)
-        command = Command(argv, environment, _TIMEOUT_MS, head_bytes=_MOST_BYTES, separate_errors=True)
-
-        async def run() -> Ended:
-            return await ProcessRunner().run(command)
-
-        ended = asyncio.run(run())
-        if ended.code != 0 or ended.timed_out:
+        try:
+            output = ask(argv, environment, _TIMEOUT_S, _MOST_BYTES)
+        except OSError as error:
+            raise MetadataError(f"the meta-data action of {agent} can't be run") from error
+        if output is None:
             raise MetadataError(f"the meta-data action of {agent} failed")
-        return ended.output
+        return output
 
     def _service(self, agent: Agent) -> AgentMetadata | None:
         """Init scripts and units take no parameters; all that can be told is whether they are there."""

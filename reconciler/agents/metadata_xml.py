@@ -96,7 +96,7 @@ def _parameter(element: _Element, fencing: bool) -> AgentParameter:
 
 def _with_replacements(parameters: dict[str, AgentParameter], element: _Element | None) -> dict[str, AgentParameter]:
     """Fence agents say it the other way round: the new parameter names the one that it made obsolete."""
-    from dataclasses import replace
+    from reconciler.frozen import replace
 
     for one in element.all("parameter") if element is not None else ():
         old = parameters.get(one.attributes.get("obsoletes", ""))

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from reconciler.agents.command import Command
 from reconciler.agents.environment import base_environment, ocf_environment
 from reconciler.agents.installed import OWN_PROVIDER, Roots, ocf_root
-from reconciler.agents.process import Command
 from reconciler.model.operation import AgentCall
 
 

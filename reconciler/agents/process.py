@@ -15,12 +15,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from reconciler.agents import procfs
-from reconciler.agents.capture import HEAD_BYTES, Capture
+from reconciler.agents.capture import Capture
 from reconciler.agents.cgroup import CallGroup, CgroupTree
-from reconciler.frozen import field, frozen
+from reconciler.agents.command import Command
+from reconciler.frozen import frozen
 
 _GRACE_MS = 5000
 _KILLED_WITHIN_S = 2.0
@@ -28,23 +29,6 @@ _KILLED_WITHIN_S = 2.0
 _KILL_ROUNDS = 5
 _LOOK_AGAIN_S = 0.002
 CALL_MARK = "RECONCILER_CALL"
-
-
-@frozen
-class Command:
-    """What to run: absolute argv, the whole environment, the deadline.
-
-    `label` names the resource it is for; `standard_input` None means `/dev/null`. Of the output the first `head_bytes` are kept, and
-    some of the end; with `separate_errors` standard error is not part of it.
-    """
-
-    argv: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    timeout_ms: int = 20_000
-    label: str = "call"
-    standard_input: bytes | None = None
-    head_bytes: int = HEAD_BYTES
-    separate_errors: bool = False
 
 
 @frozen
@@ -135,7 +119,7 @@ class _Child:
     """One started process with all that belongs to it."""
 
     def __init__(self, command: Command, group: CallGroup | None, mark: str) -> None:
-        self.capture = Capture(command.head_bytes)
+        self.capture = Capture()
         self._group = group
         self._mark = f"{CALL_MARK}={mark}"
         self._loop = asyncio.get_running_loop()
@@ -234,7 +218,7 @@ class _Child:
                 argv,
                 stdin=stdin,
                 stdout=self.capture.writer,
-                stderr=subprocess.DEVNULL if command.separate_errors else self.capture.writer,
+                stderr=self.capture.writer,
                 env={**command.environment, CALL_MARK: mark},
                 cwd="/",
                 close_fds=True,

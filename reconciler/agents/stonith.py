@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reconciler.agents.command import Command
 from reconciler.agents.environment import base_environment
-from reconciler.agents.process import Command
 from reconciler.model.operation import AgentCall
 
 _AGENT_ACTIONS = {"start": "monitor", "meta-data": "metadata"}

@@ -6,15 +6,16 @@ The child is given everything by standard input, so that no process list shows a
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 from reconciler.errors import Finding, Place, Severity
+from reconciler.frozen import field, frozen
 
 _LONGEST_ANSWER = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Credentials:
     """How the remote is reached; paths are of files on this node, all optional.
 
@@ -32,7 +33,7 @@ class Credentials:
     proxy: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GitRequest:
     """One synchronisation.
 
@@ -70,7 +71,7 @@ class GitRequest:
         return cls(**{**values, "credentials": Credentials(**values["credentials"])})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GitAnswer:
     """A commit that may be used, or findings that say why there is none.
 

@@ -31,6 +31,7 @@ def ocf_root(tmp_path: Path) -> Path:
     """An OCF root of our own, where tests put their agents."""
     root = tmp_path / "ocf"
     (root / "resource.d" / "test").mkdir(parents=True)
+    (root / "lib").mkdir()
     return root
 
 

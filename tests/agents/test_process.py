@@ -15,7 +15,8 @@ import pytest
 
 from reconciler.agents import procfs
 from reconciler.agents.cgroup import delegated_tree
-from reconciler.agents.process import Command, Ended, ProcessRunner
+from reconciler.agents.command import Command
+from reconciler.agents.process import Ended, ProcessRunner
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 

@@ -1,0 +1,21 @@
+"""A program to be run, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.frozen import field, frozen
+
+
+@frozen
+class Command:
+    """What to run: absolute argv, the whole environment, the deadline.
+
+    `label` names the resource it is for; `standard_input` None means `/dev/null`.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout_ms: int = 20_000
+    label: str = "call"
+    standard_input: bytes | None = None
