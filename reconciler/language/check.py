@@ -1,9 +1,20 @@
-"""Everything that is judged after the form: references, settings, constraints, fencing, agents."""
+"""Everything that is judged after the form: references, settings, rules, constraints, fencing, agents."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.language.check_agents import check_agents
+from reconciler.language.check_colocations import check_colocations
+from reconciler.language.check_fencing import check_fencing
+from reconciler.language.check_names import check_kinds, check_names
+from reconciler.language.check_operations import check_operations
+from reconciler.language.check_orders import check_orders
+from reconciler.language.check_placement import check_placement
+from reconciler.language.check_redundant import check_redundant
+from reconciler.language.check_rules import check_rules
+from reconciler.language.check_settings import check_settings
+from reconciler.language.facts import Facts
 from reconciler.language.findings import Findings
 from reconciler.language.reading import Draft
 
@@ -12,4 +23,21 @@ if TYPE_CHECKING:
 
 
 def check(draft: Draft, findings: Findings, agents: AgentLookup | None) -> None:
-    """Judge a draft; what is wrong becomes findings."""
+    """Judge a draft; what is wrong becomes findings.
+
+    What depends on the whole (placement, loops) is judged only when every part could be read: half a configuration looks wrong
+    in ways that the whole one is not.
+    """
+    facts = Facts(draft, findings)
+    check_names(facts)
+    check_kinds(facts)
+    check_settings(facts)
+    check_operations(facts)
+    check_rules(facts)
+    check_fencing(facts)
+    check_agents(facts, agents)
+    if draft.complete and not draft.broken:
+        check_colocations(facts)
+        check_orders(facts)
+        check_placement(facts)
+        check_redundant(facts)

@@ -28,7 +28,8 @@ class Merged:
     `broken` collects the names of what has faults of its own and so is left out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, index: Index) -> None:
+        self.index = index
         self.named: dict[str, dict[str, Entry]] = {}
         self.lists: dict[str, list[Entry]] = {}
         self.broken: set[str] = set()
@@ -67,7 +68,7 @@ class _Merging:
     """One run over all documents."""
 
     def __init__(self, findings: Findings, index: Index) -> None:
-        self.merged = Merged()
+        self.merged = Merged(index)
         self.findings = findings
         self.index = index
 

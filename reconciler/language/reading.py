@@ -25,7 +25,7 @@ from reconciler.language.schema_check import check_document
 from reconciler.language.source import Entry, Index
 from reconciler.model import settings
 from reconciler.model.attributes import AttributeBlocks, Defaults
-from reconciler.model.cluster import Configuration, FencingLevel
+from reconciler.model.cluster import Address, Configuration, FencingLevel
 from reconciler.model.constraint import Constraint
 
 T = TypeVar("T")
@@ -38,10 +38,12 @@ class Draft:
     """A configuration as read, before it is judged as a whole.
 
     `broken` names what has a finding of its own and is missing here; `complete` tells whether every file could be read at all.
+    `order` is the list of names under `cluster`.
     """
 
     configuration: Configuration
     index: Index
+    order: tuple[str, ...]
     broken: frozenset[str]
     complete: bool
 
@@ -51,7 +53,7 @@ def read_files(files: Mapping[str, bytes], findings: Findings) -> Draft:
     index = Index()
     documents, complete = _read_all(files, findings)
     merged = merge(documents, findings, index)
-    return Draft(_build(merged, index), index, frozenset(merged.broken), complete)
+    return Draft(_build(merged, index), index, merged.order, frozenset(merged.broken), complete)
 
 
 def _read_all(files: Mapping[str, bytes], findings: Findings) -> tuple[list[tuple[str, Value, frozenset[int]]], bool]:
@@ -140,8 +142,19 @@ def _constraints(merged: Merged) -> list[Constraint]:
 
 
 def _levels(merged: Merged) -> tuple[FencingLevel, ...]:
-    read = (read_fencing_level(entry) for entry in merged.listed("fencing/levels"))
-    return tuple(sorted((level for level in read if level is not None), key=level_key))
+    found: list[FencingLevel] = []
+    for entry in merged.listed("fencing/levels"):
+        level = read_fencing_level(entry)
+        if level is not None:
+            found.append(level)
+            merged.index.record(entry.file, level_address(level), entry.value)
+    return tuple(sorted(found, key=level_key))
+
+
+def level_address(level: FencingLevel) -> Address:
+    """The address of a level: what it is for, and its index."""
+    targets = (level.target, level.target_pattern, level.target_attribute, level.target_value)
+    return "fencing", "levels", f"{'='.join(text for text in targets if text)}/{level.index}"
 
 
 def level_key(level: FencingLevel) -> tuple[str, ...]:

@@ -32,6 +32,11 @@ class Index:
             for number, item in enumerate(part.items):
                 waiting.append(((*at, str(number)), item))
 
+    def below(self, address: Address) -> list[Address]:
+        """The addresses of the names directly below an address."""
+        length = len(address) + 1
+        return [known for known in self.keys if len(known) == length and known[:-1] == address]
+
     def value(self, *addresses: Address) -> Place:
         """Where the first of these addresses was written, or the nearest thing around it; unknown when nothing was."""
         return _nearest(self.values, addresses)
