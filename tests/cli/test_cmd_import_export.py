@@ -1,0 +1,114 @@
+"""The way from a Pacemaker CIB into files of the language, and back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from published_cases import needs_cases, needs_oracle, oracle, xml_of
+
+from reconciler.interop.cib_xml import read_cib
+
+CIB = """<cib validate-with="pacemaker-3.9"><configuration>
+<crm_config><cluster_property_set id="o"><nvpair id="x" name="stonith-enabled" value="false"/></cluster_property_set></crm_config>
+<nodes><node id="1" uname="n1"/></nodes>
+<resources><primitive id="web" class="ocf" provider="heartbeat" type="apache">
+<operations><op id="web-monitor-interval-10s" name="monitor" interval="10s"/></operations></primitive>
+<odd id="thing"/></resources>
+<constraints><rsc_location id="l" rsc="web" node="n1" score="50"/></constraints></configuration><status/></cib>"""
+
+
+def reconciler(*words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "reconciler.cli.main", *(str(word) for word in words)]
+    return subprocess.run(command, capture_output=True, text=True, input=stdin, check=False, timeout=60)
+
+
+@pytest.fixture
+def cib(tmp_path: Path) -> Path:
+    path = tmp_path / "cib.xml"
+    path.write_text(CIB)
+    return path
+
+
+def test_import_prints_one_text_without_made_up_ids(cib: Path):
+    done = reconciler("import", cib)
+    assert done.returncode == 0, done.stderr
+    assert "agent: ocf:heartbeat:apache" in done.stdout
+    assert "web-monitor-interval-10s" not in done.stdout
+    assert f"{cib}:6:1: warning: <odd> is no kind of resource and is ignored [resource-unknown]" in done.stderr
+
+
+def test_ids_are_kept_on_demand(cib: Path):
+    assert "web-monitor-interval-10s" in reconciler("import", cib, "--keep-ids").stdout
+
+
+def test_import_reads_standard_input():
+    assert "ocf:heartbeat:apache" in reconciler("import", "-", stdin=CIB).stdout
+
+
+def test_import_writes_files_and_never_over_others(cib: Path, tmp_path: Path):
+    out = tmp_path / "cluster.d"
+    assert reconciler("import", cib, "--out", out).returncode == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "cluster.yaml",
+        "constraints.yaml",
+        "nodes.yaml",
+        "resources.yaml",
+    ]
+    (out / "nodes.yaml").write_text("# mine\n")
+    again = reconciler("import", cib, "--out", out)
+    assert again.returncode == 1
+    assert "give --force to overwrite" in again.stderr
+    assert (out / "nodes.yaml").read_text() == "# mine\n"
+    assert reconciler("import", cib, "--out", out, "--force").returncode == 0
+    assert (out / "nodes.yaml").read_text() != "# mine\n"
+
+
+@pytest.mark.parametrize(("text", "code"), [("<cib>", "xml-malformed"), ("<html/>", "cib-root")])
+def test_what_is_no_cib_is_refused(text: str, code: str):
+    done = reconciler("import", "-", stdin=text)
+    assert done.returncode == 1
+    assert code in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_the_language_refuses_is_told_with_its_new_place(cib: Path, tmp_path: Path):
+    cib.write_text(CIB.replace('name="stonith-enabled" value="false"', 'name="stonith-enabled" value="perhaps"'))
+    done = reconciler("import", cib, "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert f"{tmp_path}/out/cluster.yaml:" in done.stderr
+
+
+@needs_cases
+@needs_oracle
+def test_what_comes_back_is_the_same_configuration(tmp_path: Path):
+    original = xml_of("whitebox-fail1")
+    assert reconciler("import", original, "--out", tmp_path / "d").returncode == 0
+    exported = tmp_path / "exported.xml"
+    done = reconciler("export", "--format", "cib-xml", tmp_path / "d", "--out", exported)
+    assert done.returncode == 0, done.stderr
+    assert {resource.id for resource in read_cib(exported.read_bytes()).configuration.resources} == {
+        resource.id for resource in read_cib(original.read_bytes()).configuration.resources
+    }
+    verified = oracle("crm_verify", "-V", "-x", exported)
+    assert "not valid" not in verified.stderr
+
+
+def test_export_prints_a_document(cib: Path):
+    done = reconciler("export", cib)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("<cib ")
+    assert 'name="stonith-enabled"' in done.stdout
+
+
+def test_simulate_is_a_command(cib: Path):
+    done = reconciler("simulate", "-x", cib, "-S")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Current cluster status:\n  * Node List:\n    * OFFLINE: [ n1 ]\n")
+
+
+def test_a_usage_error_ends_with_64(cib: Path):
+    assert reconciler("simulate", "-x", cib, "--no-such-option").returncode == 64
+    assert reconciler("export", "--format", "toml", cib).returncode == 64
