@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reconciler.model.duration import interval_ms as read_interval_ms
-from reconciler.model.score import INFINITY, add
+from reconciler.model.score import add
 from reconciler.model.score import read as read_score
 from reconciler.model.text import compare_versions, integer
 from reconciler.scheduler import actions
@@ -220,14 +220,3 @@ def clear_fail_count(cluster: Cluster, resource: Resource, node: Node, reason: s
             fencing = actions.fence_operation(cluster, remote, optional=True, reason=None)
             add_edge(fencing, action, RT, cause)
     return action
-
-
-def exceeds_threshold(cluster: Cluster, resource: Resource, node: Node) -> int:
-    """The fail count by which the resource has to leave the node (section 14.4), 0 when it may stay."""
-    threshold = resource.migration_threshold
-    if threshold == 0 or resource.failure_ignored:
-        return 0
-    if actions.find_actions(resource, actions.action_key(resource.id, "clear_failcount"), node):
-        return 0
-    count = fail_count(cluster, resource, node, effective=True, include_fillers=True)
-    return min(count, INFINITY) if count > 0 and count >= threshold else 0
