@@ -265,7 +265,8 @@ class _Reasons:
             found.append(Because("removed_resource", "it was removed", place_of(self._base, name)))
         elif change.cause is not None and change.verb in _PLACING:
             found.append(self._from_cause(change.cause))
-        found += [_touched(touched, change.verb) for touched in self._touched.get(name, ())]
+        told = {because.place for because in found}
+        found += [_touched(one, change.verb) for one in self._touched.get(name, ()) if one.place not in told]
         if change.cause is not None and not found:
             found.append(self._from_cause(change.cause))
         elif change.reason is not None and not found:

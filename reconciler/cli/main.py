@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from reconciler.cli.commands import COMMANDS, module_of
-from reconciler.errors import ReconcilerError
+from reconciler.errors import InputError, ReconcilerError
 from reconciler.version import __version__
 
 USAGE_ERROR = 64
@@ -109,6 +109,9 @@ def _unknown(word: str) -> int:
 
 
 def _report(error: ReconcilerError) -> int:
+    if isinstance(error, InputError):
+        print(*error.findings, sep="\n", file=sys.stderr)
+        return error.exit_code
     cause = f": {error.__cause__}" if error.__cause__ is not None else ""
     print(f"reconciler: error: {error}{cause} [{error.code}]", file=sys.stderr)
     return error.exit_code

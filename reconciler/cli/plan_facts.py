@@ -6,6 +6,7 @@ import json
 from typing import NamedTuple
 
 from reconciler.analysis.consequences import Consequences
+from reconciler.cib.difference import ConfigChange
 from reconciler.model.attributes import secret_name
 from reconciler.scheduler.plan import Verb
 
@@ -85,3 +86,16 @@ def shown(value: object) -> str:
         value = {name: text for block in value for name, text in block["values"].items()}
     text = f'"{value}"' if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def change_value(change: ConfigChange) -> str:
+    """What a difference changes, to stand behind its address; of a whole object only its agent."""
+    if change.action == "change":
+        return f"  {shown(change.before)} -> {shown(change.after)}"
+    if change.action == "rename":
+        return f"  => {shown(change.after)}"
+    value = change.after if change.action == "add" else change.before
+    if change.address == change.object:
+        agent = agent_of(value)
+        return f"  ({agent})" if agent is not None else ""
+    return f"  {shown(value)}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler.analysis.consequences import Consequences
-from reconciler.cli.plan_facts import Header, seconds, shown, summary
+from reconciler.cli.plan_facts import Header, change_value, seconds, summary
 
 LONGEST = 60_000
 """Characters of a whole comment."""
@@ -52,8 +52,7 @@ def comment(found: Consequences, header: Header, consented: frozenset[str], comm
         parts.append(_details("Transition", _table(("step", "action", "resource", "node", "because"), steps)))
     if found.changes:
         diff = "\n".join(
-            f"{_SIGNS[change.action]} {'/'.join(change.address)}: {shown(change.before)} -> {shown(change.after)}"
-            for change in found.changes
+            f"{_SIGNS[change.action]} {'/'.join(change.address)}{change_value(change)}" for change in found.changes
         )
         parts.append(_details("Configuration", f"```diff\n{diff.replace('```', '` ` `')}\n```"))
     footer = f"<sub>{_plain(header.base)} → {_plain(header.head)} · state: {_plain(header.state)} · <code>{_plain(command)}</code></sub>"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from reconciler.analysis.consequences import Consequences, Guard, Transition
 from reconciler.cib.difference import ConfigChange
 from reconciler.cli.paint import Paint
-from reconciler.cli.plan_facts import Header, agent_of, longest_outage, seconds, shown, summary
+from reconciler.cli.plan_facts import Header, change_value, longest_outage, seconds, summary
 from reconciler.scheduler.plan import Verb
 
 _VERB_STYLES = {
@@ -78,19 +78,7 @@ def change_lines(changes: tuple[ConfigChange, ...], paint: Paint) -> Iterator[st
     width = max(map(len, places), default=0)
     for change, place in zip(changes, places, strict=True):
         sign, style = _SIGNS[change.action]
-        yield f"  {paint(style, sign)} {place:{width}}  {'/'.join(change.address)}{_values(change)}"
-
-
-def _values(change: ConfigChange) -> str:
-    if change.action == "change":
-        return f"  {shown(change.before)} -> {shown(change.after)}"
-    if change.action == "rename":
-        return f"  => {shown(change.after)}"
-    value = change.after if change.action == "add" else change.before
-    if change.address == change.object:
-        agent = agent_of(value)
-        return f"  ({agent})" if agent is not None else ""
-    return f"  {shown(value)}"
+        yield f"  {paint(style, sign)} {place:{width}}  {'/'.join(change.address)}{change_value(change)}"
 
 
 def _transitions(transitions: tuple[Transition, ...], paint: Paint) -> Iterator[str]:
