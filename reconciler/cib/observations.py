@@ -117,7 +117,8 @@ def transient(state: NodeState) -> dict[str, str]:
     """The transient attributes of a node that hold without a rule."""
     values: dict[str, str] = {}
     for block in state.transient:
-        values.update(block.values)
+        if not block.rules:
+            values.update(block.values)
     return values
 
 

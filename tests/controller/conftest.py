@@ -7,7 +7,6 @@ checks the safety rules that one node can break.
 from __future__ import annotations
 
 import heapq
-import random
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -239,6 +238,7 @@ def single(world: World) -> SingleNode:
     return SingleNode(world)
 
 
-@pytest.fixture
-def dice(request: pytest.FixtureRequest) -> random.Random:
-    return random.Random(request.node.name)
+@pytest.fixture(scope="session")
+def new_node():
+    """Makes nodes, for tests that need a fresh one for each example."""
+    return SingleNode

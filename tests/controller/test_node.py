@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.controller import events as ev
-from reconciler.controller.messages import Activate
+from reconciler.controller.messages import Accept, Activate, Propose
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.resource import Agent, Clone, Group, Operation, Primitive
@@ -289,3 +289,68 @@ def test_a_crash_after_any_number_of_steps_ends_well(single, world, moments, don
     assert single.node.replica.commit == commit
     assert world.running == {"a": {"x": "2"}, "c": {}}
     single.assert_nothing_to_do()
+
+
+def test_nothing_more_is_launched_from_a_plan_that_no_longer_holds(single, world):
+    single.apply(configuration(Group("g", (primitive("one"), primitive("two")))))
+    while "one start" not in [f"{call.resource} {call.operation}" for _, _, call in single.agents]:
+        single.tick()
+    single.apply(configuration(primitive("one")))
+    single.converge()
+    assert "two start" not in world.calls
+    assert world.running == {"one": {}}
+
+
+def test_a_monitor_that_ends_after_its_resource_was_told_to_stop_is_no_news(single, world):
+    single.apply(configuration(primitive("a", x="1")))
+    single.converge()
+    while not single.agents:
+        single.tick()
+    single.apply(configuration(primitive("a", x="2")))
+    del world.running["a"]
+    single.converge()
+    assert not single.events("action_failed")
+    assert "fail-count-a#monitor_10000" not in str(single.cib.status)
+    assert world.running == {"a": {"x": "2"}}
+
+
+def test_what_was_examined_on_top_of_another_commit_does_not_count(single):
+    """The answer to an examination comes after another commit became active: it is examined again, and only that counts."""
+    single.apply(configuration(primitive("a")), "one")
+    single.converge()
+    single.commits["two"] = configuration(primitive("b"))
+    single.node.step(ev.CommitArrived(single.now, "two", "x", ""))
+    replica = single.node.replica
+    replica.deliver("n1", Propose("two", "zero", "x", "", False, replica.term))
+    replica.deliver("n1", Accept("two", "zero", "digest", replica.term))
+    replica.deliver("n1", Propose("two", "one", "x", "", False, replica.term))
+    assert replica.agreed(("n1",)) is None
+    replica.deliver("n1", Accept("two", "zero", "digest", replica.term))
+    assert replica.agreed(("n1",)) is None
+    replica.deliver("n1", Accept("two", "one", "digest", replica.term))
+    agreed = replica.agreed(("n1",))
+    assert agreed is not None
+    assert agreed.commit == "two"
+
+
+def test_members_that_understand_a_commit_differently_refuse_it(single):
+    replica = single.node.replica
+    replica.deliver("n1", Propose("two", None, "x", "", False, replica.term))
+    replica.deliver("n1", Accept("two", None, "one digest", replica.term))
+    assert replica.agreed(("n1", "n2")) is None
+    assert replica.differing(("n1", "n2")) is None
+    replica.deliver("n2", Accept("two", None, "other digest", replica.term))
+    assert replica.agreed(("n1", "n2")) is None
+    assert replica.differing(("n1", "n2")) is not None
+
+
+def test_silence_is_never_acceptance(single):
+    single.commits["slow"] = configuration()
+    single.feed(ev.TimerFired(single.now, "recheck"))
+    effects = single.node.step(ev.CommitArrived(single.now, "slow", "x", ""))
+    (propose,) = [effect.message for effect in effects if isinstance(effect, ev.Broadcast)]
+    single.carry_out(single.node.step(ev.Delivered(single.now, "n1", propose))[:2])
+    assert "examine slow" in single.timers
+    single.run(61_000)
+    assert "no answer" in single.events("rejected")[-1]["reason"]
+    assert single.node.replica.commit is None
