@@ -69,13 +69,17 @@ def _read(path: str, owners: tuple[int, ...] | None) -> str | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             return None
         if owners is not None and (facts.st_uid not in owners or facts.st_mode & 0o037):
             return None
-        return _text(file.read(_LARGEST + 1))
+        return _text(os.read(descriptor, _LARGEST + 1))
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def _text(data: bytes) -> str | None:

@@ -112,9 +112,9 @@ class Store:
         except OSError as error:
             if descriptor >= 0:
                 os.close(descriptor)
-            for kind in ("journal", "snapshot"):
+            for name in (self._path("journal", generation), path, f"{path}.new"):
                 with contextlib.suppress(OSError):
-                    os.unlink(self._path(kind, generation))
+                    os.unlink(name)
             raise self._failed("write a snapshot", error) from error
         with self._syncing:
             if self._journal >= 0:
@@ -260,7 +260,7 @@ def _read_snapshot(path: str) -> bytes | None:
 def _read_journal(path: str) -> tuple[list[Record], bool]:
     """The records up to the end or the first that does not read; and whether what follows is just the end.
 
-    A record that was being written when the power went is the last; one that does not read with others after it is damage.
+    A record that was being written when the process died lacks its line end; one that has it and does not read is damage.
     """
     try:
         with open(path, "rb") as file:
@@ -268,20 +268,18 @@ def _read_journal(path: str) -> tuple[list[Record], bool]:
     except FileNotFoundError:
         return [], True
     records: list[Record] = []
-    lines = _lines(data.rstrip(b"\0"))
-    for line in lines:
+    for line in _lines(data):
         record = _unframed(line)
         if record is None:
-            return records, not any(_unframed(later) is not None for later in lines)
+            return records, False
         records.append(record)
     return records, True
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
+    """The lines that have an end."""
     start = 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        end = len(data) if end < 0 else end
+    while (end := data.find(b"\n", start)) >= 0:
         yield data[start:end]
         start = end + 1
 
