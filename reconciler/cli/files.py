@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
-from reconciler.errors import Finding, InputError
+from reconciler.errors import Finding, InputError, Place
 from reconciler.frozen import replace
 
 
@@ -32,3 +33,27 @@ def from_here(directory: str, finding: Finding) -> Finding:
     place = finding.place
     file = directory if place.file == directory else path_from_here(directory, place.file)
     return replace(finding, place=replace(place, file=file))
+
+
+def read_file(path: Path | str) -> bytes:
+    """One file. Raises InputError when it can't be read, is no regular file, or is too large."""
+    from reconciler.language.limits import FILE_BYTES
+
+    def refuse(code: str, text: str) -> InputError:
+        return InputError((Finding(code, Place(str(path)), text),))
+
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise refuse("not-a-file", "this is no regular file")
+            data = file.read(FILE_BYTES + 1)
+    except OSError as error:
+        raise refuse("unreadable", f"it can't be read: {error.strerror}") from error
+    if len(data) > FILE_BYTES:
+        raise refuse("file-too-large", f"more than {FILE_BYTES:,} bytes")
+    return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open without waiting for the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reconciler.language.key_order import in_order
 from reconciler.language.yaml_text import Data, Plain
 from reconciler.model import settings
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks, secret_name
@@ -24,8 +25,8 @@ Table = Mapping[str, Setting]
 
 
 def compact(data: Mapping[str, Data | None]) -> Map:
-    """The pairs that have a value; an empty list or map is kept."""
-    return {name: value for name, value in data.items() if value is not None}
+    """The pairs that have a value, in canonical order; an empty list or map is kept."""
+    return {name: value for name in in_order(data) if (value := data[name]) is not None}
 
 
 def plain(text: str | None) -> Data | None:
@@ -157,7 +158,7 @@ def node_data(node: Node) -> Map:
             "extra": pairs_data(node.extra),
         }
     )
-    return lifted | data
+    return compact(lifted | data)
 
 
 def level_data(level: FencingLevel) -> Map:
@@ -196,7 +197,7 @@ def _select(select: AlertSelect) -> Map:
             data[name] = Plain("true")
     if select.attributes is not None:
         data["attributes"] = list(select.attributes) if select.attributes else Plain("true")
-    return data
+    return compact(data)
 
 
 def _recipient(recipient: AlertRecipient) -> Map:
@@ -233,4 +234,4 @@ def target_data(target: AclTarget) -> Data:
     """The roles of a user or group."""
     if target.name is None:
         return list(target.roles)
-    return {"name": target.name, "roles": list(target.roles)}
+    return compact({"name": target.name, "roles": list(target.roles)})

@@ -68,13 +68,14 @@ def _operation(operation: Operation) -> Map:
     rest = {name: value for name, value in operation.attributes.items() if name not in known}
     data = compact({"id": operation.id, "interval": plain(operation.interval) if operation.interval != "0" else None})
     data |= {name: Plain(value) for name, value in known.items()}
-    return data | compact(
+    data |= compact(
         {
-            "meta": blocks_data(operation.meta, settings.OPERATION_OPTIONS),
             "params": blocks_data(operation.params, {}),
+            "meta": blocks_data(operation.meta, settings.OPERATION_OPTIONS),
             "extra": pairs_data(rest),
         }
     )
+    return compact(data)
 
 
 def _shared(resource: Group | Clone | Bundle) -> Map:
@@ -90,7 +91,7 @@ def _shared(resource: Group | Clone | Bundle) -> Map:
 
 def group_data(group: Group) -> Map:
     """A group, naming its members."""
-    return {"members": [member.id for member in group.members], **_shared(group)}
+    return compact({"members": [member.id for member in group.members], **_shared(group)})
 
 
 def clone_data(clone: Clone) -> Map:
@@ -106,7 +107,7 @@ def clone_data(clone: Clone) -> Map:
             shared |= compact({"meta": blocks_data((AttributeBlock(rest),) if rest else (), _META)})
     if clone.legacy_promotable:
         data["legacy-promotable"] = Plain("true")
-    return data | shared
+    return compact(data | shared)
 
 
 def bundle_data(bundle: Bundle) -> Map:
@@ -115,7 +116,8 @@ def bundle_data(bundle: Bundle) -> Map:
         name: Plain(value) for name, value in bundle.container_attributes.items() if name in settings.BUNDLE_CONTAINER
     }
     rest = {name: value for name, value in bundle.container_attributes.items() if name not in attributes}
-    container: Map = {"type": bundle.container, **attributes, **compact({"extra": pairs_data(rest)})}
+    known: dict[str, Data | None] = {"type": bundle.container, **attributes}
+    container = compact(known | {"extra": pairs_data(rest)})
     storage: list[Data] = [
         compact(
             {
@@ -136,7 +138,7 @@ def bundle_data(bundle: Bundle) -> Map:
             "primitive": None if bundle.primitive is None else bundle.primitive.id,
         }
     )
-    return parts | _shared(bundle)
+    return compact(parts | _shared(bundle))
 
 
 def _network(network: BundleNetwork) -> Map:
@@ -153,7 +155,7 @@ def _network(network: BundleNetwork) -> Map:
         )
         for port in network.ports
     ]
-    return {**known, **compact({"ports": ports or None, "extra": pairs_data(rest)})}
+    return compact({**known, "ports": ports or None, "extra": pairs_data(rest)})
 
 
 def constraint_data(constraint: Constraint) -> Map:
@@ -229,10 +231,10 @@ def _order(order: Order) -> Map:
             "then-action": order.then_action,
             "then-instance": plain(order.then_instance),
             "sets": _sets(order.sets),
-            "kind": order.kind,
-            "score": plain(order.score),
             "symmetrical": plain(order.symmetrical),
             "require-all": plain(order.require_all),
+            "kind": order.kind,
+            "score": plain(order.score),
             "lifetime": _lifetime(order.lifetime),
             "extra": pairs_data(order.extra),
         }
@@ -275,9 +277,9 @@ def _set(one: ResourceSet) -> Data:
             "require-all": plain(one.require_all),
             "ordering": one.ordering,
             "action": one.action,
-            "role": one.role,
-            "score": plain(one.score),
             "kind": one.kind,
+            "score": plain(one.score),
+            "role": one.role,
             "extra": pairs_data(one.extra),
         }
     )

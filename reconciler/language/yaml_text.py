@@ -57,9 +57,7 @@ def _map_lines(data: Mapping[str, Data], indent: str) -> list[str]:
 
 def _entry_lines(head: str, value: Data, indent: str) -> list[str]:
     if isinstance(value, str):
-        if _LITERAL.match(value):
-            return _literal_lines(head, value, indent)
-        return [f"{head} {scalar(value)}"]
+        return literal_lines(head, value, indent) or [f"{head} {scalar(value)}"]
     flow = _flow(value)
     if flow is not None and (not value or len(head) + len(flow) + 1 <= WIDTH):
         return [f"{head} {flow}"]
@@ -68,7 +66,10 @@ def _entry_lines(head: str, value: Data, indent: str) -> list[str]:
     return [head, *_list_lines(value, f"{indent}  ")]
 
 
-def _literal_lines(head: str, value: str, indent: str) -> list[str]:
+def literal_lines(head: str, value: str, indent: str) -> list[str] | None:
+    """The lines of a text of several lines in literal form; None when it has to be quoted, or has one line."""
+    if not _LITERAL.match(value):
+        return None
     mark = "|" if value.endswith("\n") else "|-"
     return [f"{head} {mark}", *(f"{indent}  {line}" for line in value.removesuffix("\n").split("\n"))]
 

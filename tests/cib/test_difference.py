@@ -20,7 +20,7 @@ from reconciler.language import load
 from reconciler.model.cluster import Configuration
 
 BASE = b"""
-cluster: {options: {batch-limit: 5}}
+cluster: {options: {batch-limit: 5, fencing-enabled: false}}
 primitives:
   ip:
     agent: ocf:heartbeat:IPaddr2
