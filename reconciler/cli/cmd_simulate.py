@@ -121,6 +121,8 @@ def run(args: argparse.Namespace) -> int:
     cib = _read(args)
     simulation = simulate.run(cib, _options(args, cib))
     _print(args, simulation.text)
+    for message in () if simulation.plan is None else simulation.plan.cluster.messages:
+        print(f"warning: {message}", file=sys.stderr)
     _write_artefacts(args, simulation)
     if simulation.stuck:
         print("Transition failed: terminated\nAn invalid transition was produced", file=sys.stderr)

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from reconciler.cib import Cib
+from reconciler.frozen import replace
 from reconciler.interop.xml_block_writing import BlockWriter
 from reconciler.interop.xml_constraint_writing import ConstraintWriter
 from reconciler.interop.xml_ids import Ids
 from reconciler.interop.xml_resource_writing import ResourceWriter
 from reconciler.interop.xml_section_writing import SectionWriter
+from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Configuration
 
 NEWEST_SCHEMA = "pacemaker-3.9"
@@ -53,7 +55,7 @@ def _root_attributes(cib: Cib) -> dict[str, str]:
 
 def _add_configuration(owner: Element, configuration: Configuration, blocks: BlockWriter) -> None:
     resources, constraints, sections = ResourceWriter(blocks), ConstraintWriter(blocks), SectionWriter(blocks)
-    blocks.add_blocks(SubElement(owner, "crm_config"), "cluster_property_set", configuration.options, "cluster")
+    blocks.add_blocks(SubElement(owner, "crm_config"), "cluster_property_set", _options(configuration), "cluster")
     made = SubElement(owner, "nodes")
     for node in configuration.nodes:
         sections.add_node(made, node)
@@ -67,6 +69,14 @@ def _add_configuration(owner: Element, configuration: Configuration, blocks: Blo
         constraints.add(made, constraint)
     _add_defaults(owner, configuration, blocks)
     _add_optional(owner, configuration, sections)
+
+
+def _options(configuration: Configuration) -> AttributeBlocks:
+    """The blocks of options; a single one gets the name by which Pacemaker's tools look for it."""
+    options = configuration.options
+    if len(options) == 1 and options[0].id is None:
+        return (replace(options[0], id="cib-bootstrap-options"),)
+    return options
 
 
 def _add_defaults(owner: Element, configuration: Configuration, blocks: BlockWriter) -> None:

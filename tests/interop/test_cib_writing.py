@@ -14,7 +14,9 @@ from reconciler.crm.simulate import Extent, Options, run
 from reconciler.frozen import replace
 from reconciler.interop.cib_xml import FEATURE_SET, read_cib, write_cib
 from reconciler.interop.tidying import without_ids
-from reconciler.language import emit, load
+from reconciler.language import emit
+from reconciler.language.findings import Findings
+from reconciler.language.reading import read_files
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks, encode_secret, plain
 from reconciler.model.cluster import Configuration, FencingLevel, Node, Tag
 from reconciler.model.constraint import Colocation, Location, Order, ResourceSet, Ticket
@@ -60,8 +62,10 @@ def test_decisions_survive_the_way_through_xml_and_through_yaml():
         if simulated(read_cib(write_cib(cib)), case.get("args", [])) != before:
             through_xml.add(case["name"])
         files = emit.to_files(without_ids(cib.configuration))
-        loaded = load({name: text.encode() for name, text in files.items()}).configuration
-        if loaded is None or simulated(replace(cib, configuration=loaded), case.get("args", [])) != before:
+        findings = Findings()
+        draft = read_files({name: text.encode() for name, text in files.items()}, findings)
+        loaded = draft.configuration  # As written: many published cases are refused for what they mean.
+        if findings.sorted() or simulated(replace(cib, configuration=loaded), case.get("args", [])) != before:
             through_yaml.add(case["name"])
     assert through_xml == set()
     assert through_yaml == set(REFUSED_BY_THE_LANGUAGE) | set(RENAMED_GATES)
