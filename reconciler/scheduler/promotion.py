@@ -47,7 +47,8 @@ def choose_roles(cluster: Cluster, clone: Resource) -> None:
     clone.instance_counts = {}
     ranks: dict[str, int] = {}
     for instance in clone.children:
-        _set_current_role(instance)
+        if max((leaf.role for leaf in instance.leaves()), default=Role.UNKNOWN) is Role.STARTED:
+            _set_current_role(instance)
         ranks[instance.id] = _set_priority(cluster, clone, instance)
     _rank(cluster, clone, ranks)
     clone.children = merge_sort(clone.children, _compare_ranked(cluster, ranks))
@@ -58,7 +59,7 @@ def choose_roles(cluster: Cluster, clone: Resource) -> None:
 
 
 def _set_current_role(instance: Resource) -> None:
-    """What merely runs of a promotable clone is unpromoted."""
+    """What merely runs of an instance is unpromoted; an instance of which anything has another role already is left as it is."""
     if instance.role is Role.STARTED:
         instance.role = Role.UNPROMOTED
     for child in instance.children:
