@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from reconciler.errors import Place
-from reconciler.language.check_names import check_node_reference
+from reconciler.language.check_names import knows_node
 from reconciler.language.facts import Facts, Item, certain, mentioned
 from reconciler.language.findings import did_you_mean
 from reconciler.language.reading import level_address
@@ -57,8 +57,9 @@ def _check_level(facts: Facts, level: FencingLevel, devices: dict[str, Item]) ->
         facts.error(
             "fencing-level-index", facts.index.value((*base, "index")), f"index: expected 1 to 9, found {level.index}"
         )
-    if level.target is not None:
-        check_node_reference(facts, level.target, facts.index.value((*base, "target")))
+    if level.target is not None and not knows_node(facts, level.target):
+        place, hint = facts.index.value((*base, "target")), did_you_mean(level.target, facts.node_names)
+        facts.error("unknown-node", place, f"there is no node '{level.target}'", hint)
     if level.target_pattern is not None:
         try:
             re.compile(level.target_pattern)
@@ -109,8 +110,9 @@ def _check_hosts(facts: Facts, item: Item) -> None:
     listed, mapped = certain(params, "pcmk_host_list"), certain(params, "pcmk_host_map")
     for name, hosts in (("pcmk_host_list", _listed(listed)), ("pcmk_host_map", _mapped(mapped))):
         for host in hosts:
-            if mentioned(item.resource.params, name):
-                check_node_reference(facts, host, _place(facts, item, name))
+            if mentioned(item.resource.params, name) and not knows_node(facts, host):
+                text = f"{item.id}: there is no node '{host}', which {name} names"
+                facts.warning("unknown-node", _place(facts, item, name), text, did_you_mean(host, facts.node_names))
     for part in re.split(r"[\s;]+", mapped or ""):
         if part and (":" not in part or not part.partition(":")[2]):
             text = f"{item.id}: '{part}' in pcmk_host_map names no port"

@@ -125,15 +125,15 @@ def _check_pattern(facts: Facts, pattern: str, place: Place) -> None:
 
 
 def _check_node(facts: Facts, name: str, place: Place) -> None:
-    if not facts.nodes_known or not facts.draft.complete or name in facts.draft.broken:
-        return
-    if name.lower() not in {known.lower() for known in facts.node_names}:
+    if not knows_node(facts, name):
         facts.error("unknown-node", place, f"there is no node '{name}'", did_you_mean(name, facts.node_names))
 
 
-def check_node_reference(facts: Facts, name: str, place: Place) -> None:
-    """Report a node that does not exist; says nothing when the configuration names no nodes."""
-    _check_node(facts, name, place)
+def knows_node(facts: Facts, name: str) -> bool:
+    """Whether there is such a node, or may be: where the configuration names no nodes, they are whoever joins."""
+    if not facts.nodes_known or not facts.draft.complete or name in facts.draft.broken:
+        return True
+    return name.lower() in {known.lower() for known in facts.node_names}
 
 
 def _check_templates(facts: Facts) -> None:

@@ -45,7 +45,7 @@ def _locations(facts: Facts) -> tuple[Bans, set[str]]:
                 or (role or "started").lower() not in ("started", "")
             ):
                 continue
-            for banned in facts.nodes:
+            for banned in facts.candidates:
                 if (node is not None and node.lower() == banned.lower()) or (
                     rule is not None and _passes(rule, banned)
                 ):
@@ -98,7 +98,7 @@ def _check_bans(facts: Facts, bans: Bans) -> None:
     lost: set[str] = set()
     for item in facts.items.values():
         own = _bans_of(item, bans)
-        if len(own) == len(facts.nodes):
+        if len(own) == len(facts.candidates) and item.top.id not in lost:
             lost.add(item.top.id)
             _report(facts, item, bans, own, "")
     for name in sorted(set(edges) & set(facts.items)):
@@ -109,7 +109,7 @@ def _check_bans(facts: Facts, bans: Bans) -> None:
             primary = facts.items[other]
             together = _bans_of(item, bans) | _bans_of(primary, bans)
             alone = _bans_of(primary, bans)
-            if primary.top.id not in lost and len(together) == len(facts.nodes) and len(alone) < len(facts.nodes):
+            if primary.top.id not in lost and len(alone) < len(together) == len(facts.candidates):
                 lost.add(item.top.id)
                 _report(
                     facts, item, bans, together, f" together with '{other}' ({' with '.join(path(edges, name, other))})"
@@ -174,7 +174,7 @@ def _check_opt_in(facts: Facts, bans: Bans, preferences: set[str]) -> None:
 def _check_utilization(facts: Facts) -> None:
     if facts.option("placement-strategy", "default").lower() == "default":
         return
-    capacities = {node.name: node.utilization for node in facts.configuration.nodes if node.name in facts.nodes}
+    capacities = {node.name: node.utilization for node in facts.configuration.nodes if node.name in facts.candidates}
     if any(block.rules for blocks in capacities.values() for block in blocks):
         return
     for item in facts.items.values():
@@ -231,7 +231,7 @@ def _check_shadowed(facts: Facts, bans: Bans) -> None:
             facts.warning("no-effect", place, f"{constraint.id}: a preference with the score 0 does nothing")
         if score.read(constraint.score) <= -score.INFINITY:
             continue
-        node = next((name for name in facts.nodes if name.lower() == constraint.node.lower()), "")
+        node = next((name for name in facts.candidates if name.lower() == constraint.node.lower()), "")
         for name in facts.expand(constraint.resource or ""):
             ban = bans.get(name, {}).get(node)
             if ban is not None and ban != constraint.id:

@@ -135,20 +135,26 @@ class Facts:
         return tuple(node.name for node in self.configuration.nodes if (node.type or "member").lower() == "member")
 
     @cached_property
-    def node_names(self) -> frozenset[str]:
-        """Every node that may exist: named ones, remote and guest nodes, and those of bundles."""
-        names = {node.name for node in self.configuration.nodes}
+    def candidates(self) -> tuple[str, ...]:
+        """The nodes on which resources can run: full members, remote nodes and guest nodes, each once."""
+        names = dict.fromkeys(self.nodes)
+        names |= dict.fromkeys(node.name for node in self.configuration.nodes if (node.type or "").lower() == "remote")
         for item, primitive in self.primitives():
             agent = self.agent(primitive)
             if agent is not None and (agent.provider, agent.type) == ("pacemaker", "remote"):
-                names.add(item.id)
-            names.update(block.values["remote-node"] for block in primitive.meta if "remote-node" in block.values)
+                names[item.id] = None
+            names |= dict.fromkeys(
+                block.values["remote-node"] for block in primitive.meta if "remote-node" in block.values
+            )
+        return tuple(names)
+
+    @cached_property
+    def node_names(self) -> frozenset[str]:
+        """Every node that may exist: named ones, remote and guest nodes, and those of bundles."""
+        names = {*self.candidates, *(node.name for node in self.configuration.nodes)}
         for item in self.top_items():
             if isinstance(item.resource, Bundle):
-                replicas = item.resource.container_attributes.get("replicas", "")
-                promoted = item.resource.container_attributes.get("promoted-max", "")
-                count = int(replicas or promoted) if (replicas or promoted).isdecimal() and len(replicas) < 5 else 1
-                names.update(f"{item.id}-{number}" for number in range(max(count, 1)))
+                names.update(f"{item.id}-{number}" for number in range(_replicas(item.resource)))
         return frozenset(names)
 
     @property
@@ -190,6 +196,13 @@ class Facts:
     def name_place(self, base: Address, number: int, name: str) -> Place:
         """Where the name of a value of a block was written."""
         return self.index.key((*base, name), (*base, str(number), "values", name))
+
+
+def _replicas(bundle: Bundle) -> int:
+    """How many containers a bundle has at most."""
+    attributes = bundle.container_attributes
+    text = attributes.get("replicas") or attributes.get("promoted-max") or "1"
+    return max(int(text), 1) if text.isdecimal() and len(text) < 5 else 1
 
 
 def certain(blocks: AttributeBlocks, name: str) -> str | None:

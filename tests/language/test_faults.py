@@ -315,12 +315,6 @@ FAULTS = {
         ),
     ),
     "a node that no device covers": ("node-without-fencing", change(("  n2: {}", "  «n2: {}"), ("n1 n2}}", "n1}}"))),
-    "a device that knows an unknown node": (
-        "unknown-node",
-        change(("n1 n2}}", "«n1 n2 n3}}"))
-        .replace("«n1 n2 n3", "«n1,n2,n3")
-        .replace("{pcmk_host_list: «n1,n2,n3}", "{pcmk_host_list: «'n1,n2,n3'}"),
-    ),
     "a map without ports": (
         "fencing-host-map",
         change(("{pcmk_host_list: n1 n2}", "{pcmk_host_list: n1 n2, pcmk_host_map: «'n1:1;n2'}")),
@@ -412,6 +406,7 @@ FAULTS = {
 }
 
 WARNINGS = {
+    "a device that knows an unknown node": ("unknown-node", change(("n1 n2}}", "«n1 n2 n3}}"))),
     "unknown name in the order": ("unknown-reference", change(("  name: web\n", "  name: web\n  order: [db, «dbs]\n"))),
     "a ticket that looks like a slip": (
         "unknown-ticket",
