@@ -12,10 +12,12 @@ import pytest
 from histories import NOW
 from test_changes import CLEANUPS, MATRIX
 from test_collectives import WHOLES
+from test_implicit_orderings import TABLE
 from test_migration import ALONE, SHAPES
 from test_probes import ASKED
 from test_recurring import ROLES, RULES
 from test_transition import PROMOTIONS, TRANSITIONS
+from test_unfencing import ROWS
 
 from reconciler.cib import Cib
 from reconciler.crm.graph_xml import graph_xml
@@ -27,7 +29,7 @@ from reconciler.scheduler import schedule
 pytestmark = pytest.mark.skipif(
     shutil.which("crm_simulate") is None, reason="the reference program is not here: apt install pacemaker-cli-utils"
 )
-TABLES = (TRANSITIONS, PROMOTIONS, RULES, ROLES, MATRIX, CLEANUPS, ASKED, SHAPES, ALONE, WHOLES)
+TABLES = (TRANSITIONS, PROMOTIONS, RULES, ROLES, MATRIX, CLEANUPS, ASKED, SHAPES, ALONE, WHOLES, TABLE, ROWS)
 ALL = [pytest.param(row.values[0], id=str(row.id)) for table in TABLES for row in table]
 
 

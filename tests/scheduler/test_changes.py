@@ -107,7 +107,29 @@ def otherwise(*entries: HistoryEntry) -> ResourceHistory:
     return ResourceHistory("A", {"class": "ocf", "provider": "heartbeat", "type": "Dummy"}, entries)
 
 
+MOVED = entry("migrate_from", call=2, migrate_source="n2", migrate_target="n1")
+
 CLEANUPS = [
+    pytest.param(
+        remembered(done(MOVED), done(found())),
+        ["A_start_0 n1", "A_stop_0 n1"],
+        ["Restart A: resource definition change"],
+        id="what came by migration counts as started",
+    ),
+    pytest.param(
+        remembered(done(entry("start", call=1), entry("stop", call=2), started(call=3)), done(found())),
+        ["A_stop_0 n1 optional", "A_start_0 n1 optional"],
+        [],
+        id="only what is since the last start counts",
+    ),
+    pytest.param(
+        remembered(
+            otherwise(started(), entry("monitor", 1, interval_ms=10_000, call=3, id="A_last_failure_0")), done(found())
+        ),
+        ["A_monitor_10000 (cancel) n1", "A_stop_0 n1", "A_start_0 n1 shown"],
+        ["Recover A"],
+        id="the history of a failed resource is kept",
+    ),
     pytest.param(
         remembered(otherwise(started()), done(found())),
         ["A_stop_0 n1", "A_delete_0 n1", "A_start_0 n1 shown"],

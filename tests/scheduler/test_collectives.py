@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from action_texts import UNCHANGED, actions, any_cib, done, entry, found, monitor, plan_of, reasons, started, state
-from histories import Texts, primitive
+from histories import FENCE_DEVICE, Texts, primitive
 from test_migration import graph
 
 from reconciler.cib import Cib
@@ -50,6 +50,10 @@ BUNDLE = Bundle(
     {"image": "i", "replicas": "2"},
     BundleNetwork({"ip-range-start": "10.0.0.1", "control-port": "3121"}),
     primitive=primitive("w"),
+)
+LOST = (
+    state("n1", done(started())),
+    state("n2", done(started()), in_ccm="false", crmd="offline", join="down"),
 )
 NOWHERE = (state("n1"), state("n2"))
 
@@ -180,6 +184,27 @@ WHOLES = [
             "C_confirmed-post_notify_stopped_0",
         ],
         id="notify: who stops is told before, but not after",
+    ),
+    pytest.param(
+        any_cib(
+            clone(primitive(), notify="true"), FENCE_DEVICE, states=LOST, options={"stonith-enabled": "true", **QUIET}
+        ),
+        [
+            "stonith-n2-reboot n2",
+            "C_pre_notify_stop_0",
+            "fencing_start_0 n1",
+            "A_post_notify_stop_0",
+            "A_pre_notify_stop_0 n1",
+            "C_confirmed-pre_notify_stop_0",
+            "C_stop_0",
+            "A_stop_0",
+            "C_stopped_0",
+            "C_post_notify_stopped_0",
+            "A_post_notify_stop_0 n1",
+            "C_confirmed-post_notify_stopped_0",
+            "A_notified_0",
+        ],
+        id="notify: of an instance that is lost the others are told once its node is fenced",
     ),
     pytest.param(
         any_cib(BUNDLE, states=NOWHERE, options=QUIET),

@@ -114,6 +114,15 @@ MIGRATE_FROM = entry("migrate_from", call=3, **TO)
 FAILED = entry("monitor", 1, interval_ms=10_000, call=3, id="A_last_failure_0")
 START_PENDING = entry("start", -1, -1, call=-1, op_digest=UNCHANGED)
 
+
+def alone_thrice() -> Cib:
+    """A half migrated from n1 to n2, and active on n3 as well."""
+    given = alone(n1=(started(), MIGRATE_TO))
+    return any_cib(
+        primitive("A", CAN), nodes=("n1", "n2", "n3"), states=(*given.status.nodes, state("n3", done(started())))
+    )
+
+
 ALONE = [
     pytest.param(
         alone(),
@@ -156,6 +165,12 @@ ALONE = [
         ["A_stop_0 n2", "A_stop_0 n1", "A_start_0 n1"],
         ["Move A"],
         id="half done away from the next node: it is given up",
+    ),
+    pytest.param(
+        alone_thrice(),
+        ["A_stop_0 n2", "A_stop_0 n1", "A_stop_0 n3", "A_start_0 n2"],
+        ["Restart A"],
+        id="half done, but active elsewhere too: it is given up",
     ),
     pytest.param(
         alone(n1=(started(), MIGRATE_TO), n2=(MIGRATE_FROM,)),

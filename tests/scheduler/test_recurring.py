@@ -90,6 +90,9 @@ RULES = [
         ["A_monitor_10000 (cancel) n1"],
         id="maintenance of the node cancels it",
     ),
+    pytest.param(running(TEN, n1=(started(),), transient={"maintenance": "true"}), [], id="and none is started there"),
+    pytest.param(running(TEN, n1=(entry("start"), watched())), ["A_monitor_10000 n1"], id="a restart takes it along"),
+    pytest.param(running(TEN, n1=(started(), entry("stop", 1, call=3))), [], id="a blocked resource keeps what it has"),
     pytest.param(
         running(TEN, n1=(started(),), meta={"is-managed": "false"}),
         ["A_monitor_10000 n1"],
@@ -163,6 +166,14 @@ ROLES = [
 @pytest.mark.parametrize(("given", "planned"), ROLES)
 def test_recurring_actions_follow_the_role(given: Cib, planned: list[str]) -> None:
     assert recurring(plan_of(given), "A:0") == planned
+
+
+def test_an_anonymous_clone_is_not_watched_where_it_is_not() -> None:
+    for unique, planned in (("false", []), ("true", ["A:0_monitor_20000 n2 rc=7"])):
+        meta = plain({"globally-unique": unique, "clone-max": "1"})
+        clone = Clone("C", primitive("A", {}, STOPPED), meta=meta)
+        states = (state("n1", done(started("A:0"), name="A:0")), state("n2", done(found("A:0"), name="A:0")))
+        assert recurring(plan_of(any_cib(clone, states=states)), "A:0") == planned
 
 
 def test_a_promotion_waits_for_the_cancels() -> None:

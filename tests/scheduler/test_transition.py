@@ -58,6 +58,19 @@ def failed(*, unmanaged: bool = False, **keys: str) -> Cib:
     return any_cib(primitive("A", meta, monitor(**keys)), states=on_n1(started(), last))
 
 
+def failed_while_promoted() -> Cib:
+    """A promoted instance whose monitor failed, which calls for a demotion only."""
+    last = entry("monitor", 1, interval_ms=9000, call=3, id="A_last_failure_0")
+    demote = monitor("9s", **{"role": "Promoted", "on-fail": "demote"})
+    states = (
+        state("n1", done(started(), entry("promote", call=2, op_digest=UNCHANGED), last), transient={"master-A": "9"}),
+        state("n2", done(found())),
+    )
+    return any_cib(
+        Clone("C", primitive("A", {}, demote), meta=plain({"promotable": "true", "clone-max": "1"})), states=states
+    )
+
+
 def promotable_on_n1(
     score: str | None, role: str = "Promoted", meta: Texts | None = None, *, standby: bool = False
 ) -> Cib:
@@ -247,6 +260,18 @@ PROMOTIONS = [
         ["A:0_demote_0 n1", "A:0_stop_0 n1", "A:0_start_0 n2", "A:0_promote_0 n2"],
         ["Move A:0"],
         id="promoted moves by all four steps",
+    ),
+    pytest.param(
+        failed_while_promoted(),
+        [
+            "A:0_monitor_9000 n1 reschedule rc=8",
+            "A:0_demote_0 n1",
+            "A:0_stop_0 n1 optional",
+            "A:0_start_0 n1 optional",
+            "A:0_promote_0 n1",
+        ],
+        ["Re-promote A:0"],
+        id="a failure that calls for a demotion only: no stop",
     ),
 ]
 
