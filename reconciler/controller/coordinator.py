@@ -33,6 +33,7 @@ _DEFAULT_RECHECK = "15min"
 _SOONEST_RECHECK_MS = 1000
 _PATIENCE = 2
 _LONGEST_PAUSE_S = 300
+_MOST_SHOWN = 500
 
 
 class Coordinator:
@@ -244,7 +245,7 @@ def _does_something(plan: Plan) -> bool:
 
 
 def _planned(transition: Transition, cib: Cib) -> Emit:
-    summary = [change_to_plain(change) for change in transition.plan.changes]
+    summary = [change_to_plain(change) for change in transition.plan.changes[:_MOST_SHOWN]]
     return Emit(
         "planned",
         {

@@ -227,6 +227,8 @@ class Executor:
             job = waiting.popleft()
             if job.recurring is not None and self.recurring.get(job.recurring.key) is not job.recurring:
                 continue
+            if job.launched.task == "delete":
+                self.results.pop(resource, None)
             if job.launched.task in _UNRUN:
                 effects.append(Broadcast(self._report(job, AgentResult(0), AgentTraits(), now)))
                 continue

@@ -8,15 +8,24 @@ from reconciler.cib import Cib
 from reconciler.cib.canonical import from_json, to_json
 from reconciler.controller.messages import MessageError
 from reconciler.controller.replica import Activation, Prepared, Proposal, Replica, to_mapping
+from reconciler.errors import ReconcilerError, Remedy
 from reconciler.model.cluster import Configuration
 
 FORMAT = 1
+
+
+class ForeignStateError(ReconcilerError):
+    """The state belongs to a node of another name: what it says runs here, this node must not touch."""
+
+    code = "foreign-state"
+    remedy = Remedy.STOP
 
 
 def to_plain(replica: Replica) -> dict[str, Any]:
     """Everything that `restore` needs, as JSON has it."""
     return {
         "format": FORMAT,
+        "node": replica.own,
         "cib": to_json(replica.cib),
         "digest": replica.digest,
         "term": replica.term,
@@ -31,9 +40,14 @@ def to_plain(replica: Replica) -> dict[str, Any]:
 
 
 def restore(own: str, data: dict[str, Any]) -> Replica:
-    """The state that `to_plain` gave. Raises MessageError or CanonicalError when it is none."""
+    """The state that `to_plain` gave.
+
+    Raises ForeignStateError when it is of another node, MessageError or CanonicalError when it is none.
+    """
     if data.get("format") != FORMAT:
         raise MessageError(f"read a snapshot of format {data.get('format')!r}: this program writes {FORMAT}")
+    if data.get("node") != own:
+        raise ForeignStateError(f"the state is of the node {data.get('node')!r}, and this node is {own!r}")
     try:
         replica = Replica(own)
         replica.cib = from_json(Cib, data["cib"])

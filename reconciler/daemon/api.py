@@ -311,7 +311,9 @@ class Api:
     def _passing_warnings(self, statuses: list[SourceStatus]) -> list[str]:
         warnings = [f"source {status.name}: {status.error}" for status in statuses if status.error]
         failing = self._shell.parts.store.failing
-        return [*warnings, *([f"the state can't be written: {failing}"] if failing else [])]
+        warnings += [f"the state can't be written: {failing}"] if failing else []
+        broken = self._shell.last_failure
+        return warnings + ([f"a fault of the program, see its log: {broken}"] if broken else [])
 
 
 def _route(request: Request) -> Handler:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-_KEPT = 5000
+_KEPT = 2000
 
 
 class EventLog:

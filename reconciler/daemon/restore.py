@@ -7,7 +7,7 @@ import json
 from reconciler.cib.canonical import plain_bytes
 from reconciler.controller.messages import decode
 from reconciler.controller.replica import Prepared, Replica
-from reconciler.controller.snapshot import prepared_from_plain, prepared_to_plain, restore, to_plain
+from reconciler.controller.snapshot import ForeignStateError, prepared_from_plain, prepared_to_plain, restore, to_plain
 from reconciler.daemon.store import Contents, Record
 from reconciler.errors import ReconcilerError
 
@@ -16,12 +16,17 @@ PREPARED = "P"
 
 
 def restore_replica(own: str, contents: Contents) -> tuple[Replica, list[str]]:
-    """The state, and what of the store could not be understood. An unreadable snapshot gives an empty state."""
+    """The state, and what of the store could not be understood. An unreadable snapshot gives an empty state.
+
+    Raises ForeignStateError when it is the state of a node of another name.
+    """
     problems = [f"{path}: does not read, and was set aside" for path in contents.quarantined]
     replica = Replica(own)
     if contents.snapshot is not None:
         try:
             replica = restore(own, json.loads(contents.snapshot))
+        except ForeignStateError:
+            raise
         except ReconcilerError as error:
             problems.append(f"the snapshot can't be used: {error}")
             return Replica(own), problems

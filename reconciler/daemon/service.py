@@ -25,6 +25,7 @@ from reconciler.controller.events import CommitArrived, ProcessesGone, Started, 
 from reconciler.controller.node import Node
 from reconciler.daemon.api import Api
 from reconciler.daemon.compile import Judge
+from reconciler.daemon.compile_apart import AgentSettings
 from reconciler.daemon.config import Access, DirectorySourceConfig, GitSourceConfig, NodeConfig, SourceConfig
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.http import UnixServer
@@ -85,13 +86,16 @@ class Service:
             ),
             Secrets(config.secrets).resolve,
         )
-        self._metadata = MetadataLookup(config.roots, os.path.join(config.state, "agents"))
+        self._metadata_cache = os.path.join(config.state, "agents")
+        self._metadata = MetadataLookup(config.roots, self._metadata_cache)
         self._traits: dict[Agent, tuple[float, AgentTraits]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
         self._why = ""
         self._warnings: list[str] = []
-        self._liveness = LivenessWatch(self._gone, self._runner.mark, self._runner.cgroups)
+        self._liveness = LivenessWatch(
+            self._gone, self._runner.mark, self._runner.cgroups, self._runner.processes.running
+        )
         self._shell = self._make_shell()
         self._sources = {source.name: source for source in map(self._source, config.sources)}
         view = StatusView(self._shell.node, "embedded")
@@ -137,6 +141,7 @@ class Service:
         if (interval_s := watchdog_interval_s()) is not None:
             self._start(_feed_watchdog(interval_s))
         self._start(self._maintain())
+        self._start(self._offer_again())
         gc.collect()
         gc.freeze()
 
@@ -165,7 +170,8 @@ class Service:
         run = str(uuid.uuid4())
         node = Node(config.node, run, replica, _boot_id())
         lookup = self._metadata if config.check_agents else None
-        judge = Judge(self._repository, lookup, Secrets(config.secrets).resolve, config.strict)
+        settings = AgentSettings(config.roots, self._metadata_cache) if config.check_agents else None
+        judge = Judge(self._repository, lookup, Secrets(config.secrets).resolve, config.strict, settings)
         parts = Parts(
             store=self._store,
             fabric=EmbeddedFabric(config.node),
@@ -305,6 +311,19 @@ class Service:
                 self._shell.tell(CommitArrived(moment(), named, "recovery", "the commit that was active", asked=True))
         except ReconcilerError as error:
             say(logging.ERROR, "the repository could not be asked for the active commit", reason=str(error))
+
+    async def _offer_again(self) -> None:
+        """A directory's change that came second is offered once more, on top of what came first."""
+        log = self._shell.events
+        number = log.last
+        while True:
+            await log.wait(number)
+            events, number = log.after(number), log.last
+            for event in events:
+                strays = [finding for finding in event.get("findings", ()) if finding["code"] == "not-descendant"]
+                source = self._sources.get(event.get("source", ""))
+                if event["type"] == "rejected" and strays and isinstance(source, DirectorySource):
+                    source.fetch_now()
 
     async def _maintain(self) -> None:
         """Pack the repository now and then."""

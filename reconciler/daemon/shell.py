@@ -104,8 +104,8 @@ class Shell:
         self.events = events
         self.counters = {"events": 0, "messages": 0, "messages_dropped": 0, "agent_calls": 0, "failures_of_the_loop": 0}
         self.left: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.verdicts: dict[str, Verdict] = {}
-        """What examinations of the newest proposals came to, warnings included."""
+        self.last_failure: str | None = None
+        """What an event came to that could not be handled: a fault of this program."""
         self.paused = False
         """Whether nothing new is begun any more, because the daemon is about to end."""
         self._loop = asyncio.get_running_loop()
@@ -185,7 +185,8 @@ class Shell:
     def _failed(self, error: Exception) -> None:
         self.counters["failures_of_the_loop"] += 1
         LOG.exception("an event could not be handled")
-        self.emit("daemon", {"what": "internal-error", "text": f"{type(error).__name__}: {error}"})
+        self.last_failure = f"{type(error).__name__}: {error}"
+        self.emit("daemon", {"what": "internal-error", "text": self.last_failure})
 
     # Effects
 
@@ -272,7 +273,6 @@ class Shell:
         verdict = await asyncio.to_thread(judge.examine, wanted.commit, wanted.base, self.parts.path, wanted.rewrite)
         if verdict.configuration is not None:
             verdict = await self._prepare(wanted.commit, verdict)
-        self.verdicts = {wanted.commit: verdict}
         self.tell(
             Examined(
                 moment(),

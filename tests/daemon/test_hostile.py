@@ -193,3 +193,27 @@ def test_a_full_disk_refuses_changes_and_keeps_what_runs(stopped_node: Node) -> 
         node.stop()
     finally:
         subprocess.run(["umount", "--lazy", str(state)], check=True)
+
+
+def test_a_large_configuration_is_read_apart_and_leaves_no_memory_behind(node: Node) -> None:
+    node.write(node.configuration({"a": "1"}))
+    node.at_rest_with({"a": "1"})
+    before = memory_kib(node)
+    for name in ("one", "two"):
+        primitives = "".join(f"  {name}{n}: {{agent: ocf:heartbeat:Dummy, nonsense: {n}}}\n" for n in range(20_000))
+        node.write(f"primitives:\n{primitives}", f"{name}.yaml")
+    node.wait(lambda: node.status()["rejected"] is not None, "it is refused", 90)
+    assert "unknown-key" in {finding["code"] for finding in node.status()["rejected"]["findings"]}
+    assert node.states() == {"a": "1"}
+    assert memory_kib(node) - before < 60 * 1024
+
+
+def test_a_large_configuration_that_is_valid_runs(node: Node) -> None:
+    padding = "".join(f"# {'x' * 98}\n" for _ in range(7000))
+    node.write(padding + node.configuration({"a": "1"}))
+    node.at_rest_with({"a": "1"})
+
+
+def memory_kib(node: Node) -> int:
+    lines = Path(f"/proc/{node.running.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import signal
+import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
+
+import pytest
 
 from .conftest import Node, Operator
 
@@ -193,11 +199,57 @@ def test_events_tell_the_story_of_a_proposal(node: Node) -> None:
 
 
 def test_two_daemons_do_not_share_a_state(node: Node) -> None:
-    import subprocess
-    import sys
-
     command = [sys.executable, "-m", "reconciler", "run", "--config", str(node.path / "node.yaml")]
     second = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert second.returncode == 1
     assert "another daemon" in second.stderr
     assert node.answers()
+
+
+def test_the_state_of_another_node_is_not_touched(node: Node) -> None:
+    node.write(node.configuration({"a": "1"}))
+    node.at_rest_with({"a": "1"})
+    node.stop()
+    config = node.path / "node.yaml"
+    config.write_text(config.read_text().replace("node: n1", "node: n2"))
+    command = [sys.executable, "-m", "reconciler", "run", "--config", str(config)]
+    renamed = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert renamed.returncode == 1
+    assert "the state is of the node 'n1'" in renamed.stderr
+    assert node.states() == {"a": "1"}
+    node.start()
+    node.at_rest_with({"a": "1"})
+
+
+def test_a_directory_s_change_that_came_second_is_not_lost(node: Node) -> None:
+    node.write(node.configuration({"a": "1"}))
+    node.at_rest_with({"a": "1"})
+    for value in ("2", "3", "4"):
+        node.client.post("/v1/proposals", {"files": {"site.yaml": node.configuration({"b": value})}})
+        node.write(node.configuration({"a": value}))
+        node.at_rest_with({"a": value})
+
+
+def test_the_service_manager_is_told(stopped_node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = stopped_node
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(node.path / "notify"))
+        manager.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(node.path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "400000")
+        node.start()
+        heard = [manager.recv(1000).decode() for _ in range(3)]
+        assert heard[0].startswith("READY=1")
+        assert heard[1:] == ["WATCHDOG=1", "WATCHDOG=1"]
+        node.stop()
+        while heard[-1] == "WATCHDOG=1":
+            heard.append(manager.recv(1000).decode())
+        assert heard[-1] == "STOPPING=1"
+
+
+def test_a_bad_node_configuration_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "node.yaml").write_text("node: n1\nsorces: {}\n")
+    command = [sys.executable, "-m", "reconciler", "run", "--check", "--config", str(tmp_path / "node.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert f"{tmp_path}/node.yaml:2:1: error: unknown key 'sorces'" in done.stderr
