@@ -62,11 +62,7 @@ def _alarms(status: Json, paint: Paint) -> Iterator[str]:
             if finding.get("hint"):
                 yield f"    {finding['hint']}"
     for failed in status["failed_actions"]:
-        reason = f": {failed['exit_reason']}" if failed["exit_reason"] else ""
-        yield paint(
-            "red",
-            f"! {failed['resource']} {failed['operation']} on {failed['node']}: {failed['text']}{reason}, {_ago(failed['at'])}",
-        )
+        yield paint("red", f"! {printable(failed['text'])} ({_ago(failed['at'])})")
     for drift in status["drift"]:
         yield paint("yellow", f"! {drift['text']}")
     for warning in status["warnings"]:
