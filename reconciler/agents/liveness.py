@@ -11,16 +11,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from reconciler.agents import procfs
 from reconciler.agents.cgroup import CallGroup, CgroupTree, EmptyWatch
+from reconciler.agents.orphans import reap_orphan
 
 OnGone = Callable[[str], None]
 """`on_gone(resource)`: something of the resource has ended; it is no longer watched."""
 
 _PID_FILE_PARAMETERS = ("pidfile", "pid_file", "pid", "pidfile_path")
 _TOGETHER_S = 0.2
+_LOOK_AGAIN_S = 0.005
+_REAPED_WITHIN_S = 1.0
+"""How long its own parent may take to reap a process that has ended, before it is reported all the same."""
 _LONGEST_PID_FILE = 64
 _MOST_WATCHED = 64
 """Of one resource: a service with more outermost processes than this is noticed by the others of them."""
@@ -29,8 +33,15 @@ _MOST_WATCHED = 64
 class LivenessWatch:
     """Watches resources that run on this node; all calls in the loop's thread."""
 
-    def __init__(self, on_gone: OnGone, mark: Callable[[str], str], cgroups: CgroupTree | None = None) -> None:
-        """`mark` and `cgroups` are those of the `AgentRunner` that starts the resources."""
+    def __init__(
+        self,
+        on_gone: OnGone,
+        mark: Callable[[str], str],
+        cgroups: CgroupTree | None = None,
+        running: Container[int] = frozenset(),
+    ) -> None:
+        """`mark`, `cgroups` and `running` (first processes of calls) are those of the `AgentRunner` that starts the resources."""
+        self._running = running
         self._on_gone = on_gone
         self._mark = mark
         self._cgroups = cgroups
@@ -77,7 +88,8 @@ class LivenessWatch:
 
     def _watch(self, resource: str, pids: list[int], parameters: Mapping[str, str]) -> None:
         named = [pid for name in _PID_FILE_PARAMETERS if (pid := _read_pid(parameters.get(name))) is not None]
-        watched = _Watched(resource, self._gone)
+        watched = _Watched(resource, self._gone, self._running)
+        pids = [pid for pid in pids if not self._is_of_a_call(pid)]
         watched.add_processes(list(dict.fromkeys([*named, *procfs.outermost(pids)]))[:_MOST_WATCHED])
         for group in self._cgroups.groups(resource) if self._cgroups is not None else ():
             if not group.remove():  # Empty ones are of calls that left nothing behind.
@@ -89,6 +101,11 @@ class LivenessWatch:
         self.forget(resource)
         self._on_gone(resource)
 
+    def _is_of_a_call(self, pid: int) -> bool:
+        """Whether the process belongs to an agent that is at work, and so will end without meaning anything."""
+        stat = procfs.process_stat(pid)
+        return stat is not None and stat.session in self._running
+
     def _in_groups(self, resource: str, cgroups: CgroupTree) -> list[int]:
         return sorted({pid for group in cgroups.groups(resource) for pid in group.processes()})
 
@@ -96,11 +113,13 @@ class LivenessWatch:
 class _Watched:
     """What is watched of one resource; the first end of any of it is reported."""
 
-    def __init__(self, resource: str, on_gone: OnGone) -> None:
+    def __init__(self, resource: str, on_gone: OnGone, running: Container[int]) -> None:
         self.count = 0
+        self._running = running
         self._resource = resource
         self._on_gone = on_gone
         self._loop = asyncio.get_running_loop()
+        self._pids: list[int] = []
         self._pins: list[int] = []
         self._groups: list[EmptyWatch] = []
         self._over = False
@@ -117,14 +136,35 @@ class _Watched:
             except OSError:
                 return  # Too many open files: monitors will have to notice.
             self._pins.append(pin)
-            self._loop.add_reader(pin, self.gone)
+            self._loop.add_reader(pin, self._ended, pin)
+            self._pids.append(pid)
             self.count += 1
 
     def add_group(self, group: CallGroup) -> None:
         """Watch this control group as well, if it can be."""
         with contextlib.suppress(OSError):
-            self._groups.append(EmptyWatch(group, self.gone))
+            self._groups.append(EmptyWatch(group, self._emptied))
             self.count += 1
+
+    def _ended(self, pin: int) -> None:
+        self._loop.remove_reader(pin)
+        self._report(self._loop.time() + _REAPED_WITHIN_S)
+
+    def _emptied(self) -> None:
+        self._report(self._loop.time() + _REAPED_WITHIN_S)
+
+    def _report(self, end: float) -> None:
+        """Report when what has ended was reaped, too: many agents take a process that is only ended for a living one."""
+        if self._over:
+            return
+        if self._loop.time() < end and any(self._is_unreaped(pid) for pid in self._pids):
+            self._loop.call_later(_LOOK_AGAIN_S, self._report, end)
+        else:
+            self.gone()
+
+    def _is_unreaped(self, pid: int) -> bool:
+        stat = procfs.process_stat(pid)
+        return stat is not None and stat.state == "Z" and not reap_orphan(pid, self._running)
 
     def gone(self) -> None:
         """Report, once."""

@@ -7,39 +7,50 @@ Source: prctl(2), PR_SET_CHILD_SUBREAPER.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Container
 
 from reconciler.agents import procfs
 
 _PR_SET_CHILD_SUBREAPER = 36
-_TOGETHER_S = 0.2
+_TOGETHER_S = 0.01
+"""Not longer: agents that stop a service wait until its process is gone, and one that was not reaped is not."""
 
 
-def take_orphans() -> bool:
-    """Become the parent of every orphan among our descendants; False where the kernel refuses."""
+def take_orphans(wanted: bool = True) -> bool:
+    """Become (or no longer be) the parent of every orphan among our descendants; False where the kernel refuses."""
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
-    return bool(libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+    return bool(libc.prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0) == 0)
 
 
 def reap_orphans(own: Container[int]) -> list[int]:
-    """Reap the orphans that have ended, and say which; `own` are the children that others wait for.
+    """Reap the orphans that have ended, and say which; `own` are the children that others wait for."""
+    return [pid for pid in _ended_children() if reap_orphan(pid, own)]
+
+
+def reap_orphan(pid: int, own: Container[int]) -> bool:
+    """Reap this process if it is an orphan of ours that has ended.
 
     A child in our own session was started by some other part of this program, which waits for it itself.
     """
-    session = os.getsid(0)
-    reaped = []
-    for pid in procfs.children(os.getpid()):
-        stat = procfs.process_stat(pid)
-        if pid in own or stat is None or stat.state != "Z" or stat.session == session:
-            continue
-        with contextlib.suppress(ChildProcessError):
-            if os.waitpid(pid, os.WNOHANG)[0] == pid:
-                reaped.append(pid)
-    return reaped
+    stat = procfs.process_stat(pid)
+    if stat is None or stat.state != "Z" or stat.parent != os.getpid() or pid in own or stat.session == os.getsid(0):
+        return False
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return False
+
+
+def _ended_children() -> list[int]:
+    """The children that may have ended; none when the kernel knows of no child to wait for."""
+    try:
+        waiting = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return []
+    return procfs.children(os.getpid()) if waiting is not None else []
 
 
 class OrphanReaper:

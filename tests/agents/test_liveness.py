@@ -12,6 +12,7 @@ from pathlib import Path
 from reconciler.agents import procfs
 from reconciler.agents.executor import AgentRunner, RunnerSettings
 from reconciler.agents.liveness import LivenessWatch
+from reconciler.agents.orphans import OrphanReaper, take_orphans
 from reconciler.model.operation import AgentCall
 from reconciler.model.resource import Agent
 
@@ -24,7 +25,9 @@ class Watched:
     def __init__(self, settings: RunnerSettings) -> None:
         self.runner = AgentRunner(settings)
         self.gone: list[str] = []
-        self.watch = LivenessWatch(self.gone.append, self.runner.mark, self.runner.cgroups)
+        self.watch = LivenessWatch(
+            self.gone.append, self.runner.mark, self.runner.cgroups, self.runner.processes.running
+        )
         self.state = Path(settings.state_directory or "")
 
     async def run(self, operation: str, resource: str, agent: Agent = PROCESS, **parameters: str) -> int:
@@ -46,9 +49,11 @@ class Watched:
 def tell(settings: RunnerSettings, story: Callable[[Watched], Awaitable[None]]) -> None:
     async def go() -> None:
         watched = Watched(settings)
+        OrphanReaper(watched.runner.processes.running).install()
         try:
             await story(watched)
         finally:
+            take_orphans(False)
             watched.watch.close()
             watched.runner.close()
             for resource in ("a", "b", "a:0"):
@@ -65,7 +70,7 @@ def test_killed_service_is_noticed_at_once(settings: RunnerSettings) -> None:
             watched.watch.watch(resource)
         await watched.until(lambda: watched.watch.is_watched("a") and watched.watch.is_watched("b"))
         os.kill(watched.pid("b"), signal.SIGKILL)
-        assert await watched.until(lambda: watched.gone == ["b"]) < 1.0
+        assert await watched.until(lambda: watched.gone == ["b"]) < 0.5
         assert watched.watch.is_watched("a")
         assert not watched.watch.is_watched("b")
 

@@ -20,7 +20,7 @@ from reconciler.frozen import replace
 from reconciler.sources.bounds import Bounds
 from reconciler.sources.git import GitSettings, GitSource
 from reconciler.sources.git_request import Credentials, GitAnswer, GitRequest
-from reconciler.sources.git_sync import public_url
+from reconciler.sources.git_sync import _ssh_argv, public_url
 from reconciler.sources.repository import Repository
 from reconciler.sources.source import SourceState
 
@@ -215,6 +215,20 @@ def test_local_repository_only_when_allowed(ask: Ask, work) -> None:  # type: ig
     work.commit()
     assert codes(ask(local_urls=False)) == ["git"]
     assert codes(ask(local_urls=False, url=f"file://{work.path}")) == ["git"]
+
+
+def test_ssh_never_asks_and_uses_only_the_given_key() -> None:
+    argv = _ssh_argv(
+        Credentials(ssh_key_file="/etc/reconciler/key", known_hosts_file="/etc/reconciler/known hosts"), 60
+    )
+    assert argv[:3] == ["ssh", "-F", "/dev/null"]
+    assert {
+        "-oBatchMode=yes",
+        "-oStrictHostKeyChecking=yes",
+        "-oIdentitiesOnly=yes",
+        "-oIdentityFile=/etc/reconciler/key",
+        "-oUserKnownHostsFile=/etc/reconciler/known hosts",
+    } <= set(argv)
 
 
 def test_password_in_an_address_is_not_shown() -> None:
@@ -478,6 +492,8 @@ def test_bounds_of_the_node_reach_the_child(repository: Repository, work) -> Non
 def test_cancelled_source_leaves_no_process(repository: Repository) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"https://127.0.0.1:{server.getsockname()[1]}/cancelled.git"
+
+        server.settimeout(20)
 
         async def story(_followed: Followed) -> None:
             await asyncio.to_thread(server.accept)

@@ -1,0 +1,124 @@
+"""A real service under a real agent: ocf:heartbeat:apache, from start to a kill that is noticed at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from reconciler.agents import procfs
+from reconciler.agents.executor import AgentRunner, RunnerSettings
+from reconciler.agents.installed import Roots
+from reconciler.agents.liveness import LivenessWatch
+from reconciler.agents.orphans import OrphanReaper, take_orphans
+from reconciler.model.operation import AgentCall
+from reconciler.model.resource import Agent
+
+MODULES = "/usr/lib/apache2/modules"
+APACHE = Agent("ocf", "apache", "heartbeat")
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("apache2") is None
+    or not os.path.exists("/usr/lib/ocf/resource.d/heartbeat/apache")
+    or not os.path.exists(f"{MODULES}/mod_mpm_prefork.so")
+    or os.geteuid() != 0,
+    reason="needs root, apache2 and the package resource-agents",
+)
+
+CONFIGURATION = """ServerRoot {directory}
+LoadModule mpm_prefork_module {modules}/mod_mpm_prefork.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule status_module {modules}/mod_status.so
+Listen 127.0.0.1:{port}
+ServerName localhost
+PidFile {directory}/httpd.pid
+ErrorLog {directory}/error.log
+DocumentRoot {directory}/www
+User www-data
+Group www-data
+StartServers 2
+<Location /server-status>
+SetHandler server-status
+</Location>
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def site(tmp_path: Path) -> tuple[dict[str, str], int]:
+    """A web site of its own: the parameters of its resource, and its port."""
+    directory = tmp_path / "site"
+    (directory / "www").mkdir(parents=True)
+    (directory / "www" / "index.html").write_text("it lives")
+    for path in (*tmp_path.parents, tmp_path):
+        if path != Path("/") and path.stat().st_uid == os.geteuid() and str(path) not in ("/tmp", "/var/tmp"):
+            path.chmod(path.stat().st_mode | 0o011)
+    port = free_port()
+    (directory / "httpd.conf").write_text(CONFIGURATION.format(directory=directory, modules=MODULES, port=port))
+    parameters = {
+        "configfile": str(directory / "httpd.conf"),
+        "httpd": shutil.which("apache2") or "",
+        "statusurl": f"http://127.0.0.1:{port}/server-status",
+        "envfiles": "/dev/null",
+    }
+    return parameters, port
+
+
+def page(port: int) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/index.html", timeout=5) as answer:
+        return bytes(answer.read())
+
+
+def test_web_site(tmp_path: Path, cgroups: bool) -> None:
+    parameters, port = site(tmp_path)
+    settings = RunnerSettings("node1", str(tmp_path / "run"), Roots(), str(tmp_path / "state"), cgroups=cgroups)
+
+    async def go() -> None:
+        runner = AgentRunner(settings)
+        gone: list[str] = []
+        watch = LivenessWatch(gone.append, runner.mark, runner.cgroups, runner.processes.running)
+        OrphanReaper(runner.processes.running).install()
+
+        async def run(operation: str) -> int:
+            result = await runner.run(AgentCall("web", APACHE, operation, parameters=parameters, timeout_ms=30_000))
+            return result.code
+
+        try:
+            assert await run("monitor") == 7
+            assert await run("start") == 0
+            assert await asyncio.to_thread(page, port) == b"it lives"
+            watch.watch("web", parameters)
+            begin = time.monotonic()
+            while not watch.is_watched("web"):
+                assert time.monotonic() - begin < 5
+                await asyncio.sleep(0.01)
+            os.kill(int((tmp_path / "site" / "httpd.pid").read_text()), signal.SIGKILL)
+            begin = time.monotonic()
+            while not gone:
+                assert time.monotonic() - begin < 2
+                await asyncio.sleep(0.002)
+            assert await run("monitor") in (1, 7)
+            assert await run("stop") == 0
+            assert await run("start") == 0
+            assert await asyncio.to_thread(page, port) == b"it lives"
+            assert await run("stop") == 0
+            assert await run("monitor") == 7
+        finally:
+            watch.close()
+            runner.close()
+            take_orphans(False)
+            for pid in procfs.marked(runner.mark("web")):
+                os.kill(pid, signal.SIGKILL)
+
+    asyncio.run(go())
