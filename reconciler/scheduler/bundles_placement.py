@@ -15,6 +15,7 @@ from reconciler.scheduler.constraints import Colocation
 from reconciler.scheduler.instances import compare_instances, distribute
 from reconciler.scheduler.partners import instances
 from reconciler.scheduler.score_lines import BUNDLE, list_scores
+from reconciler.scheduler.settling import settle_nowhere
 from reconciler.scheduler.table_order import merge_sort
 from reconciler.scheduler.thresholds import threshold_reached
 
@@ -24,11 +25,25 @@ if TYPE_CHECKING:
     from reconciler.scheduler.resource import Replica, Resource
 
 
+MOST_NESTED_RUNS = 100
+"""How often a bundle is gone through again because its own parts ask for it; the program to be matched may never end there."""
+
+
 def assign_bundle(cluster: Cluster, bundle: Resource, preferred: Node | None) -> None:
-    """Assign what of the bundle isn't settled. Unlike other kinds it is gone through at every request, and listed again."""
+    """Assign what of the bundle isn't settled. Unlike other kinds it is gone through at every request, and listed again.
+
+    Its parts may follow something that follows the bundle: such a circle is cut after some rounds.
+    """
     fields = bundle.bundle
     if fields is None:
         return
+    if fields.running:
+        if fields.nested_runs == MOST_NESTED_RUNS:
+            return
+        fields.nested_runs += 1
+        if fields.nested_runs == MOST_NESTED_RUNS:
+            cluster.messages.append(f"colocations lead from the bundle {bundle.id} back to itself")
+    fields.running += 1
     bundle.assigning = True
     list_scores(cluster, bundle, BUNDLE)
     containers = merge_sort(instances(bundle), compare_instances(cluster))
@@ -39,6 +54,22 @@ def assign_bundle(cluster: Cluster, bundle: Resource, preferred: Node | None) ->
         _assign_inner_clone(cluster, bundle, fields.clone, preferred)
     bundle.settled = True
     bundle.assigning = False
+    fields.running -= 1
+    if fields.nested_runs == MOST_NESTED_RUNS and not fields.running:
+        _drop_surplus(cluster, bundle)
+
+
+def _drop_surplus(cluster: Cluster, bundle: Resource) -> None:
+    """Keep the limit per node after a circle was cut: its rounds didn't know of each other's containers."""
+    limit = 1 if bundle.bundle is None else bundle.bundle.replicas_per_host
+    counts: dict[int, int] = {}
+    for container in instances(bundle):
+        if container.node is None:
+            continue
+        index = container.node.index
+        counts[index] = counts.get(index, 0) + 1
+        if counts[index] > limit and container.managed:
+            settle_nowhere(cluster, container, Cause(Why.CLONE_LIMIT, bundle.id, "replicas-per-host"))
 
 
 def _assign_replica(cluster: Cluster, replica: Replica, preferred: Node | None) -> None:

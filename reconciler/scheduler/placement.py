@@ -24,6 +24,9 @@ from reconciler.scheduler.thresholds import apply_thresholds
 if TYPE_CHECKING:
     from reconciler.scheduler.cluster import Cluster
 
+_CALLS_ANYWAY = 4000
+"""How many calls deep a run may go without any such chain: bundles that lead back to themselves take most."""
+
 _CALLS_PER_RESOURCE = 8
 """How many calls deep one more resource in a chain of colocations leads."""
 
@@ -61,7 +64,7 @@ def _deep_enough(cluster: Cluster) -> Iterator[None]:
     Without this a chain of some hundred resources, each colocated with the next, could not be placed.
     """
     before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, 1000 + _CALLS_PER_RESOURCE * max(cluster.resource_count, 1)))
+    sys.setrecursionlimit(max(before, _CALLS_ANYWAY + _CALLS_PER_RESOURCE * cluster.resource_count))
     try:
         yield
     finally:

@@ -50,8 +50,10 @@ def choose_roles(cluster: Cluster, clone: Resource) -> None:
         if max((leaf.role for leaf in instance.leaves()), default=Role.UNKNOWN) is Role.STARTED:
             _set_current_role(instance)
         ranks[instance.id] = _set_priority(cluster, clone, instance)
+    clone.mixing = True  # While its instances are ranked and sorted, no chain of colocations leads through the clone.
     _rank(cluster, clone, ranks)
     clone.children = merge_sort(clone.children, _compare_ranked(cluster, ranks))
+    clone.mixing = False
     promoted = 0
     for instance in clone.children:
         if _choose_role(cluster, clone, instance, ranks[instance.id], promoted):
@@ -101,9 +103,7 @@ def _rank(cluster: Cluster, clone: Resource, ranks: dict[str, int]) -> None:
             if rank:
                 cause = Cause(Why.PROMOTION_SCORE, instance.id)
                 clone.contributions.append(Contribution(node.index, rank, cause))
-    clone.mixing = True
     _mix_role_colocations(cluster, clone)
-    clone.mixing = False
     for rule in clone.tickets:
         if rule.role is Role.PROMOTED and (not rule.ticket.granted or rule.ticket.standby):
             ban_everywhere(cluster, clone, rule.cause)

@@ -78,7 +78,17 @@ class Replica:
 class BundleFields:
     """What only bundles have."""
 
-    __slots__ = ("clone", "image", "promoted_max", "replicas", "replicas_per_host", "tech", "unique")
+    __slots__ = (
+        "clone",
+        "image",
+        "nested_runs",
+        "promoted_max",
+        "replicas",
+        "replicas_per_host",
+        "running",
+        "tech",
+        "unique",
+    )
 
     def __init__(self) -> None:
         self.tech = ""
@@ -89,6 +99,10 @@ class BundleFields:
         self.replicas: list[Replica] = []
         self.clone: Resource | None = None
         """The implicit clone around the inner primitive, None without one."""
+        self.running = 0
+        """How many assignments of the bundle are under way, one within the other."""
+        self.nested_runs = 0
+        """How many assignments of the bundle were begun while another one was under way."""
 
 
 class Resource:

@@ -9,7 +9,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_clusters import cib, colocation, group, location, placed, plan_of, primitive, scores_of
+from small_clusters import bundle, cib, colocation, group, location, placed, plan_of, primitive, scores_of
 
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Why
@@ -73,3 +73,13 @@ def test_a_circle_of_colocations_is_placed(score: int | str) -> None:
     pairs = [("A", "B"), ("B", "C"), ("C", "A")]
     plan = plan_of(cib(*(primitive(id) for id in "ABC"), constraints=[colocation(*pair, score) for pair in pairs]))
     assert None not in placed(plan).values()
+
+
+@pytest.mark.parametrize("score", ["INFINITY", 7, -7])
+def test_a_bundle_that_follows_itself_comes_to_an_end_within_its_limits(score: int | str) -> None:
+    constraints = [colocation("B", "B", score), location("B", "n1", 500)]
+    started = {"B-podman-0": ["n2"], "B-0": ["n2"]}
+    plan = plan_of(cib(bundle("B", primitive("b"), replicas=2), constraints=constraints, active=started))
+    hosts = [node for id, node in placed(plan).items() if "podman" in id and node is not None]
+    assert len(set(hosts)) == len(hosts)
+    assert any("back to itself" in message for message in plan.cluster.messages) is (score == -7)
