@@ -180,7 +180,7 @@ def _reschedule(cluster: Cluster, resource: Resource, node: Node, task: str, int
     key = action_key(resource.id, task, interval)
     action = request(cluster, resource, key, task, node, optional=True, cause=cause)
     action.reschedule = True
-    require_unfencing(cluster, resource, node, "Device parameters changed (reschedule)", action)
+    require_unfencing(cluster, resource, node, "Device parameters changed (reschedule)")
 
 
 def _reload(cluster: Cluster, resource: Resource, node: Node, cause: Cause) -> None:
@@ -194,7 +194,7 @@ def _reload(cluster: Cluster, resource: Resource, node: Node, cause: Cause) -> N
     key = action_key(resource.id, "reload-agent")
     reload = request(cluster, resource, key, "reload-agent", node, optional=False)
     make_required(reload, CHANGED, cause)
-    require_unfencing(cluster, resource, node, "Device parameters changed (reload)", reload)
+    require_unfencing(cluster, resource, node, "Device parameters changed (reload)")
     for task in ("stop", "demote"):
         order(cluster, reload, (resource, action_key(resource.id, task)), ORD | CXL, cause)
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from reconciler.scheduler.actions import fence_operation
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.digests import calculate
-from reconciler.scheduler.effects import ORD
 from reconciler.scheduler.orderings import add_edge
 
 if TYPE_CHECKING:
@@ -42,9 +41,7 @@ def order_after_unfencing(cluster: Cluster, resource: Resource, node: Node, acti
         require_unfencing(cluster, None, node, f"required by {resource.id} {action.task}")
 
 
-def require_unfencing(
-    cluster: Cluster, device: Resource | None, node: Node | None, reason: str, dependent: Action | None = None
-) -> None:
+def require_unfencing(cluster: Cluster, device: Resource | None, node: Node | None, reason: str) -> None:
     """Unfence the node; with a device but no usable node, every node that the device may run on.
 
     Nothing is done where unfencing is not in use, for a resource that is no device, and on nodes that can't be used.
@@ -52,13 +49,11 @@ def require_unfencing(
     if not cluster.unfencing or (device is not None and not device.is_stonith):
         return
     if node is not None and _usable(node):
-        operation = fence_operation(cluster, node, "on", optional=False, reason=reason)
-        if dependent is not None:
-            add_edge(operation, dependent, ORD, Cause(Why.FENCING, node.name, reason))
+        fence_operation(cluster, node, "on", optional=False, reason=reason)
     elif device is not None:
         for index in device.table:
             if _usable(cluster.nodes_by_index[index]):
-                require_unfencing(cluster, device, cluster.nodes_by_index[index], reason, dependent)
+                require_unfencing(cluster, device, cluster.nodes_by_index[index], reason)
 
 
 def record_devices(cluster: Cluster, node: Node, operation: Action) -> bool:
