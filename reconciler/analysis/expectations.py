@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from reconciler.analysis.failures import primitives
 from reconciler.analysis.survival import Outcome, Service, Services
 from reconciler.frozen import frozen
 from reconciler.model.cluster import Configuration
 from reconciler.model.expectation import Apart, AtMost, Claim, Expectation, NeverStops, Survives, Together
+from reconciler.model.resource import primitives
 
 
 @frozen

@@ -14,7 +14,7 @@ from reconciler.model.attributes import AttributeBlock
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Location
 from reconciler.model.date import Instant
-from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource
+from reconciler.model.resource import primitives
 from reconciler.model.score import INFINITY
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory
 
@@ -78,19 +78,6 @@ def devices(configuration: Configuration) -> list[str]:
         for primitive in primitives(resource)
         if primitive.agent is not None and primitive.agent.standard == "stonith"
     ]
-
-
-def primitives(resource: Resource) -> tuple[Primitive, ...]:
-    """The primitives below a resource, or itself."""
-    match resource:
-        case Primitive():
-            return (resource,)
-        case Group():
-            return resource.members
-        case Clone():
-            return primitives(resource.resource)
-        case Bundle():
-            return (resource.primitive,) if resource.primitive is not None else ()
 
 
 def running(history: ResourceHistory) -> bool:

@@ -26,7 +26,7 @@ from reconciler.analysis.timing import in_order
 from reconciler.cib import Cib
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Colocation, Location, Order
-from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource
+from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource, primitives
 from reconciler.model.score import INFINITY, read
 from reconciler.model.text import boolean, integer, is_true
 from reconciler.scheduler.plan import ActionKind, Placement, Plan, PlannedAction
@@ -94,21 +94,9 @@ def _homes(configuration: Configuration) -> dict[str, _Home]:
     homes: dict[str, _Home] = {}
     for top in configuration.resources:
         clone = top if isinstance(top, Clone) else None
-        for primitive in _primitives(top):
+        for primitive in primitives(top):
             homes[primitive.id] = _Home(primitive, top, clone)
     return homes
-
-
-def _primitives(resource: Resource) -> tuple[Primitive, ...]:
-    match resource:
-        case Primitive():
-            return (resource,)
-        case Group():
-            return resource.members
-        case Clone():
-            return _primitives(resource.resource)
-        case Bundle():
-            return (resource.primitive,) if resource.primitive is not None else ()
 
 
 def _base(instance: str) -> str:
@@ -182,7 +170,7 @@ def _clone_limit(facts: _Facts) -> Iterator[Violation]:
         home = facts.homes.get(_base(placement.resource))
         if home is None or home.clone is None or placement.node is None or placement.next_role == "Stopped":
             continue
-        if home.primitive is not _primitives(home.clone)[0]:
+        if home.primitive is not primitives(home.clone)[0]:
             continue
         counts[home.clone.id, placement.node] += 1
         if (placement.resource, placement.node) in starting:

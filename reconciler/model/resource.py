@@ -149,3 +149,16 @@ class Bundle:
 
 
 Resource = Primitive | Group | Clone | Bundle
+
+
+def primitives(resource: Resource) -> tuple[Primitive, ...]:
+    """The primitives that a resource is made of, in order; a primitive is made of itself."""
+    match resource:
+        case Primitive():
+            return (resource,)
+        case Group():
+            return resource.members
+        case Clone():
+            return primitives(resource.resource)
+        case Bundle():
+            return (resource.primitive,) if resource.primitive is not None else ()
