@@ -5,6 +5,7 @@ Used by the daemon's loop for every operation, and by `reconciler agents test` f
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 
@@ -24,7 +25,7 @@ from reconciler.model.duration import DEFAULT_TIMEOUT_MS
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
 
 SecretResolver = Callable[[str], str | None]
-"""From a secret's name to its value, None when this node can't tell; must neither block for long nor raise."""
+"""From a secret's name to its value, None when this node can't tell. Called in a thread; must not raise."""
 
 _SHORTEST_REDACTED = 4
 _NODE_MARK = "RECONCILER_RESOURCE"
@@ -72,7 +73,7 @@ class AgentRunner:
         """Carry out one operation. Ends at the latest a grace and two seconds after its deadline; raises only if cancelled."""
         if call.timeout_ms <= 0:
             call = replace(call, timeout_ms=DEFAULT_TIMEOUT_MS)
-        parameters, missing = self._with_secrets(call)
+        parameters, missing = await self._with_secrets(call)
         if missing and call.operation not in ("stop", "meta-data"):
             # Stopping goes on without them: a service must not keep running because a password can't be read.
             reason = f"this node can't resolve the secret {', '.join(missing)}"
@@ -150,18 +151,18 @@ class AgentRunner:
             self._devices.add(call.resource)
         return result
 
-    def _with_secrets(self, call: AgentCall) -> tuple[dict[str, str], list[str]]:
+    async def _with_secrets(self, call: AgentCall) -> tuple[dict[str, str], list[str]]:
         """The parameters with secrets resolved, and the names of those that this node can't resolve."""
-        parameters: dict[str, str] = {}
-        missing = []
-        for name, value in call.parameters.items():
-            secret = secret_name(value)
-            resolved = value if secret is None else self._resolve(secret)
-            if resolved is not None:
-                parameters[name] = resolved
-            elif secret is not None:
-                missing.append(secret)
-        return parameters, sorted(set(missing))
+        names = {name: secret for name, value in call.parameters.items() if (secret := secret_name(value)) is not None}
+        if not names:
+            return dict(call.parameters), []
+        # In a thread: a provider may ask a program, and the loop must not wait for that.
+        known = await asyncio.to_thread(
+            lambda: {secret: self._resolve(secret) for secret in sorted(set(names.values()))}
+        )
+        given = {name: known[names[name]] if name in names else value for name, value in call.parameters.items()}
+        missing = sorted(secret for secret, value in known.items() if value is None)
+        return {name: value for name, value in given.items() if value is not None}, missing
 
     def _marked(self, resource: str) -> dict[str, str]:
         name, _, value = self.mark(resource).partition("=")

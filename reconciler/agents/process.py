@@ -227,8 +227,8 @@ class _Child:
 
 
 def default_limit() -> int:
-    """Twice the processors that we may use, and at least four."""
-    return max(4, 2 * len(os.sched_getaffinity(0)))
+    """Twice the processors that we may use, and at least sixteen: a few agents that hang must not keep the others from running."""
+    return max(16, 2 * len(os.sched_getaffinity(0)))
 
 
 def _check_executable(path: str) -> None:
