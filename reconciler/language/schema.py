@@ -93,13 +93,22 @@ def _settings(*tables: Mapping[str, Setting]) -> Schema:
     return properties
 
 
-def _blocks(properties: Schema, description: str, *, secrets: bool = False) -> Schema:
-    """A map of values, or a list of blocks that rules and scores choose from."""
+def _values(properties: Schema, *, secrets: bool = False) -> Schema:
+    """A map of values under names of which some are known."""
     value = _ref("parameter") if secrets else _ref("value")
-    values: Schema = {"type": "object", "properties": properties, "additionalProperties": value}
+    return {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": value,
+        "description": "Names and values.",
+    }
+
+
+def _blocks(values: str, description: str) -> Schema:
+    """A map of values (a definition by name), or a list of blocks that rules and scores choose from."""
     block = _object(
         {
-            "values": values | {"description": "The names and values of this block."},
+            "values": _ref(values, "The names and values of this block."),
             "rule": _ref("rule", "When the block applies."),
             "rules": _list(_ref("rule"), "Several rules, of which one must pass."),
             "score": _ref("score", "Which block wins when several set the same name: the higher score."),
@@ -108,15 +117,23 @@ def _blocks(properties: Schema, description: str, *, secrets: bool = False) -> S
         "One block of values, with the rule that says when it applies.",
         ("values",),
     )
-    return {"anyOf": [values, _list(block, "Blocks of values.")], "description": description}
+    return {"anyOf": [_ref(values), _list(block, "Blocks of values.")], "description": description}
 
 
 @cache
 def definitions() -> dict[str, Schema]:
     """What several sections use."""
-    meta = _settings(settings.CLONE_META, settings.RESOURCE_META, settings.GROUP_META)
     operation = _settings(settings.OPERATION_OPTIONS)
     return {
+        "plain-values": _values({}),
+        "param-values": _values({}, secrets=True),
+        "fencing-param-values": _values(_settings(settings.FENCING_PARAMETERS), secrets=True),
+        "meta-values": _values(_settings(settings.CLONE_META, settings.RESOURCE_META, settings.GROUP_META)),
+        "default-values": _values(_settings(settings.RESOURCE_META, settings.CLONE_META)),
+        "operation-values": _values(operation),
+        "option-values": _values(_settings(settings.CLUSTER_OPTIONS)),
+        "alert-values": _values(_settings(settings.ALERT_META)),
+        "node-values": _values(_settings(settings.NODE_ATTRIBUTES)),
         "value": _scalar("A value; its text is kept exactly as it is written."),
         "parameter": {
             "anyOf": [
@@ -150,16 +167,16 @@ def definitions() -> dict[str, Schema]:
             ],
             "description": "What runs the resource.",
         },
-        "params": _blocks({}, "The agent's parameters.", secrets=True),
-        "fencing-params": _blocks(_settings(settings.FENCING_PARAMETERS), "The device's parameters.", secrets=True),
-        "meta": _blocks(meta, "Meta-attributes: how the cluster treats the resource."),
-        "utilization": _blocks({}, "How much of each capacity of a node it uses."),
+        "params": _blocks("param-values", "The agent's parameters."),
+        "fencing-params": _blocks("fencing-param-values", "The device's parameters."),
+        "meta": _blocks("meta-values", "Meta-attributes: how the cluster treats the resource."),
+        "utilization": _blocks("plain-values", "How much of each capacity of a node it uses."),
         "operation": _object(
             {
                 **operation,
                 "interval": _scalar("How often it runs, as in 10s or 1min; left out for an operation that runs once."),
-                "meta": _blocks(operation, "The same settings, chosen by rules."),
-                "params": _blocks({}, "Parameters for this operation only, such as OCF_CHECK_LEVEL.", secrets=True),
+                "meta": _blocks("operation-values", "The same settings, chosen by rules."),
+                "params": _blocks("param-values", "Parameters for this operation only, such as OCF_CHECK_LEVEL."),
                 "id": _text("The id that the operation has in a CIB."),
                 "extra": _ref("extra"),
             },
@@ -399,8 +416,8 @@ def _nodes() -> Schema:
             "id": _scalar("The node's id in the cluster, when it is not its name."),
             "type": _words(["member", "remote", "ping"], "What kind of node."),
             "score": _ref("score", "The score that every resource has on it to begin with."),
-            "attributes": _blocks(_settings(settings.NODE_ATTRIBUTES), "Attributes that rules can look at."),
-            "utilization": _blocks({}, "Its capacities."),
+            "attributes": _blocks("node-values", "Attributes that rules can look at."),
+            "utilization": _blocks("plain-values", "Its capacities."),
             "standby": _boolean("Whether it is to run nothing."),
             "maintenance": _boolean("Whether everything on it is left alone."),
             "description": _text("A remark."),
@@ -437,7 +454,7 @@ def _fencing() -> Schema:
 
 
 def _alerts() -> Schema:
-    meta = _blocks(_settings(settings.ALERT_META), "How the program is called.")
+    meta = _blocks("alert-values", "How the program is called.")
     recipient = _object(
         {
             "value": _scalar("Whom to tell: an address, a file …"),
@@ -508,14 +525,11 @@ def _acls() -> Schema:
 
 
 def _defaults() -> Schema:
-    meta = _settings(settings.RESOURCE_META, settings.CLONE_META)
     return _object(
         {
-            "resources": _blocks(meta, "Meta-attributes of resources that set none themselves."),
-            "resource-params": _blocks({}, "Parameters of resources that set none themselves.", secrets=True),
-            "operations": _blocks(
-                _settings(settings.OPERATION_OPTIONS), "Settings of operations that set none themselves."
-            ),
+            "resources": _blocks("default-values", "Meta-attributes of resources that set none themselves."),
+            "resource-params": _blocks("param-values", "Parameters of resources that set none themselves."),
+            "operations": _blocks("operation-values", "Settings of operations that set none themselves."),
         },
         "What holds where nothing else is said.",
     )
@@ -525,7 +539,7 @@ def _cluster() -> Schema:
     return _object(
         {
             "name": _text("The cluster's name."),
-            "options": _blocks(_settings(settings.CLUSTER_OPTIONS), "Options of the whole cluster."),
+            "options": _blocks("option-values", "Options of the whole cluster."),
             "order": _list(
                 _text("A resource or constraint."),
                 "Resources and constraints that come first, in this order, where Pacemaker goes by the order of the CIB; "

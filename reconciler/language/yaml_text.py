@@ -28,7 +28,7 @@ WIDTH = 110
 _LONGEST_KEY = 200
 """YAML takes a key on the line of its value only up to 1,024 signs."""
 
-_SAFE = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+@%=;:*()<>|^$~!?& -]*\Z")
+_SAFE = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+@%=;:*()<>|^$~!& -]*\Z")
 _UNSAFE = re.compile(r":(?![A-Za-z0-9_./-])|\s#|\s\Z|  ")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\Z")
 _DECEIVING = re.compile(r"(?i:y|n|yes|no|on|off|true|false|null|nan|inf)\Z")

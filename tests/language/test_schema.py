@@ -1,0 +1,129 @@
+"""The schemas: valid, published as they are used, and our judge agrees with the library's."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import Phase, assume, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+sys.path.insert(0, str(Path(__file__).parent))
+from configurations import configuration_of
+from test_faults import CLEAN, FAULTS, planted
+
+from reconciler.language.document import read_documents
+from reconciler.language.emit import to_text
+from reconciler.language.findings import Findings
+from reconciler.language.schema import SECTIONS, bundle, published
+from reconciler.language.schema_check import check_document
+
+PUBLISHED = Path(__file__).parents[2] / "schemas"
+LIBRARY = Draft202012Validator(bundle())
+
+
+def plain(value: Any) -> Any:
+    """A document as JSON, as an editor sees it."""
+    match value.kind:
+        case "map":
+            return {key: plain(part) for key, part in value.values.items()}
+        case "list":
+            return [plain(item) for item in value.items]
+        case "integer" | "number" | "boolean" | "null":
+            return json.loads(value.text if value.kind != "null" else "null")
+    return value.text
+
+
+def verdicts(text: str) -> tuple[bool, bool]:
+    """Whether we, and whether the library, find the form of a text right."""
+    findings = Findings()
+    documents = read_documents("a.yaml", text.encode(), findings)
+    assume(documents)  # JSON takes a few signs as they are that YAML wants escaped.
+    [document] = documents
+    ours = not check_document("a.yaml", document, findings)
+    return ours, LIBRARY.is_valid(plain(document))
+
+
+def test_every_published_schema_is_one() -> None:
+    for schema in published().values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_the_files_are_what_the_code_uses() -> None:
+    assert {path.name: json.loads(path.read_text()) for path in PUBLISHED.glob("*.json")} == published()
+
+
+def test_every_section_has_its_file_and_every_key_its_description() -> None:
+    assert set(published()) == {"cluster.json", *(f"section-{name}.json" for name in SECTIONS)}
+    said = ("description", "$ref", "anyOf")
+    assert [path for path, schema in _properties(bundle(), "") if not any(name in schema for name in said)] == []
+
+
+def _properties(schema: Any, path: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    if isinstance(schema, list):
+        schema = dict(enumerate(schema))
+    if isinstance(schema, dict):
+        for key, part in schema.items():
+            if key == "properties":
+                found.extend((f"{path}/{name}", below) for name, below in part.items())
+            found.extend(_properties(part, f"{path}/{key}"))
+    return found
+
+
+@settings(max_examples=60, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(st.integers(0, 2**32))
+def test_what_is_emitted_fits(seed: int) -> None:
+    text = to_text(configuration_of(seed))
+    if text:
+        assert verdicts(text) == (True, True)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_library_agrees_on_planted_faults(name: str) -> None:
+    text, _ = planted(FAULTS[name][1])
+    if "duplicate-key" not in FAULTS[name][0]:
+        ours, theirs = verdicts(text)
+        assert ours == theirs
+
+
+@settings(max_examples=400, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(st.integers(0, 2**32))
+def test_the_library_agrees_on_broken_documents(seed: int) -> None:
+    rng = random.Random(seed)
+    data = yaml.safe_load(CLEAN if seed % 2 else to_text(configuration_of(seed)) or "{}")
+    for _ in range(rng.randint(1, 3)):
+        _break(data, rng)
+    text = json.dumps(data, default=str, ensure_ascii=False)
+    if data:
+        ours, theirs = verdicts(text)
+        assert ours == theirs, text
+
+
+def _break(data: Any, rng: random.Random) -> None:
+    """Replace, remove or add one value somewhere."""
+    at = data
+    for _ in range(rng.randint(0, 5)):
+        below = [
+            part for part in (at.values() if isinstance(at, dict) else at) if isinstance(part, dict | list) and part
+        ]
+        if not below:
+            break
+        at = rng.choice(below)
+    odd = rng.choice([None, True, 7, 1.5, "text", [], {}, ["a"], [1], {"a": 1}, "true", [[]], "Mandatory", "docker"])
+    keys = list(at) if isinstance(at, dict) else list(range(len(at)))
+    if not keys or (isinstance(at, dict) and rng.random() < 0.3):
+        if isinstance(at, dict):
+            at[rng.choice(["agent", "meta", "score", "zzz", "rules", "values", "type"])] = odd
+        return
+    key = rng.choice(keys)
+    if rng.random() < 0.2:
+        del at[key]
+    else:
+        at[key] = odd
