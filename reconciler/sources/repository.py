@@ -5,6 +5,7 @@ All calls block for a few milliseconds (one or two git processes); a daemon call
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 
@@ -81,7 +82,11 @@ class Repository:
             files, message, reference, parent and checked_commit(parent), checked_path(path), author, time_s
         )
         words = ("fast-import", "--quiet", "--force", "--done", "--date-format=raw")
-        return checked_commit(run_git(self.path, *words, given=stream).decode().strip())
+        try:
+            return checked_commit(run_git(self.path, *words, given=stream).decode().strip())
+        except GitError:
+            self._tidy()
+            raise
 
     def reference(self, name: str) -> str | None:
         """The commit that a reference points at; None when there is no such reference."""
@@ -151,6 +156,18 @@ class Repository:
     def maintain(self, timeout_s: float = 600) -> None:
         """Pack what has piled up. Takes seconds: to be called now and then, never where somebody waits."""
         run_git(self.path, "repack", "-d", "-l", "--quiet", timeout_s=timeout_s)
+
+    def _tidy(self) -> None:
+        """Remove what a failed import left behind: on a full disk that would be more with each attempt."""
+        packs = os.path.join(self.path, "objects", "pack")
+        left = [
+            os.path.join(self.path, name) for name in os.listdir(self.path) if name.startswith("fast_import_crash_")
+        ]
+        if os.path.isdir(packs):
+            left += [os.path.join(packs, name) for name in os.listdir(packs) if name.startswith("tmp_pack_")]
+        for path in left:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
     def _is_tree(self, commit: str, path: str) -> bool:
         given = f"{commit}:{checked_path(path)}\n".encode()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -239,3 +241,41 @@ def test_a_commit_takes_one_quick_process(repository: Repository) -> None:
         times.append(time.perf_counter() - begin)
     assert sorted(times)[3] < 0.2  # Typically 10 ms; a loaded machine with slow disks may take longer.
     print(f"median {sorted(times)[3] * 1000:.1f} ms")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for a few hundred kilobytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(place)], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("a file system can't be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with open(path, "wb") as file:
+        while True:
+            file.write(b"x" * 4096)
+            file.flush()
+
+
+def test_full_disk_leaves_what_was_there(small_disk: Path) -> None:
+    repository = Repository(str(small_disk / "node.git"))
+    commit = make(repository, {"a.yaml": b"1"})
+    before = sorted(str(path) for path in (small_disk / "node.git").rglob("*"))
+    ballast = small_disk / "ballast"
+    with pytest.raises(OSError, match="No space"):
+        fill(ballast)
+    for _ in range(2):
+        with pytest.raises(GitError, match="space"):
+            make(repository, {"a.yaml": os.urandom(50_000)}, commit)
+    assert repository.reference(REFERENCE) == commit
+    assert repository.files(commit) == {"a.yaml": b"1"}
+    assert sorted(str(path) for path in (small_disk / "node.git").rglob("*")) == before
+    ballast.unlink()
+    assert repository.files(make(repository, {"a.yaml": b"2"}, commit)) == {"a.yaml": b"2"}
