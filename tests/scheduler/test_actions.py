@@ -27,9 +27,7 @@ from reconciler.scheduler.resource import Resource
 from reconciler.scheduler.resources import find
 from reconciler.scheduler.state import read_state
 
-UNSEEN = {"in_ccm": "", "crmd": "", "join": "", "expected": ""}
 LOST = {"in_ccm": "false", "crmd": "offline", "join": "down", "expected": "member"}
-PENDING = {"in_ccm": "true", "crmd": "online", "join": "down", "expected": "down"}
 DOWN = {"in_ccm": "false", "crmd": "offline", "join": "down", "expected": "down"}
 
 
@@ -38,7 +36,6 @@ def cluster(
     meta: Texts | None = None,
     quorum: bool = True,
     n2: Texts | None = None,
-    priorities: bool = False,
     **options: str,
 ) -> Cluster:
     """Two nodes with A and a fence device; `n2` is what is recorded of n2."""
@@ -110,7 +107,6 @@ RUNNABLE = [
     pytest.param(cluster(), "start", "n1", True, None, id="an online node can"),
     pytest.param(cluster(n2=DOWN), "start", "n2", False, None, id="an offline node can't"),
     pytest.param(cluster(n2=DOWN), "lrm_delete", "n2", True, None, id="but its history can be deleted"),
-    pytest.param(cluster(n2=PENDING), "start", "n2", False, None, id="a node that is joining can't"),
     pytest.param(cluster(quorum=False), "start", "n1", False, "no quorum", id="a start needs quorum"),
     pytest.param(cluster(quorum=False), "stop", "n1", True, None, id="a stop doesn't"),
     pytest.param(cluster(quorum=False, meta={"requires": "nothing"}), "start", "n1", True, None, id="requires=nothing"),
@@ -128,6 +124,14 @@ RUNNABLE = [
 def test_whether_an_action_can_be(one: Cluster, task: str, node: str, runnable: bool, reason: str | None) -> None:
     action = ask(one, task, one.node_index[node])
     assert (action.runnable, action.reason) == (runnable, reason)
+
+
+def test_on_a_node_that_is_joining_nothing_can_be_but_deletions() -> None:
+    one = cluster()
+    _, n1, _ = a_of(one)
+    n1.pending = True
+    assert not ask(one, "monitor", n1).runnable
+    assert ask(one, "lrm_delete", n1).runnable
 
 
 def test_a_stop_on_a_lost_node_has_it_fenced() -> None:

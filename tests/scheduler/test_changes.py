@@ -6,8 +6,20 @@ A has the parameters p=1 and q=2 and runs on n1; each row is a sentence, the dig
 from __future__ import annotations
 
 import pytest
-from action_texts import actions, any_cib, done, entry, found, plan_of, reasons, started, state
-from histories import Texts, primitive
+from action_texts import (
+    actions,
+    any_cib,
+    done,
+    entry,
+    found,
+    monitor,
+    plan_of,
+    reasons,
+    started,
+    state,
+    watched,
+)
+from histories import primitive
 
 from reconciler.cib import Cib
 from reconciler.model.attributes import plain
@@ -94,10 +106,15 @@ def test_a_changed_definition(given: Cib, planned: list[str], said: list[str]) -
 
 
 def remembered(
-    n1: ResourceHistory, n2: ResourceHistory, *, meta: Texts | None = None, configured: bool = True, **options: str
+    n1: ResourceHistory,
+    n2: ResourceHistory,
+    *,
+    operations: tuple[Operation, ...] = (),
+    configured: bool = True,
+    **options: str,
 ) -> Cib:
     """Nodes that remember A as given."""
-    resources = (primitive("A", meta),) if configured else ()
+    resources = (primitive("A", {}, *operations),) if configured else ()
     given = {name.replace("_", "-"): value for name, value in options.items()}
     return any_cib(*resources, states=(state("n1", n1), state("n2", n2)), options=given)
 
@@ -121,6 +138,14 @@ CLEANUPS = [
         ["A_stop_0 n1 optional", "A_start_0 n1 optional"],
         [],
         id="only what is since the last start counts",
+    ),
+    pytest.param(
+        remembered(
+            done(entry("start", call=1), entry("stop", call=2), watched(call=3)), done(found()), operations=(monitor(),)
+        ),
+        ["A_monitor_10000 n1 optional", "A_stop_0 n1 optional", "A_start_0 n1 optional"],
+        [],
+        id="nor does what was before a stop, if a monitor found it active since",
     ),
     pytest.param(
         remembered(

@@ -13,6 +13,7 @@ from test_migration import graph
 from reconciler.cib import Cib
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Bundle, BundleNetwork, Clone, Group, Primitive
+from reconciler.model.score import INFINITY
 from reconciler.model.status import NodeState, ResourceHistory
 
 QUIET = {"enable-startup-probes": "false"}
@@ -54,6 +55,11 @@ BUNDLE = Bundle(
 LOST = (
     state("n1", done(started())),
     state("n2", done(started()), in_ccm="false", crmd="offline", join="down"),
+)
+FENCING_MONITOR = monitor(**{"on-fail": "fence"})
+FAILED_THERE = (
+    state("n1", done(started())),
+    state("n2", done(started(), entry("monitor", 1, interval_ms=10_000, call=3, id="A_last_failure_0"))),
 )
 NOWHERE = (state("n1"), state("n2"))
 
@@ -207,6 +213,31 @@ WHOLES = [
         id="notify: of an instance that is lost the others are told once its node is fenced",
     ),
     pytest.param(
+        any_cib(
+            clone(primitive("A", {}, FENCING_MONITOR), notify="true"),
+            FENCE_DEVICE,
+            states=FAILED_THERE,
+            options={"stonith-enabled": "true", **QUIET},
+        ),
+        [
+            "stonith-n2-reboot n2",
+            "C_pre_notify_stop_0",
+            "fencing_start_0 n1",
+            "A_post_notify_stop_0",
+            "A_pre_notify_stop_0 n1",
+            "C_confirmed-pre_notify_stop_0",
+            "C_stop_0",
+            "A_stop_0",
+            "C_stopped_0",
+            "C_post_notify_stopped_0",
+            "A_post_notify_stop_0 n1",
+            "C_confirmed-post_notify_stopped_0",
+            "A_notified_0",
+            "A_monitor_10000 n1",
+        ],
+        id="notify: on a node that is to be fenced nobody is told",
+    ),
+    pytest.param(
         any_cib(BUNDLE, states=NOWHERE, options=QUIET),
         [
             "bu-ip-10.0.0.1_start_0 n1",
@@ -256,6 +287,21 @@ def test_instances_are_told_who_else_is_there() -> None:
         "notify_inactive_resource": "A:1",
         "notify_available_uname": "n1 n2",
         "notify_all_uname": "n1 n2",
+    }
+
+
+def test_what_is_told_afterwards_comes_first() -> None:
+    """Those who wait for the end of a change wait for being told of it, so that is done before other work."""
+    given = any_cib(
+        clone(primitive(), notify="true"), states=(state("n1", done(started())), state("n2", done(found())))
+    )
+    urgent = {action.internal_key or action.key for action in plan_of(given).actions if action.priority == INFINITY}
+    assert urgent == {
+        "C_running_0",
+        "C_post_notify_running_0",
+        "C_confirmed-post_notify_running_0",
+        "A:0_post_notify_start_0",
+        "A:1_post_notify_start_0",
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from action_texts import UNCHANGED, actions, any_cib, done, entry, found, plan_of, reasons, started, state
-from histories import Texts, primitive
+from histories import FENCE_DEVICE, Texts, primitive
 
 from reconciler.cib import Cib
 from reconciler.frozen import replace
@@ -193,3 +193,13 @@ def test_both_halves_name_source_and_target() -> None:
     halves = [action for action in plan.cluster.actions if action.task.startswith("migrate")]
     assert [(half.meta["migrate_source"], half.meta["migrate_target"]) for half in halves] == [("n1", "n2")] * 2
     assert [half.meta.get("record-pending") for half in halves] == ["true", None]
+
+
+def test_a_migration_waits_for_fencing_as_a_start_would() -> None:
+    given = alone()
+    lost = state("n3", done(found()), in_ccm="false", crmd="offline", join="down")
+    resources = (primitive("A", CAN), FENCE_DEVICE)
+    options = {"stonith-enabled": "true", "enable-startup-probes": "false"}
+    nodes = ("n1", "n2", "n3")
+    order = graph(plan_of(any_cib(*resources, nodes=nodes, states=(*given.status.nodes, lost), options=options)))
+    assert order.index("stonith-n3-reboot n3") < order.index("A_migrate_to_0 n1")

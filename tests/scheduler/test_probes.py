@@ -6,17 +6,21 @@ Each row is a sentence, a cluster where nothing is known unless said otherwise, 
 from __future__ import annotations
 
 import pytest
-from action_texts import any_cib, done, found, plan_of, started, state
-from histories import FENCE_DEVICE, UP, Texts, primitive
+from action_texts import any_cib, done, entry, found, plan_of, started, state
+from histories import FENCE_DEVICE, NOW, UP, Texts, primitive
 
 from reconciler.cib import Cib
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, Node
 from reconciler.model.constraint import Location
+from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Bundle, BundleNetwork, Clone, Group, Primitive, Resource
 from reconciler.model.status import HistoryEntry, NodeState
+from reconciler.scheduler.effects import ORD, RN
 from reconciler.scheduler.plan import Plan
+from reconciler.scheduler.probes import probe
+from reconciler.scheduler.state import read_state
 
 BOTH = (state("n1"), state("n2"))
 GUEST = primitive("vm", {"remote-node": "g"})
@@ -193,6 +197,28 @@ def test_a_node_that_must_forget_is_told_to_probe_again() -> None:
     plan = plan_of(given)
     assert probes(plan) == ["A n2 rc=7"]
     assert [action.key for action in plan.actions if action.task == "probe_again"] == ["probe_again-n1"]
+
+
+def test_asked_again_it_is_expected_where_and_as_it_is() -> None:
+    """What is active is known; but should it be asked about, the answer expected is what is believed."""
+    entries = (started(), entry("promote", call=2))
+    given = unknown(
+        clone(primitive(), promotable="true", clone_max="1"), states=(state("n1", done(*entries)), state("n2"))
+    )
+    cluster = read_state(given, Instant(NOW))
+    instance = cluster.resources[0].children[0]
+    instance.known_on.clear()
+    for node in cluster.nodes:
+        assert probe(cluster, instance, node)
+    assert [action.expected_rc for action in instance.actions] == [8, 7]
+
+
+def test_an_answer_that_cannot_come_keeps_it_from_starting() -> None:
+    cluster = read_state(unknown(primitive()), Instant(NOW))
+    cluster.nodes[0].pending = True
+    for node in cluster.nodes:
+        probe(cluster, cluster.resources[0], node)
+    assert [ordering.effects for ordering in cluster.orderings] == [ORD | RN, ORD]
 
 
 def test_configuration_nodes_without_state_are_not_asked() -> None:
