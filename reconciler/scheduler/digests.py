@@ -57,6 +57,9 @@ class Digests:
         return self._secure
 
 
+EXPIRED = "calculated-failure-timeout"
+"""Stands for the restart digest of an entry whose failure expired: equal to none."""
+
 _DROPPED = frozenset({"id", "crm_feature_set", "op-digest", "on_node", "on_node_uuid", "pcmk_external_ip"})
 
 _FENCING_PARAMETERS = frozenset(
@@ -78,14 +81,14 @@ _FENCING_ACTION = re.compile(r"pcmk_.*_(?:action|timeout|retries)")
 def compare(cluster: Cluster, resource: Resource, entry: HistoryEntry, node: Node) -> tuple[Verdict, Digests]:
     """Whether the entry was made with the parameters that are configured now.
 
-    A recurring operation whose failure expired is to be scheduled anew, as if it hadn't been.
+    A recurring operation whose failure expired is to be scheduled anew, as if it had been recorded with another restart digest; where an
+    earlier entry of the operation had none, there is nothing to compare that with.
     """
     attributes = entry.attributes
     task, interval_ms = attributes.get("operation", ""), integer(attributes.get("interval"))
     digests = calculate(cluster, resource, task, interval_ms, node, entry)
-    if id(entry) in cluster.expired_entries:
-        return Verdict.RESTART, digests
-    recorded_restart = attributes.get("op-restart-digest")
+    expired = id(entry) in cluster.expired_entries
+    recorded_restart = EXPIRED if expired else attributes.get("op-restart-digest")
     if digests.restart is not None and recorded_restart is not None and digests.restart != recorded_restart:
         return Verdict.RESTART, digests
     recorded = attributes.get("op-digest")
@@ -124,7 +127,7 @@ def calculate(
     if interval_ms:
         texts["CRM_meta_timeout"] = meta["timeout"]
     digests = Digests(texts, has_extra=bool(extra))
-    if entry is not None and "op-restart-digest" in entry.attributes:
+    if entry is not None and ("op-restart-digest" in entry.attributes or id(entry) in cluster.expired_entries):
         digests.restart = _restart(texts, entry.attributes.get("op-force-restart"))
     if entry is not None or secure_without_entry:
         digests.make_secure = partial(_secure, cluster, resource, node, texts, entry)
