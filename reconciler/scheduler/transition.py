@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.scheduler.actions import action_key, find_actions_exactly, make_pseudo, request, set_reason
-from reconciler.scheduler.activity import current_node
+from reconciler.scheduler.activity import current_node, multiply_active
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.cleanup import schedule_cleanup
 from reconciler.scheduler.effects import RF, RT
@@ -71,15 +71,12 @@ def create_primitive_actions(cluster: Cluster, resource: Resource) -> None:
     migrate = moving and can_migrate(resource, current)
     stop_needed = moving
     resource.expected_node = None
-    if migrate and _continues_migration(resource, current):
-        pass
-    elif resource.partial_source is not None or resource.partial_target is not None:
-        resource.partial_source = resource.partial_target = None
-        stop_needed, migrate = True, False
-    elif _multiply_active(resource):
-        stop_needed = stop_needed or resource.multiple_active in ("stop_start", "stop_unexpected")
-        if resource.multiple_active == "stop_unexpected":
-            resource.expected_node = resource.node
+    if not (migrate and _continues_migration(resource, current)):
+        if resource.partial_source is not None or resource.partial_target is not None:
+            resource.partial_source = resource.partial_target = None
+            stop_needed, migrate = True, False
+        elif multiply_active(resource):
+            stop_needed = _leave_unexpected(resource) or stop_needed
     if resource.start_pending:
         _request_start(cluster, resource, resource.node).shown = True
     promote_needed = False
@@ -114,10 +111,11 @@ def _continues_migration(resource: Resource, current: Node | None) -> bool:
     )
 
 
-def _multiply_active(resource: Resource) -> bool:
-    if len(resource.active_on) < 2:
-        return False
-    return resource.needs_fencing or sum(node.online and not node.unclean for node in resource.active_on) > 1
+def _leave_unexpected(resource: Resource) -> bool:
+    """Whether a multiply active resource is stopped, by its policy; the one that names an expected node spares that."""
+    if resource.multiple_active == "stop_unexpected":
+        resource.expected_node = resource.node
+    return resource.multiple_active in ("stop_start", "stop_unexpected")
 
 
 def _needed_in_place(cluster: Cluster, resource: Resource, current: Node | None) -> tuple[bool, bool]:
