@@ -16,6 +16,7 @@ from reconciler.model.score import INFINITY
 from reconciler.model.score import read as read_score
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status
 
+_AGENT_KEYS = frozenset({"class", "provider", "type"})
 LONGEST_TEXT = 65_536
 """The longest text of an observation that a peer may send."""
 
@@ -207,7 +208,9 @@ class _WorkingNode:
     def _record(self, seen: Recorded) -> None:
         known = self.history.get(seen.resource) or ResourceHistory(seen.resource, dict(seen.agent))
         entries = tuple(entry for entry in known.entries if entry.id != seen.entry.id)
-        attributes = {**known.attributes, **seen.agent}
+        # Another agent takes the former one's place whole: a provider left over would be a change for ever.
+        attributes = {name: value for name, value in known.attributes.items() if name not in _AGENT_KEYS}
+        attributes.update(seen.agent)
         self.history[seen.resource] = ResourceHistory(seen.resource, attributes, (*entries, seen.entry))
 
     def _forget_entry(self, seen: EntryForgotten) -> None:

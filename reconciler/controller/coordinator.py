@@ -34,6 +34,7 @@ _SOONEST_RECHECK_MS = 1000
 _PATIENCE = 2
 _LONGEST_PAUSE_S = 300
 _MOST_SHOWN = 500
+_ORDERS_A_MESSAGE = 200
 
 
 class Coordinator:
@@ -120,7 +121,7 @@ class Coordinator:
         return effects
 
     def _launch(self, transition: Transition, replica: Replica, members: frozenset[str], now: Moment) -> list[Effect]:
-        """Launch until nothing more may run; all orders of one moment travel in one message."""
+        """Launch until nothing more may run; the orders of one moment travel together, in messages of a bounded size."""
         effects: list[Effect] = []
         orders: list[Order] = []
         while launched := transition.launch(now):
@@ -133,8 +134,9 @@ class Coordinator:
                     effects += self._refuse(transition, action, "no member of the cluster can run it")
                 else:
                     orders.append(make_order(transition.plan, action, replica.cib, transition.number, self.run))
-        if orders:
-            effects.append(Broadcast(Run(transition.number, tuple(orders), now.wall_ms)))
+        for first in range(0, len(orders), _ORDERS_A_MESSAGE):
+            part = tuple(orders[first : first + _ORDERS_A_MESSAGE])
+            effects.append(Broadcast(Run(transition.number, part, now.wall_ms)))
         return effects
 
     def _carry_out(self, transition: Transition, action: PlannedAction, replica: Replica, now: Moment) -> list[Effect]:

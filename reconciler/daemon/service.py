@@ -235,7 +235,9 @@ class Service:
         except ReconcilerError as error:
             say(logging.ERROR, "a source's commit can't be read", source=source, commit=commit, reason=str(error))
             return
-        self._shell.tell(CommitArrived(moment(), commit, source, facts.subject, self._may_rewrite(source)))
+        # A source offers the same commit twice only when somebody asked it to look again: then it is judged again.
+        rewrite = self._may_rewrite(source)
+        self._shell.tell(CommitArrived(moment(), commit, source, facts.subject, rewrite, asked=True))
 
     def _may_rewrite(self, source: str) -> bool:
         return any(

@@ -237,7 +237,8 @@ class Shell:
     async def _run_agent(self, token: int, call: AgentCall) -> None:
         self.counters["agent_calls"] += 1
         result = await self.parts.agents.run(call)
-        traits = await self.parts.traits(call.agent)
+        # Only what does not recur can be answered by a reload, so only for that the agent's traits are recorded.
+        traits = AgentTraits() if call.interval_ms else await self.parts.traits(call.agent)
         self.tell(Finished(moment(), token, result, traits))
 
     def _publish(self, attributes: Mapping[str, str]) -> None:

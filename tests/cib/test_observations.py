@@ -44,6 +44,12 @@ def test_an_entry_takes_the_place_of_the_one_with_its_id():
     assert entries(observe(status, [EntryForgotten("n1", "a", "two")])) == [("one", "2")]
 
 
+def test_another_agent_takes_the_former_one_s_place_whole():
+    first = Recorded("n1", "a", {"class": "ocf", "provider": "x", "type": "y"}, HistoryEntry("e", {}))
+    second = Recorded("n1", "a", {"class": "systemd", "type": "y"}, HistoryEntry("e", {}))
+    assert observe(EMPTY, [first, second]).nodes[0].history[0].attributes == {"class": "systemd", "type": "y"}
+
+
 def test_the_history_of_a_resource_goes_with_its_last_entry():
     status = observe(EMPTY, [entry("one")])
     assert observe(status, [EntryForgotten("n1", "a", "one")]).nodes[0].history == ()

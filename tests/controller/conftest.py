@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from reconciler.analysis.recording import AgentTraits
 from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
 from reconciler.controller.members import with_members
@@ -38,6 +39,7 @@ class World:
     failing: dict[tuple[str, str], int] = field(default_factory=dict)
     scores: dict[str, str] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    traits: AgentTraits = field(default_factory=AgentTraits)
 
     def call(self, call: AgentCall) -> AgentResult:
         """Carry out one call."""
@@ -53,6 +55,8 @@ class World:
                 known = self.running.pop(name, None)
                 self.promoted.discard(name)
                 assert known is None or known == dict(call.parameters), f"{name} is stopped with other parameters"
+            case "reload-agent":
+                self.running[name] = dict(call.parameters)
             case "promote":
                 assert name in self.running
                 self.promoted.add(name)
@@ -182,7 +186,7 @@ class SingleNode:
         if self.agents and (next_timer is None or self.agents[0][0] <= next_timer[0]):
             at_ms, token, call = heapq.heappop(self.agents)
             self.mono_ms = max(self.mono_ms, at_ms)
-            self.feed(ev.Finished(self.now, token, self.world.call(call)))
+            self.feed(ev.Finished(self.now, token, self.world.call(call), self.world.traits))
             return True
         if next_timer is None:
             return False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.analysis.recording import AgentTraits
 from reconciler.controller import events as ev
 from reconciler.controller.messages import Accept, Activate, Propose
+from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.resource import Agent, Clone, Group, Operation, Primitive
@@ -288,6 +290,39 @@ def test_a_crash_after_any_number_of_steps_ends_well(single, world, moments, don
     single.converge()
     assert single.node.replica.commit == commit
     assert world.running == {"a": {"x": "2"}, "c": {}}
+    single.assert_nothing_to_do()
+
+
+def test_many_resources_travel_in_messages_of_a_bounded_size(single, world):
+    single.apply(configuration(*(primitive(f"r{number}") for number in range(450))))
+    single.converge()
+    assert len(world.running) == 450
+    assert max(len(item) for kind, item in single.journal if kind == "message") < 300_000
+
+
+def test_an_agent_of_another_class_takes_over(single, world):
+    single.apply(configuration(primitive("a", x="1")))
+    single.converge()
+    other = replace(primitive("a", x="1"), agent=Agent("lsb", "dummy"))
+    single.apply(configuration(other))
+    single.converge()
+    assert world.running == {"a": {"x": "1"}}
+    assert single.cib.status.nodes[0].history[0].attributes["class"] == "lsb"
+    single.assert_nothing_to_do()
+
+
+def test_a_reloadable_parameter_is_reloaded(single, world):
+    world.traits = AgentTraits(reloads=True, restart_parameters=("x",))
+    single.apply(configuration(primitive("a", x="1", y="1")))
+    single.converge()
+    world.calls.clear()
+    single.apply(configuration(primitive("a", x="1", y="2")))
+    single.converge()
+    assert [call for call in world.calls if "monitor" not in call] == ["a reload-agent"]
+    world.calls.clear()
+    single.apply(configuration(primitive("a", x="2", y="2")))
+    single.converge()
+    assert [call for call in world.calls if "monitor" not in call] == ["a stop", "a start"]
     single.assert_nothing_to_do()
 
 

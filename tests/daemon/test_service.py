@@ -253,3 +253,65 @@ def test_a_bad_node_configuration_is_told_with_its_place(tmp_path: Path) -> None
     done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert done.returncode == 1
     assert f"{tmp_path}/node.yaml:2:1: error: unknown key 'sorces'" in done.stderr
+
+
+def test_a_promotable_clone_is_promoted_by_what_its_agent_says(node: Node) -> None:
+    node.write(
+        "cluster: {options: {stonith-enabled: false}}\n"
+        "primitives:\n  db:\n    agent: ocf:reconciler:Stateful\n"
+        f"    params: {{state: {node.path}/db.state}}\n"
+        "    operations:\n      monitor: [{interval: 10s, role: Promoted}, {interval: 11s, role: Unpromoted}]\n"
+        "clones:\n  dbs: {resource: db, promotable: true}\n"
+    )
+    node.wait(lambda: node.roles() == {"dbs": "Promoted"}, "it is promoted")
+    node.wait(lambda: node.status()["converged"], "rest")
+    node.kill()
+    node.start()
+    node.wait(lambda: node.roles() == {"dbs": "Promoted"} and node.status()["converged"], "it is adopted as promoted")
+    kinds = {
+        event["operation"] for event in node.client.events(since="0", follow=False) if event["type"] == "action_started"
+    }
+    assert kinds <= {"monitor"}
+    node.client.post("/v1/shutdown", {"resources": True})
+    assert node.running.wait(15) == 0
+
+
+def test_a_group_keeps_its_order_and_a_constraint_is_honoured(node: Node) -> None:
+    more = (
+        "groups:\n  g: {members: [a, b]}\n"
+        "constraints:\n  orders:\n    c-after-g: {first: g, then: c}\n"
+        "  colocations:\n    c-with-g: {resource: c, with: g, score: INFINITY}\n"
+    )
+    node.write(node.configuration({"a": "1", "b": "1", "c": "1"}, more=more))
+    node.at_rest_with({"a": "1", "b": "1", "c": "1"})
+    node.write(node.configuration({"a": "2", "b": "1", "c": "1"}, more=more))
+    node.at_rest_with({"a": "2", "b": "1", "c": "1"})
+    changes = [line for line in node.log() if "monitor" not in line]
+    assert changes == [
+        *("a start 1", "b start 1", "c start 1"),
+        *("c stop 1", "b stop 1", "a stop 1"),
+        *("a start 2", "b start 1", "c start 1"),
+    ]
+
+
+def test_a_reloadable_parameter_leaves_the_service_running(node: Node) -> None:
+    def text(timeout: int) -> str:
+        return (
+            "cluster: {options: {stonith-enabled: false}}\n"
+            f"primitives:\n  p:\n    agent: ocf:reconciler:process\n    params: {{command: sleep 778, stop_timeout: {timeout}}}\n"
+            "    operations: {monitor: {interval: 10s}}\n"
+        )
+
+    node.write(text(5))
+    node.wait(lambda: node.roles() == {"p": "Started"} and node.status()["converged"], "it runs")
+    node.write(text(6))
+    node.wait(
+        lambda: node.status()["active"]["version"] == "0.2.0" and node.status()["converged"], "the change is applied"
+    )
+    done = [
+        event["operation"] for event in node.client.events(since="0", follow=False) if event["type"] == "action_done"
+    ]
+    assert "reload-agent" in done
+    assert "stop" not in done
+    node.client.post("/v1/shutdown", {"resources": True})
+    assert node.running.wait(15) == 0
