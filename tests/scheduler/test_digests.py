@@ -131,6 +131,13 @@ def test_the_secure_digest_leaves_out_what_is_listed_and_the_timeout() -> None:
 def test_a_failure_that_expired_is_scheduled_anew_whatever_its_digest() -> None:
     cluster, resource = cluster_with({})
     recorded = entry("monitor", 1, interval_ms=10_000, op_digest=WITH_TIMEOUT)
-    assert compare(cluster, resource, recorded, cluster.nodes[0])[0] is Verdict.MATCH
     cluster.expired_entries.add(id(recorded))
     assert compare(cluster, resource, recorded, cluster.nodes[0])[0] is Verdict.RESTART
+
+
+def test_but_not_after_an_entry_of_the_operation_that_had_no_restart_digest() -> None:
+    cluster, resource = cluster_with({})
+    recorded = entry("monitor", 1, interval_ms=10_000, op_digest=WITH_TIMEOUT)
+    assert compare(cluster, resource, recorded, cluster.nodes[0])[0] is Verdict.MATCH
+    cluster.expired_entries.add(id(recorded))
+    assert compare(cluster, resource, recorded, cluster.nodes[0])[0] is Verdict.MATCH
