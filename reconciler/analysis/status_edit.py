@@ -127,18 +127,27 @@ class NodeEdit:
         self.transient = [(dict(block.values), block) for block in state.transient]
         self.histories: list[ResourceHistory | HistoryEdit] = list(state.history)
         self.has_history = state.has_history
+        self._places: dict[str, list[int]] = {}
+        self._index()
+
+    def _index(self) -> None:
+        """Note where the histories of each name are: the first of them counts."""
+        self._places = {}
+        for place, history in enumerate(self.histories):
+            self._places.setdefault(history.id, []).append(place)
 
     def history(self, names: tuple[str, ...], agent: Agent) -> HistoryEdit:
         """The history under the first of the names that is known, or a new one under the last."""
         self.has_history = True
         for name in names:
-            places = [place for place, known in enumerate(self.histories) if known.id == name]
-            if places:
+            if places := self._places.get(name):
                 history = self._opened(places[0])
                 history.ambiguous = len(places) > 1
                 return history
+        place = len(self.histories)
+        self._places[names[-1]] = [place]
         self.histories.append(ResourceHistory(names[-1], _agent_keys(agent)))
-        return self._opened(-1)
+        return self._opened(place)
 
     def _opened(self, place: int) -> HistoryEdit:
         known = self.histories[place]
@@ -149,17 +158,20 @@ class NodeEdit:
 
     def forget(self, names: tuple[str, ...]) -> None:
         """Drop the histories under the names."""
-        self.histories = [history for history in self.histories if history.id not in names]
+        if any(name in self._places for name in names):
+            self.histories = [history for history in self.histories if history.id not in names]
+            self._index()
 
     def forget_entry(self, names: tuple[str, ...], entry_id: str) -> None:
         """Drop one entry from the histories under the names."""
-        for place, known in enumerate(self.histories):
-            if known.id in names:
+        for name in names:
+            for place in self._places.get(name, ()):
                 self._opened(place).forget(entry_id)
 
     def forget_all(self) -> None:
         """Drop all histories and transient attributes, as after a reboot."""
         self.histories, self.transient = [], []
+        self._index()
         self.has_history = False
 
     def values(self) -> dict[str, str]:
