@@ -128,7 +128,7 @@ def _remap(reading: Reading, result: Result) -> None:
         result.status, result.rc = _DONE, _NOT_RUNNING
     if result.status not in (_DONE, _ERROR):
         return
-    result.status = _ERROR if result.target in (-1,) or result.target != result.rc else _DONE
+    result.status = _ERROR if result.target != result.rc else _DONE
     _remap_code(reading, result)
 
 

@@ -83,6 +83,18 @@ def test_expiry(timeout: str, expected: int, role: str) -> None:
     assert counted(COUNT, meta, effective=False) == 3
 
 
+ALONE = [
+    pytest.param("1000", "Started n1", id="in the very second"),
+    pytest.param("1001", "FAILED Started n1", id="not before"),
+]
+
+
+@pytest.mark.parametrize(("timeout", "role"), ALONE)
+def test_an_entry_without_a_fail_count_expires_by_itself(timeout: str, role: str) -> None:
+    one = primitive("A", {"failure-timeout": timeout})
+    assert shown(read(cib(one, states=[state("n1", history(*FAILED))]))) == role
+
+
 def test_without_a_recorded_time_nothing_expires() -> None:
     assert counted({"fail-count-A#monitor_10000": "3"}, {"failure-timeout": "10"}) == 3
 

@@ -23,6 +23,7 @@ NOT_ARRIVED = entry("migrate_from", 1, call=5, on_node="n2", **N1_TO_N2)
 ARRIVING = entry("migrate_from", 193, -1, call=-1, transition=6, on_node="n2", **N1_TO_N2)
 PROBED_BEFORE = entry("monitor", 7, call=2, age_s=2000, on_node="n2")
 PROBED_AFTER = entry("monitor", 7, call=9, age_s=500, on_node="n2")
+PROBED_AGAIN = entry("monitor", 7, call=10, age_s=400, on_node="n2")
 STOPPED_N2 = entry("stop", call=7, age_s=400, on_node="n2")
 WATCHED_N2 = entry("monitor", call=7, interval_ms=10_000, age_s=400, on_node="n2")
 
@@ -61,6 +62,7 @@ FAILED = [
     pytest.param((NOT_SENT,), (), "FAILED Started n1", id="not sent to a node that remembers nothing"),
     pytest.param((NOT_SENT,), (PROBED_BEFORE,), "FAILED Started n2 n1", id="it may have arrived nevertheless"),
     pytest.param((NOT_SENT,), (PROBED_AFTER,), "FAILED Started n1", id="unless the target knows better"),
+    pytest.param((NOT_SENT,), (PROBED_AFTER, PROBED_AGAIN), "FAILED Started n2 n1", id="only one probe is understood"),
     pytest.param((NOT_SENT, STOPPED_N1), (), "Stopped", id="stopped since"),
     pytest.param((), (NOT_ARRIVED,), "FAILED Started n2", id="not arrived, from a node that remembers nothing"),
     pytest.param((SENT,), (NOT_ARRIVED,), "FAILED Started n2 n1", id="sent and not arrived: maybe on both"),

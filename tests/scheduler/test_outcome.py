@@ -177,6 +177,9 @@ def test_blocking_a_member_blocks_the_group_that_says_so_too() -> None:
 
 
 PROMOTIONS = [
+    pytest.param(
+        (*monitored(1), entry("demote", call=3)), "FAILED Unpromoted n1", id="a demotion makes up for nothing else"
+    ),
     pytest.param((START,), "Started n1", id="a start alone"),
     pytest.param((entry("monitor", 0),), "Unpromoted n1", id="what is found running is unpromoted"),
     pytest.param((START, entry("promote", call=2)), "Promoted n1", id="promoted"),
@@ -269,3 +272,17 @@ def test_instances_are_counted_but_not_orphans_that_are_stopped() -> None:
     states = [state("n1", history(START, entry("stop", 1, call=2)), history(entry("stop", name="old"), id="old"))]
     cluster = read(cib(primitive(), primitive("B", {"target-role": "Stopped"}), states=states))
     assert (cluster.instance_count, cluster.disabled_count, cluster.blocked_count) == (2, 1, 1)
+
+
+def test_a_group_counts_as_active_where_an_unmanaged_member_is() -> None:
+    web = Group("G", (primitive("A", {"is-managed": "false"}), primitive("B")))
+    cluster = read(cib(web, states=[state("n1", history(START)), state("n2")]))
+    assert [node.name for node in cluster.resources[0].active_on] == ["n1"]
+
+
+def test_but_not_on_a_node_that_is_gone() -> None:
+    web = Group("G", (primitive("A", {"is-managed": "false"}), primitive("B")))
+    gone = state("n1", history(START), in_ccm="false", crmd="offline", join="down", expected="down")
+    cluster = read(cib(FENCE_DEVICE, web, states=[gone, state("n2")], options={"stonith-enabled": "true"}))
+    assert shown(cluster) == "Started n1 unmanaged"
+    assert [top.active_on for top in cluster.resources] == [[], []]
