@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict
 from typing import Any
 
 from reconciler.model.metadata import AgentAction, AgentMetadata, AgentParameter
@@ -35,6 +34,8 @@ class MetadataCache:
 
     def save(self, version: str, metadata: AgentMetadata) -> None:
         """Remember it, if that is possible."""
+        from dataclasses import asdict  # Costs 15 ms, and is needed only when an agent is new.
+
         path = self._path(version)
         fresh = f"{path}.{os.getpid()}"
         with contextlib.suppress(OSError):

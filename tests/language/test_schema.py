@@ -40,11 +40,12 @@ def plain(value: Any) -> Any:
     return value.text
 
 
-def verdicts(text: str) -> tuple[bool, bool]:
-    """Whether we, and whether the library, find the form of a text right."""
+def verdicts(text: str) -> tuple[bool, bool] | None:
+    """Whether we, and whether the library, find the form of a text right; None when it is no YAML of ours."""
     findings = Findings()
     documents = read_documents("a.yaml", text.encode(), findings)
-    assume(documents)  # JSON takes a few signs as they are that YAML wants escaped.
+    if not documents:
+        return None
     [document] = documents
     ours = not check_document("a.yaml", document, findings)
     return ours, LIBRARY.is_valid(plain(document))
@@ -89,8 +90,9 @@ def test_what_is_emitted_fits(seed: int) -> None:
 def test_the_library_agrees_on_planted_faults(name: str) -> None:
     text, _ = planted(FAULTS[name][1])
     if "duplicate-key" not in FAULTS[name][0]:
-        ours, theirs = verdicts(text)
-        assert ours == theirs
+        both = verdicts(text)
+        assert both is not None
+        assert both[0] == both[1]
 
 
 @settings(max_examples=400, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
@@ -102,8 +104,10 @@ def test_the_library_agrees_on_broken_documents(seed: int) -> None:
         _break(data, rng)
     text = json.dumps(data, default=str, ensure_ascii=False)
     if data:
-        ours, theirs = verdicts(text)
-        assert ours == theirs, text
+        both = verdicts(text)
+        assume(both is not None)  # JSON takes a few signs as they are that YAML wants escaped.
+        assert both is not None
+        assert both[0] == both[1], text
 
 
 def _break(data: Any, rng: random.Random) -> None:
