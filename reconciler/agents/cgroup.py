@@ -72,7 +72,7 @@ class CgroupTree:
             self._serial += 1
             path = f"{self.root}/{escape(label)}@{os.getpid()}-{self._serial}"
             with contextlib.suppress(FileExistsError):
-                os.mkdir(path)
+                os.makedirs(path)  # The root too: another runner of this node may have removed it when it ended.
                 return CallGroup(path)
 
     def groups(self, label: str) -> list[CallGroup]:
@@ -86,6 +86,12 @@ class CgroupTree:
             groups = [CallGroup(entry.path) for entry in entries if entry.is_dir()]
         for group in groups:
             group.remove()
+
+    def close(self) -> None:
+        """Remove what is empty; groups in which services live stay, for the next daemon to find."""
+        self.sweep()
+        with contextlib.suppress(OSError):
+            os.rmdir(self.root)
 
 
 class EmptyWatch:

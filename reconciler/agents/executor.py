@@ -84,6 +84,8 @@ class AgentRunner:
     def close(self) -> None:
         """Give up connections. What runs goes on running."""
         self._units.close()
+        if self.cgroups is not None:
+            self.cgroups.close()
 
     def mark(self, resource: str) -> str:
         """The `NAME=value` that every process of the resource carries in its environment, unless it dropped it itself."""
