@@ -52,8 +52,10 @@ def promotable(id: str, inner: str | Primitive | Group, meta: Texts | None = Non
     return clone(id, child, {"promotable": "true", **(meta or {})})
 
 
-def bundle(id: str, inner: Primitive, *, replicas: int, per_host: int = 1) -> Bundle:
+def bundle(id: str, inner: Primitive, *, replicas: int, per_host: int = 1, promoted_max: int = 0) -> Bundle:
     attributes = {"image": "i", "replicas": str(replicas), "replicas-per-host": str(per_host)}
+    if promoted_max:
+        attributes["promoted-max"] = str(promoted_max)
     return Bundle(id, "podman", attributes, BundleNetwork({"control-port": "3121"}), primitive=inner)
 
 

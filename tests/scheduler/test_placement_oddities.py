@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from small_clusters import (
     REMOTE,
+    STATEFUL,
     bundle,
     cib,
     clone,
@@ -22,6 +23,7 @@ from small_clusters import (
     rule_location,
     score_lines,
     scores_of,
+    ticket,
 )
 
 from reconciler.cib import Cib
@@ -319,6 +321,65 @@ LINES = [
         id="of a cloned primitive the others are",
     ),
     pytest.param(
+        cib(promotable("P", "p", {"clone-max": "2"}), nodes=THREE, active={"p": THREE}),
+        "p:2: ",
+        [],
+        id="nor is a node looked for",
+    ),
+    pytest.param(
+        cib(promotable("P", "p"), active={"p": ["n2"]}, failed={"p": ["n1"]}),
+        "promotion ",
+        ["promotion p:1: n2 -1", "promotion p:0: n1 -1"],
+        id="of two with the same rank the one that failed comes last",
+    ),
+    pytest.param(
+        cib(
+            clone("C", primitive("c", {"migration-threshold": "1"})),
+            active={"c": ["n1"]},
+            attributes={"n1": {"fail-count-c#start_0": "1"}},
+        ),
+        "clone C: ",
+        ["clone C: n1 -INFINITY, n2 0"],
+        id="an instance that failed too often bans its clone as such",
+    ),
+    pytest.param(
+        cib(clone("C", primitive("c")), constraints=[location("c", "n2", 5)], active={"c": ["n1"]}),
+        "clone C: ",
+        ["clone C: n1 0, n2 5"],
+        id="the name that histories know an instance by means its clone",
+    ),
+    pytest.param(
+        cib(clone("C", primitive("c")), constraints=[location("c", "n2", 5)]),
+        "clone C: ",
+        ["clone C: n1 0, n2 0"],
+        id="and nothing as long as there is no history",
+    ),
+    pytest.param(
+        cib(
+            bundle(
+                "B",
+                primitive("b", {"container-attribute-target": "host"}, agent=STATEFUL),
+                replicas=1,
+                promoted_max=1,
+            ),
+            active={"B-podman-0": ["n1"], "B-0": ["n1"]},
+            attributes={"n1": {"master-b": "7"}},
+        ),
+        "promotion ",
+        ["promotion b:0: B-0 7"],
+        id="promotion scores may be those of the container's host",
+    ),
+    pytest.param(
+        cib(
+            bundle("B", primitive("b", agent=STATEFUL), replicas=1, promoted_max=1),
+            active={"B-podman-0": ["n1"], "B-0": ["n1"]},
+            attributes={"n1": {"master-b": "7"}},
+        ),
+        "promotion ",
+        ["promotion b:0: B-0 -1"],
+        id="but only if that is asked for",
+    ),
+    pytest.param(
         cib(promotable("P", "p"), active={"p": ["n1", "n2"]}, constraints=[location("P", "n1", 10)]),
         "promotion ",
         ["promotion p:0: n1 -1", "promotion p:1: n2 -1"],
@@ -367,6 +428,41 @@ PLACES = [
         ),
         dict.fromkeys(("a:0", "b:0", "a:1", "b:1"), "n3"),
         id="both instances of a cloned group end on the better node, although one is the limit",
+    ),
+    pytest.param(
+        cib(
+            clone(
+                "C",
+                primitive("c"),
+                {
+                    "globally-unique": "true",
+                    "clone-max": "4",
+                    "clone-node-max": "3",
+                    "resource-stickiness": "0",
+                },
+            ),
+            active={"c:0": ["n1"], "c:1": ["n1"], "c:2": ["n1"]},
+        ),
+        {"c:0": "n1", "c:1": "n1", "c:2": "n2", "c:3": "n2"},
+        id="no more instances stay on a node than spreads them evenly",
+    ),
+    pytest.param(
+        cib(
+            primitive("A"),
+            constraints=[ticket("A", policy="freeze"), location("A", "n2", 500)],
+            active={"A": ["n1"]},
+        ),
+        {"A": "n1"},
+        id="what is frozen when its ticket is lost stays where it is",
+    ),
+    pytest.param(
+        cib(
+            primitive("vm", {"remote-node": "g", "target-role": "Stopped"}),
+            primitive("A"),
+            constraints=[location("A", "n1", "-INFINITY"), location("A", "n2", "-INFINITY")],
+        ),
+        {"A": "g"},
+        id="a guest node is accepted before it is there",
     ),
     *(
         pytest.param(
@@ -431,6 +527,19 @@ PLACES = [
 def test_places(given: Cib, nodes: dict[str, str]) -> None:
     plan = plan_of(given)
     assert {id: placed(plan)[id] for id in nodes} == nodes
+
+
+@pytest.mark.parametrize(("strategy", "order"), [("default", "ABCD"), ("utilization", "DCBA")])
+def test_where_capacity_counts_resources_that_care_most_come_first(strategy: str, order: str) -> None:
+    plan = plan_of(
+        cib(
+            *(primitive(id) for id in "ABCD"),
+            constraints=[location("D", "n2", 7), location("B", "n2", 5)],
+            active={"D": ["n1"], "C": ["n2"]},
+            options={"placement-strategy": strategy},
+        )
+    )
+    assert [line[0] for line in score_lines(plan)] == list(order)
 
 
 def followed_bundle() -> Cib:

@@ -94,6 +94,11 @@ RULES = [
         {"A": {"n1": "0", "n2": "0", "n3": "0"}},
         id="bad health doesn't concern what allows unhealthy nodes",
     ),
+    pytest.param(
+        healthy("progressive", {"allow-unhealthy-nodes": "true"}),
+        {"A": {"n1": "50", "n2": "80", "n3": "96"}},
+        id="good health does",
+    ),
     pytest.param(sticky(), {"c:0": {"n1": "1", "n2": "0"}}, id="instances stick a little by default"),
     pytest.param(sticky(inner="7"), {"c:0": {"n1": "7", "n2": "0"}}, id="the stickiness of the inner resource wins"),
     pytest.param(sticky(outer="0"), {"c:0": FREE}, id="a clone may stick not at all"),
@@ -302,6 +307,16 @@ RULES = [
         id="what is frozen when its ticket is lost stays as it is",
     ),
     pytest.param(
+        cib(
+            primitive("A"),
+            constraints=[ticket("A", policy="freeze")],
+            active={"A": ["n1"]},
+            tickets=held(granted="true", standby="true"),
+        ),
+        {"A": BANNED},
+        id="in standby nothing is frozen: it stops",
+    ),
+    pytest.param(
         cib(promotable("P", "p"), constraints=[ticket("P", "Promoted", "stop")], active={"p": ["n1"]}),
         {"p:0": BANNED},
         id="a ticket for the promoted role may stop everything",
@@ -314,8 +329,47 @@ RULES = [
             active={"A": ["n1"], "c": ["n1"]},
             attributes={"n1": {"shutdown": "1600000000"}},
         ),
-        {"A": {"n1": "0", "n2": "-INFINITY"}},
-        id="what ran on a node that shuts down is locked to it",
+        {"A": {"n1": "0", "n2": "-INFINITY"}, "c:0": {"n1": "-INFINITY", "n2": "0"}},
+        id="what ran on a node that shuts down is locked to it, but for instances of clones",
+    ),
+    pytest.param(
+        cib(
+            clone("A", primitive("a")),
+            clone("B", primitive("b"), {"interleave": "true", "clone-max": "1"}),
+            constraints=[colocation("B", "A", 20)],
+        ),
+        {"b:0": {"n1": "20", "n2": "0"}},
+        id="and no other instance",
+    ),
+    pytest.param(
+        cib(
+            group("G", "a", primitive("b", {"critical": "false"})),
+            active={"a": ["n1"], "b": ["n2"]},
+            defaults={"resource-stickiness": "100"},
+        ),
+        {"a": {"n1": "100", "n2": "0"}},
+        id="a member that isn't critical doesn't draw its group",
+    ),
+    pytest.param(
+        cib(
+            bundle("B", primitive("b"), replicas=1),
+            active={"B-podman-0": ["n1"], "B-0": ["n2"]},
+            defaults={"resource-stickiness": "100"},
+        ),
+        {"B-podman-0": {"n1": "100", "n2": "0"}},
+        id="a connection doesn't draw its container",
+    ),
+    pytest.param(
+        cib(
+            promotable("P", "p"),
+            primitive("X"),
+            nodes=["n1"],
+            constraints=[colocation("X", "P", -50, with_role="Promoted")],
+            active={"p": ["n1"]},
+            attributes={"n1": {"master-p": "5"}},
+        ),
+        {"X": {"n1": "0"}},
+        id="what avoids the promoted instance gives way when there is only one node",
     ),
     pytest.param(
         cib(
@@ -369,6 +423,21 @@ PAIRS = [
 @pytest.mark.parametrize(("score", "sets", "pairs"), [pytest.param(*row[1:], id=row[0]) for row in PAIRS])
 def test_what_sets_mean(score: int, sets: list[list[str] | ResourceSet], pairs: list[str]) -> None:
     plan = plan_of(cib(*(primitive(id) for id in "ABCDEF"), constraints=[colocated_sets(score, *sets)]))
+    assert [f"{one.dependent.id}-{one.primary.id}" for one in plan.cluster.colocations] == pairs
+
+
+@pytest.mark.parametrize(
+    ("dependent", "primary", "pairs"),
+    [("T", "C", ["A-C", "B-C"]), ("C", "T", ["C-A", "C-B"]), ("T", "T", []), ("T", "nobody", [])],
+)
+def test_tags_in_colocations_stand_for_each_of_their_members(dependent: str, primary: str, pairs: list[str]) -> None:
+    plan = plan_of(
+        cib(
+            *(primitive(id) for id in "ABC"),
+            tags={"T": ["A", "B"]},
+            constraints=[colocation(dependent, primary, 7)],
+        )
+    )
     assert [f"{one.dependent.id}-{one.primary.id}" for one in plan.cluster.colocations] == pairs
 
 
