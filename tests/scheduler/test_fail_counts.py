@@ -143,6 +143,12 @@ def test_a_failure_under_other_parameters_is_cleared() -> None:
     assert cleared(cluster) == ["A_clear_failcount_0 resource parameters have changed"]
 
 
+def test_also_when_what_is_recorded_as_the_last_failure_found_it_stopped() -> None:
+    changed = (entry("monitor", 7, id="A_last_failure_0", op_digest="0" * 32),)
+    cluster = read(cib(primitive(), states=[state("n1", history(*changed), transient=COUNT)]))
+    assert cleared(cluster) == ["A_clear_failcount_0 resource parameters have changed"]
+
+
 def test_a_failure_whose_parameters_nobody_recorded_is_not() -> None:
     unknown = (entry("start", 1, id="A_last_failure_0"),)
     assert cleared(read(cib(primitive(), states=[state("n1", history(*unknown), transient=COUNT)]))) == []

@@ -230,3 +230,11 @@ def test_the_options_of_a_container() -> None:
 def test_nodes_are_ordered_as_people_count() -> None:
     cluster = read(cib(nodes=["n10", "N9", "n1", "n007", "n7"]))
     assert [node.name for node in cluster.nodes] == ["n1", "n7", "n007", "N9", "n10"]
+
+
+def test_a_resource_may_be_inside_another_but_not_inside_itself() -> None:
+    cluster = read(
+        cib(primitive("A", {"container": "B"}), primitive("B", {"container": "B"}), primitive("C", {"container": "?"}))
+    )
+    assert [resource.container and resource.container.id for resource in cluster.resources] == ["B", None, None]
+    assert [filler.id for filler in made(cluster, "B").fillers] == ["A"]
