@@ -30,14 +30,14 @@ from reconciler.daemon.config import Access, DirectorySourceConfig, GitSourceCon
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.http import UnixServer
 from reconciler.daemon.leftovers import outlive_leftovers
-from reconciler.daemon.log import say
+from reconciler.daemon.log import LOG, say
 from reconciler.daemon.notify import notify, watchdog_interval_s
 from reconciler.daemon.restore import restore_replica
 from reconciler.daemon.secrets import Secrets
 from reconciler.daemon.shell import Parts, Shell, moment
 from reconciler.daemon.status import StatusView, source_to_plain
 from reconciler.daemon.store import Store
-from reconciler.errors import Finding, ReconcilerError
+from reconciler.errors import Finding, ReconcilerError, Remedy
 from reconciler.fabric.embedded import EmbeddedFabric
 from reconciler.model.metadata import AgentMetadata
 from reconciler.model.resource import Agent
@@ -67,6 +67,13 @@ async def serve(config: NodeConfig, *, stop_resources: bool = False) -> tuple[st
         store.close()
 
 
+class DaemonError(ReconcilerError):
+    """A part of the daemon has failed, so that it had to end; the resources go on running."""
+
+    code = "daemon"
+    remedy = Remedy.STOP
+
+
 class Service:
     """All parts of one daemon."""
 
@@ -92,6 +99,7 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
         self._why = ""
+        self._broken: str | None = None
         self._warnings: list[str] = []
         self._liveness = LivenessWatch(
             self._gone, self._runner.mark, self._runner.cgroups, self._runner.processes.running
@@ -105,7 +113,7 @@ class Service:
 
     async def run(self) -> tuple[str, bool]:
         """From the start to the end: why it ended, and whether agents are still being called."""
-        config, loop = self._config, asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         for warning in self._warnings:
             self._api.warn(warning)
         await self._server.start()
@@ -114,20 +122,24 @@ class Service:
             loop.add_signal_handler(number, self._signalled, number.name)
         loop.add_signal_handler(signal.SIGHUP, self._fetch_all)
         try:
-            await self._begin()
-            say(logging.INFO, "the node serves", node=config.node, socket=config.socket, state=config.state)
-            notify("READY=1", f"STATUS=node {config.node}")
+            if (interval_s := watchdog_interval_s()) is not None:
+                self._start(_feed_watchdog(interval_s))
             self._shell.left.add_done_callback(lambda left: self._end(left.result()))
+            self._start(self._begin())
             await self._ended.wait()
         finally:
             notify("STOPPING=1")
             await self._finish()
+        if self._broken is not None:
+            raise DaemonError(f"a part of the daemon failed: {self._broken}")
         return self._why, bool(self._shell.node.executor.running)
 
     async def _begin(self) -> None:
         """The order matters: agents of a former daemon end first, then what runs is looked for, then sources may speak."""
-        shell = self._shell
-        shell.emit("daemon", {"what": "started", "text": f"node {self._config.node}, run {shell.events.run}"})
+        shell, config = self._shell, self._config
+        say(logging.INFO, "the node serves", node=config.node, socket=config.socket, state=config.state)
+        notify("READY=1", f"STATUS=node {config.node}")
+        shell.emit("daemon", {"what": "started", "text": f"node {config.node}, run {shell.events.run}"})
         for leftover in await outlive_leftovers(self._config.run):
             text = f"waited for {leftover.operation} of {leftover.resource}, which a former daemon had begun"
             shell.emit("daemon", {"what": "leftover", "text": text})
@@ -138,8 +150,6 @@ class Service:
         self._start(self._mend_active())
         for _, source in sorted(self._sources.items()):
             self._start(source.run())
-        if (interval_s := watchdog_interval_s()) is not None:
-            self._start(_feed_watchdog(interval_s))
         self._start(self._maintain())
         self._start(self._offer_again())
         gc.collect()
@@ -278,8 +288,9 @@ class Service:
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks = [other for other in self._tasks if other is not task]
         if not task.cancelled() and (error := task.exception()) is not None:
-            say(logging.CRITICAL, "a part of the daemon failed", reason=f"{type(error).__name__}: {error}")
-            self._end(f"{type(error).__name__}: {error}")
+            self._broken = f"{type(error).__name__}: {error}"
+            LOG.critical("a part of the daemon failed", exc_info=error)
+            self._end(self._broken)
 
     def _fetch_all(self) -> None:
         for _, source in sorted(self._sources.items()):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.analysis.recording import fail_count_name
+from reconciler.analysis.entry_names import fail_count_name
 from reconciler.cib import Cib
 from reconciler.cib.observations import transient
 from reconciler.controller.executor import LastResult

@@ -142,8 +142,11 @@ class Node:
     def states(self) -> dict[str, str]:
         """What really runs, by the agents' own files."""
         prefix = f"{self.journal.name}."
-        found = sorted(self.path.glob(f"{prefix}*.state"))
-        return {path.name[len(prefix) : -len(".state")]: path.read_text().strip() for path in found}
+        states = {}
+        for path in sorted(self.path.glob(f"{prefix}*.state")):
+            with contextlib.suppress(FileNotFoundError):  # It was just stopped.
+                states[path.name[len(prefix) : -len(".state")]] = path.read_text().strip()
+        return states
 
     def wait(self, condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
         deadline = time.monotonic() + seconds

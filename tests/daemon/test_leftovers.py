@@ -38,5 +38,23 @@ def test_a_service_that_lives_on_is_not_waited_for(node: Node) -> None:
     assert node.running.wait(15) == 0
 
 
+def test_the_daemon_can_be_ended_while_it_waits(node: Node) -> None:
+    node.write(node.configuration({"a": "1"}, delay="4"))
+    node.wait(
+        lambda: any(e["type"] == "action_started" and e["operation"] == "start" for e in events(node)), "it starts"
+    )
+    time.sleep(0.2)
+    node.kill()
+    node.start()
+    assert node.client.get("/v1/health")["phase"] == "recovering"
+    began = time.monotonic()
+    assert node.stop() == 0
+    assert time.monotonic() - began < 3
+    assert node.states() == {}
+    node.wait(lambda: node.states() == {"a": "1"}, "the agent goes on")
+    node.start()
+    node.at_rest_with({"a": "1"})
+
+
 def events(node: Node) -> list[dict]:
     return list(node.client.events(since="0", follow=False))
