@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.scheduler.actions import action_key, request
+from reconciler.scheduler.edge_effects import current_role
 from reconciler.scheduler.effects import RT
 from reconciler.scheduler.orderings import add_edge
-from reconciler.scheduler.propagation import current_role
 from reconciler.scheduler.roles import Role
 
 if TYPE_CHECKING:
