@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Sequence
 
-from reconciler.analysis.recording import digested_texts, forget_failures
+from reconciler.analysis.entry_names import digested_texts
 from reconciler.analysis.status_edit import CountedFailure, NodeEdit, SimulatedResult, StatusEdit
 from reconciler.cib import Cib, Version
 from reconciler.frozen import frozen, replace
@@ -244,6 +244,8 @@ def _names(action: PlannedAction) -> tuple[str, ...]:
 
 def _forget_failures(node: NodeEdit, names: tuple[str, ...]) -> None:
     """Forget counts, times and entries of failures, as after a clean-up."""
+    from reconciler.analysis.recording import forget_failures  # Only a full simulation forgets.
+
     state = node.finish()
     for name in names:
         for seen in forget_failures(state, name):

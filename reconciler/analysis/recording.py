@@ -9,6 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reconciler.analysis.entry_names import (
+    FEATURE_SET,
+    digested_texts,
+    fail_count_name,
+    failure_id,
+    last_failure_name,
+    last_id,
+)
 from reconciler.cib.observations import AttributeRaised, AttributeSet, EntryForgotten, Observation, Recorded
 from reconciler.frozen import field, frozen
 from reconciler.model.operation import OperationStatus
@@ -16,13 +24,9 @@ from reconciler.model.resource import Agent
 from reconciler.model.status import HistoryEntry, NodeState
 from reconciler.scheduler.digests import digest
 
-FEATURE_SET = "3.16.1"
-"""The version of the rules by which entries are recorded."""
-
 PENDING_CODE = 193
 """The result code of an operation that has not ended."""
 
-_UNDIGESTED = frozenset({"id", "crm_feature_set", "op-digest", "on_node", "on_node_uuid", "pcmk_external_ip"})
 _UNRECORDED = frozenset({"cancel", "delete", "notify", "meta-data"})
 _RELOADS = frozenset({"reload", "reload-agent"})
 _MIGRATIONS = frozenset({"migrate_to", "migrate_from"})
@@ -103,31 +107,11 @@ def ended(launched: Launched, outcome: Outcome) -> tuple[Observation, ...]:
     return (*seen, *(_counted(launched, outcome) if failed else ()))
 
 
-def failure_id(resource: str) -> str:
-    """The id of the entry that keeps a resource's last failure on a node."""
-    return f"{resource}_last_failure_0"
-
-
-def last_id(resource: str) -> str:
-    """The id of the entry of a resource's last operation that does not recur."""
-    return f"{resource}_last_0"
-
-
 def entry_id(launched: Launched) -> str:
     """The id of the entry of an operation that went as expected."""
     if launched.interval_ms or launched.task in _MIGRATIONS:
         return f"{launched.resource}_{launched.task}_{launched.interval_ms}"
     return last_id(launched.resource)
-
-
-def fail_count_name(resource: str, task: str, interval_ms: int) -> str:
-    """The node attribute that counts the failures of an operation."""
-    return f"fail-count-{resource}#{task}_{interval_ms}"
-
-
-def last_failure_name(resource: str, task: str, interval_ms: int) -> str:
-    """The node attribute that holds when an operation failed last, in epoch seconds."""
-    return f"last-failure-{resource}#{task}_{interval_ms}"
 
 
 def forget_failures(state: NodeState, resource: str) -> tuple[Observation, ...]:
@@ -143,18 +127,6 @@ def forget_failures(state: NodeState, resource: str) -> tuple[Observation, ...]:
         if history.id == resource and any(entry.id == wanted for entry in history.entries):
             seen.append(EntryForgotten(state.id, resource, wanted))
     return tuple(seen)
-
-
-def digested_texts(attributes: Mapping[str, str]) -> dict[str, str]:
-    """Those of an action's attributes that its digest is made from."""
-    texts = {
-        name: value
-        for name, value in attributes.items()
-        if not name.startswith("CRM_meta_") and name not in _UNDIGESTED
-    }
-    if attributes.get("CRM_meta_interval", "0") != "0" and "CRM_meta_timeout" in attributes:
-        texts["CRM_meta_timeout"] = attributes["CRM_meta_timeout"]
-    return texts
 
 
 def _recorded_task(task: str, failed: bool) -> str:

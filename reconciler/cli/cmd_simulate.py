@@ -16,6 +16,7 @@ from reconciler.cli.cib_file import STANDARD, read_cib_file, write_file
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
+    from reconciler.analysis.execution import Failure
     from reconciler.analysis.injection import Injections
     from reconciler.cib import Cib
     from reconciler.crm.simulate import Extent, Options, Simulation
@@ -26,6 +27,20 @@ _NOT_SUPPORTED = {
     "profile": "-P, --profile (time single runs instead)",
     "repeat": "-N, --repeat (it belongs to --profile)",
 }
+
+
+_EVENTS = (
+    "quorum",
+    "watchdog",
+    "node_up",
+    "node_down",
+    "node_fail",
+    "ticket_grant",
+    "ticket_revoke",
+    "ticket_standby",
+    "ticket_activate",
+    "op_inject",
+)
 
 
 class SimulateError(ReconcilerError):
@@ -140,11 +155,8 @@ def _read(args: argparse.Namespace) -> Cib:
 
 
 def _options(args: argparse.Namespace, cib: Cib) -> Options:
-    from reconciler.analysis.execution import Failure
-    from reconciler.analysis.injection import parse_operation_result
     from reconciler.crm.simulate import Options
 
-    failures = tuple(Failure(*parse_operation_result(text)) for text in args.op_fail)
     now_s = int(time.time())
     return Options(
         _moment(args.set_datetime, cib, now_s),
@@ -152,7 +164,7 @@ def _options(args: argparse.Namespace, cib: Cib) -> Options:
         now_s,
         extent=_extent(args),
         injections=_injections(args),
-        failures=failures,
+        failures=_failures(args),
         scores=args.show_scores,
         utilization=args.show_utilization,
         attributes=args.show_attrs,
@@ -170,7 +182,18 @@ def _extent(args: argparse.Namespace) -> Extent:
     return Extent.PLAN if args.run or args.save_graph or args.save_dotfile else Extent.SHOW
 
 
-def _injections(args: argparse.Namespace) -> Injections:
+def _failures(args: argparse.Namespace) -> tuple[Failure, ...]:
+    if not args.op_fail:
+        return ()
+    from reconciler.analysis.execution import Failure
+    from reconciler.analysis.injection import parse_operation_result
+
+    return tuple(Failure(*parse_operation_result(text)) for text in args.op_fail)
+
+
+def _injections(args: argparse.Namespace) -> Injections | None:
+    if not any(getattr(args, name) for name in _EVENTS):
+        return None
     from reconciler.analysis.injection import Injections, parse_operation_result
 
     return Injections(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from operator import attrgetter
 
-from reconciler.analysis.recording import Launched, digested_texts
+from reconciler.analysis.entry_names import digested_texts
+from reconciler.analysis.recording import Launched
 from reconciler.cib import Cib
 from reconciler.controller.members import node_state
 from reconciler.controller.messages import Order

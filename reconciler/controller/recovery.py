@@ -8,7 +8,8 @@ Source: the design of the cluster, safety rule 8.
 
 from __future__ import annotations
 
-from reconciler.analysis.recording import AgentTraits, Launched, Outcome, ended, last_id
+from reconciler.analysis.entry_names import last_id
+from reconciler.analysis.recording import AgentTraits, Launched, Outcome, ended
 from reconciler.cib.observations import (
     AttributeSet,
     EntryForgotten,

@@ -1,40 +1,15 @@
-"""What was injected and what was carried out, as `crm_simulate` tells it.
+"""What was carried out, as `crm_simulate` tells it.
 
 Source: the scheduler's specification, part 3, section 19; observation of `crm_simulate`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from reconciler.analysis.entry_names import fail_count_name, last_failure_name
 from reconciler.analysis.execution import Execution, Step
-from reconciler.analysis.injection import EventKind, Injected
-from reconciler.analysis.recording import fail_count_name, last_failure_name
 from reconciler.analysis.status_edit import CountedFailure
 from reconciler.crm.outline import Outline
 from reconciler.scheduler.plan import ActionKind
-
-_EVENTS = {
-    EventKind.QUORUM: "Setting quorum: {}",
-    EventKind.WATCHDOG: "Setting watchdog: {}",
-    EventKind.NODE_UP: "Bringing node {} online",
-    EventKind.NODE_DOWN: "Taking node {} offline",
-    EventKind.NODE_FAILED: "Failing node {}",
-    EventKind.TICKET_GRANTED: "Granting ticket {}",
-    EventKind.TICKET_REVOKED: "Revoking ticket {}",
-    EventKind.TICKET_STANDBY: "Making ticket {} standby",
-    EventKind.TICKET_ACTIVATED: "Activating ticket {}",
-    EventKind.RESULT: "Injecting {} into the configuration",
-}
-
-
-def add_injected(outline: Outline, events: Iterable[Injected]) -> None:
-    """Add the events that were injected."""
-    outline.begin("Performing Requested Modifications")
-    for event in events:
-        outline.item(_EVENTS[event.kind].format(event.subject))
-        _add_counted(outline, event.counted)
-    outline.end()
 
 
 def add_execution(outline: Outline, execution: Execution) -> None:
@@ -44,11 +19,12 @@ def add_execution(outline: Outline, execution: Execution) -> None:
         outline.item(_line(step))
         if step.rc is not None:
             outline.plain(f"Pretending action {step.action.id} failed with rc={step.rc}")
-        _add_counted(outline, step.counted)
+        add_counted(outline, step.counted)
     outline.end()
 
 
-def _add_counted(outline: Outline, counted: CountedFailure | None) -> None:
+def add_counted(outline: Outline, counted: CountedFailure | None) -> None:
+    """Add how a failure was counted in a node's attributes, if it was."""
     if counted is None:
         return
     names = (counted.resource, counted.task, counted.interval_ms)

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from reconciler.analysis.execution import Depth, Execution, Failure, simulate_execution
-from reconciler.analysis.injection import Injections, inject
 from reconciler.cib import Cib
-from reconciler.crm.dot import dot_text
-from reconciler.crm.execution_text import add_execution, add_injected
+from reconciler.crm.execution_text import add_execution
 from reconciler.crm.moment_text import utc_text
 from reconciler.crm.outline import Outline
 from reconciler.crm.scores_text import SCORES, UTILIZATION, listing_lines
 from reconciler.crm.status_text import count_lines, status_lines
 from reconciler.crm.summary_text import add_summary
-from reconciler.frozen import field, frozen
-from reconciler.interop.cib_xml import read_cib
+from reconciler.frozen import frozen
 from reconciler.model.date import Instant, parse
 from reconciler.model.resource import Agent
 from reconciler.scheduler import schedule
@@ -28,6 +26,9 @@ from reconciler.scheduler.cluster import Cluster
 from reconciler.scheduler.plan import Plan
 from reconciler.scheduler.resources import find
 from reconciler.scheduler.state import read_state
+
+if TYPE_CHECKING:
+    from reconciler.analysis.injection import Injections
 
 
 class Extent(enum.IntEnum):
@@ -47,7 +48,7 @@ class Options:
     clock_s: int | None = None
     """The epoch time with which simulated results are recorded; None: that of `now`."""
     extent: Extent = Extent.SHOW
-    injections: Injections = field(default_factory=Injections)
+    injections: Injections | None = None
     failures: tuple[Failure, ...] = ()
     scores: bool = False
     utilization: bool = False
@@ -94,8 +95,8 @@ class _Session:
         cluster = read_state(self.cib, self.now)
         if not self.options.quiet:
             self._show_current(cluster)
-        if self.options.injections.any:
-            self._inject(cluster)
+        if self.options.injections is not None and self.options.injections.any:
+            self._inject(cluster, self.options.injections)
         if self.extent is Extent.SHOW:
             return Simulation(self._text(), self.cib)
         plan = schedule(self.cib, self.now, show_scores=self.options.scores or self.options.utilization)
@@ -145,12 +146,15 @@ class _Session:
             fail_counts=options.fail_counts,
         )
 
-    def _inject(self, cluster: Cluster) -> None:
+    def _inject(self, cluster: Cluster, injections: Injections) -> None:
+        from reconciler.analysis.injection import inject  # Only loaded when there is something to inject.
+        from reconciler.crm.injection_text import add_injected
+
         def agent_of(name: str) -> Agent | None:
             resource = find(cluster, name)
             return None if resource is None else resource.agent
 
-        self.cib, events = inject(self.cib, self.options.injections, agent_of, self._clock_s())
+        self.cib, events = inject(self.cib, injections, agent_of, self._clock_s())
         if not self.options.quiet:
             outline = self._outline()
             add_injected(outline, events)
@@ -200,6 +204,9 @@ def for_conformance(xml_path: str, args: Sequence[str]) -> tuple[str, str]:
 
     This is what a judge of scheduling decisions calls, and the only function here that reads a file.
     """
+    from reconciler.crm.dot import dot_text
+    from reconciler.interop.cib_xml import read_cib
+
     with open(xml_path, "rb") as file:
         cib = read_cib(file.read(), xml_path)
     moment_text = args[1] if args[:1] == ["-t"] else None
