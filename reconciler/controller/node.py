@@ -16,22 +16,18 @@ from reconciler.controller.coordinator import RECHECK, RETRY, Coordinator
 from reconciler.controller.events import (
     Broadcast,
     CleanupAsked,
-    ClearTimer,
     CommitArrived,
     Delivered,
     Dropped,
     Effect,
     Emit,
     Event,
-    Examine,
     Examined,
     Finished,
     ProcessesGone,
     PublishAttributes,
     Quiet,
-    RecordActive,
     RefreshAsked,
-    SetTimer,
     Started,
     StopAsked,
     TimerFired,
@@ -48,19 +44,16 @@ from reconciler.controller.messages import (
     Reject,
     Reported,
     Run,
-    finding_to_plain,
 )
 from reconciler.controller.moment import Moment
+from reconciler.controller.proposals import EXAMINE_TIMER, Proposals
 from reconciler.controller.recovery import Recovery
-from reconciler.controller.replica import Prepared, Proposal, Replica
+from reconciler.controller.replica import Replica
 from reconciler.model.operation import OperationStatus
 from reconciler.model.status import NodeState
 from reconciler.model.text import integer
 
-EXAMINATION_MS = 60_000
-"""How long members have to answer a proposal; silence is never acceptance."""
 _CLOCK_SET_MS = 1000
-_EXAMINE_TIMER = "examine "
 
 
 class Node:
@@ -72,12 +65,12 @@ class Node:
         self.executor = Executor(name, _next_call_id(node_state(replica.cib, name)))
         self.coordinator = Coordinator(name, run)
         self.recovery = Recovery(name, boot)
+        self.proposals = Proposals(name, replica)
         self.members: tuple[str, ...] = ()
         self.quorate = False
         self.recovered = False
         self.stopping = False
         self._held: list[CommitArrived] = []
-        self._activating: str | None = None
         self._clock_ms: int | None = None
 
     @property
@@ -116,9 +109,9 @@ class Node:
             case CommitArrived():
                 effects += self._commit_arrived(event)
             case Examined():
-                effects += self._examined(event)
+                effects += self.proposals.examined(event)
             case Dropped():
-                effects += self._dropped(event)
+                effects += self.proposals.dropped(event)
             case ProcessesGone():
                 effects += self.executor.check(event.resource, event.now)
             case CleanupAsked():
@@ -158,6 +151,13 @@ class Node:
                 effects += self._commit_arrived(commit)
         return effects + self.coordinator.changed(f"{message.node} joined")
 
+    def _commit_arrived(self, event: CommitArrived) -> list[Effect]:
+        """A commit that comes before this node takes part waits until it does."""
+        if not (self.recovered and self.replica.term):
+            self._held.append(event)
+            return []
+        return self.proposals.arrived(event)
+
     def _notice_clock(self, now: Moment) -> list[Effect]:
         """A clock that was set may change what date rules and expiries say."""
         offset = now.wall_ms - now.mono_ms
@@ -165,121 +165,6 @@ class Node:
         if known is None or abs(known - offset) < _CLOCK_SET_MS or not self.recovered:
             return []
         return self.coordinator.changed("the clock was set")
-
-    # Proposals
-
-    def _commit_arrived(self, event: CommitArrived) -> list[Effect]:
-        replica = self.replica
-        if not (self.recovered and replica.term):
-            self._held.append(event)
-            return []
-        known_bad = replica.rejected is not None and replica.rejected.proposal.commit == event.commit
-        if event.commit == replica.commit or (known_bad and not event.asked):
-            return []
-        return [
-            Broadcast(Propose(event.commit, replica.commit, event.source, event.subject, event.rewrite, replica.term))
-        ]
-
-    def _proposed(self, sender: str, message: Propose, now: Moment) -> list[Effect]:
-        fields = {"commit": message.commit, "source": message.source, "subject": message.subject, "by": sender}
-        return [
-            _proposal_event("proposed", message.commit, fields),
-            SetTimer(_EXAMINE_TIMER + message.commit, now.mono_ms + EXAMINATION_MS),
-            Examine(message.commit, message.base, message.source, message.rewrite),
-        ]
-
-    def _examined(self, event: Examined) -> list[Effect]:
-        proposal = self.replica.proposals.get(event.commit)
-        if proposal is None or proposal.base != event.base:
-            return []
-        term = self.replica.term
-        if event.configuration is None:
-            return [Broadcast(Reject(event.commit, event.reason, event.findings, term, event.now.wall_ms))]
-        self.replica.prepare(event.commit, Prepared(event.digest, event.configuration))
-        return [Broadcast(Accept(event.commit, event.base, event.digest, term))]
-
-    def _accepted(self, sender: str, message: Accept, now: Moment) -> list[Effect]:
-        fields = {"commit": message.commit, "by": sender, "digest": message.digest}
-        return [_proposal_event("accepted", message.commit, fields), *self._activate(now)]
-
-    def _activate(self, now: Moment) -> list[Effect]:
-        """As the DC: what all members of a quorate view accepted alike becomes active."""
-        if not (self.is_dc and self.quorate) or self._activating is not None:
-            return []
-        replica = self.replica
-        if (differing := replica.differing(self.members)) is not None:
-            reason = f"members understand it differently: {_answers(differing)}"
-            return [Broadcast(Reject(differing.commit, reason, (), replica.term, now.wall_ms))]
-        agreed = replica.agreed(self.members)
-        if agreed is None:
-            return []
-        self._activating = agreed.commit
-        epoch, digest = replica.cib.version.epoch + 1, agreed.answers[self.name]
-        return [Broadcast(Activate(agreed.commit, epoch, digest, now.wall_ms, replica.term))]
-
-    def _activated(self, before: Proposal | None, message: Activate, old_digest: str) -> list[Effect]:
-        self._activating = None
-        replica = self.replica
-        if replica.commit != message.commit or before is None:
-            return []
-        fields = {
-            "commit": message.commit,
-            "version": str(replica.cib.version),
-            "digest": message.digest,
-            "unchanged": old_digest == message.digest,
-            "source": before.source,
-        }
-        effects: list[Effect] = [
-            ClearTimer(_EXAMINE_TIMER + message.commit),
-            RecordActive(message.commit),
-            _proposal_event("activated", message.commit, fields),
-        ]
-        return effects + self.coordinator.changed("the configuration changed") + self._propose_again()
-
-    def _propose_again(self) -> list[Effect]:
-        """What was proposed here on top of another commit has to be judged on top of the active one."""
-        replica = self.replica
-        return [
-            Broadcast(
-                Propose(
-                    proposal.commit, replica.commit, proposal.source, proposal.subject, proposal.rewrite, replica.term
-                )
-            )
-            for proposal in replica.proposals.values()
-            if proposal.base != replica.commit and proposal.proposer == self.name
-        ]
-
-    def _rejected(self, sender: str, proposal: Proposal | None, message: Reject) -> list[Effect]:
-        if self._activating == message.commit:
-            self._activating = None
-        if proposal is None:
-            return []
-        fields = {
-            "commit": message.commit,
-            "source": proposal.source,
-            "reason": message.reason,
-            "findings": [finding_to_plain(finding) for finding in message.findings],
-            "by": sender,
-        }
-        return [ClearTimer(_EXAMINE_TIMER + message.commit), _proposal_event("rejected", message.commit, fields)]
-
-    def _dropped(self, event: Dropped) -> list[Effect]:
-        """What could not be made durable was never decided; the proposal it belongs to is refused."""
-        message = event.message
-        self._activating = None
-        if not isinstance(message, Propose | Accept | Activate):
-            return []
-        reason = f"this node could not make it durable: {event.reason}"
-        if isinstance(message, Propose):
-            fields = {
-                "commit": message.commit,
-                "source": message.source,
-                "reason": reason,
-                "findings": [],
-                "by": self.name,
-            }
-            return [_proposal_event("rejected", message.commit, fields)]
-        return [Broadcast(Reject(message.commit, reason, (), self.replica.term, event.now.wall_ms))]
 
     # Delivered messages
 
@@ -292,13 +177,15 @@ class Node:
         match message:
             case Propose():
                 fresh = replica.proposals.get(commit) not in (None, known)
-                return self._proposed(event.sender, message, event.now) if fresh else []
+                return self.proposals.proposed(event.sender, message, event.now) if fresh else []
             case Accept():
-                return self._accepted(event.sender, message, event.now) if known is not None else []
+                accepted = self.proposals.accepted(event.sender, message) if known is not None else []
+                return accepted + self._activate(event.now)
             case Reject():
-                return self._rejected(event.sender, known, message) + self._activate(event.now)
+                return self.proposals.rejected(event.sender, known, message) + self._activate(event.now)
             case Activate():
-                return self._activated(known, message, old_digest)
+                activated = self.proposals.activated(known, message, old_digest)
+                return activated + (self.coordinator.changed("the configuration changed") if activated else [])
             case Observe():
                 return self._observed(message, before is not replica.cib)
             case Run():
@@ -307,6 +194,9 @@ class Node:
                 return self._reported(message)
             case Joined():
                 return self._joined(message, event.now)
+
+    def _activate(self, now: Moment) -> list[Effect]:
+        return self.proposals.activate(self.members, now) if self.is_dc and self.quorate else []
 
     def _observed(self, message: Observe, changed: bool) -> list[Effect]:
         effects: list[Effect] = []
@@ -384,17 +274,10 @@ class Node:
     def _timer_fired(self, event: TimerFired) -> list[Effect]:
         if event.name in (RECHECK, RETRY):
             return self.coordinator.changed("time has passed") if self.is_dc else []
-        if event.name.startswith(_EXAMINE_TIMER):
-            return self._give_up(event.name.removeprefix(_EXAMINE_TIMER), event.now)
+        if event.name.startswith(EXAMINE_TIMER):
+            commit = event.name.removeprefix(EXAMINE_TIMER)
+            return self.proposals.give_up(commit, self.members, event.now) if self.is_dc else []
         return self.executor.fire(event.name, event.now)
-
-    def _give_up(self, commit: str, now: Moment) -> list[Effect]:
-        proposal = self.replica.proposals.get(commit)
-        if proposal is None or not self.is_dc:
-            return []
-        silent = ", ".join(member for member in self.members if member not in proposal.answers)
-        reason = f"no answer within {EXAMINATION_MS // 1000} s from {silent or 'the DC'}"
-        return [Broadcast(Reject(commit, reason, (), self.replica.term, now.wall_ms))]
 
     # What operators ask for
 
@@ -451,14 +334,6 @@ def status_word(status: int) -> str:
         return OperationStatus(status).name.lower().replace("_", "-")
     except ValueError:
         return f"status {status}"
-
-
-def _proposal_event(type: str, commit: str, fields: dict[str, Any]) -> Emit:
-    return Emit(type, {"proposal": commit, **fields})
-
-
-def _answers(proposal: Proposal) -> str:
-    return ", ".join(f"{member} {digest[:12]}" for member, digest in sorted(proposal.answers.items()))
 
 
 def _recovery_text(message: Joined) -> str:

@@ -1,0 +1,172 @@
+"""How a commit becomes the configuration: proposed, examined by every member, accepted by all alike, activated by the DC.
+
+One refusal, a differing digest or silence drops the proposal and leaves the active configuration untouched.
+Source: the design of the cluster, "Configuration travels as git objects".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.controller.events import (
+    Broadcast,
+    ClearTimer,
+    CommitArrived,
+    Dropped,
+    Effect,
+    Emit,
+    Examine,
+    Examined,
+    RecordActive,
+    SetTimer,
+)
+from reconciler.controller.messages import Accept, Activate, Propose, Reject, finding_to_plain
+from reconciler.controller.moment import Moment
+from reconciler.controller.replica import Prepared, Proposal, Replica
+
+EXAMINATION_MS = 60_000
+"""How long members have to answer a proposal; silence is never acceptance."""
+EXAMINE_TIMER = "examine "
+"""How the names of the timers begin that end the time to answer."""
+
+
+class Proposals:
+    """A member's part in deciding on commits; the proposals themselves are in the replica."""
+
+    def __init__(self, own: str, replica: Replica) -> None:
+        self.own = own
+        self.replica = replica
+        self._activating: str | None = None
+
+    def arrived(self, event: CommitArrived) -> list[Effect]:
+        """Propose a commit, unless it is active, or was refused already and nobody asks for it to be judged again."""
+        replica = self.replica
+        known_bad = replica.rejected is not None and replica.rejected.proposal.commit == event.commit
+        if event.commit == replica.commit or (known_bad and not event.asked):
+            return []
+        return [
+            Broadcast(Propose(event.commit, replica.commit, event.source, event.subject, event.rewrite, replica.term))
+        ]
+
+    def proposed(self, sender: str, message: Propose, now: Moment) -> list[Effect]:
+        """A fresh proposal was delivered: examine it within the time that members have."""
+        fields = {"commit": message.commit, "source": message.source, "subject": message.subject, "by": sender}
+        return [
+            _event("proposed", message.commit, fields),
+            SetTimer(EXAMINE_TIMER + message.commit, now.mono_ms + EXAMINATION_MS),
+            Examine(message.commit, message.base, message.source, message.rewrite),
+        ]
+
+    def examined(self, event: Examined) -> list[Effect]:
+        """Tell all members what this one's examination came to, if it is still of the proposal's base."""
+        proposal = self.replica.proposals.get(event.commit)
+        if proposal is None or proposal.base != event.base:
+            return []
+        term = self.replica.term
+        if event.configuration is None:
+            return [Broadcast(Reject(event.commit, event.reason, event.findings, term, event.now.wall_ms))]
+        self.replica.prepare(event.commit, Prepared(event.digest, event.configuration))
+        return [Broadcast(Accept(event.commit, event.base, event.digest, term))]
+
+    def accepted(self, sender: str, message: Accept) -> list[Effect]:
+        """A member's acceptance was delivered."""
+        fields = {"commit": message.commit, "by": sender, "digest": message.digest}
+        return [_event("accepted", message.commit, fields)]
+
+    def activate(self, members: tuple[str, ...], now: Moment) -> list[Effect]:
+        """As the DC of a quorate view: what all members accepted alike becomes active; what they understand differently is refused."""
+        if self._activating is not None:
+            return []
+        replica = self.replica
+        if (differing := replica.differing(members)) is not None:
+            reason = f"members understand it differently: {_answers(differing)}"
+            return [Broadcast(Reject(differing.commit, reason, (), replica.term, now.wall_ms))]
+        agreed = replica.agreed(members)
+        if agreed is None:
+            return []
+        self._activating = agreed.commit
+        epoch, digest = replica.cib.version.epoch + 1, agreed.answers[self.own]
+        return [Broadcast(Activate(agreed.commit, epoch, digest, now.wall_ms, replica.term))]
+
+    def activated(self, before: Proposal | None, message: Activate, old_digest: str) -> list[Effect]:
+        """An activation was delivered; nothing follows from one that did not apply."""
+        self._activating = None
+        replica = self.replica
+        if replica.commit != message.commit or before is None:
+            return []
+        fields = {
+            "commit": message.commit,
+            "version": str(replica.cib.version),
+            "digest": message.digest,
+            "unchanged": old_digest == message.digest,
+            "source": before.source,
+        }
+        return [
+            ClearTimer(EXAMINE_TIMER + message.commit),
+            RecordActive(message.commit),
+            _event("activated", message.commit, fields),
+            *self._propose_again(),
+        ]
+
+    def _propose_again(self) -> list[Effect]:
+        """What was proposed here on top of another commit has to be judged on top of the active one."""
+        replica = self.replica
+        return [
+            Broadcast(
+                Propose(
+                    proposal.commit, replica.commit, proposal.source, proposal.subject, proposal.rewrite, replica.term
+                )
+            )
+            for proposal in replica.proposals.values()
+            if proposal.base != replica.commit and proposal.proposer == self.own
+        ]
+
+    def rejected(self, sender: str, proposal: Proposal | None, message: Reject) -> list[Effect]:
+        """A refusal was delivered."""
+        if self._activating == message.commit:
+            self._activating = None
+        if proposal is None:
+            return []
+        fields = {
+            "commit": message.commit,
+            "source": proposal.source,
+            "reason": message.reason,
+            "findings": [finding_to_plain(finding) for finding in message.findings],
+            "by": sender,
+        }
+        return [ClearTimer(EXAMINE_TIMER + message.commit), _event("rejected", message.commit, fields)]
+
+    def dropped(self, event: Dropped) -> list[Effect]:
+        """What could not be made durable was never decided; the proposal it belongs to is refused."""
+        message = event.message
+        self._activating = None
+        if not isinstance(message, Propose | Accept | Activate):
+            return []
+        reason = f"this node could not make it durable: {event.reason}"
+        if isinstance(message, Propose):
+            fields = {
+                "commit": message.commit,
+                "source": message.source,
+                "reason": reason,
+                "findings": [],
+                "by": self.own,
+            }
+            return [_event("rejected", message.commit, fields)]
+        return [Broadcast(Reject(message.commit, reason, (), self.replica.term, event.now.wall_ms))]
+
+    def give_up(self, commit: str, members: tuple[str, ...], now: Moment) -> list[Effect]:
+        """As the DC: the time to answer is over."""
+        proposal = self.replica.proposals.get(commit)
+        if proposal is None:
+            return []
+        silent = ", ".join(member for member in members if member not in proposal.answers)
+        reason = f"no answer within {EXAMINATION_MS // 1000} s from {silent or 'the DC'}"
+        return [Broadcast(Reject(commit, reason, (), self.replica.term, now.wall_ms))]
+
+
+def _event(type: str, commit: str, fields: dict[str, Any]) -> Emit:
+    return Emit(type, {"proposal": commit, **fields})
+
+
+def _answers(proposal: Proposal) -> str:
+    return ", ".join(f"{member} {digest[:12]}" for member, digest in sorted(proposal.answers.items()))
