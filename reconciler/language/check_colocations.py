@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.language.facts import Facts, Item
+from reconciler.language.facts import Facts
 from reconciler.language.pairs import Together, colocations, cycles, path
 from reconciler.model import score
 from reconciler.model.resource import Group
@@ -53,57 +53,56 @@ def _check_loops(facts: Facts, pairs: list[Together]) -> None:
 
 
 def _check_contradictions(facts: Facts, pairs: list[Together]) -> None:
+    apart = [pair for pair in pairs if pair.score <= -score.INFINITY and pair.dependent != pair.primary]
+    if not apart:
+        return
     edges = together_edges(facts, pairs)
-    reach = {name: _reach(facts, edges, name) for name in sorted(edges)}
-    for pair in pairs:
-        if pair.score > -score.INFINITY or pair.dependent == pair.primary:
-            continue
-        name = _who_needs_both(facts, reach, edges, pair)
+    followers = _Followers(facts, edges)
+    required = {_roles_of(pair) for pair in pairs if pair.score >= score.INFINITY and pair.attribute == "#uname"}
+    for pair in apart:
+        if pair.role is not None or pair.with_role is not None:
+            name = pair.dependent if _roles_of(pair) in required else None
+        else:
+            name = followers.common(pair.dependent, pair.primary)
         if name is not None:
             where = _explained(edges, name, pair)
             text = f"{pair.constraint}: '{pair.dependent}' may never run with '{pair.primary}', but {where}"
             facts.error("colocation-contradiction", pair.place, text, "drop one of these colocations")
 
 
-def _who_needs_both(facts: Facts, reach: dict[str, set[str]], edges: dict[str, set[str]], pair: Together) -> str | None:
-    """A resource that must run where both of a separated pair run; None when there is none."""
-    if pair.role is not None or pair.with_role is not None:
-        return pair.dependent if _same_roles(facts, pair) else None
-    first = [
-        name
-        for name in (pair.dependent, pair.primary)
-        if {pair.dependent, pair.primary} <= reach.get(name, set()) | {name}
-    ]
-    if first:
-        return first[0]
-    return next((name for name in sorted(reach) if {pair.dependent, pair.primary} <= reach[name]), None)
+def _roles_of(pair: Together) -> frozenset[tuple[str, str | None]]:
+    return frozenset({(pair.dependent, pair.role), (pair.primary, pair.with_role)})
 
 
-def _same_roles(facts: Facts, pair: Together) -> bool:
-    """Whether another constraint requires what this one forbids, for the very same roles."""
-    return any(
-        other.score >= score.INFINITY
-        and {(other.dependent, other.role), (other.primary, other.with_role)}
-        == {(pair.dependent, pair.role), (pair.primary, pair.with_role)}
-        and other.attribute in ("#uname", pair.attribute)
-        for other in colocations(facts)
-    )
+class _Followers:
+    """Which resources must run where a given one runs; not by way of clones, whose instances are elsewhere too."""
 
+    def __init__(self, facts: Facts, edges: dict[str, set[str]]) -> None:
+        self.facts = facts
+        self.known: dict[str, set[str]] = {}
+        self.reverse: dict[str, set[str]] = {}
+        for left, rights in edges.items():
+            for right in rights:
+                self.reverse.setdefault(right, set()).add(left)
 
-def _reach(facts: Facts, edges: dict[str, set[str]], start: str) -> set[str]:
-    """On whose nodes a resource must run; not through clones, whose instances are elsewhere too."""
-    found: set[str] = set()
-    waiting = [start]
-    while waiting:
-        at = waiting.pop()
-        item: Item | None = facts.items.get(at)
-        if item is None or (at != start and item.repeated):
-            continue
-        for other in edges.get(at, ()):
-            if other not in found:
-                found.add(other)
-                waiting.append(other)
-    return found
+    def common(self, one: str, other: str) -> str | None:
+        """A resource that must run with both (it may be one of them); None when there is none."""
+        both = self._of(one) & self._of(other)
+        return next((name for name in (one, other) if name in both), min(both, default=None))
+
+    def _of(self, name: str) -> set[str]:
+        if name not in self.known:
+            found = {name}
+            waiting = [name]
+            while waiting:
+                at = waiting.pop()
+                for other in self.reverse.get(at, ()):
+                    if other not in found:
+                        found.add(other)
+                        if not self.facts.items[other].repeated:
+                            waiting.append(other)
+            self.known[name] = found
+        return self.known[name]
 
 
 def _explained(edges: dict[str, set[str]], name: str, pair: Together) -> str:

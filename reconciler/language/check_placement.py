@@ -94,26 +94,28 @@ def _verdict(expression: Expression, node: str) -> bool | None:
 
 def _check_bans(facts: Facts, bans: Bans) -> None:
     """Report resources that are banned from every node, by themselves or together with what they must run with."""
-    edges = together_edges(facts, list(colocations(facts)))
+    if not bans:
+        return
+    count = len(facts.candidates)
+    known = {name: _bans_of(item, bans) for name, item in facts.items.items()}
     lost: set[str] = set()
-    for item in facts.items.values():
-        own = _bans_of(item, bans)
-        if len(own) == len(facts.candidates) and item.top.id not in lost:
+    for name, own in known.items():
+        item = facts.items[name]
+        if len(own) == count and item.top.id not in lost:
             lost.add(item.top.id)
             _report(facts, item, bans, own, "")
-    for name in sorted(set(edges) & set(facts.items)):
+    edges = together_edges(facts, list(colocations(facts)))
+    banned = {name for name, own in known.items() if own and facts.items[name].top.id not in lost}
+    for name in sorted(edges):
         item = facts.items[name]
         if item.top.id in lost or item.repeated:
             continue
-        for other in sorted(_required(facts, edges, name)):
-            primary = facts.items[other]
-            together = _bans_of(item, bans) | _bans_of(primary, bans)
-            alone = _bans_of(primary, bans)
-            if primary.top.id not in lost and len(alone) < len(together) == len(facts.candidates):
+        for other in sorted(_required(facts, edges, name) & banned):
+            together = known[name] | known[other]
+            if len(together) == count:
                 lost.add(item.top.id)
-                _report(
-                    facts, item, bans, together, f" together with '{other}' ({' with '.join(path(edges, name, other))})"
-                )
+                way = " with ".join(path(edges, name, other))
+                _report(facts, item, bans, together, f" together with '{other}' ({way})")
                 break
 
 
