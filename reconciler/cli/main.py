@@ -22,6 +22,22 @@ USAGE_ERROR = 64
 INTERRUPTED = 130
 
 
+class HelpText(argparse.RawTextHelpFormatter):
+    """Help as wide as the terminal; argparse would load half the standard library to find that out, on every start."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    if (given := os.environ.get("COLUMNS", "")).isdecimal() and int(given) > 20:
+        return int(given)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ is not None else 1).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose usage errors end with 64."""
 
@@ -33,9 +49,7 @@ class Parser(argparse.ArgumentParser):
 
 def command_parser(name: str, module: ModuleType) -> Parser:
     """The parser of one command."""
-    parser = Parser(
-        prog=f"reconciler {name}", description=module.__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = Parser(prog=f"reconciler {name}", description=module.__doc__, formatter_class=HelpText)
     module.add_arguments(parser)
     return parser
 
