@@ -62,7 +62,7 @@ def add_location(cluster: Cluster, location: Location) -> None:
 def apply_locations(cluster: Cluster) -> None:
     """Apply all location constraints to the node tables, the newest first (saturated sums depend on it)."""
     for location in reversed(cluster.locations):
-        _apply(location.resource, location, location.scores)
+        _apply(cluster, location.resource, location, location.scores)
 
 
 def _known(cluster: Cluster, constraint: configured.Location, name: str) -> Resource | None:
@@ -207,42 +207,46 @@ def _rule_score(cluster: Cluster, rule: Rule, resource: Resource, node: Node, su
     return add(node.base_score, value) if rule.boolean_op.lower() == "or" else value
 
 
-def _apply(resource: Resource, location: Location, scores: Mapping[int, int]) -> None:
+def _apply(cluster: Cluster, resource: Resource, location: Location, scores: Mapping[int, int]) -> None:
     """Apply the constraint to the resource and to what is below it."""
-    _apply_to_table(resource, location, scores)
+    _apply_to_table(cluster, resource, location, scores)
     match resource.kind:
         case Kind.GROUP:
             # The first member's scores stand for all of a collocated group.
             for place, member in enumerate(resource.children):
                 full = place == 0 or not resource.group_collocated
-                _apply(member, location, scores if full else dict.fromkeys(scores, 0))
+                _apply(cluster, member, location, scores if full else dict.fromkeys(scores, 0))
         case Kind.CLONE:
             for child in resource.children:
-                _apply(child, location, scores)
+                _apply(cluster, child, location, scores)
         case Kind.BUNDLE:
-            _apply_to_bundle(resource, location, scores)
+            _apply_to_bundle(cluster, resource, location, scores)
 
 
-def _apply_to_bundle(bundle: Resource, location: Location, scores: Mapping[int, int]) -> None:
+def _apply_to_bundle(cluster: Cluster, bundle: Resource, location: Location, scores: Mapping[int, int]) -> None:
     fields = bundle.bundle
     if fields is None:
         return
     for replica in fields.replicas:
         for part in (replica.container, replica.ip):
             if part is not None:
-                _apply(part, location, scores)
+                _apply(cluster, part, location, scores)
     if fields.clone is not None and location.role is Role.PROMOTED:
-        _apply(fields.clone, location, scores)
+        _apply(cluster, fields.clone, location, scores)
         fields.clone.locations.append(location)
 
 
-def _apply_to_table(resource: Resource, location: Location, scores: Mapping[int, int]) -> None:
+def _apply_to_table(cluster: Cluster, resource: Resource, location: Location, scores: Mapping[int, int]) -> None:
     if location.role is not None and location.role is not resource.next_role:
         return
     table = resource.table
     for index, value in scores.items():
         own = table.scores.get(index)
-        table.scores[index] = value if own is None else add(own, value)
+        if own is None:
+            table.scores[index] = value
+            table.raise_mode(index, cluster.nodes_by_index[index].discovery_mode)
+        else:
+            table.scores[index] = add(own, value)
         if value:
             resource.contributions.append(Contribution(index, value, location.cause))
         if location.discovery > table.modes.get(index, ALWAYS):

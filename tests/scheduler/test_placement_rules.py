@@ -29,6 +29,7 @@ from reconciler.model.attributes import plain
 from reconciler.model.cluster import Node
 from reconciler.model.constraint import Location, ResourceSet
 from reconciler.model.rule import AttributeExpression
+from reconciler.scheduler.table import NEVER
 
 THREE = ("n1", "n2", "n3")
 HEALTH = {"n1": {"#health-a": "red"}, "n2": {"#health-a": "yellow"}, "n3": {"#health-a": "green", "#health-b": "-7"}}
@@ -439,6 +440,15 @@ def test_tags_in_colocations_stand_for_each_of_their_members(dependent: str, pri
         )
     )
     assert [f"{one.dependent.id}-{one.primary.id}" for one in plan.cluster.colocations] == pairs
+
+
+def test_a_rule_that_passes_on_a_bundles_node_doesnt_have_it_probed() -> None:
+    everywhere = rule_location("A", expression("rack", "not_defined"), score="5")
+    plan = plan_of(cib(primitive("A"), bundle("B", primitive("b"), replicas=1), constraints=[everywhere]))
+    table = plan.cluster.resource_index["A"][0].table
+    inside = plan.cluster.node_index["B-0"].index
+    assert (table.scores[inside], table.mode(inside)) == (5, NEVER)
+    assert not any(action.key == "A_monitor_0" and action.node == "B-0" for action in plan.actions)
 
 
 def test_primaries_are_placed_by_priority_then_kind_then_name() -> None:
