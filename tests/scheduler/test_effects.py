@@ -11,6 +11,7 @@ import pytest
 from reconciler.cib import Cib
 from reconciler.model.date import Instant
 from reconciler.scheduler.action import Action
+from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.cluster import Cluster
 from reconciler.scheduler.effects import (
     ANTI,
@@ -101,6 +102,24 @@ def test_a_change_within_one_resource_gives_no_reason() -> None:
     other.resource = one.resource
     assert _after(RST | RT, one, other) == [FIRST + "required"]
     assert one.reason is None
+
+
+def test_a_start_that_can_not_be_requires_the_stop_of_its_own_resource() -> None:
+    one, other = _action(1, "A", "stop", ""), _action(2, "A", "start", "unrunnable")
+    other.resource = one.resource
+    assert _after(RST, one, other) == [FIRST + "required"]
+
+
+def test_a_dangling_stop_does_not_require_a_start() -> None:
+    from reconciler.scheduler.applying import apply_orderings
+    from reconciler.scheduler.orderings import order
+
+    cluster = Cluster(Cib(), Instant(0))
+    one, other = _action(1, "A", "stop", "required"), _action(2, "A", "start", "")
+    other.resource, one.dangling = one.resource, True
+    order(cluster, one, other, ORD | RT, Cause(Why.IMPLICIT))
+    apply_orderings(cluster)
+    assert [edge.effects for edge in other.inputs] == [ORD]
 
 
 def test_a_required_stop_of_what_is_promoted_requires_its_demote() -> None:

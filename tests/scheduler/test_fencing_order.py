@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import pytest
 from small_clusters import REMOTE, location, plan_of, primitive
-from small_transitions import FENCING, cib, graph, lost, summary, unchanged, waits
+from small_transitions import FENCING, cib, graph, lost, order, summary, unchanged, waits
 
 from reconciler.cib import Cib
+from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Primitive, Resource
+from reconciler.model.status import NodeState, ResourceHistory, Status
 from reconciler.scheduler.plan import ActionKind
 
 FENCED = {"stonith-enabled": "true"}
@@ -121,6 +123,30 @@ FENCINGS = [
         ["Start vm (None -> n1)", "Start A (None -> g1)", "Start g1 (None -> n1)"],
         id="what starts on a guest waits for the guest and its connection",
     ),
+    pytest.param(
+        two(FENCING, A, **{"maintenance-mode": "true"}), "", [], [], id="nothing is fenced while nothing is managed"
+    ),
+    pytest.param(
+        unchanged(cib(primitive("A", {"maintenance": "true"}), active={"A": ["n2"]}, attributes={"n2": LEAVING})),
+        "",
+        [],
+        [],
+        id="a node shuts down under what is in maintenance",
+    ),
+    pytest.param(
+        unchanged(
+            cib(
+                connection(),
+                A,
+                primitive("Z", {"target-role": "Stopped"}),
+                constraints=[*NOT_ON_MEMBERS, order("Z", "r1")],
+            )
+        ),
+        "",
+        [],
+        ["Start r1 (None -> n1): unrunnable Z start (blocked)", "Start A (None -> r1): unrunnable r1 start (blocked)"],
+        id="nothing starts on a remote node whose connection can't start",
+    ),
 ]
 
 
@@ -143,10 +169,33 @@ def test_an_action_on_a_remote_node_goes_through_the_host_of_its_connection() ->
     assert (start.node, start.router) == ("r1", "n1")
 
 
+def test_what_leaves_a_remote_node_leaves_before_its_connection_moves() -> None:
+    moving = [location("r1", "n1", "-INFINITY"), location("r1", "n2", "INFINITY"), *NOT_ON_MEMBERS]
+    disabled = primitive("A", {"target-role": "Stopped"})
+    given = cib(connection(), disabled, active={"r1": ["n1"]}, constraints=moving)
+    at_r1 = NodeState("r1", "r1", {"remote_node": "true"}, history=(_started("A"),))
+    given = replace(given, status=Status((*given.status.nodes, at_r1)))
+    routes = {action.key: action.router for action in plan_of(unchanged(given)).actions if action.node == "r1"}
+    assert routes == {"A_stop_0": "n1"}
+
+
+def test_probes_elsewhere_do_not_hold_up_a_shutdown() -> None:
+    given = unchanged(cib(A, nodes=("n1", "n2", "n3"), active={"A": ["n2"]}, attributes={"n2": LEAVING}))
+    actions = {action.id: action for action in plan_of(given).actions}
+    (shutdown,) = [action for action in actions.values() if action.task == "do_shutdown"]
+    assert {action.node for action in actions.values() if action.task == "monitor"} == {"n1", "n3"}
+    assert [actions[id].key for id in shutdown.triggers] == ["A_stop_0"]
+
+
 def test_a_stop_by_fencing_is_nobodys_action() -> None:
     plan = plan_of(two(FENCING, A))
     assert [action.kind for action in plan.actions if action.key == "A_stop_0"] == [ActionKind.PSEUDO]
     assert graph(plan)[-1] == "stonith-n2-reboot n2"
+
+
+def _started(id: str) -> ResourceHistory:
+    (state,) = cib(primitive(id), nodes=("n1",), active={id: ["n1"]}).status.nodes
+    return state.history[0]
 
 
 def test_planning_again_once_everything_is_done_changes_nothing() -> None:

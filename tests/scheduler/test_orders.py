@@ -131,6 +131,19 @@ ORDERS = [
         id="of a set without require-all, one is enough",
     ),
     pytest.param(
+        unchanged(
+            cib(
+                *(primitive(id, STOPPED) for id in "ABC"),
+                nodes=("n1",),
+                active={id: ["n1"] for id in "ABC"},
+                constraints=[ordered_sets(one_set("AB", sequential="false", require_all="false"), one_set("C"))],
+            )
+        ),
+        ["C_stop_0 n1 -> A_stop_0 n1", "C_stop_0 n1 -> B_stop_0 n1"],
+        None,
+        id="but all of it waits when everything stops",
+    ),
+    pytest.param(
         replace(
             four(),
             configuration=replace(
@@ -161,6 +174,19 @@ def test_an_unknown_kind_is_told() -> None:
 INTERLEAVE = {"interleave": "true"}
 C, D = primitive("c"), primitive("d")
 NOT_ON_N1 = location("C", "n1", "-INFINITY")
+
+
+def stopping(of_c: dict[str, str], of_d: dict[str, str]) -> Cib:
+    """Clones C and D stop on two nodes, D before C."""
+    clones = clone("C", C, {**STOPPED, **of_c}), clone("D", D, {**STOPPED, **of_d})
+    everywhere = {"c": ["n1", "n2"], "d": ["n1", "n2"]}
+    return unchanged(cib(*clones, active=everywhere, constraints=[order("C", "D")]))
+
+
+def node(name: str, cpu: str) -> Node:
+    return Node(name, id=name, utilization=plain({"cpu": cpu}))
+
+
 COLLECTIVES = [
     pytest.param(
         unchanged(cib(group("G", "a", "b"), primitive("A"), nodes=("n1",), constraints=[order("G", "A")])),
@@ -216,6 +242,15 @@ COLLECTIVES = [
         id="not interleaved: all instances of one follow all of the other",
     ),
     pytest.param(
+        stopping({}, INTERLEAVE),
+        "c:0_stop c:1_stop d:0_stop d:1_stop",
+        ["d:0_stop_0 n1 -> c:0_stop_0 n1", "d:1_stop_0 n2 -> c:1_stop_0 n2"],
+        id="interleaved stops: it is the clone stopping first that says so",
+    ),
+    pytest.param(
+        stopping(INTERLEAVE, {}), "c:0_stop c:1_stop d:0_stop d:1_stop", [], id="and not the one stopping after"
+    ),
+    pytest.param(
         unchanged(
             cib(
                 primitive("P"),
@@ -232,13 +267,28 @@ COLLECTIVES = [
         unchanged(
             cib(
                 primitive("A", utilization={"cpu": "1"}),
-                nodes=(Node("n1", id="n1", utilization=plain({"cpu": "1"})),),
+                nodes=(node("n1", "1"),),
                 options={"placement-strategy": "utilization"},
             )
         ),
         "start load",
         ["load_stopped_n1 -> A_start_0 n1"],
         id="with utilization, a start waits until all that leaves the node has left",
+    ),
+    pytest.param(
+        unchanged(
+            cib(
+                primitive("A", utilization={"cpu": "1"}),
+                primitive("B", utilization={"cpu": "1"}),
+                nodes=(node("n1", "1"), node("n2", "1")),
+                active={"A": ["n1"]},
+                options={"placement-strategy": "utilization"},
+                constraints=[location("A", "n1", "-INFINITY")],
+            )
+        ),
+        "stop B_start load_stopped_n1",
+        ["A_stop_0 n1 -> load_stopped_n1", "load_stopped_n1 -> B_start_0 n1"],
+        id="with utilization, what leaves a node makes room for what comes",
     ),
 ]
 
@@ -256,6 +306,13 @@ def test_what_must_run_with_something_blocked_is_blocked_too() -> None:
         "Start P: unrunnable Z start (blocked)",
         "Start D: colocation with P (blocked)",
     ]
+
+
+def test_what_should_run_with_something_blocked_may_run_without() -> None:
+    resources = (primitive("P"), primitive("D"), primitive("Z", STOPPED))
+    constraints = [order("Z", "P"), colocation("D", "P", 100)]
+    plan = plan_of(unchanged(cib(*resources, nodes=("n1",), constraints=constraints)))
+    assert [_without_place(line) for line in summary(plan)] == ["Start P: unrunnable Z start (blocked)", "Start D"]
 
 
 def _without_place(line: str) -> str:
