@@ -10,7 +10,8 @@ from reconciler.language.document import Value, read_documents, scalar_kind
 from reconciler.language.findings import Findings
 from reconciler.language.key_order import in_order, sections_in_order
 from reconciler.language.layout import Entry, FormatError, Node, comments_of, read_layout
-from reconciler.language.schema import Schema, bundle
+from reconciler.language.schema import bundle
+from reconciler.language.schema_parts import Schema
 from reconciler.language.yaml_text import WIDTH, literal_lines, scalar
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from reconciler.language.document import Kind, Value
 from reconciler.language.findings import Findings, did_you_mean
-from reconciler.language.schema import Schema, bundle
+from reconciler.language.schema import bundle
+from reconciler.language.schema_parts import Schema
 
 _KINDS: dict[Kind, frozenset[str]] = {
     "text": frozenset({"string"}),
