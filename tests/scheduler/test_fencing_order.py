@@ -127,13 +127,6 @@ FENCINGS = [
         two(FENCING, A, **{"maintenance-mode": "true"}), "", [], [], id="nothing is fenced while nothing is managed"
     ),
     pytest.param(
-        unchanged(cib(primitive("A", {"maintenance": "true"}), active={"A": ["n2"]}, attributes={"n2": LEAVING})),
-        "",
-        [],
-        [],
-        id="a node shuts down under what is in maintenance",
-    ),
-    pytest.param(
         unchanged(
             cib(
                 connection(),
@@ -177,6 +170,12 @@ def test_what_leaves_a_remote_node_leaves_before_its_connection_moves() -> None:
     given = replace(given, status=Status((*given.status.nodes, at_r1)))
     routes = {action.key: action.router for action in plan_of(unchanged(given)).actions if action.node == "r1"}
     assert routes == {"A_stop_0": "n1"}
+
+
+def test_a_node_shuts_down_under_what_is_in_maintenance() -> None:
+    resources = primitive("A", {"maintenance": "true"}), primitive("B")
+    given = cib(*resources, active={"A": ["n2"], "B": ["n2"]}, attributes={"n2": LEAVING})
+    assert waits(plan_of(unchanged(given)), "stop do_shutdown") == ["B_stop_0 n2 -> do_shutdown-n2 n2"]
 
 
 def test_probes_elsewhere_do_not_hold_up_a_shutdown() -> None:

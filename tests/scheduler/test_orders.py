@@ -136,10 +136,10 @@ ORDERS = [
                 *(primitive(id, STOPPED) for id in "ABC"),
                 nodes=("n1",),
                 active={id: ["n1"] for id in "ABC"},
-                constraints=[ordered_sets(one_set("AB", sequential="false", require_all="false"), one_set("C"))],
+                constraints=[ordered_sets(one_set("C"), one_set("AB", sequential="false", require_all="false"))],
             )
         ),
-        ["C_stop_0 n1 -> A_stop_0 n1", "C_stop_0 n1 -> B_stop_0 n1"],
+        ["A_stop_0 n1 -> C_stop_0 n1", "B_stop_0 n1 -> C_stop_0 n1"],
         None,
         id="but all of it waits when everything stops",
     ),
@@ -220,7 +220,7 @@ COLLECTIVES = [
         id="clone-min: enough instances are enough",
     ),
     pytest.param(
-        unchanged(cib(clone("C", C, INTERLEAVE), clone("D", D, INTERLEAVE), constraints=[order("C", "D"), NOT_ON_N1])),
+        unchanged(cib(clone("C", C), clone("D", D, INTERLEAVE), constraints=[order("C", "D"), NOT_ON_N1])),
         "C_running D_start c:0_start d:0_start d:1_start",
         [
             "C_running_0 -> D_start_0",
