@@ -159,12 +159,17 @@ class Broadcast:
 
 @frozen
 class Examine:
-    """Read, validate and compile a commit; make it durable; answer with `Examined`."""
+    """Read, validate and compile a commit; make it durable; answer with `Examined`.
+
+    It must descend from `base`, the active commit, or from `lineage`, the source's own last commit that was active: after a local
+    change or rollback a source goes on where it stood.
+    """
 
     commit: str
     base: str | None
     source: str
     rewrite: bool
+    lineage: str | None = None
 
 
 @frozen

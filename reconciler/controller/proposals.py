@@ -54,7 +54,9 @@ class Proposals:
         return [
             _event("proposed", message.commit, fields),
             SetTimer(EXAMINE_TIMER + message.commit, now.mono_ms + EXAMINATION_MS),
-            Examine(message.commit, message.base, message.source, message.rewrite),
+            Examine(
+                message.commit, message.base, message.source, message.rewrite, self.replica.lineage(message.source)
+            ),
         ]
 
     def examined(self, event: Examined) -> list[Effect]:

@@ -183,6 +183,10 @@ class Replica:
         del self.activations[:-MOST_ACTIVATIONS]
         self.commit, self.digest, self.rejected = message.commit, message.digest, None
 
+    def lineage(self, source: str) -> str | None:
+        """The last commit of the source that was active; None when none was."""
+        return next((one.commit for one in reversed(self.activations) if one.source == source), None)
+
     def _join(self, message: Joined) -> None:
         self.term = max(self.term, message.term) + 1
         self.boots[message.node] = message.boot

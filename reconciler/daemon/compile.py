@@ -64,10 +64,13 @@ class Judge:
         self._facts = {**dict(list(self._facts.items())[-_FACTS_KEPT:]), commit: facts}
         return facts
 
-    def examine(self, commit: str, base: str | None, path: str, rewrite: bool) -> Verdict:
-        """Judge a commit that is to follow `base`, with its files below `path`. Blocks; raises nothing that the commit can cause."""
+    def examine(self, commit: str, base: str | None, path: str, rewrite: bool, lineage: str | None = None) -> Verdict:
+        """Judge a commit that is to follow `base`, or else `lineage`, with its files below `path`.
+
+        Blocks; raises nothing that the commit can cause.
+        """
         try:
-            if base is not None and not rewrite and not self._continues(base, commit):
+            if base is not None and not rewrite and not self._follows(base, lineage, commit):
                 return _stray(commit, base)
             files = self.repository.files(commit, path)
         except InputError as error:
@@ -76,6 +79,12 @@ class Judge:
             cause = f": {error.__cause__}" if error.__cause__ is not None else ""
             return Verdict(commit, None, reason=f"it can't be read: {error}{cause}")
         return self.compile(commit, files)
+
+    def _follows(self, base: str, lineage: str | None, commit: str) -> bool:
+        """Whether the commit goes on from the active one, or from where its source stood before something local came."""
+        if self._continues(base, commit):
+            return True
+        return lineage is not None and lineage != commit and self._continues(lineage, commit)
 
     def _continues(self, base: str, commit: str) -> bool:
         """Whether the commit descends from the base, which most are direct children of."""

@@ -271,7 +271,9 @@ class Shell:
     async def _examine(self, wanted: Examine) -> None:
         """Judge a commit, and make durable what it compiles to before the node learns that it is valid."""
         judge = self.parts.judge
-        verdict = await asyncio.to_thread(judge.examine, wanted.commit, wanted.base, self.parts.path, wanted.rewrite)
+        verdict = await asyncio.to_thread(
+            judge.examine, wanted.commit, wanted.base, self.parts.path, wanted.rewrite, wanted.lineage
+        )
         if verdict.configuration is not None:
             verdict = await self._prepare(wanted.commit, verdict)
         self.tell(

@@ -141,7 +141,7 @@ class SingleNode:
             match effect:
                 case ev.Broadcast(message):
                     self.broadcast(message)
-                case ev.Examine(commit, base, _, _):
+                case ev.Examine(commit, base):
                     self.examine(commit, base)
                 case ev.RunAgent(token, call):
                     assert not any(other.resource == call.resource for _, _, other in self.agents), (

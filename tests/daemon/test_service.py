@@ -162,6 +162,26 @@ def test_a_rewritten_history_is_refused(stopped_node: Node, operator: Operator) 
     assert node.states() == {"a": "2"}
 
 
+def test_a_rollback_holds_until_the_repository_moves_on(stopped_node: Node, operator: Operator) -> None:
+    node = stopped_node
+    node.sources = f"  site: {{git: 'file://{operator.remote}', poll: 60s, local: true}}"
+    node.start()
+    for value in ("1", "2"):
+        operator.push(node.configuration({"a": value}))
+        node.client.post("/v1/sources/fetch", {})
+        node.at_rest_with({"a": value})
+    node.client.post("/v1/rollback", {})
+    node.at_rest_with({"a": "1"})
+    node.client.post("/v1/sources/fetch", {})
+    node.stop()
+    node.start()
+    time.sleep(1)
+    node.at_rest_with({"a": "1"})
+    operator.push(node.configuration({"a": "3"}))
+    node.client.post("/v1/sources/fetch", {})
+    node.at_rest_with({"a": "3"})
+
+
 def test_apply_and_rollback_through_the_api(stopped_node: Node) -> None:
     node = stopped_node
     node.sources = "  {}"
