@@ -274,12 +274,17 @@ def change_to_plain(change: Change) -> dict[str, object]:
 
 
 def _problems(plan: Plan) -> Iterable[dict[str, str]]:
-    """What is not as wanted although nothing can be done: wanted changes that can't run, failed or blocked resources."""
+    """What is not as wanted although nothing can be done: wanted changes that can't run, failed or blocked resources.
+
+    A failure that was recovered from is none: the resource runs as it should.
+    """
     for change in plan.changes:
         if change.blocked:
             reason = f" due to {change.reason}" if change.reason else ""
             yield {"resource": change.subject, "text": f"{change.verb.value} is wanted but can not be done{reason}"}
     for failed in plan.cluster.failed:
+        if failed.resource.active_on and not (failed.resource.failed or failed.resource.blocked):
+            continue
         entry = failed.entry.attributes
         text = f"{entry.get('operation')} on {failed.node.name} ended with {entry.get('rc-code')}"
         yield {

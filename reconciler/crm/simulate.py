@@ -99,7 +99,7 @@ class _Session:
             self._inject(cluster, self.options.injections)
         if self.extent is Extent.SHOW:
             return Simulation(self._text(), self.cib)
-        plan = schedule(self.cib, self.now, show_scores=self.options.scores or self.options.utilization)
+        plan = schedule(self.cib, self.now, show_scores=self.options.scores or self.options.utilization, sanitized=True)
         self._show_scores(plan.cluster)
         if not self.options.quiet:
             self._show_summary(plan)

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from reconciler.scheduler.plan import Plan
 
 
-def schedule(cib: Cib, now: Instant | None = None, *, show_scores: bool = True) -> Plan:
+def schedule(cib: Cib, now: Instant | None = None, *, show_scores: bool = True, sanitized: bool = False) -> Plan:
     """Decide what runs where, and what has to be done for it in which order.
 
     The answer depends on the arguments only. `now` may be left out where the CIB has an execution date. Without `show_scores`
-    the listing of scores is left out, which is faster; causes and contributions are recorded anyway.
+    the listing of scores is left out, which is faster; causes and contributions are recorded anyway. A `sanitized` CIB may lack
+    private parameters, as a saved one of Pacemaker does: a change of those alone then doesn't count.
     **Raises** `ReconcilerError` when there is neither a time nor an execution date. Nothing of the CIB is changed.
     Source: part 3, section 2.
     """
@@ -48,6 +49,7 @@ def schedule(cib: Cib, now: Instant | None = None, *, show_scores: bool = True) 
     with _without_collections():
         cluster = state.read_state(cib, now)
         cluster.show_scores = show_scores
+        cluster.sanitized = sanitized
         constraints.read_constraints(cluster)
         placement.prepare_placement(cluster)
         resource_actions.implicit_orderings(cluster)

@@ -152,7 +152,7 @@ class Cluster:
         self.next_action_id = 1
         self.recheck_by_s: int | None = None
         """The earliest epoch time (seconds) at which time alone may change a decision."""
-        self.sanitized = True
+        self.sanitized = False
         """The status may lack private parameters, as saved ones do, so a change of those alone doesn't count."""
         self.available: list[bool] = []
         """Whether nodes are available, by index, while resources are assigned."""

@@ -38,7 +38,7 @@ __all__ = [
 
 
 def plan_of(given: Cib) -> Plan:
-    return schedule(given, Instant(NOW))
+    return schedule(given, Instant(NOW), sanitized=True)
 
 
 def actions(plan: Plan, about: str = "A", task: str = "") -> list[str]:

@@ -23,8 +23,10 @@ from histories import primitive
 
 from reconciler.cib import Cib
 from reconciler.model.attributes import plain
+from reconciler.model.date import Instant
 from reconciler.model.resource import Operation
 from reconciler.model.status import HistoryEntry, ResourceHistory
+from reconciler.scheduler import schedule
 from reconciler.scheduler.digests import digest
 
 NOW = digest({"p": "1", "q": "2"})
@@ -103,6 +105,12 @@ def test_a_changed_definition(given: Cib, planned: list[str], said: list[str]) -
     plan = plan_of(given)
     assert actions(plan) == planned
     assert reasons(plan) == said
+
+
+def test_a_private_parameter_counts_where_the_status_is_whole() -> None:
+    more = {"op-secure-params": " p ", "op-secure-digest": PUBLIC, "crm_feature_set": "3.16.1"}
+    plan = schedule(recorded(OTHER, **more), Instant(1_700_000_000))
+    assert reasons(plan) == ["Restart A: resource definition change"]
 
 
 def remembered(
