@@ -12,7 +12,7 @@ from xml.parsers import expat
 
 from reconciler.errors import Finding, InputError, Place, Severity
 
-LONGEST_BYTES = 64 * 1024 * 1024
+LONGEST_BYTES = 256 * 1024 * 1024
 """Larger documents are refused."""
 
 DEEPEST = 100

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gc
 import math
+import multiprocessing
 import os
 import shutil
 import statistics
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from reconciler.analysis.failures import Case, strike
@@ -84,6 +86,20 @@ def cib(state: str, nodes: int, resources: int, mixed: bool) -> Cib:
         return fresh
     rest = settle(fresh, NOW).cib
     return rest if state == "running" else strike(rest, Case(lost=("node2",)), NOW)
+
+
+def write(path: Path, state: str, nodes: int, resources: int, mixed: bool) -> None:
+    """Write the cluster's CIB into a file."""
+    path.write_bytes(write_cib(cib(state, nodes, resources, mixed)))
+
+
+def _apart(function: Callable[..., None], *args: object) -> None:
+    """Call in a process of its own: memory that this one has ever had would count as its children's."""
+    process = multiprocessing.get_context("spawn").Process(target=function, args=args)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit("the file could not be made")
 
 
 def timed(command: list[str], timeout_s: float) -> tuple[float, float] | None:
@@ -179,7 +195,7 @@ def main() -> int:
             for size in options.sizes:
                 nodes, resources = map(int, size.split("x"))
                 path = Path(scratch, f"{size}-{'mixed' if options.mixed else 'primitives'}-{state}.xml")
-                path.write_bytes(write_cib(cib(state, nodes, resources, options.mixed)))
+                _apart(write, path, state, nodes, resources, options.mixed)
                 if (found := compare(path, options.mode, options.runs, options.timeout)) is not None:
                     points.append((nodes * resources, *found))
             if len(points) > 1:
