@@ -8,13 +8,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from reconciler.analysis.fence_devices import devices
 from reconciler.cib import Cib
 from reconciler.frozen import frozen, replace
 from reconciler.model.attributes import AttributeBlock
-from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Location
 from reconciler.model.date import Instant
-from reconciler.model.resource import primitives
 from reconciler.model.score import INFINITY
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory
 
@@ -55,6 +54,7 @@ def cases(steady: Cib, survive: int) -> Iterator[Case]:
     """Every loss of a node and, for `survive` 2, of a pair of nodes; of a fence device; every failure of a resource.
 
     A failure of a resource comes in two kinds: once, where it is recovered in place, and for good, up to its threshold.
+    A device is lost together with each of the nodes, because nobody misses it before.
     """
     members = [state.name for state in steady.status.nodes if state.attributes.get("crmd") == "online"]
     for size in range(1, survive + 1):
@@ -68,16 +68,6 @@ def cases(steady: Cib, survive: int) -> Iterator[Case]:
             if running(history) and history.attributes.get("class") != "stonith":
                 yield Case(failed=(history.id, state.name, False))
                 yield Case(failed=(history.id, state.name, True))
-
-
-def devices(configuration: Configuration) -> list[str]:
-    """The fence devices of a configuration, in its order."""
-    return [
-        primitive.id
-        for resource in configuration.resources
-        for primitive in primitives(resource)
-        if primitive.agent is not None and primitive.agent.standard == "stonith"
-    ]
 
 
 def running(history: ResourceHistory) -> bool:
@@ -104,9 +94,17 @@ def strike(steady: Cib, case: Case, now: Instant) -> Cib:
         cib = _lose(cib, frozenset(case.lost))
     for device in case.devices:
         cib = _silence(cib, device)
-    if case.failed is not None:
+    if case.failed is not None and noticed(cib, case):
         cib = _fail(cib, *case.failed, now)
     return cib
+
+
+def noticed(steady: Cib, case: Case) -> bool:
+    """Whether the cluster gets to know of the failure: that of a resource without recurring monitor is never seen."""
+    if case.failed is None:
+        return True
+    resource, node, _ = case.failed
+    return _monitor(_history(next(state for state in steady.status.nodes if state.name == node), resource)) is not None
 
 
 def _lose(cib: Cib, lost: frozenset[str]) -> Cib:
@@ -115,7 +113,8 @@ def _lose(cib: Cib, lost: frozenset[str]) -> Cib:
         for state in cib.status.nodes
     )
     voters = [node for node in cib.configuration.nodes if node.type in (None, "member")]
-    left = [node for node in voters if node.name not in lost]
+    online = {state.name for state in cib.status.nodes if state.attributes.get("crmd") == "online"}
+    left = [node for node in voters if node.name in online - lost]
     quorum = cib.have_quorum and (2 * len(left) > len(voters) or (len(voters) == 2 and len(left) == 1))
     dc = cib.dc_id if any(node.identity == cib.dc_id for node in left) else (left[0].identity if left else None)
     return replace(cib, status=replace(cib.status, nodes=states), have_quorum=quorum, dc_id=dc)
@@ -139,33 +138,41 @@ def _fail(cib: Cib, resource: str, node: str, for_good: bool, now: Instant) -> C
 
 
 def _failed_state(state: NodeState, resource: str, for_good: bool, now: Instant) -> NodeState:
-    history = next(history for history in state.history if history.id == resource)
-    interval, at = _monitored(history), str(now.epoch_s)
+    history, at = _history(state, resource), str(now.epoch_s)
+    monitor = _monitor(history)
+    assert monitor is not None
     count = str(INFINITY) if for_good else "1"
-    name = f"{_base(resource)}#monitor_{interval}"
+    name = f"{resource}#monitor_{monitor.attributes['interval']}"
     attributes = AttributeBlock({f"fail-count-{name}": count, f"last-failure-{name}": at})
-    failed = replace(history, entries=(*history.entries, _failure(history, interval, at)))
+    failed = replace(history, entries=(*history.entries, _failure(history, monitor, at)))
     histories = tuple(failed if other is history else other for other in state.history)
     return replace(state, transient=(*state.transient, attributes), history=histories)
 
 
-def _monitored(history: ResourceHistory) -> str:
-    """The interval (ms) of the recurring monitor that would notice; 10 s where none is configured."""
-    intervals = [
-        entry.attributes["interval"]
-        for entry in history.entries
-        if entry.attributes.get("operation") == "monitor" and entry.attributes.get("interval", "0") != "0"
-    ]
-    return intervals[0] if intervals else "10000"
+def _history(state: NodeState, resource: str) -> ResourceHistory:
+    return next(history for history in state.history if history.id == resource)
 
 
-def _failure(history: ResourceHistory, interval: str, at: str) -> HistoryEntry:
+def _monitor(history: ResourceHistory) -> HistoryEntry | None:
+    """The recurring monitor that would notice a failure, None when there is none."""
+    return next(
+        (
+            entry
+            for entry in history.entries
+            if entry.attributes.get("operation") == "monitor" and entry.attributes.get("interval", "0") != "0"
+        ),
+        None,
+    )
+
+
+def _failure(history: ResourceHistory, monitor: HistoryEntry, at: str) -> HistoryEntry:
+    """The monitor's result that the service is not running: of the same parameters, so that it counts as theirs."""
     call = 1 + max((int(entry.attributes.get("call-id", "0")) for entry in history.entries), default=0)
     transition = f"0:{call}:0:00000000-0000-0000-0000-000000000000"
     attributes = {
-        "operation_key": f"{history.id}_monitor_{interval}",
+        "operation_key": f"{history.id}_monitor_{monitor.attributes['interval']}",
         "operation": "monitor",
-        "interval": interval,
+        "interval": monitor.attributes["interval"],
         "call-id": str(call),
         "rc-code": "7",
         "op-status": "0",
@@ -173,9 +180,8 @@ def _failure(history: ResourceHistory, interval: str, at: str) -> HistoryEntry:
         "transition-magic": f"0:7;{transition}",
         "last-rc-change": at,
     }
-    return HistoryEntry(f"{_base(history.id)}_last_failure_0", attributes)
+    attributes |= {name: text for name, text in monitor.attributes.items() if name in _DIGESTS}
+    return HistoryEntry(f"{history.id}_last_failure_0", attributes)
 
 
-def _base(resource: str) -> str:
-    name, _, number = resource.rpartition(":")
-    return name if name and number.isdecimal() else resource
+_DIGESTS = frozenset({"op-digest", "op-secure-digest", "op-secure-params", "op-restart-digest", "op-force-restart"})

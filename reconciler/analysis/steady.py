@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from reconciler.analysis.execution import simulate_execution
 from reconciler.cib import Cib
@@ -11,7 +11,7 @@ from reconciler.model.cluster import Configuration, Node
 from reconciler.model.date import Instant
 from reconciler.model.status import NodeState, Status
 from reconciler.scheduler import schedule
-from reconciler.scheduler.plan import Plan
+from reconciler.scheduler.plan import ActionKind, Plan
 
 MOST_ROUNDS = 12
 """How many transitions a cluster gets to come to rest before it counts as restless."""
@@ -23,8 +23,8 @@ _ONLINE = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "me
 class Settled:
     """What a cluster came to: the state in the end, and the plan of each transition on the way that was not empty.
 
-    `final` is the empty plan that told it was at rest; None when it is `restless` (not within the rounds) or `stuck` (a transition could
-    not be finished).
+    `final` is the plan that told it was at rest: an empty one, or one that only waits for nodes that can't be fenced. None when it is
+    `restless` (not within the rounds) or `stuck` (a transition could not be finished).
     """
 
     cib: Cib
@@ -50,19 +50,37 @@ def healthy(configuration: Configuration, nodes: Iterable[str] = ()) -> Cib:
     )
 
 
-def settle(cib: Cib, now: Instant, *, rounds: int = MOST_ROUNDS) -> Settled:
-    """Let the cluster decide and act until nothing is left to do, every action ending as expected."""
+def settle(cib: Cib, now: Instant, *, rounds: int = MOST_ROUNDS, unfenceable: Collection[str] = frozenset()) -> Settled:
+    """Let the cluster decide and act until nothing is left to do, every action ending as expected.
+
+    Only the fencing of the `unfenceable` nodes never succeeds, and what waits for it is not done.
+    """
     plans: list[Plan] = []
     for _ in range(rounds):
         plan = schedule(cib, now, show_scores=False)
         if plan.empty:
             return Settled(cib, tuple(plans), plan)
+        possible = _without_fencing(plan, unfenceable) if unfenceable else plan
+        if possible.empty:
+            return Settled(cib, tuple(plans), plan)
         plans.append(plan)
-        execution = simulate_execution(plan, cib)
+        execution = simulate_execution(possible, cib)
         if execution.unfinished:
             return Settled(execution.cib, tuple(plans), stuck=True)
         cib = execution.cib
     return Settled(cib, tuple(plans), restless=True)
+
+
+def _without_fencing(plan: Plan, nodes: Collection[str]) -> Plan:
+    """The plan without the fencing of the nodes, and without everything that comes after it."""
+    impossible = {action.id for action in plan.actions if action.task == "stonith" and action.node in nodes}
+    while True:
+        waiting = {action.id for action in plan.actions if not impossible.isdisjoint(action.triggers)}
+        if waiting <= impossible:
+            break
+        impossible |= waiting
+    actions = tuple(action for action in plan.actions if action.id not in impossible)
+    return replace(plan, actions=actions if any(action.kind is not ActionKind.PSEUDO for action in actions) else ())
 
 
 def steady(configuration: Configuration, now: Instant, nodes: Iterable[str] = ()) -> Settled:

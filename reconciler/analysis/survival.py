@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.analysis.failures import Case, strike
+from reconciler.analysis.failures import Case, noticed, strike
+from reconciler.analysis.fence_devices import out_of_reach
 from reconciler.analysis.soundness import Violation, violations
 from reconciler.analysis.steady import Settled, settle
 from reconciler.cib import Cib
 from reconciler.frozen import field, frozen
 from reconciler.model.date import Instant
 from reconciler.scheduler import schedule
-from reconciler.scheduler.plan import Change, Plan, Verb
+from reconciler.scheduler.plan import Plan, Verb
 
 
 @frozen
@@ -34,7 +35,8 @@ class Outcome:
     """What became of one case.
 
     `down` are services that ran before and don't any more, `demoted` those that have lost their last promoted instance, `reduced` those
-    with fewer instances. `unfenced` are lost nodes that could not be fenced. `after` is what runs in the end.
+    with fewer instances; lost devices are none of them. `unfenced` are lost nodes that could not be fenced. `unnoticed` tells that no
+    monitor would see the failure, so that nobody recovers from it. `after` is what runs in the end.
     """
 
     case: Case
@@ -47,6 +49,7 @@ class Outcome:
     stopped: tuple[str, ...] = ()
     stuck: bool = False
     restless: bool = False
+    unnoticed: bool = False
     violations: tuple[Violation, ...] = ()
     after: Services = field(default_factory=dict, repr=False)
 
@@ -74,13 +77,19 @@ def services(plan: Plan, lost: frozenset[str] = frozenset()) -> dict[str, Servic
 def survive(steady: Cib, before: Services, case: Case, now: Instant) -> Outcome:
     """Let the failure happen in the steady state in which the services `before` run, and see what comes of it."""
     struck = strike(steady, case, now)
-    settled = settle(struck, now)
-    final = settled.final or schedule(settled.cib, now, show_scores=False)
-    fenced = tuple(dict.fromkeys(change.subject for change in _changes(settled, Verb.FENCE)))
     lost = frozenset(case.lost)
-    after = services(final, lost)
+    unfenceable = out_of_reach(struck.configuration, lost, case.devices)
+    settled = settle(struck, now, unfenceable=unfenceable)
+    final = settled.final or schedule(settled.cib, now, show_scores=False)
+    fenced = tuple(dict.fromkeys(name for name in _fenced(settled) if name not in unfenceable))
+    unnoticed = not noticed(steady, case)
+    after: Services = services(final, lost)
+    if unnoticed and case.failed is not None:
+        after = _without(after, _base(case.failed[0]), case.failed[1])
     empty = Service()
-    pairs = [(name, had, after.get(name, empty)) for name, had in before.items() if had.nodes]
+    pairs = [
+        (name, had, after.get(name, empty)) for name, had in before.items() if had.nodes and name not in case.devices
+    ]
     stopped = {_base(change.subject) for plan in settled.plans for change in plan.changes if change.verb in _STOPPING}
     return Outcome(
         case,
@@ -93,6 +102,7 @@ def survive(steady: Cib, before: Services, case: Case, now: Instant) -> Outcome:
         stopped=tuple(sorted(stopped)),
         stuck=settled.stuck,
         restless=settled.restless,
+        unnoticed=unnoticed,
         violations=tuple(violation for plan in settled.plans for violation in violations(plan.cluster.cib, plan)),
         after=after,
     )
@@ -101,10 +111,16 @@ def survive(steady: Cib, before: Services, case: Case, now: Instant) -> Outcome:
 _STOPPING = frozenset({Verb.STOP, Verb.MOVE, Verb.RESTART, Verb.RECOVER})
 
 
-def _changes(settled: Settled, verb: Verb) -> list[Change]:
-    return [
-        change for plan in settled.plans for change in plan.changes if change.verb is verb and change.detail != "on"
-    ]
+def _fenced(settled: Settled) -> list[str]:
+    changes = (change for plan in settled.plans for change in plan.changes)
+    return [change.subject for change in changes if change.verb is Verb.FENCE and change.detail != "on"]
+
+
+def _without(after: Services, name: str, node: str) -> Services:
+    """The services when the one no longer runs on the node."""
+    service = after.get(name, Service())
+    nodes, promoted = (tuple(one for one in part if one != node) for part in (service.nodes, service.promoted))
+    return {**after, name: Service(nodes, promoted)}
 
 
 def _base(resource: str) -> str:

@@ -1,0 +1,87 @@
+"""Which fence devices a configuration has, and which nodes nothing could fence once some of them are gone.
+
+Source: Pacemaker Explained, "Fencing": pcmk_host_check, pcmk_host_list, pcmk_host_map, fencing levels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from reconciler.model.attributes import AttributeBlocks
+from reconciler.model.cluster import Configuration, FencingLevel
+from reconciler.model.resource import Primitive, primitives
+from reconciler.model.text import is_true
+
+_SEPARATORS = re.compile(r"[\s,;]+")
+
+
+def devices(configuration: Configuration) -> list[str]:
+    """The fence devices of a configuration, in its order."""
+    return [primitive.id for primitive in _devices(configuration)]
+
+
+def out_of_reach(configuration: Configuration, nodes: Collection[str], lost: Collection[str]) -> frozenset[str]:
+    """Those of the nodes that can't be fenced without the lost devices.
+
+    A device whose targets only its agent knows, or a rule decides, counts as able to fence every node.
+    """
+    if _has_watchdog(configuration):
+        return frozenset()
+    reach = {one.id: _targets(configuration, one) for one in _devices(configuration) if one.id not in lost}
+    return frozenset(node for node in nodes if not _reached(configuration, node, reach))
+
+
+def _devices(configuration: Configuration) -> Iterator[Primitive]:
+    for resource in configuration.resources:
+        for primitive in primitives(resource):
+            agent = primitive.agent or next(
+                (t.agent for t in configuration.templates if t.id == primitive.template), None
+            )
+            if agent is not None and agent.standard == "stonith":
+                yield primitive
+
+
+def _has_watchdog(configuration: Configuration) -> bool:
+    """Whether nodes fence themselves when they are lost."""
+    known, value = _certain(configuration.options, "have-watchdog")
+    return not known or is_true(value)
+
+
+def _reached(configuration: Configuration, node: str, reach: dict[str, frozenset[str] | None]) -> bool:
+    levels = [level for level in configuration.fencing_levels if _is_for(configuration, level, node)]
+    if levels:
+        return any(all(device in reach for device in level.devices) for level in levels)
+    return any(targets is None or node.lower() in targets for targets in reach.values())
+
+
+def _is_for(configuration: Configuration, level: FencingLevel, node: str) -> bool:
+    if level.target is not None:
+        return level.target.lower() == node.lower()
+    if level.target_pattern is not None:
+        return re.search(level.target_pattern, node) is not None
+    attributes = next((one.attributes for one in configuration.nodes if one.name == node), ())
+    return _certain(attributes, level.target_attribute or "")[1] == level.target_value
+
+
+def _targets(configuration: Configuration, device: Primitive) -> frozenset[str] | None:
+    """The nodes that a device can fence by its configuration, in lower case; None when that is not to be known from it."""
+    template = next((t.params for t in configuration.templates if t.id == device.template), ())
+    params = (*device.params, *template)
+    (known_check, check), (known_list, listed), (known_map, mapped) = (
+        _certain(params, name) for name in ("pcmk_host_check", "pcmk_host_list", "pcmk_host_map")
+    )
+    if not (known_check and known_list and known_map):
+        return None
+    if check not in (None, "static-list") or (check is None and not listed and not mapped):
+        return None
+    names = _SEPARATORS.split(listed or "") + [part.partition(":")[0] for part in re.split(r"[\s;]+", mapped or "")]
+    return frozenset(name.lower() for name in names if name)
+
+
+def _certain(blocks: AttributeBlocks, name: str) -> tuple[bool, str | None]:
+    """Whether no rule decides about the value, and the value of the first block that has it."""
+    found = [block for block in blocks if name in block.values]
+    if not found:
+        return True, None
+    return not any(block.rules for block in found), found[0].values[name]
