@@ -32,7 +32,7 @@ STEADY = "steady state"
 def judge(
     expectations: Sequence[Expectation], configuration: Configuration, steady: Services, outcomes: Sequence[Outcome]
 ) -> tuple[Verdict, ...]:
-    """A verdict for each expectation, in their order."""
+    """A verdict for each expectation, in their order. What no outcome puts to the test is broken: nothing shows that it holds."""
     names = _members(configuration)
     return tuple(
         Verdict(expectation, tuple(_broken(expectation.claim, names, steady, outcomes))) for expectation in expectations
@@ -62,19 +62,30 @@ def _broken(
     resources = [member for name in claim.resources or () for member in names.get(name, (name,))]
     match claim:
         case Survives(nodes=count):
-            for outcome in outcomes:
-                if len(outcome.case.lost) == count and not outcome.case.devices:
-                    yield from _gone(outcome, resources if claim.resources is not None else None)
+            tried = [one for one in outcomes if len(one.case.lost) == count and not one.case.devices]
+            for name in resources:
+                if not steady.get(name, Service()).nodes:
+                    yield STEADY, f"{name} does not run"
+            for outcome in tried:
+                yield from _gone(outcome, resources if claim.resources is not None else None)
+            if not tried:
+                yield STEADY, f"there are no {count} nodes to lose"
         case NeverStops(when_fails=failing):
             culprits = names.get(failing, (failing,))
-            for outcome in outcomes:
-                if outcome.case.failed is not None and outcome.case.failed[0].partition(":")[0] in culprits:
-                    for name in sorted(set(outcome.stopped) & set(resources) - set(culprits)):
-                        yield outcome.case.name, f"{name} is stopped"
+            tried = [one for one in outcomes if one.case.failed is not None and _base(one.case.failed[0]) in culprits]
+            for outcome in tried:
+                for name in sorted(set(outcome.stopped) & set(resources) - set(culprits)):
+                    yield outcome.case.name, f"{name} is stopped"
+            if not tried:
+                yield STEADY, f"{failing} does not run, so that it can't fail"
         case Apart() | Together() | AtMost():
             for case, services in [(STEADY, steady), *((outcome.case.name, outcome.after) for outcome in outcomes)]:
                 for text in _misplaced(claim, resources, services):
                     yield case, text
+
+
+def _base(resource: str) -> str:
+    return resource.partition(":")[0]
 
 
 def _gone(outcome: Outcome, resources: list[str] | None) -> Iterator[tuple[str, str]]:

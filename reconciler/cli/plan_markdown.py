@@ -25,13 +25,13 @@ def comment(found: Consequences, header: Header, consented: frozenset[str], comm
     """The comment, at most `LONGEST` characters; `command` is what reproduces it."""
     parts = [
         f"<!-- reconciler:plan:{_marker(header.cluster)} -->",
-        f"### {_plain(header.cluster)}: {summary(found)}"
+        f"### {plain(header.cluster)}: {summary(found)}"
         if not found.empty
-        else f"### {_plain(header.cluster)}: no changes",
+        else f"### {plain(header.cluster)}: no changes",
     ]
     for guard in found.guards:
         state = "allowed" if guard.consent in consented else f"needs consent: `--allow {_code(guard.consent)}`"
-        parts.append(f"> [!CAUTION]\n> {_plain(guard.text)} ({state})")
+        parts.append(f"> [!CAUTION]\n> {plain(guard.text)} ({state})")
     if found.impacts:
         rows = [
             (impact.resource, impact.node_from or "-", impact.node_to or "-", _down(impact.node_to, impact.down_ms))
@@ -55,7 +55,7 @@ def comment(found: Consequences, header: Header, consented: frozenset[str], comm
             f"{_SIGNS[change.action]} {'/'.join(change.address)}{change_value(change)}" for change in found.changes
         )
         parts.append(_details("Configuration", f"```diff\n{diff.replace('```', '` ` `')}\n```"))
-    footer = f"<sub>{_plain(header.base)} → {_plain(header.head)} · state: {_plain(header.state)} · <code>{_plain(command)}</code></sub>"
+    footer = f"<sub>{plain(header.base)} → {plain(header.head)} · state: {plain(header.state)} · <code>{plain(command)}</code></sub>"
     return _fit(parts, footer)
 
 
@@ -88,11 +88,11 @@ def _details(title: str, body: str) -> str:
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [f"| {' | '.join(head)} |", f"| {' | '.join('---' for _ in head)} |"]
-    lines += [f"| {' | '.join(_plain(cell) for cell in row)} |" for row in rows]
+    lines += [f"| {' | '.join(plain(cell) for cell in row)} |" for row in rows]
     return "\n".join(lines)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A text that shows as itself: no markup, no HTML, no mention, one line."""
     return " ".join(text.split()).translate(_SPECIAL)
 

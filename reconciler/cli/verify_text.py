@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from reconciler.analysis.expectations import Verdict
 from reconciler.analysis.survival import Outcome
+from reconciler.cli.plan_markdown import LONGEST, plain
 from reconciler.cli.verifying import Analysed, Result
 
 
@@ -19,7 +20,7 @@ def report(args: argparse.Namespace, result: Result) -> None:
     if args.json:
         print(json.dumps(_document(result), sort_keys=True, indent=2))
     elif args.markdown:
-        print("\n".join(_markdown(result, every=args.all)))
+        print("\n".join(_fitting(_markdown(result, every=args.all))))
     else:
         if args.junit is not None:
             Path(args.junit).write_bytes(_junit(result))
@@ -73,6 +74,7 @@ def facts(outcome: Outcome) -> list[str]:
     ]
     found += ["a transition can't be finished"] if outcome.stuck else []
     found += ["the cluster does not come to rest"] if outcome.restless else []
+    found += ["nobody notices it: there is no monitor"] if outcome.unnoticed else []
     return found + [f"unsound: {violation.text}" for violation in outcome.violations]
 
 
@@ -117,6 +119,7 @@ def _analysed(analysed: Analysed) -> dict[str, Any]:
                 },
                 "stuck": outcome.stuck,
                 "restless": outcome.restless,
+                "unnoticed": outcome.unnoticed,
                 "violations": [violation.text for violation in outcome.violations],
             }
             for outcome in analysed.outcomes
@@ -129,18 +132,29 @@ def _markdown(result: Result, *, every: bool) -> Iterator[str]:
     yield f"### Failure analysis: {'the properties hold' if result.holds else 'the properties do not hold'}"
     yield ""
     for case, name in result.regressions:
-        yield f"> [!CAUTION]\n> {case}: **{name}** was survived, and now is lost"
+        yield f"> [!CAUTION]\n> {plain(case)}: **{plain(name)}** was survived, and now is lost\n"
     for verdict in result.verdicts:
-        yield f"- {'✅' if verdict.kept else '❌'} {verdict.expectation.name}"
+        yield f"- {'✅' if verdict.kept else '❌'} {plain(verdict.expectation.name)}"
         for case, text in _first(verdict):
-            yield f"  - {case}: {text}"
+            yield f"  - {plain(case)}: {plain(text)}"
     yield ""
     shown = [outcome for outcome in result.head.outcomes if every or not outcome.survived]
     yield f"<details><summary>{len(result.head.outcomes)} failures simulated</summary>\n"
     yield "| failure | outcome |\n| --- | --- |"
     for outcome in shown:
-        yield f"| {outcome.case.name} | {'; '.join(facts(outcome)) or 'survived'} |"
+        yield f"| {plain(outcome.case.name)} | {plain('; '.join(facts(outcome)) or 'survived')} |"
     yield "\n</details>"
+
+
+def _fitting(lines: Iterable[str]) -> Iterator[str]:
+    """The lines as far as a forge takes them in one comment, with a last one that says what is missing."""
+    room = LONGEST - 200
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            yield "\n_Cut: the whole analysis does not fit into a comment; `reconciler verify --json` has all of it._"
+            return
+        yield line
 
 
 def _junit(result: Result) -> bytes:

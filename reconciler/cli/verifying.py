@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconciler.analysis.expectations import Verdict, judge, unknown_resources
+from reconciler.analysis.expectations import STEADY, Verdict, judge, unknown_resources
 from reconciler.analysis.failures import Case, cases
 from reconciler.analysis.steady import Settled, settle, steady
 from reconciler.analysis.survival import Outcome, Services, services, survive
@@ -17,11 +17,11 @@ from reconciler.cli.configurations import Named, named
 from reconciler.cli.files import read_directory
 from reconciler.cli.plan_making import moment
 from reconciler.errors import Finding, InputError, Place, ReconcilerError
-from reconciler.frozen import frozen
+from reconciler.frozen import frozen, replace
 from reconciler.language.expectations import read_expectations
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
-from reconciler.model.expectation import Expectation, Survives
+from reconciler.model.expectation import Expectation, NeverStops, Survives
 from reconciler.scheduler import schedule
 
 
@@ -62,9 +62,10 @@ def verify(args: argparse.Namespace) -> Result:
     """Analyse what the options ask for."""
     now = moment(None)
     start = _start(args, args.path, now)
-    expectations = _expectations(args, start)
-    head = _analyse(args, start, now)
-    base = _analyse(args, _start(args, args.base, now), now) if args.base is not None else None
+    expectations = [one for one in _expectations(args, start) if _judged(one, args.only)]
+    losses = max([args.survive or 1, *(one.claim.nodes for one in expectations if isinstance(one.claim, Survives))])
+    head = _analyse(args, start, now, losses)
+    base = _analyse(args, _start(args, args.base, now), now, losses) if args.base is not None else None
     verdicts = judge(expectations, head.configuration, head.steady, head.outcomes)
     return Result(head, base, verdicts, _regressions(base, head) if base is not None else ())
 
@@ -120,10 +121,24 @@ def _unknown(found: Sequence[Expectation], configuration: Configuration) -> list
     ]
 
 
-def _analyse(args: argparse.Namespace, start: _Start, now: Instant) -> Analysed:
+def _judged(expectation: Expectation, only: str | None) -> bool:
+    """Whether the failures that --only leaves can tell anything about the property."""
+    match expectation.claim:
+        case Survives():
+            return only in (None, "nodes")
+        case NeverStops():
+            return only in (None, "resources")
+        case _:
+            return True
+
+
+def _analyse(args: argparse.Namespace, start: _Start, now: Instant, losses: int) -> Analysed:
     cib = start.settled.cib
     before = services(schedule(cib, now, show_scores=False))
-    chosen = [case for case in cases(cib, args.survive or 1) if _wanted(case, args.only)]
+    every = list(cases(cib, losses))
+    if not any(case.kind == "node" for case in every):
+        raise VerifyError(f"{start.name} has no node that is online; name nodes with --node")
+    chosen = [case for case in every if _wanted(case, args.only)]
     jobs = min(args.jobs or os.cpu_count() or 1, len(chosen))
     outcomes = _simulate(cib, before, chosen, now, jobs)
     return Analysed(start.name, cib.configuration, before, tuple(outcomes))
@@ -157,13 +172,32 @@ def _one(case: Case) -> Outcome:
 
 
 def _regressions(base: Analysed, head: Analysed) -> tuple[tuple[str, str], ...]:
-    """What is lost in a case of the head and was not in the same case of the base; new services count, removed ones don't."""
-    lost_before = {(outcome.case.name, name) for outcome in base.outcomes for name in (*outcome.down, *outcome.demoted)}
-    known = {outcome.case.name for outcome in base.outcomes}
-    return tuple(
+    """What is lost in a case of the head and was not in the same case of the base; new services count, removed ones don't.
+
+    The failure of a resource is the same case wherever the resource runs. What the base ran and the head does not run even when nothing
+    has failed is lost in the steady state.
+    """
+    lost_before = {(_same(outcome.case), name) for outcome in base.outcomes for name in _lost(outcome)}
+    known = {_same(outcome.case) for outcome in base.outcomes}
+    idle = [
+        (STEADY, name)
+        for name, service in head.steady.items()
+        if not service.nodes and base.steady.get(name, service).nodes
+    ]
+    worse = [
         (outcome.case.name, name)
         for outcome in head.outcomes
-        for name in (*outcome.down, *outcome.demoted)
-        if (outcome.case.name, name) not in lost_before
-        and (outcome.case.name in known or outcome.case.kind != "resource")
-    )
+        for name in _lost(outcome)
+        if (_same(outcome.case), name) not in lost_before
+        and (_same(outcome.case) in known or outcome.case.kind != "resource")
+    ]
+    return (*idle, *worse)
+
+
+def _lost(outcome: Outcome) -> tuple[str, ...]:
+    return (*outcome.down, *outcome.demoted)
+
+
+def _same(case: Case) -> Case:
+    """The case by which it is compared with those of another configuration."""
+    return case if case.failed is None else replace(case, failed=(case.failed[0], "", case.failed[2]))
