@@ -19,6 +19,8 @@ class Timing:
         self._begin: dict[int, int] = {}
         self._end: dict[int, int] = {}
         self._level: dict[int, int] = {}
+        self._unknown: dict[int, int] = {}
+        """For each action the level of the last action up to it whose duration is unknown, -1 for none."""
         self._by_subject: dict[str, list[PlannedAction]] = {}
         for action in in_order(plan.actions):
             self._place(action)
@@ -34,9 +36,11 @@ class Timing:
         return min((self._steps[self._level[action.id]] for action in actions), default=1)
 
     def duration_ms(self, change: Change) -> int | None:
-        """From the begin of its first action to the end of its last; None when one of them was never recorded."""
+        """From the begin of its first action to the end of its last; None when one of them, or what they wait for in between, was never
+        recorded."""
         actions = self._by_subject.get(change.subject, ())
-        if not actions or any(self._lasts(action) is None for action in actions if action.kind is ActionKind.RESOURCE):
+        first = min((self._level[action.id] for action in actions), default=0)
+        if not actions or any(self._unknown[action.id] >= first for action in actions):
             return None
         return max(self._end[action.id] for action in actions) - min(self._begin[action.id] for action in actions)
 
@@ -53,8 +57,14 @@ class Timing:
         self._end[action.id] = begin + (self._lasts(action) or 0)
         level = max((self._level[trigger] for trigger in before), default=0)
         self._level[action.id] = level + (1 if _visible(action) else 0)
+        unknown = max((self._unknown[trigger] for trigger in before), default=-1)
+        self._unknown[action.id] = (
+            self._level[action.id] if _visible(action) and self._lasts(action) is None else unknown
+        )
 
     def _lasts(self, action: PlannedAction) -> int | None:
+        if action.task == "stonith":
+            return None
         if action.kind is not ActionKind.RESOURCE or action.resource is None:
             return 0
         return self._recorded.get((action.resource.partition(":")[0], action.task))
