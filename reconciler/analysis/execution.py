@@ -213,6 +213,7 @@ class _Run:
             target_rc=action.target_rc,
             exit_reason=reason,
             digest=digest(texts),
+            digested=texts if self.depth is Depth.FULL else None,
             extra={side: meta[side] for side in ("migrate_source", "migrate_target") if side in meta},
             notification=notification,
         )

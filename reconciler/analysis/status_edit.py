@@ -15,6 +15,7 @@ from reconciler.model.resource import Agent
 from reconciler.model.score import add, read, show
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status
 from reconciler.model.text import integer
+from reconciler.scheduler.digests import digest
 
 NOBODY = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 """The id that stands in a transition key for a transition that never took place."""
@@ -33,6 +34,8 @@ class SimulatedResult:
     target_rc: int = 0
     exit_reason: str = ""
     digest: str | None = None
+    digested: Mapping[str, str] | None = None
+    """The parameters behind the digest, where digests of some of them that an entry has are to be renewed too."""
     extra: Mapping[str, str] | None = None
     """Further keys of the entry."""
     notification: str | None = None
@@ -71,6 +74,7 @@ class HistoryEdit:
                 self.entries.append((id, dict(values)))
             else:
                 known.update(values)
+                _renew_restart_digest(known, result)
 
     def forget(self, entry_id: str) -> None:
         """Drop the entries with this id."""
@@ -79,6 +83,14 @@ class HistoryEdit:
     def finish(self) -> ResourceHistory:
         """The history as a value."""
         return ResourceHistory(self.id, self.attributes, tuple(HistoryEntry(id, entry) for id, entry in self.entries))
+
+
+def _renew_restart_digest(entry: dict[str, str], result: SimulatedResult) -> None:
+    """Let the digest of what a reload would not take over follow the parameters that the resource now runs with."""
+    if result.digested is None or "op-force-restart" not in entry:
+        return
+    names = entry["op-force-restart"].split()
+    entry["op-restart-digest"] = digest({name: value for name, value in result.digested.items() if name in names})
 
 
 def _entry_ids(resource: str, result: SimulatedResult) -> tuple[str, ...]:

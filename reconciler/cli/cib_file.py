@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -50,17 +49,12 @@ def _unpacked(data: bytes, path: str) -> bytes:
         raise CibFileError(f"decompress {path}") from error
 
 
-def write_file(path: str, data: bytes, *, replacing: bool = False) -> None:
-    """Write a file, or to standard output; with `replacing`, the old content stays until the new one is complete."""
+def write_file(path: str, data: bytes) -> None:
+    """Write a file, or to standard output; the old content of a file stays until the new one is complete."""
     if path == STANDARD:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         return
-    name = f"{path}.new" if replacing else path
-    try:
-        with open(name, "wb") as file:
-            file.write(data)
-        if replacing:
-            os.replace(name, path)
-    except OSError as error:
-        raise CibFileError(f"write {path}") from error
+    from reconciler.cli.output import write_output
+
+    write_output(path, data)

@@ -252,4 +252,4 @@ def _write_cib(path: str | None, cib: Cib) -> None:
         return
     from reconciler.interop.cib_xml import write_cib
 
-    write_file(path, write_cib(cib), replacing=path != STANDARD)
+    write_file(path, write_cib(cib))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
 from reconciler.cli.client import Client, add_socket_argument
+from reconciler.cli.output import write_output
 from reconciler.cli.paint import Paint, add_colour_argument
 from reconciler.cli.status_text import lines
 
@@ -48,9 +48,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _record(client: Client, path: Path) -> int:
-    text = json.dumps(client.get("/v1/cib"), sort_keys=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(text + "\n")
-    scratch.replace(path)
+    write_output(str(path), json.dumps(client.get("/v1/cib"), sort_keys=True).encode() + b"\n")
     print(f"Wrote the state to {path}.")
     return 0

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from reconciler.cli.output import write_output
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 
@@ -48,17 +48,7 @@ def write(path: Path, saved: SavedPlan) -> None:
         "plan": saved.plan,
     }
     body["digest"] = _digest(body)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with scratch.open("w", encoding="utf-8") as stream:
-            json.dump(body, stream, sort_keys=True, indent=1)
-            stream.write("\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        scratch.replace(path)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise PlanFileError(f"save the plan to {path}") from error
+    write_output(str(path), json.dumps(body, sort_keys=True, indent=1).encode() + b"\n")
 
 
 def looks_like_plan(path: Path) -> bool:

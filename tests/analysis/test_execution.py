@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.analysis.execution import Depth, Execution, Failure, simulate_execution
+from reconciler.analysis.steady import settle, steady
 from reconciler.cib import Cib
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
@@ -12,6 +13,8 @@ from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status
 from reconciler.scheduler import schedule
+from reconciler.scheduler.digests import digest
+from reconciler.scheduler.plan import Verb
 
 NOW = Instant(1_700_000_000)
 ONLINE = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "member"}
@@ -135,3 +138,34 @@ def test_the_input_is_left_alone():
     before = repr(cib)
     carried_out(cib)
     assert repr(cib) == before
+
+
+def test_a_restart_for_a_parameter_that_is_not_reloadable_happens_once() -> None:
+    """What was recorded by an agent that reloads has a digest of its own for such parameters, which the new start renews."""
+    agent = Agent("ocf", "Dummy", "pacemaker")
+
+    def web(port: str) -> Configuration:
+        primitive = Primitive("web", agent, params=plain({"port": port, "note": "x"}))
+        options = plain({"stonith-enabled": "false"})
+        return Configuration("c", options=options, nodes=(Node("n1"),), resources=(primitive,))
+
+    now = Instant(1_700_000_000)
+    before = steady(web("80"), now).cib
+    reloading = {"op-force-restart": " port ", "op-restart-digest": digest({"port": "80"})}
+    states = tuple(
+        replace(
+            state,
+            history=tuple(
+                replace(
+                    history,
+                    entries=tuple(replace(one, attributes={**one.attributes, **reloading}) for one in history.entries),
+                )
+                for history in state.history
+            ),
+        )
+        for state in before.status.nodes
+    )
+    changed = replace(before, configuration=web("8080"), status=replace(before.status, nodes=states))
+    settled = settle(changed, now)
+    assert settled.final is not None
+    assert [change.verb for plan in settled.plans for change in plan.changes] == [Verb.RESTART]

@@ -24,6 +24,7 @@ from published_cases import needs_cases, needs_oracle, oracle, xml_of
 from reconciler.analysis.injection import InjectionError
 from reconciler.cli import cmd_simulate
 from reconciler.cli.cib_file import CibFileError
+from reconciler.cli.output import OutputError
 from reconciler.cli.cmd_simulate import SimulateError
 
 CASES = [
@@ -185,7 +186,7 @@ def test_a_compressed_document_is_read(small: str, tmp_path: Path):
         ("-t someday", SimulateError, "expected ISO 8601"),
         ("-N 3", SimulateError, "not supported"),
         ("-P dir", SimulateError, "not supported"),
-        ("-O /nonexistent/dir/x", CibFileError, "write /nonexistent/dir/x"),
+        ("-O /nonexistent/dir/x", OutputError, "write /nonexistent/dir/x"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options: str, error: type[Exception], text: str, small: str):
