@@ -49,6 +49,8 @@ from reconciler.sources.source import Source
 
 _LAST_AGENTS_S = 5.0
 """How long an end of the daemon waits for agents that are being called; they go on without it after that."""
+_LAST_MESSAGES_S = 5.0
+"""How long an end of the daemon waits for messages that are being made durable."""
 _TRAITS_KEPT_S = 60.0
 _RELOAD_ACTIONS = ("reload-agent",)
 _MAINTAIN_S = 6 * 3600.0
@@ -168,8 +170,11 @@ class Service:
             await asyncio.sleep(0.02)
         await self._server.stop()
         self._liveness.close()
+        # Without the snapshot nothing is lost: the journal has it all.
+        keep = await shell.drained(_LAST_MESSAGES_S)
         shell.parts.fabric.leave()
-        shell.snapshot()
+        if keep:
+            shell.snapshot()
         self._runner.close()
 
     def _make_shell(self) -> Shell:

@@ -59,6 +59,7 @@ _DROPPABLE = (Propose, Accept, Activate)
 _SYNC_S = 1.0
 _SNAPSHOT_AGAIN_S = 10.0
 _MOST_EVENTS_AT_ONCE = 200
+_LOOK_AGAIN_S = 0.01
 
 
 class Agents(Protocol):
@@ -115,6 +116,7 @@ class Shell:
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = False
         self._syncing = False
+        self._preparing = 0
         self._sync_planned = False
         self._snapshot_at_s = 0.0
         self._published: Mapping[str, str] | None = None
@@ -274,19 +276,23 @@ class Shell:
         verdict = await asyncio.to_thread(
             judge.examine, wanted.commit, wanted.base, self.parts.path, wanted.rewrite, wanted.lineage
         )
-        if verdict.configuration is not None:
-            verdict = await self._prepare(wanted.commit, verdict)
-        self.tell(
-            Examined(
-                moment(),
-                wanted.commit,
-                wanted.base,
-                verdict.digest,
-                verdict.configuration,
-                verdict.reason,
-                verdict.findings,
+        self._preparing += 1
+        try:
+            if verdict.configuration is not None:
+                verdict = await self._prepare(wanted.commit, verdict)
+            self.tell(
+                Examined(
+                    moment(),
+                    wanted.commit,
+                    wanted.base,
+                    verdict.digest,
+                    verdict.configuration,
+                    verdict.reason,
+                    verdict.findings,
+                )
             )
-        )
+        finally:
+            self._preparing -= 1
 
     async def _prepare(self, commit: str, verdict: Verdict) -> Verdict:
         store, configuration = self.parts.store, verdict.configuration
@@ -356,13 +362,29 @@ class Shell:
         if self.parts.store.dirty and not self._sync_planned:
             self._sync_planned = True
             self._loop.call_later(_SYNC_S, self._sync_soon)
-        store = self.parts.store
-        if store.wants_snapshot and not (self._syncing or self._inbox) and self._loop.time() >= self._snapshot_at_s:
+        if not self.parts.store.wants_snapshot or self._loop.time() < self._snapshot_at_s:
+            return
+        if self._abreast:
             self._snapshot_at_s = self._loop.time() + _SNAPSHOT_AGAIN_S
             self.snapshot()
 
+    @property
+    def _abreast(self) -> bool:
+        """Whether the state has everything that is in the journal: only then a snapshot may take the journal's place."""
+        return not (self._queue or self._inbox or self._syncing or self._preparing)
+
+    async def drained(self, seconds: float) -> bool:
+        """Wait, at most so long, until the node was told everything that is in the journal; whether it was."""
+        end = self._loop.time() + seconds
+        while not self._abreast and self._loop.time() < end:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        return self._abreast
+
     def snapshot(self) -> None:
-        """Begin a new generation of the store with the state as it is. What can't be written is reported, and tried again."""
+        """Begin a new generation of the store with the state as it is. What can't be written is reported, and tried again.
+
+        The state must have everything that is in the journal.
+        """
         failing = self.parts.store.failing is not None
         try:
             self.parts.store.begin(snapshot_bytes(self.node.replica))

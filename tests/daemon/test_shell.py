@@ -1,0 +1,211 @@
+"""The shell with a real store and a real node: the order of events, what a crash leaves, and errors that no agent may cause."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from reconciler.analysis.recording import AgentTraits
+from reconciler.cib.canonical import digest
+from reconciler.controller import events as ev
+from reconciler.controller.messages import Message, Run
+from reconciler.controller.node import Node
+from reconciler.controller.replica import Replica
+from reconciler.daemon.compile import Verdict
+from reconciler.daemon.events import EventLog
+from reconciler.daemon.restore import restore_replica
+from reconciler.daemon.shell import Parts, Shell, moment
+from reconciler.daemon.store import Store
+from reconciler.fabric.embedded import EmbeddedFabric
+from reconciler.model.attributes import plain
+from reconciler.model.cluster import Configuration
+from reconciler.model.operation import AgentCall, AgentResult
+from reconciler.model.resource import Agent, Operation, Primitive
+
+COMMIT = "a" * 40
+OTHER = "b" * 40
+
+
+def configuration(*names: str) -> Configuration:
+    """Resources without fencing."""
+    agent = Agent("ocf", "Dummy", "reconciler")
+    operations = (Operation("monitor", "100s"),)
+    return Configuration(
+        options=plain({"stonith-enabled": "false"}),
+        resources=tuple(Primitive(name, agent, operations=operations) for name in names),
+    )
+
+
+class Judge:
+    """Knows commits by heart."""
+
+    def __init__(self) -> None:
+        self.commits: dict[str, Configuration] = {}
+        self.repository = SimpleNamespace(set_reference=lambda *_: None)
+
+    def examine(self, commit: str, *_: object) -> Verdict:
+        found = self.commits[commit]
+        return Verdict(commit, found, digest(found))
+
+
+class Agents:
+    """Everything works and nothing ran before; `starting` can hold starts up."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str]] = []
+        self.starting = asyncio.Event()
+        self.starting.set()
+
+    async def run(self, call: AgentCall) -> AgentResult:
+        self.calls.append((call.resource, call.operation))
+        if call.operation == "start":
+            await self.starting.wait()
+        return AgentResult(7 if call.operation == "monitor" and not call.interval_ms else 0)
+
+
+class Rig:
+    """A shell on a directory, which can be killed and read again."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = str(directory)
+        self.store = Store(self.directory)
+        replica, problems = restore_replica("n1", self.store.read())
+        assert problems == []
+        self.agents, self.judge = Agents(), Judge()
+        self.parts = Parts(
+            store=self.store,
+            fabric=EmbeddedFabric("n1"),
+            agents=self.agents,
+            judge=self.judge,  # type: ignore[arg-type]  # Only what the shell asks of a judge.
+            path="",
+            traits=_no_traits,
+            publish=lambda _: None,
+            watch=lambda *_: None,
+            unwatch=lambda _: None,
+        )
+        self.shell = Shell(
+            Node("n1", "00000000-0000-0000-0000-000000000001", replica, "boot"), self.parts, EventLog("r")
+        )
+
+    async def start(self) -> None:
+        self.shell.snapshot()
+        self.shell.tell(ev.Started(moment(), "boot"))
+        self.parts.fabric.join(self.shell)
+        await self.until(lambda: self.shell.node.replica.term == 1)
+
+    async def until(self, happened: Callable[[], object], seconds: float = 5.0) -> None:
+        """Wait for it; fails when it does not happen."""
+        end = asyncio.get_running_loop().time() + seconds
+        while not happened():
+            assert asyncio.get_running_loop().time() < end, f"it never happened; agents: {self.agents.calls}"
+            await asyncio.sleep(0.005)
+
+    def apply(self, commit: str, wanted: Configuration) -> None:
+        self.judge.commits[commit] = wanted
+        self.shell.tell(ev.CommitArrived(moment(), commit, "test", "a change", asked=True))
+
+    def events(self, type: str) -> list[dict[str, Any]]:
+        return [event for event in self.shell.events.after(0) if event["type"] == type]
+
+    def is_queued(self, wanted: Callable[[Message], bool]) -> bool:
+        return any(isinstance(event, ev.Delivered) and wanted(event.message) for event in self.shell._queue)
+
+    def killed(self) -> Replica:
+        """The process dies here; the state that its successor reads."""
+        self.shell.paused = True
+        os.close(self.store._lock)
+        store = Store(self.directory)
+        replica, problems = restore_replica("n1", store.read())
+        store.close()
+        assert problems == []
+        return replica
+
+
+async def _no_traits(_: Agent) -> AgentTraits:
+    return AgentTraits()
+
+
+def scenario(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a story in a loop of its own."""
+    asyncio.run(story())
+
+
+def orders_start(message: Message) -> bool:
+    return isinstance(message, Run) and message.orders[0].launched.task == "start"
+
+
+def test_a_snapshot_has_everything_that_the_journal_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal passes its bound just when a start is ordered: written, but the node is not told yet."""
+
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        await rig.start()
+        rig.agents.starting.clear()
+        monkeypatch.setattr(Store, "wants_snapshot", property(lambda _: rig.is_queued(orders_start)))
+        rig.apply(COMMIT, configuration("a"))
+        await rig.until(lambda: ("a", "start") in rig.agents.calls)
+        again = rig.killed()
+        assert set(again.memory.started) == {"a"}
+        (entry,) = [
+            entry for entry in again.cib.status.nodes[0].history[0].entries if entry.attributes["op-status"] == "-1"
+        ]
+        assert entry.attributes["operation"] == "start"
+
+    scenario(story)
+
+
+def test_a_snapshot_waits_for_what_is_being_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a commit compiles to is in the journal, and its acceptance counts on that: a snapshot amid must not leave it out."""
+
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        await rig.start()
+        sync, real = asyncio.Event(), asyncio.to_thread
+
+        async def slow(function: Callable[..., Any], *arguments: Any) -> Any:
+            if function == rig.store.sync and rig.shell._preparing:
+                await sync.wait()
+            return await real(function, *arguments)
+
+        monkeypatch.setattr(asyncio, "to_thread", slow)
+        rig.apply(COMMIT, configuration("a"))
+        await rig.until(lambda: rig.shell._preparing)
+        monkeypatch.setattr(Store, "wants_snapshot", property(lambda _: True))
+        rig.shell.tell(ev.ProcessesGone(moment(), "nothing"))
+        await asyncio.sleep(0.05)
+        monkeypatch.setattr(Store, "wants_snapshot", property(lambda _: False))
+        sync.set()
+        await rig.until(lambda: rig.shell.node.replica.commit == COMMIT)
+        assert rig.killed().commit == COMMIT
+
+    scenario(story)
+
+
+def test_an_end_waits_for_what_is_in_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        await rig.start()
+        sync, real = asyncio.Event(), asyncio.to_thread
+
+        async def slow(function: Callable[..., Any], *arguments: Any) -> Any:
+            if function == rig.store.sync and rig.shell._syncing:
+                await sync.wait()
+            return await real(function, *arguments)
+
+        monkeypatch.setattr(asyncio, "to_thread", slow)
+        rig.apply(COMMIT, configuration("a"))
+        await rig.until(lambda: rig.shell._syncing)
+        assert not await rig.shell.drained(0.05)
+        sync.set()
+        assert await rig.shell.drained(5)
+        assert rig.shell.node.replica.commit == COMMIT
+        rig.shell.snapshot()
+        assert rig.killed().commit == COMMIT
+
+    scenario(story)
