@@ -157,7 +157,8 @@ class Shell:
                 break
             self._step(self._queue.popleft())
         if self._queue:
-            self.tell(self._queue.popleft())
+            self._scheduled = True
+            self._loop.call_soon(self._drain)
             return
         if not (self._inbox or self.paused):
             self._decide()

@@ -209,3 +209,24 @@ def test_an_end_waits_for_what_is_in_the_journal(tmp_path: Path, monkeypatch: py
         assert rig.killed().commit == COMMIT
 
     scenario(story)
+
+
+def test_events_are_told_in_their_order_however_many_wait(tmp_path: Path) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        told: list[str] = []
+
+        def step(event: ev.Event) -> list[ev.Effect]:
+            if isinstance(event, ev.TimerFired):
+                told.append(event.name)
+            return []
+
+        rig.shell.node = SimpleNamespace(step=step, replica=rig.shell.node.replica)  # type: ignore[assignment]  # It listens only.
+        names = [str(number) for number in range(1000)]
+        for name in names:
+            rig.shell.tell(ev.TimerFired(moment(), name))
+        await rig.until(lambda: len(told) == len(names))
+        assert told == names
+        rig.store.close()
+
+    scenario(story)
