@@ -120,7 +120,11 @@ def consequences(base: Cib, head: Configuration, now: Instant, written: Configur
     impacts: list[Impact] = []
     step = 0
     cib = under(base, head)
+    seen: set[tuple[Change, ...]] = set()
     for plan in settled.plans:
+        if plan.changes in seen:
+            break  # A circle: what follows is more of the same.
+        seen.add(plan.changes)
         timing = Timing(plan, cib.status)
         found = [_transition(change, timing, reasons, step) for change in plan.changes]
         transitions += sorted(found, key=lambda transition: (transition.step, transition.resource))

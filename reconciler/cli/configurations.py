@@ -46,8 +46,16 @@ def named(spec: str) -> Named:
         from reconciler.cli.cib_file import read_cib_file
 
         cib, warnings = read_cib_file(spec)
-        return Named(name, cib.configuration, {}, warnings)
+        return Named(name, as_written(cib.configuration), {}, warnings)
     return _valid(name, files, load(_as_seen(spec, files)))
+
+
+def as_written(configuration: Configuration) -> Configuration:
+    """A Pacemaker configuration as it is once it was written in the language, so that it compares with what was imported."""
+    from reconciler.interop.tidying import without_ids
+    from reconciler.language.written_out import write_out
+
+    return write_out(without_ids(configuration))
 
 
 def loaded(spec: str, *, strict: bool = False, agents: AgentLookup | None = None) -> Loaded:

@@ -13,12 +13,12 @@ from reconciler.analysis.steady import healthy, steady
 from reconciler.cib import Cib
 from reconciler.cib.canonical import from_json
 from reconciler.cli.client import Client, ClientError
-from reconciler.cli.configurations import Named, named
+from reconciler.cli.configurations import Named, as_written, named
 from reconciler.cli.plan_facts import Header
 from reconciler.cli.plan_file import SavedPlan
 from reconciler.cli.plan_json import document
 from reconciler.errors import ReconcilerError
-from reconciler.frozen import frozen
+from reconciler.frozen import frozen, replace
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant, parse
 
@@ -155,7 +155,9 @@ def _recorded(path: Path) -> State:
     if data.lstrip()[:1] == b"<":
         from reconciler.interop.cib_xml import read_cib
 
-        return State(read_cib(data), path.name, f"snapshot {path.name} (Pacemaker)")
+        cib = read_cib(data)
+        written = as_written(cib.configuration)
+        return State(replace(cib, configuration=written), path.name, f"snapshot {path.name} (Pacemaker)", written)
     try:
         answer = json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -28,7 +28,9 @@ def write_cib(cib: Cib) -> bytes:
     root = Element("cib", _root_attributes(cib))
     blocks = BlockWriter(Ids(_given_ids(cib.configuration)))
     _add_configuration(SubElement(root, "configuration"), cib.configuration, blocks)
-    SectionWriter(blocks).add_status(root, cib.status)
+    if cib.status.nodes or cib.status.tickets:
+        # Without a status Pacemaker's tools judge the configuration alone; an empty one tells of nodes never seen, to be fenced.
+        SectionWriter(blocks).add_status(root, cib.status)
     indent(root)
     data: bytes = tostring(root, encoding="utf-8")
     return data + b"\n"
