@@ -27,6 +27,7 @@ COMMANDS: dict[str, Command] = {
     "status": Command("what runs where"),
     "history": Command("the versions of the configuration that were active"),
     "rollback": Command("make an earlier version the active one again"),
+    "cleanup": Command("forget the failures of a resource, so that it may run again"),
     "run": Command("be the node: the daemon"),
     "simulate": Command("what the scheduler decides for a Pacemaker CIB, as crm_simulate prints it"),
     "why": Command("why a resource is, or is not, where it is"),

@@ -12,6 +12,7 @@ _shtab_reconciler_commands() {
   local _commands=(
     agents:'List, describe and test resource agents. An agent is written CLASS:[PROVIDER:]TYPE, as in a configuration: ocf:heartbeat:IPaddr2, systemd:nginx, stonith:fence_ipmilan. `test` runs an agent through its whole life on this machine, so give it the parameters of a resource that nobody needs. It refuses to touch one that is active. Exit codes: 0 every check passed, 1 some did not, or the agent can'"'"'t be tested.'
     apply:'Make a configuration the active one, and wait until the cluster has come to rest under it. With a saved plan, exactly that plan is carried out, and refused when the cluster is no longer in the state it was made from. With a directory the plan is shown first and confirmed on the terminal; a pipeline saves a plan and applies that.'
+    cleanup:'Forget the failures of a resource, so that it may run again where it failed; do this after mending what made it fail. With --refresh everything known of it is forgotten too, and it is probed anew; without a resource that is done for all.'
     completion:'Print the script that makes a shell complete this program'"'"'s commands and options. reconciler completion bash > /etc/bash_completion.d/reconciler reconciler completion zsh > "${fpath[1]}/_reconciler" reconciler completion tcsh > /etc/profile.d/reconciler.csh'
     diff:'Compare two configurations by what they mean, not by their text. Each of A and B is a directory, a git revision REV:PATH, a Pacemaker CIB (XML), or a version of reconciler history (0.3.0), which the running node is asked for. Exit codes: 0 they mean the same, 1 they differ, 2 error, 64 usage.'
     export:'Turn this configuration into a Pacemaker CIB, which `cibadmin --replace` or `crm_simulate` read. The CIB holds the configuration only: no status. Secrets are never written; where a parameter refers to one, Pacemaker'"'"'s own `lrm://` stands for it, and its value is set on the nodes with `cibsecret`.'
@@ -106,6 +107,16 @@ _shtab_reconciler_apply_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_reconciler_apply_defaults_added=0
+
+_shtab_reconciler_cleanup_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--refresh[probe anew what runs here]"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:"
+  ":a resource\; a group or clone stands for its members:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_cleanup_defaults_added=0
 
 _shtab_reconciler_completion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -359,6 +370,7 @@ _shtab_reconciler() {
       case $line[1] in
         agents) _shtab_reconciler_agents ;;
         apply) _arguments -C -s $_shtab_reconciler_apply_options ;;
+        cleanup) _arguments -C -s $_shtab_reconciler_cleanup_options ;;
         completion) _arguments -C -s $_shtab_reconciler_completion_options ;;
         diff) _arguments -C -s $_shtab_reconciler_diff_options ;;
         export) _arguments -C -s $_shtab_reconciler_export_options ;;
