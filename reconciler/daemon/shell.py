@@ -48,7 +48,7 @@ from reconciler.daemon.restore import message_record, prepared_record, snapshot_
 from reconciler.daemon.store import Store, StoreError
 from reconciler.errors import ReconcilerError, Remedy
 from reconciler.fabric.embedded import Fabric
-from reconciler.model.operation import AgentCall, AgentResult
+from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
 from reconciler.model.resource import Agent
 from reconciler.sources.repository import ACTIVE
 
@@ -187,7 +187,7 @@ class Shell:
 
     def _failed(self, error: Exception) -> None:
         self.counters["failures_of_the_loop"] += 1
-        LOG.exception("an event could not be handled")
+        LOG.error("an event could not be handled", exc_info=error)
         self.last_failure = f"{type(error).__name__}: {error}"
         self.emit("daemon", {"what": "internal-error", "text": self.last_failure})
 
@@ -238,11 +238,25 @@ class Shell:
         self.tell(TimerFired(moment(), name))
 
     async def _run_agent(self, token: int, call: AgentCall) -> None:
+        """Call an agent. Whatever goes wrong with that, the node learns that the call is over: else the resource would wait for ever."""
         self.counters["agent_calls"] += 1
-        result = await self.parts.agents.run(call)
-        # Only what does not recur can be answered by a reload, so only for that the agent's traits are recorded.
-        traits = AgentTraits() if call.interval_ms else await self.parts.traits(call.agent)
-        self.tell(Finished(moment(), token, result, traits))
+        try:
+            result = await self.parts.agents.run(call)
+        except Exception as error:  # noqa: BLE001 - nothing that one call meets may keep its resource from being cared for
+            self._failed(error)
+            reason = f"the agent could not be called: {type(error).__name__}: {error}"
+            result = AgentResult(ResultCode.ERROR, OperationStatus.ERROR, exit_reason=reason)
+        self.tell(Finished(moment(), token, result, await self._traits(call)))
+
+    async def _traits(self, call: AgentCall) -> AgentTraits:
+        """Only what does not recur can be answered by a reload, so only for that the agent's traits are recorded."""
+        if call.interval_ms:
+            return AgentTraits()
+        try:
+            return await self.parts.traits(call.agent)
+        except Exception as error:  # noqa: BLE001 - the call is over all the same; without traits a change restarts
+            self._failed(error)
+            return AgentTraits()
 
     def _publish(self, attributes: Mapping[str, str]) -> None:
         if attributes == self._published:
@@ -273,10 +287,7 @@ class Shell:
 
     async def _examine(self, wanted: Examine) -> None:
         """Judge a commit, and make durable what it compiles to before the node learns that it is valid."""
-        judge = self.parts.judge
-        verdict = await asyncio.to_thread(
-            judge.examine, wanted.commit, wanted.base, self.parts.path, wanted.rewrite, wanted.lineage
-        )
+        verdict = await self._judge(wanted)
         self._preparing += 1
         try:
             if verdict.configuration is not None:
@@ -295,6 +306,16 @@ class Shell:
         finally:
             self._preparing -= 1
 
+    async def _judge(self, wanted: Examine) -> Verdict:
+        judge, commit = self.parts.judge, wanted.commit
+        try:
+            return await asyncio.to_thread(
+                judge.examine, commit, wanted.base, self.parts.path, wanted.rewrite, wanted.lineage
+            )
+        except Exception as error:  # noqa: BLE001 - a commit that can't be judged is refused, at once and with the reason
+            self._failed(error)
+            return Verdict(commit, None, reason=f"an internal error: {type(error).__name__}: {error}")
+
     async def _prepare(self, commit: str, verdict: Verdict) -> Verdict:
         store, configuration = self.parts.store, verdict.configuration
         if configuration is None:
@@ -305,6 +326,9 @@ class Shell:
         except StoreError as error:
             self._store_failed(error)
             return Verdict(commit, None, reason=f"this node can't keep it: {error}")
+        except Exception as error:  # noqa: BLE001 - what can't be written down is refused, at once and with the reason
+            self._failed(error)
+            return Verdict(commit, None, reason=f"an internal error: {type(error).__name__}: {error}")
         return verdict
 
     async def _record_active(self, commit: str) -> None:

@@ -230,3 +230,60 @@ def test_events_are_told_in_their_order_however_many_wait(tmp_path: Path) -> Non
         rig.store.close()
 
     scenario(story)
+
+
+def test_whatever_a_call_raises_is_a_failure_of_the_operation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        await rig.start()
+        agents = rig.agents
+        run = agents.run
+
+        async def broken(call: AgentCall) -> AgentResult:
+            if call.resource == "a" and call.operation == "start":
+                agents.calls.append(("a", "start"))
+                raise IsADirectoryError(21, "Is a directory")
+            return await run(call)
+
+        monkeypatch.setattr(agents, "run", broken)
+        rig.apply(COMMIT, configuration("a", "b"))
+        await rig.until(lambda: rig.shell.node.coordinator.converged and ("b", "start") in agents.calls)
+        (failed,) = rig.events("action_failed")
+        assert (failed["resource"], failed["operation"], failed["status"]) == ("a", "start", "error")
+        assert "Is a directory" in failed["exit_reason"]
+        assert ("a", "stop") in agents.calls
+        assert rig.shell.node.executor.idle
+        rig.killed()
+
+    scenario(story)
+
+
+def test_traits_that_can_t_be_read_do_not_make_a_start_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        await rig.start()
+
+        async def broken(_: Agent) -> AgentTraits:
+            raise OSError(24, "Too many open files")
+
+        monkeypatch.setattr(rig.parts, "traits", broken)
+        rig.apply(COMMIT, configuration("a"))
+        await rig.until(lambda: rig.shell.node.coordinator.converged and ("a", "start") in rig.agents.calls)
+        assert rig.events("action_failed") == []
+        rig.killed()
+
+    scenario(story)
+
+
+def test_a_commit_that_can_t_be_judged_is_refused_at_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        await rig.start()
+        rig.shell.tell(ev.CommitArrived(moment(), OTHER, "test", "nobody knows it", asked=True))
+        await rig.until(lambda: rig.events("rejected"))
+        assert "KeyError" in rig.events("rejected")[0]["reason"]
+        rig.apply(COMMIT, configuration("a"))
+        await rig.until(lambda: rig.shell.node.replica.commit == COMMIT)
+        rig.killed()
+
+    scenario(story)
