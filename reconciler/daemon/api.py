@@ -17,7 +17,7 @@ from reconciler.cib.canonical import to_json
 from reconciler.controller.events import CleanupAsked, CommitArrived, RefreshAsked, StopAsked
 from reconciler.controller.replica import Activation, activation_of
 from reconciler.daemon.config import Access
-from reconciler.daemon.http import Answer, ApiError, Request, findings_to_plain, internal_error, refuse_unknown
+from reconciler.daemon.http import Answer, ApiError, Peer, Request, findings_to_plain, internal_error, refuse_unknown
 from reconciler.daemon.shell import Shell, moment
 from reconciler.daemon.status import StatusView
 from reconciler.errors import Finding, InputError, Place, ReconcilerError
@@ -58,13 +58,20 @@ class Api:
         """Have every status show a warning from now on."""
         self._warnings.append(text)
 
+    def enter(self, peer: Peer) -> None:
+        """Refuse who may not even look."""
+        if not peer.may(_both(self._readers, self._writers)):
+            raise _forbidden(peer, "look")
+
+    def admit(self, peer: Peer, method: str, path: str) -> None:
+        """Refuse who may not make this request, and a request that there is not."""
+        if method == "POST" and not peer.may(self._writers):
+            raise _forbidden(peer, "change anything")
+        _route(method, path)
+
     async def handle(self, request: Request) -> Answer:
-        """Answer one request. Raises ApiError."""
-        writes = request.method == "POST"
-        if not request.peer.may(self._writers if writes else _both(self._readers, self._writers)):
-            what = "change anything" if writes else "look"
-            raise ApiError(403, "forbidden", f"user {request.peer.user} may not {what} here (node.yaml: api)")
-        handler = _route(request)
+        """Answer one request that was admitted. Raises ApiError."""
+        handler = _route(request.method, request.path)
         try:
             return await handler(self, request)
         except InputError as error:
@@ -316,14 +323,18 @@ class Api:
         return warnings + ([f"a fault of the program, see its log: {broken}"] if broken else [])
 
 
-def _route(request: Request) -> Handler:
+def _route(method: str, path: str) -> Handler:
     """The handler of a path."""
-    methods = {"POST": Api.cleanup} if _CLEANUP.fullmatch(request.path) else _ROUTES.get(request.path)
+    methods = {"POST": Api.cleanup} if _CLEANUP.fullmatch(path) else _ROUTES.get(path)
     if methods is None:
-        raise ApiError(404, "unknown-path", f"there is no {request.path}")
-    if request.method not in methods:
-        raise ApiError(405, "wrong-method", f"{request.path} takes no {request.method}")
-    return methods[request.method]
+        raise ApiError(404, "unknown-path", f"there is no {path}")
+    if method not in methods:
+        raise ApiError(405, "wrong-method", f"{path} takes no {method}")
+    return methods[method]
+
+
+def _forbidden(peer: Peer, what: str) -> ApiError:
+    return ApiError(403, "forbidden", f"user {peer.user} may not {what} here (node.yaml: api)")
 
 
 _ROUTES: Mapping[str, Mapping[str, Handler]] = {

@@ -1,6 +1,7 @@
 """HTTP/1.1 over a Unix socket: one request a connection, everything bounded, the peer known by its credentials.
 
-What the requests mean is no business of this module: it reads one, has it handled, and sends the answer.
+What the requests mean is no business of this module: it reads one, has it handled, and sends the answer. Nothing is read from who may do
+nothing here, and no body of a request that its sender may not make.
 Source: RFC 9112; unix(7), SO_PEERCRED.
 """
 
@@ -13,13 +14,14 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
 import h11
 
+from reconciler.daemon.capacity import BYTES, CONNECTIONS, STREAMS, Capacity
 from reconciler.daemon.config import Access
 from reconciler.daemon.log import LOG, say
 from reconciler.errors import Finding
@@ -28,8 +30,6 @@ LARGEST_BODY = 96 * 1024 * 1024
 """A configuration of the largest size the language takes, in JSON."""
 _LARGEST_HEAD = 16 * 1024
 _MOST_HEADERS = 64
-_MOST_CONNECTIONS = 128
-_MOST_STREAMS = 48
 _REQUEST_S = 30.0
 _ANSWER_S = 60.0
 _SO_PEERGROUPS = 59
@@ -46,7 +46,12 @@ class Peer:
 
     def may(self, access: Access) -> bool:
         """Whether these rights include it; root and our own user always may."""
-        return self.user in (0, os.geteuid()) or self.user in access.users or bool(self.groups & access.groups)
+        return self.is_own or self.user in access.users or bool(self.groups & access.groups)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is root or our own user."""
+        return self.user in (0, os.geteuid())
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +82,31 @@ class ApiError(Exception):
         self.answer = Answer({"error": {"code": code, "message": message, "findings": list(findings)}}, status)
 
 
-Handle = Callable[[Request], Awaitable[Answer]]
+class Service(Protocol):
+    """What is served. Refusals are ApiErrors."""
+
+    def enter(self, peer: Peer) -> None:
+        """Refuse a peer that may do nothing at all, before anything is read from it."""
+
+    def admit(self, peer: Peer, method: str, path: str) -> None:
+        """Refuse a request that can't be or may not be made, before its body is read."""
+
+    async def handle(self, request: Request) -> Answer:
+        """Answer an admitted request."""
 
 
 class UnixServer:
-    """Serves one socket. `handle` answers a request, or raises ApiError."""
+    """Serves one socket."""
 
-    def __init__(self, path: str, handle: Handle, *, open_to_others: bool) -> None:
+    def __init__(self, path: str, service: Service, *, open_to_others: bool) -> None:
         self.path = path
-        self._handle = handle
+        self._service = service
         self._mode = 0o666 if open_to_others else 0o600
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
-        self._streams = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = Capacity(CONNECTIONS)
+        self._streams = Capacity(STREAMS)
+        self._bytes = Capacity(BYTES)
 
     async def start(self) -> None:
         """Listen; a socket that nobody listens on any more is replaced. **Raises** OSError."""
@@ -101,43 +118,53 @@ class UnixServer:
         """Take no more requests, and end those that are open."""
         if self._server is not None:
             self._server.close()
-        for task in list(self._connections):
+        for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(OSError):
             os.unlink(self.path)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._connections) >= _MOST_CONNECTIONS:
-            writer.close()
-            return
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection: nothing that a peer does to it is an error of ours."""
+        exchange = _Exchange(reader, writer, self._bytes)
+        peer = exchange.peer
         try:
-            exchange = _Exchange(reader, writer)
+            self._service.enter(peer)
+            if not self._connections.take(peer.user, own=peer.is_own):
+                raise ApiError(
+                    503, "too-many-connections", f"too many connections are open; user {peer.user} gets no more"
+                )
+        except ApiError as error:
+            exchange.refuse(error.answer)
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(exchange))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, exchange: _Exchange) -> None:
+        """One connection: nothing that a peer does to it is an error of ours, and nothing of it is left afterwards."""
+        peer = exchange.peer
+        try:
             await self._answer(exchange)
+            await exchange.finish()
         except (ConnectionError, TimeoutError, h11.RemoteProtocolError) as error:
             say(logging.DEBUG, "a connection ended early", reason=f"{type(error).__name__}: {error}")
         finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+            exchange.abort()
+            self._connections.give_back(peer.user, own=peer.is_own)
 
     async def _answer(self, exchange: _Exchange) -> None:
         try:
             async with asyncio.timeout(_REQUEST_S):
-                request = await exchange.receive()
-            answer = await self._handle(request)
+                request = await exchange.receive(self._service.admit)
+            answer = await self._service.handle(request)
+            del request
         except ApiError as error:
             answer = error.answer
         except h11.RemoteProtocolError as error:
             answer = ApiError(400, "bad-request", str(error)).answer
         except TimeoutError:
             answer = ApiError(408, "too-slow", f"the request was not complete within {_REQUEST_S:.0f} s").answer
+        exchange.give_back()
         if answer.stream is None:
             async with asyncio.timeout(_ANSWER_S):
                 await exchange.send(answer)
@@ -145,49 +172,73 @@ class UnixServer:
             await self._stream(exchange, answer.stream)
 
     async def _stream(self, exchange: _Exchange, stream: AsyncIterator[Mapping[str, Any]]) -> None:
-        if self._streams >= _MOST_STREAMS:
-            await exchange.send(ApiError(503, "too-many-streams", f"{_MOST_STREAMS} streams are open").answer)
+        peer = exchange.peer
+        if not self._streams.take(peer.user, own=peer.is_own):
+            await exchange.send(ApiError(503, "too-many-streams", "too many streams are open").answer)
             return
-        self._streams += 1
         try:
             await exchange.send_stream(stream)
         finally:
-            self._streams -= 1
+            self._streams.give_back(peer.user, own=peer.is_own)
 
 
 class _Exchange:
-    """The protocol of one connection."""
+    """The protocol of one connection. What it has in memory is counted in `room` until `give_back` or `abort`."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, room: Capacity) -> None:
         self._reader = reader
         self._writer = writer
         self._protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=_LARGEST_HEAD)
-        self._peer = _peer(writer)
+        self._room = room
+        self._taken = 0
+        self.peer = _peer(writer)
 
-    async def receive(self) -> Request:
+    async def receive(self, admit: Callable[[Peer, str, str], None]) -> Request:
         """The request with its whole body. Raises ApiError or RemoteProtocolError when it is none that we take."""
         head = await self._next()
         if not isinstance(head, h11.Request):
             raise ConnectionError("the peer sent nothing")
         if len(head.headers) > _MOST_HEADERS:
             raise ApiError(431, "bad-request", f"more than {_MOST_HEADERS} headers")
-        path, _, query = head.target.decode("ascii").partition("?")
+        target, _, query = head.target.decode("ascii").partition("?")
+        method, path = head.method.decode("ascii"), unquote(target)
+        admit(self.peer, method, path)
         body = await self._body()
-        return Request(head.method.decode("ascii"), unquote(path), _query(query), _object(body), self._peer)
+        return Request(method, path, _query(query), _object(body), self.peer)
+
+    def refuse(self, answer: Answer) -> None:
+        """Answer without reading anything, and be done with the peer at once."""
+        self._write_answer(answer.status, _encoded(answer))
+        self._writer.close()
+
+    async def finish(self) -> None:
+        """Close once everything was read by the peer. Raises TimeoutError when it does not read."""
+        self._writer.close()
+        async with asyncio.timeout(_ANSWER_S):
+            await self._writer.wait_closed()
+
+    def abort(self) -> None:
+        """Forget what is not sent, if anything is left, and the connection."""
+        self._writer.transport.abort()
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Nothing of what was counted is kept any longer."""
+        self._room.give_back(self.peer.user, self._taken, own=self.peer.is_own)
+        self._taken = 0
 
     async def send(self, answer: Answer) -> None:
         """A whole answer."""
-        content = json.dumps(answer.content, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        headers = [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(content))),
-            ("Connection", "close"),
-        ]
+        content = _encoded(answer)
         if self._protocol.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
-        self._write(h11.Response(status_code=answer.status, headers=headers))
-        self._write(h11.Data(data=content))
-        self._write(h11.EndOfMessage())
+        try:
+            self._take(len(content))
+        except ApiError as error:
+            answer = error.answer
+            content = _encoded(answer)
+        self._write_answer(answer.status, content)
+        del content
         await self._writer.drain()
 
     async def send_stream(self, stream: AsyncIterator[Mapping[str, Any]]) -> None:
@@ -219,8 +270,14 @@ class _Exchange:
             size += len(event.data)
             if size > LARGEST_BODY:
                 raise ApiError(413, "too-large", f"the request has more than {LARGEST_BODY} bytes")
+            self._take(len(event.data))
             parts.append(bytes(event.data))
         return b"".join(parts)
+
+    def _take(self, size: int) -> None:
+        if not self._room.take(self.peer.user, size, own=self.peer.is_own):
+            raise ApiError(503, "busy", "too much is being sent and received at once; try again")
+        self._taken += size
 
     async def _next(self) -> Any:
         while (event := self._protocol.next_event()) is h11.NEED_DATA:
@@ -229,10 +286,24 @@ class _Exchange:
             self._protocol.receive_data(await self._reader.read(65_536))
         return event
 
+    def _write_answer(self, status: int, content: bytes) -> None:
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(content))),
+            ("Connection", "close"),
+        ]
+        self._write(h11.Response(status_code=status, headers=headers))
+        self._write(h11.Data(data=content))
+        self._write(h11.EndOfMessage())
+
     def _write(self, event: Any) -> None:
         data = self._protocol.send(event)
         if data:
             self._writer.write(data)
+
+
+def _encoded(answer: Answer) -> bytes:
+    return json.dumps(answer.content, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def _query(text: str) -> dict[str, str]:

@@ -1,0 +1,262 @@
+"""The server of the socket against peers that hold, flood or stall it, as other users too; real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.daemon import http
+from reconciler.daemon.capacity import Capacity, Share
+from reconciler.daemon.config import Access
+from reconciler.daemon.http import Answer, ApiError, Peer, Request, UnixServer
+
+READER, STRANGER = 4001, 4002
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+
+
+class Service:
+    """Lets one user look; remembers what it handled."""
+
+    def __init__(self) -> None:
+        self.handled: list[Request] = []
+        self.answer = Answer({"ok": True})
+
+    def enter(self, peer: Peer) -> None:
+        if not peer.may(Access(frozenset({READER}), frozenset())):
+            raise ApiError(403, "forbidden", "stay out")
+
+    def admit(self, peer: Peer, method: str, path: str) -> None:
+        if method == "POST" and not peer.is_own:
+            raise ApiError(403, "forbidden", "only look")
+
+    async def handle(self, request: Request) -> Answer:
+        self.handled.append(request)
+        return self.answer
+
+
+@pytest.fixture
+def path() -> Iterator[str]:
+    """Where a socket can be that other users reach."""
+    directory = tempfile.mkdtemp()
+    os.chmod(directory, 0o755)
+    yield str(Path(directory) / "socket")
+    shutil.rmtree(directory)
+
+
+def serving(path: str, service: Service, test: Callable[[UnixServer], Awaitable[None]]) -> None:
+    """Run a test beside a server."""
+
+    async def run() -> None:
+        server = UnixServer(path, service, open_to_others=True)
+        await server.start()
+        try:
+            async with asyncio.timeout(30):
+                await test(server)
+        finally:
+            async with asyncio.timeout(5):
+                await server.stop()
+
+    asyncio.run(run())
+
+
+async def ask(path: str, data: bytes = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n") -> bytes:
+    """Our own request and its answer."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(data)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+class Other:
+    """A process of another user that runs a script with `connect()`, says `ready`, and stays until closed."""
+
+    PREAMBLE = """
+    import os, socket, sys
+    os.setgroups([]); os.setgid({user}); os.setuid({user})
+    def connect():
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect({path!r})
+        connection.settimeout(5)
+        return connection
+    def read(connection):
+        answer = b""
+        try:
+            while part := connection.recv(65536):
+                answer += part
+        except ConnectionResetError:
+            pass
+        return answer
+    """
+
+    def __init__(self, user: int, path: str, script: str) -> None:
+        preamble = textwrap.dedent(self.PREAMBLE).format(user=user, path=path)
+        text = f"{preamble}\n{textwrap.dedent(script)}\nprint('ready', flush=True)\nsys.stdin.read()\n"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/"
+        )
+
+    async def lines(self) -> list[str]:
+        """What it printed until it was ready."""
+        assert self.process.stdout is not None
+        found: list[str] = []
+        while (line := (await asyncio.to_thread(self.process.stdout.readline)).strip()) != "ready":
+            assert line, "it ended"
+            found.append(line)
+        return found
+
+    def close(self) -> None:
+        self.process.communicate(timeout=5)
+
+
+@needs_root
+def test_nothing_is_read_from_who_may_do_nothing(path: str) -> None:
+    service = Service()
+    flood = """
+    kept = []
+    for number in range(4):
+        connection = connect()
+        kept.append(connection)
+        try:
+            connection.sendall(b"POST /x HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 9000000\\r\\n\\r\\n")
+            connection.sendall(b"x" * 8_000_000)
+            print("sent everything", flush=True)
+        except (BrokenPipeError, ConnectionResetError):
+            print(read(connection).split(b"\\r\\n")[0].decode(), flush=True)
+    """
+
+    async def test(server: UnixServer) -> None:
+        other = Other(STRANGER, path, flood)
+        assert await other.lines() == ["HTTP/1.1 403"] * 4
+        assert server._bytes.used == 0
+        other.close()
+
+    serving(path, service, test)
+    assert service.handled == []
+
+
+@needs_root
+def test_the_body_of_a_request_that_may_not_be_made_is_not_read(path: str) -> None:
+    service = Service()
+    half = """
+    connection = connect()
+    connection.sendall(b"POST /x HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 9000000\\r\\n\\r\\nhalf")
+    print(read(connection).split(b"\\r\\n")[0].decode(), flush=True)
+    connection = connect()
+    connection.sendall(b"GET /x HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+    print(read(connection).split(b"\\r\\n")[0].decode(), flush=True)
+    """
+
+    async def test(server: UnixServer) -> None:
+        other = Other(READER, path, half)
+        assert await other.lines() == ["HTTP/1.1 403", "HTTP/1.1 200"]
+        other.close()
+
+    serving(path, service, test)
+    assert [request.method for request in service.handled] == ["GET"]
+
+
+@needs_root
+@pytest.mark.parametrize("user", [READER, STRANGER])
+def test_nobody_keeps_root_out_by_holding_connections(path: str, user: int) -> None:
+    hold = "kept = [connect() for number in range(128)]"
+
+    async def test(server: UnixServer) -> None:
+        other = Other(user, path, hold)
+        await other.lines()
+        assert (await ask(path)).startswith(b"HTTP/1.1 200")
+        other.close()
+
+    serving(path, Service(), test)
+
+
+def test_a_peer_that_does_not_read_is_let_go(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_ANSWER_S", 0.3)
+    service = Service()
+    service.answer = Answer({"long": "x" * 20_000_000})
+
+    async def test(server: UnixServer) -> None:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+            connection.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+            while not service.handled:
+                await asyncio.sleep(0.01)
+            async with asyncio.timeout(3):
+                while server._connections.used:
+                    await asyncio.sleep(0.01)
+            assert server._bytes.used == 0
+
+    serving(path, service, test)
+
+
+def test_a_peer_that_does_not_read_does_not_hold_up_the_end(path: str) -> None:
+    service = Service()
+    service.answer = Answer({"long": "x" * 20_000_000})
+    connection = socket.socket(socket.AF_UNIX)
+
+    async def test(server: UnixServer) -> None:
+        connection.connect(path)
+        connection.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        while not service.handled:
+            await asyncio.sleep(0.01)
+
+    serving(path, service, test)
+    connection.close()
+
+
+def test_bodies_together_are_bounded(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "BYTES", Share(1000, 2000, 3000))
+    head = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n"
+    body = b'{"a": "' + b"x" * 1991 + b'"}'
+
+    async def test(server: UnixServer) -> None:
+        with socket.socket(socket.AF_UNIX) as held:
+            held.connect(path)
+            held.sendall(head + body[:1999])
+            while server._bytes.used < 1999:
+                await asyncio.sleep(0.01)
+            assert (await ask(path, head + body)).startswith(b"HTTP/1.1 503")
+        while server._bytes.used:
+            await asyncio.sleep(0.01)
+        assert (await ask(path, head + body)).startswith(b"HTTP/1.1 200")
+        assert server._bytes.used == 0
+
+    serving(path, Service(), test)
+
+
+def test_an_answer_for_which_there_is_no_room_is_refused(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "BYTES", Share(1000, 2000, 3000))
+    service = Service()
+    service.answer = Answer({"long": "x" * 3000})
+
+    async def test(server: UnixServer) -> None:
+        assert (await ask(path)).startswith(b"HTTP/1.1 503")
+
+    serving(path, service, test)
+
+
+def test_each_user_others_and_all_have_their_share() -> None:
+    capacity = Capacity(Share(2, 3, 5))
+    assert capacity.take(1, 2, own=False)
+    assert not capacity.take(1, own=False)
+    assert capacity.take(2, own=False)
+    assert not capacity.take(3, own=False)
+    assert capacity.take(0, 2, own=True)
+    assert not capacity.take(0, own=True)
+    capacity.give_back(1, 2, own=False)
+    assert capacity.take(3, 2, own=False)
+    assert not capacity.take(0, own=True)
+    capacity.give_back(3, 2, own=False)
+    capacity.give_back(2, own=False)
+    capacity.give_back(0, 2, own=True)
+    assert capacity.used == 0
