@@ -4,6 +4,9 @@
 #   need_packages P…       Debian packages, installed when root; without root what is missing is named
 #   need_environment FILE  a virtual environment in .venv with the hashed requirements of FILE and this project, as it is here
 
+# Certificates are judged as the system's other programs judge them: networks with a proxy of their own need that.
+export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1} UV_NATIVE_TLS=${UV_NATIVE_TLS:-1}
+
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
