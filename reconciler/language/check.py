@@ -14,6 +14,7 @@ from reconciler.language.check_placement import check_placement
 from reconciler.language.check_redundant import check_redundant
 from reconciler.language.check_rules import check_rules
 from reconciler.language.check_settings import check_settings
+from reconciler.language.check_sizes import check_sizes
 from reconciler.language.facts import Facts
 from reconciler.language.findings import Findings
 from reconciler.language.reading import Draft
@@ -32,6 +33,7 @@ def check(draft: Draft, findings: Findings, agents: AgentLookup | None) -> None:
     check_names(facts)
     check_kinds(facts)
     check_settings(facts)
+    check_sizes(facts)
     check_operations(facts)
     check_rules(facts)
     check_fencing(facts)
