@@ -32,7 +32,7 @@ from reconciler.daemon.http import UnixServer
 from reconciler.daemon.leftovers import outlive_leftovers
 from reconciler.daemon.log import LOG, say
 from reconciler.daemon.notify import notify, watchdog_interval_s
-from reconciler.daemon.restore import restore_replica
+from reconciler.daemon.restore import restore_state
 from reconciler.daemon.secrets import Secrets
 from reconciler.daemon.shell import Parts, Shell, moment
 from reconciler.daemon.status import StatusView, source_to_plain
@@ -179,8 +179,7 @@ class Service:
 
     def _make_shell(self) -> Shell:
         config = self._config
-        contents = self._store.read()
-        replica, problems = restore_replica(config.node, contents)
+        replica, problems = restore_state(config.node, self._store)
         self._warnings += problems
         run = str(uuid.uuid4())
         node = Node(config.node, run, replica, _boot_id())

@@ -72,6 +72,7 @@ class Store:
         self._room = 0
         self._unsynced = False
         self._snapshot_bytes = 0
+        self._was_read: list[int] = []
         self._syncing = threading.Lock()
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -92,10 +93,28 @@ class Store:
             for start in reversed(range(len(generations))):
                 contents = self._read_from(generations[start:], quarantined)
                 if contents is not None:
+                    self._was_read = generations[start:]
                     return Contents(contents.snapshot, contents.records, tuple(quarantined))
+            self._was_read = []
+            quarantined += [self._set_aside("journal", one) for one in generations if self._has("journal", one)]
         except OSError as error:
             raise StoreError(f"read the state in {self.directory}") from error
         return Contents(None, (), tuple(quarantined))
+
+    def refuse(self) -> str:
+        """Set aside the snapshot that `read` gave, as it means nothing; `read` then gives the one before. Raises StoreError."""
+        try:
+            return self._set_aside("snapshot", self._was_read[0])
+        except OSError as error:
+            raise StoreError(f"set aside a snapshot in {self.directory}") from error
+
+    def keep_journals(self) -> list[str]:
+        """Have copies of the journals that `read` gave, which stay when new generations follow. Raises StoreError."""
+        found = [generation for generation in self._was_read if self._has("journal", generation)]
+        try:
+            return [self._set_aside("journal", generation, move=False) for generation in found]
+        except OSError as error:
+            raise StoreError(f"keep the journals in {self.directory}") from error
 
     def begin(self, snapshot: bytes) -> None:
         """Start a new generation with this snapshot; records follow. Raises StoreError, and then the old one goes on."""
@@ -195,15 +214,19 @@ class Store:
             found, sound = _read_journal(self._path("journal", generation))
             records += found
             if not sound:
-                quarantined.append(self._set_aside("journal", generation))
+                quarantined.append(self._set_aside("journal", generation, move=False))
                 break
         return Contents(snapshot, tuple(records), ())
 
-    def _set_aside(self, kind: str, generation: int) -> str:
+    def _has(self, kind: str, generation: int) -> bool:
+        return os.path.exists(self._path(kind, generation))
+
+    def _set_aside(self, kind: str, generation: int, *, move: bool = True) -> str:
         place = os.path.join(self.directory, "quarantine")
         os.makedirs(place, mode=0o700, exist_ok=True)
         target = os.path.join(place, f"{kind}-{generation:010d}.{time.time_ns()}")
-        os.rename(self._path(kind, generation), target)
+        (os.rename if move else os.link)(self._path(kind, generation), target)
+        _sync_directory(place)
         return target
 
     def _remove_before(self, generation: int) -> None:

@@ -117,6 +117,15 @@ def test_a_damaged_snapshot_is_set_aside_and_the_one_before_is_used(tmp_path: Pa
     assert len(found.quarantined) == 1
 
 
+def test_a_damaged_journal_reads_the_same_until_a_generation_follows(tmp_path: Path) -> None:
+    filled(tmp_path)
+    journal = newest(tmp_path, "journal")
+    data = journal.read_bytes()
+    journal.write_bytes(data.replace(b"'number': 3", b"'number': x"))
+    assert contents(tmp_path).records == RECORDS[:3]
+    assert contents(tmp_path).records == RECORDS[:3]
+
+
 def test_an_interrupted_snapshot_leaves_the_old_generation(tmp_path: Path) -> None:
     filled(tmp_path)
     (tmp_path / "snapshot-0000000002.new").write_bytes(b"half")
