@@ -1,157 +1,302 @@
-"""What a node costs and how quickly it acts: `python tests/benchmarks/node.py [--rounds 7] [--resources 100]`.
+"""Measure one node: the daemon with its agents, as a user runs them.
 
-Real daemons, real agents; medians. The manager's own share is what is left when the agents' own times are taken off.
+    python tests/benchmarks/node.py                 # everything, six runs each
+    python tests/benchmarks/node.py change recovery # only these
+    python tests/benchmarks/node.py --runs 12
+
+change    a file in a watched directory is written, until the first agent is called, less the debounce
+recovery  a service is killed, until its agent has started it again, with a monitor every 10 s; and the manager's own share
+hundred   100 resources are added at once, until all run: wall time, and CPU of everything against the bare agents' own
+startup   `reconciler status` and `reconciler validate`, whole processes
+idle      memory (PSS) and CPU of the daemon with 100 resources, besides its agents
+
+Every figure is a median with minimum and maximum. The agents are a small shell script that notes when it was called.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
+import resource
+import shutil
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from reconciler.cli.client import Client, ClientError
 
-from daemon.conftest import Node
+DEBOUNCE_S = 0.2
 
-DEBOUNCE_MS = 50
+AGENT = """#!/bin/sh
+# Runs nothing, or with `pidfile` a process; notes every call.
+printf '%s %s %s\\n' "$(date +%s.%N)" "$OCF_RESOURCE_INSTANCE" "$1" >>"$OCF_RESKEY_log"
+state="$OCF_RESKEY_run/$OCF_RESOURCE_INSTANCE"
+case "$1" in
+  meta-data)
+    cat <<'XML'
+<?xml version="1.0"?>
+<resource-agent name="noted"><version>1.0</version><longdesc lang="en">x</longdesc><shortdesc lang="en">x</shortdesc>
+<parameters><parameter name="log"><content type="string"/></parameter><parameter name="run"><content type="string"/></parameter>
+<parameter name="pidfile"><content type="string"/></parameter></parameters>
+<actions><action name="start" timeout="20s"/><action name="stop" timeout="20s"/><action name="monitor" timeout="20s" interval="10s"/>
+<action name="meta-data" timeout="5s"/></actions></resource-agent>
+XML
+    exit 0 ;;
+  start)
+    [ -z "$OCF_RESKEY_pidfile" ] || { setsid sleep 100000 </dev/null >/dev/null 2>&1 & echo $! >"$OCF_RESKEY_pidfile"; }
+    : >"$state"; exit 0 ;;
+  stop) [ ! -s "$OCF_RESKEY_pidfile" ] || kill -9 "$(cat "$OCF_RESKEY_pidfile")" 2>/dev/null; rm -f "$state"; exit 0 ;;
+  monitor)
+    [ -e "$state" ] || exit 7
+    [ -z "$OCF_RESKEY_pidfile" ] || kill -0 "$(cat "$OCF_RESKEY_pidfile")" 2>/dev/null || exit 7
+    exit 0 ;;
+  *) exit 3 ;;
+esac
+"""
+
+
+class Lab:
+    """A daemon in a directory of its own that watches `conf`."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.log = home / "calls"
+        self.client = Client(str(home / "node.sock"))
+        for name in ("conf", "run", "ocf/resource.d/bench"):
+            (home / name).mkdir(parents=True)
+        agent = home / "ocf" / "resource.d" / "bench" / "noted"
+        agent.write_text(AGENT)
+        agent.chmod(0o755)
+        (home / "node.yaml").write_text(
+            "node: n1\npath: cluster.d\nstate: state\nrun: rundir\nsocket: node.sock\n"
+            f"agents: {{ocf-roots: [{home}/ocf, /usr/lib/ocf]}}\n"
+            f"sources: {{conf: {{directory: conf, debounce: {int(DEBOUNCE_S * 1000)}ms}}}}\n"
+        )
+        self.write()
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "reconciler", "run", "--config", str(home / "node.yaml")],
+            stdout=(home / "log").open("w"),
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+        wait(lambda: self._settled() is not None)
+
+    def write(self, *resources: str, extra: str = "") -> None:
+        """Write the configuration with these resources."""
+        lines = "".join(
+            f"  {name}: {{agent: ocf:bench:noted, params: {{log: {self.log}, run: {self.home}/run{extra}}}, "
+            "operations: {monitor: {interval: 10s}}}\n"
+            for name in resources
+        )
+        text = "cluster: {name: bench, options: {fencing-enabled: false}}\n" + (
+            f"primitives:\n{lines}" if lines else ""
+        )
+        scratch = self.home / "conf" / ".new"
+        scratch.write_text(text)
+        scratch.replace(self.home / "conf" / "bench.yaml")
+
+    def _settled(self) -> dict[str, object] | None:
+        try:
+            status = self.client.get("/v1/status")
+        except ClientError:
+            return None
+        return status if status["converged"] and status["active"] else None
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many resources run, and nothing is left to do."""
+        wait(lambda: (status := self._settled()) is not None and status["counts"]["running"] == count)  # type: ignore[index]
+
+    def calls(self) -> list[tuple[float, str, str]]:
+        """When which agent was called for what."""
+        if not self.log.exists():
+            return []
+        found = (line.split() for line in self.log.read_text().splitlines())
+        return [(float(at), name, task) for at, name, task in found if task != "meta-data"]
+
+    def cpu_s(self) -> float:
+        """CPU that the daemon itself has used, in seconds."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def children_cpu_s(self) -> float:
+        """CPU of the agents that the daemon has waited for, in seconds."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+    def pss_mib(self) -> float:
+        """Memory of the daemon, shared pages divided among those who share them."""
+        text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        return int(re.findall(r"^Pss:\s+(\d+)", text, re.MULTILINE)[0]) / 1024
+
+    def close(self) -> None:
+        """Stop everything."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+        for path in self.home.glob("*.pid"):
+            with open(path) as file:
+                os.kill(int(file.read()), signal.SIGKILL)
 
 
 @contextmanager
-def running_node() -> Iterator[Node]:
-    """A node with a daemon, in a directory of its own."""
-    with tempfile.TemporaryDirectory() as directory:
-        node = Node(Path(directory))
-        node.start()
-        try:
-            yield node
-        finally:
-            node.stop()
+def lab() -> Iterator[Lab]:
+    """A lab that is gone afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="reconciler-bench."))
+    made = Lab(home)
+    try:
+        yield made
+    finally:
+        made.close()
+        shutil.rmtree(home)
 
 
-def events_since(node: Node, cursor: str) -> list[dict[str, Any]]:
-    """What happened after the cursor."""
-    return list(node.client.events(since=cursor, follow=False))
+def wait(condition: Callable[[], bool], timeout_s: float = 120) -> None:
+    """Wait until the condition holds."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit("the node did not come to what was waited for")
+        time.sleep(0.01)
 
 
-def cursor(node: Node) -> str:
-    """Where the node's story stands."""
-    return str(events_since(node, "0")[-1]["cursor"])
+def show(name: str, values: list[float], unit: str) -> None:
+    """One line for one figure."""
+    median, least, most = statistics.median(values), min(values), max(values)
+    print(f"{name:58} median {median:8.2f} {unit}   min {least:8.2f}   max {most:8.2f}   n {len(values)}", flush=True)
 
 
-def cpu_s(pid: int) -> tuple[float, float]:
-    """CPU seconds of a process, and of its children that have ended."""
-    words = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    tick = os.sysconf("SC_CLK_TCK")
-    return (int(words[11]) + int(words[12])) / tick, (int(words[13]) + int(words[14])) / tick
-
-
-def pss_mib(pid: int) -> float:
-    """The proportional set size."""
-    line = next(line for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:"))
-    return int(line.split()[1]) / 1024
-
-
-def change_to_first_call(rounds: int) -> list[float]:
-    """From a changed directory at rest to the first agent call, in milliseconds."""
+def change(runs: int) -> None:
+    """From the change of a file to the first agent call."""
     found = []
-    with running_node() as node:
-        node.write(node.configuration({"a": "0", "b": "0", "c": "0"}))
-        node.at_rest_with({"a": "0", "b": "0", "c": "0"})
-        for number in range(1, rounds + 1):
-            time.sleep(0.3)
-            since = cursor(node)
-            node.write(node.configuration({"a": str(number), "b": "0", "c": "0"}))
-            began = time.time()
-            node.at_rest_with({"a": str(number), "b": "0", "c": "0"})
-            first = next(event for event in events_since(node, since) if event["type"] == "action_started")
-            found.append((first["at"] - began) * 1000 - DEBOUNCE_MS)
-    return found
+    with lab() as node:
+        for number in range(runs + 1):
+            names = [f"r{i}" for i in range(number + 1)]
+            begin = time.time()
+            node.write(*names)
+            wait(lambda name=names[-1]: any(call[1] == name for call in node.calls()))  # type: ignore[misc]
+            first = min(at for at, name, _ in node.calls() if name == names[-1])
+            if number:
+                found.append((first - begin - DEBOUNCE_S) * 1000)
+            node.wait_for(len(names))
+    show("change in a directory to first agent call, after debounce", found, "ms")
 
 
-def killed_to_running(rounds: int) -> tuple[list[float], list[float]]:
-    """From a killed process to its service running again with a 10 s monitor: whole, and the manager's own share."""
-    whole, own = [], []
-    command = f"sleep {100_000 + os.getpid()}"
-    with running_node() as node:
-        node.write(
-            "cluster: {options: {stonith-enabled: false}}\n"
-            f"primitives:\n  web:\n    agent: ocf:reconciler:process\n    params: {{command: exec {command}}}\n"
-            "    operations: {monitor: {interval: 10s, timeout: 20s}}\n"
-        )
-        node.wait(lambda: node.roles() == {"web": "Started"} and node.status()["converged"], "it runs")
-        for _ in range(rounds):
-            time.sleep(0.8)
-            since = cursor(node)
-            began = time.time()
-            subprocess.run(["pkill", "-9", "-xf", command], check=True)
-            node.wait(lambda since=since: started(node, since) is not None, "it runs again")
-            done = started(node, since)
-            assert done is not None
-            spent = {
-                event["operation"]: event["execution_ms"]
-                for event in reversed(events_since(node, since))
-                if event["type"] in ("action_done", "action_failed")
-            }
-            whole.append((done["at"] - began) * 1000)
-            own.append(whole[-1] - sum(spent.get(name, 0) for name in ("monitor", "stop", "start")))
-        node.client.post("/v1/shutdown", {"resources": True})
-        node.running.wait(20)
-        node.start()
-    return whole, own
+def recovery(runs: int) -> None:
+    """From the death of a service to its start."""
+    total, share = [], []
+    with lab() as node:
+        pidfile = node.home / "service.pid"
+        node.write("service", extra=f", pidfile: {pidfile}")
+        node.wait_for(1)
+        for number in range(runs + 1):
+            before = len(node.calls())
+            begin = time.time()
+            os.kill(int(pidfile.read_text()), signal.SIGKILL)
+            wait(lambda seen=before: any(task == "start" for _, _, task in node.calls()[seen:]))  # type: ignore[misc]
+            calls = node.calls()[before:]
+            monitor, start = (next(at for at, _, task in calls if task == wanted) for wanted in ("monitor", "start"))
+            node.wait_for(1)
+            status = node.client.get("/v1/status")["resources"][0]
+            assert status["role"] == "Started"
+            if number:
+                total.append((start - begin) * 1000)
+                share.append((monitor - begin) * 1000)
+    show("killed to its start called again (monitor every 10 s)", total, "ms")
+    show("  of which: killed to the monitor that finds it", share, "ms")
 
 
-def started(node: Node, since: str) -> dict[str, Any] | None:
-    """The start that was done after the cursor."""
-    done = (event for event in events_since(node, since) if event["type"] == "action_done")
-    return next((event for event in done if event["operation"] == "start"), None)
+def hundred(runs: int) -> None:
+    """100 resources at once: time, and CPU against the bare agents."""
+    wall, ratio, manager = [], [], []
+    for _ in range(runs):
+        with lab() as node:
+            own, agents = node.cpu_s(), node.children_cpu_s()
+            begin = time.time()
+            node.write(*(f"r{number:03}" for number in range(100)))
+            node.wait_for(100)
+            starts = [at for at, _, task in node.calls() if task == "start"]
+            wall.append(max(starts) - begin - DEBOUNCE_S)
+            own, agents = node.cpu_s() - own, node.children_cpu_s() - agents
+            bare = _bare_cpu_s(node)
+            ratio.append((own + agents) / bare)
+            manager.append(own)
+    show("100 resources added at once until the last is started", wall, "s")
+    show("  CPU of the daemon itself", manager, "s")
+    show("  CPU of all, over the bare agents' own", ratio, "x")
 
 
-def many_at_once(resources: int) -> dict[str, float]:
-    """Resources added at once until all run: seconds, CPU of the manager and of all its agents; then an idle node's costs."""
-    values = {f"r{number}": "1" for number in range(resources)}
-    with running_node() as node:
-        pid = node.running.pid
-        time.sleep(0.5)
-        before, began = cpu_s(pid), time.monotonic()
-        node.write(node.configuration(values))
-        node.wait(lambda: len(node.states()) == resources and node.client.get("/v1/health")["converged"], "all", 300)
-        seconds, after = time.monotonic() - began, cpu_s(pid)
-        time.sleep(2)
-        idle, began = cpu_s(pid), time.monotonic()
-        time.sleep(20)
-        own_s = cpu_s(pid)[0] - idle[0]
-        return {
-            "seconds": seconds,
-            "manager_cpu_s": after[0] - before[0],
-            "agents_cpu_s": after[1] - before[1],
-            "idle_cpu_percent": 100 * own_s / (time.monotonic() - began),
-            "pss_mib": pss_mib(pid),
+def _bare_cpu_s(node: Lab) -> float:
+    """What the same agent calls cost without a manager: a probe, a start and a monitor for each resource."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    agent = str(node.home / "ocf" / "resource.d" / "bench" / "noted")
+    for number in range(100):
+        environment = {
+            "PATH": os.environ["PATH"],
+            "OCF_RESOURCE_INSTANCE": f"bare{number}",
+            "OCF_RESKEY_log": str(node.home / "bare"),
+            "OCF_RESKEY_run": str(node.home / "run"),
         }
+        for task in ("monitor", "start", "monitor"):
+            subprocess.run([agent, task], env=environment, stdout=subprocess.DEVNULL, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def startup(runs: int) -> None:
+    """Whole commands."""
+    with lab() as node:
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment["RECONCILER_SOCKET"] = str(node.home / "node.sock")
+        for words in (["status"], ["validate", str(node.home / "conf")]):
+            wall, cpu = [], []
+            for number in range(runs + 1):
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                begin = time.perf_counter()
+                subprocess.run(
+                    [sys.executable, "-m", "reconciler", *words], env=environment, stdout=subprocess.DEVNULL, check=True
+                )
+                if number:
+                    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                    wall.append((time.perf_counter() - begin) * 1000)
+                    cpu.append((after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000)
+            show(f"reconciler {words[0]}, wall", wall, "ms")
+            show(f"reconciler {words[0]}, CPU", cpu, "ms")
+
+
+def idle(runs: int) -> None:
+    """Memory and CPU with 100 resources that are only monitored."""
+    pss, cpu = [], []
+    with lab() as node:
+        node.write(*(f"r{number:03}" for number in range(100)))
+        node.wait_for(100)
+        time.sleep(3)
+        for _ in range(runs):
+            begin, used = time.monotonic(), node.cpu_s()
+            time.sleep(10)
+            cpu.append((node.cpu_s() - used) / (time.monotonic() - begin) * 100)
+            pss.append(node.pss_mib())
+    show("idle with 100 resources: PSS of the daemon", pss, "MiB")
+    show("idle with 100 resources: CPU of the daemon", cpu, "%")
+
+
+PARTS = {"change": change, "recovery": recovery, "hundred": hundred, "startup": startup, "idle": idle}
 
 
 def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--resources", type=int, default=100)
-    args = parser.parse_args()
-    first = change_to_first_call(args.rounds)
-    print(f"change in a watched directory to first agent call, after the debounce: {statistics.median(first):.0f} ms")
-    whole, own = killed_to_running(args.rounds)
-    print(
-        f"service killed to running again: {statistics.median(whole):.0f} ms, manager's own {statistics.median(own):.0f} ms"
-    )
-    runs = [many_at_once(args.resources) for _ in range(max(1, args.rounds // 2))]
-    for name in runs[0]:
-        print(f"{args.resources} resources at once: {name} {statistics.median(run[name] for run in runs):.2f}")
+    """Measure what the options ask for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure (default: everything)")
+    parser.add_argument("--runs", type=int, default=6)
+    options = parser.parse_args()
+    for name in options.parts or PARTS:
+        PARTS[name](options.runs)
     return 0
 
 
