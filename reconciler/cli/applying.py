@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from reconciler.cli.client import Client, Refused
@@ -67,7 +68,7 @@ def apply_configuration(args: argparse.Namespace, spec: str) -> int:
     assert state is not None
     made = plan_from(state, wanted, now)
     if consent(args, made):
-        return 0
+        return nothing_to_do(args, state.commit)
     return propose(args, client, "/v1/proposals", {"files": wanted.texts(), "base": state.commit})
 
 
@@ -85,9 +86,17 @@ def consent(args: argparse.Namespace, made: Made) -> bool:
         raise NeedsConsent(
             "there is no terminal to ask on: save a plan with reconciler plan --out FILE, and apply that"
         )
-    answers = {"d": lambda: _show_differences(made), "w": lambda: _show_reasons(made)}
+    show: dict[str, Callable[[Made], None]] = {"d": _show_differences, "w": _show_reasons}
+    answers = {word: partial(show[word[0]], made) for word in ("d", "diff", "w", "why")}
     _confirm("Apply? [y/N/d(iff)/w(hy)] ", answers)
     return False
+
+
+def nothing_to_do(args: argparse.Namespace, commit: str | None) -> int:
+    """End an apply that changes nothing, in the form that the options ask for."""
+    with open_progress(args) as progress:
+        progress.finish(Outcome(0, "nothing to do", commit=commit))
+    return 0
 
 
 def propose(args: argparse.Namespace, client: Client, path: str, body: dict[str, Any]) -> int:
@@ -118,15 +127,15 @@ def _refuse_held(held: list[tuple[str, str]]) -> None:
         raise NeedsConsent(f"{'; '.join(text for text, _ in held)}. If that is wanted: {needed}")
 
 
-def _confirm(question: str, answers: dict[str, Callable[[], None]]) -> None:
+def _confirm(question: str, answers: Mapping[str, Callable[[], None]]) -> None:
     while True:
         print(question, end="", file=sys.stderr, flush=True)
         word = sys.stdin.readline().strip().lower()
         if word in ("y", "yes"):
             return
-        if word[:1] not in answers or not word:
+        if word not in answers:
             raise NeedsConsent("not applied")
-        answers[word[:1]]()
+        answers[word]()
 
 
 def _show_differences(made: Made) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler.cli.client import Client, add_socket_argument
 from reconciler.cli.paint import Paint, add_colour_argument
+from reconciler.cli.status_text import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,4 +40,5 @@ def line(entry: dict[str, Any], paint: Paint) -> str:
     when = datetime.fromtimestamp(entry["activated_at"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     mark = paint("green", "*") if entry["active"] else " "
     author = str(entry.get("author") or "").partition(" <")[0]
-    return f"{mark} {entry['version']:<9} {entry['commit'][:12]}  {when}  {entry['source']:<10} {author}  {entry['subject']}"
+    said = printable(f"{entry['source']:<10} {author}  {entry['subject']}")
+    return f"{mark} {entry['version']:<9} {entry['commit'][:12]}  {when}  {said}"

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show what the rollback would do, ask, and carry it out."""
-    from reconciler.cli.applying import consent, propose
+    from reconciler.cli.applying import consent, nothing_to_do, propose
     from reconciler.cli.configurations import from_texts
     from reconciler.cli.plan_making import live, moment, plan_from
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         state = live(client, required=True)
         assert state is not None
         if consent(args, plan_from(state, from_texts(answer["files"], answer["commit"][:12]), moment(None))):
-            return 0
+            return nothing_to_do(args, state.commit)
     return propose(args, client, "/v1/rollback", {"to": target})
 
 

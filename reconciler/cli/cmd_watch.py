@@ -12,11 +12,18 @@ import sys
 import threading
 from collections.abc import Callable
 
-from reconciler.cli.client import Client, Refused, add_socket_argument
+from reconciler.cli.client import Client, ClientError, Refused, add_socket_argument
 from reconciler.cli.paint import add_colour_argument
+from reconciler.errors import ReconcilerError
 
 RESCAN_S = 30.0
 """How often the directory is looked at even when the kernel told of no change."""
+
+
+class WatchError(ReconcilerError):
+    """The directory can't be watched; nothing was proposed."""
+
+    code = "watch"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Watch until interrupted; 0 then. Raises when the directory is not there."""
+    """Watch until interrupted; 0 then. Raises when the directory or the node is not there at the start."""
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
     from watchdog.observers import Observer
 
@@ -49,10 +56,14 @@ def run(args: argparse.Namespace) -> int:
             if event.event_type not in ("opened", "closed_no_write"):
                 changed.set()
 
-    observer = Observer()
-    observer.schedule(Hint(), args.directory, recursive=True)
-    observer.start()
     client, proposed = Client(args.socket), ""
+    client.get("/v1/health")
+    observer = Observer()
+    try:
+        observer.schedule(Hint(), args.directory, recursive=True)
+        observer.start()
+    except OSError as error:
+        raise WatchError(f"watch {args.directory}") from error
     try:
         while True:
             changed.wait(RESCAN_S)
@@ -66,17 +77,16 @@ def run(args: argparse.Namespace) -> int:
 def _at_rest(
     args: argparse.Namespace, client: Client, changed: threading.Event, proposed: str, look: Callable[[str], str]
 ) -> str:
-    """Propose the directory once nothing changes any more, unless it is as it was proposed last; what it is like now."""
+    """Propose the directory once nothing changes any more, unless it is as it was proposed last; what the node has been told of."""
     while changed.is_set():
         changed.clear()
         changed.wait(args.debounce)
     now = look(args.directory)
-    if now != proposed:
-        _propose(args, client)
-    return now
+    return now if now == proposed or _propose(args, client) else proposed
 
 
-def _propose(args: argparse.Namespace, client: Client) -> None:
+def _propose(args: argparse.Namespace, client: Client) -> bool:
+    """Propose the directory as it is; False when the node could not be asked, so that it is to be tried again."""
     from reconciler.cli.configurations import directory_files
     from reconciler.cli.progress import open_progress
     from reconciler.cli.proposal import follow
@@ -93,3 +103,7 @@ def _propose(args: argparse.Namespace, client: Client) -> None:
         print(error, file=sys.stderr)
     except Refused as error:
         print(f"refused: {error}", *error.findings, sep="\n  ", file=sys.stderr)
+    except ClientError as error:
+        print(f"{error}; trying again within {RESCAN_S:g} s", file=sys.stderr)
+        return False
+    return True

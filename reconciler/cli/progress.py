@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from reconciler.cli.proposal import Event, Outcome
+from reconciler.cli.status_text import printable
 from reconciler.version import __version__
 
 
@@ -67,12 +68,12 @@ class PlainLines:
     def event(self, event: Event) -> None:
         """Print the event, if people want to know of it."""
         if (text := describe(event)) is not None:
-            print(text, file=self._stream, flush=True)
+            print(printable(text), file=self._stream, flush=True)
 
     def finish(self, outcome: Outcome) -> None:
         """Print how it ended."""
         for line in ending(outcome):
-            print(line, file=self._stream, flush=True)
+            print(printable(line), file=self._stream, flush=True)
 
 
 class JsonLines:
@@ -175,9 +176,9 @@ class _Live:
         self._status.update(", ".join(self._running.values()) or "waiting")
         if (text := describe(event)) is not None:
             style = "red" if event["type"] in ("action_failed", "rejected") else None
-            self._console.print(text, style=style, markup=False)
+            self._console.print(printable(text), style=style, markup=False)
 
     def finish(self, outcome: Outcome) -> None:
         self._status.stop()
         for line in ending(outcome):
-            self._console.print(line, style="green" if outcome.exit_code == 0 else "red", markup=False)
+            self._console.print(printable(line), style="green" if outcome.exit_code == 0 else "red", markup=False)

@@ -34,7 +34,7 @@ def lines(status: Json, paint: Paint, *, verbose: bool = False) -> Iterator[str]
 
 
 def _head(status: Json, paint: Paint) -> Iterator[str]:
-    cluster = status["cluster"] or "(without a name)"
+    cluster = printable(status["cluster"] or "(without a name)")
     quorum = "quorate" if status["quorate"] else paint("alarm", "NO QUORUM")
     state = "at rest" if status["converged"] else paint("yellow", status["phase"])
     yield f"{paint('bold', 'Cluster ' + cluster)}   node {status['node']}   {quorum}   {state}"
@@ -42,7 +42,8 @@ def _head(status: Json, paint: Paint) -> Iterator[str]:
     if active is None:
         yield "No configuration is active yet."
     else:
-        yield f"Configuration {active['commit'][:12]} ({active['subject']}), version {status['cib']['version']}, from {active['source']}"
+        version = f"version {status['cib']['version']}, from {active['source']}"
+        yield printable(f"Configuration {active['commit'][:12]} ({active['subject']}), {version}")
     transition = status.get("transition")
     if transition is not None:
         yield f"Transition {transition['number']}: {transition['done']} of {transition['actions']} actions done"
@@ -55,18 +56,20 @@ def _alarms(status: Json, paint: Paint) -> Iterator[str]:
     if rejected is not None:
         yield ""
         yield paint(
-            "alarm", f"! {rejected['commit'][:12]} from {rejected['source']} was rejected: {rejected['reason']}"
+            "alarm",
+            f"! {rejected['commit'][:12]} from {rejected['source']} was rejected: {printable(rejected['reason'])}",
         )
         for finding in rejected["findings"]:
-            yield f"  {finding['file']}:{finding['line']}:{finding['column']}: {finding['text']} [{finding['code']}]"
+            place = f"{finding['file']}:{finding['line']}:{finding['column']}"
+            yield printable(f"  {place}: {finding['text']} [{finding['code']}]")
             if finding.get("hint"):
-                yield f"    {finding['hint']}"
+                yield printable(f"    {finding['hint']}")
     for failed in status["failed_actions"]:
         yield paint("red", f"! {printable(failed['text'])} ({_ago(failed['at'])})")
     for drift in status["drift"]:
-        yield paint("yellow", f"! {drift['text']}")
+        yield paint("yellow", f"! {printable(drift['text'])}")
     for warning in status["warnings"]:
-        yield paint("yellow", f"! {warning}")
+        yield paint("yellow", f"! {printable(warning)}")
 
 
 def _widest(resource: Json, depth: int) -> int:
