@@ -101,10 +101,12 @@ class Client:
         follow: bool = True,
         types: tuple[str, ...] = (),
         timeout_s: float | None = None,
+        within_s: float | None = None,
     ) -> Iterator[dict[str, Any]]:
         """The event stream, one event at a time; the signs of life between events are left out.
 
-        `timeout_s` is the longest wait for the next event (None: the stream may be silent for ever). Ends when the daemon
+        `timeout_s` is the longest wait for the next event (None: the stream may be silent for ever); with `within_s` the
+        waits for all events together take no longer than that. Ends when the daemon
         closes the stream. Raises `ClientTimeout`, and `ClientError` when the connection breaks.
         """
         query = {"follow": "1" if follow else "0"}
@@ -118,7 +120,7 @@ class Client:
             status = connection.read_head()
             if status != 200:
                 raise _refusal(status, connection.read_body())
-            yield from _parse_lines(connection, timeout_s)
+            yield from _parse_lines(connection, timeout_s, within_s)
         finally:
             connection.close()
 
@@ -285,9 +287,9 @@ class _Connection:
         return ClientTimeout(f"the daemon at {self.path} did not answer in time")
 
 
-def _parse_lines(connection: _Connection, timeout_s: float | None) -> Iterator[dict[str, Any]]:
+def _parse_lines(connection: _Connection, timeout_s: float | None, within_s: float | None) -> Iterator[dict[str, Any]]:
     rest = b""
-    connection.patience(timeout_s)
+    connection.patience(timeout_s if within_s is None else within_s)
     for part in connection.read_chunks():
         *lines, rest = (rest + part).split(b"\n")
         if len(rest) > LARGEST_LINE:
@@ -296,7 +298,8 @@ def _parse_lines(connection: _Connection, timeout_s: float | None) -> Iterator[d
             event = _parse_object(line)
             if event.get("type") != "alive":
                 yield event
-                connection.patience(timeout_s)
+                if within_s is None:
+                    connection.patience(timeout_s)
 
 
 def _parse_object(data: bytes) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def follow(client: Client, answer: Event, timeout_s: float, seen: Callable[[Even
     deadline = time.monotonic() + timeout_s
     active = False
     try:
-        for event in client.events(since=answer["cursor"], timeout_s=timeout_s):
+        for event in client.events(since=answer["cursor"], within_s=timeout_s):
             seen(event)
             if event.get("proposal") == proposal and event["type"] == "rejected":
                 return _rejected(event, commit)

@@ -1,0 +1,95 @@
+"""Following a proposal: how it ends, by what a node tells and by what it does not."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli.client import Client
+from reconciler.cli.proposal import FAILED, TIMED_OUT, Outcome, follow
+
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+ANSWER = {"proposal": "p", "commit": "c" * 40, "cursor": "1-1"}
+ACTIVE = {"type": "activated", "proposal": "p", "commit": "c" * 40, "version": "0.1.0"}
+
+
+@contextmanager
+def telling(path: Path, events: list[dict[str, Any]], pause_s: float = 0.0) -> Iterator[Client]:
+    """A node that tells the events, with a pause before each, and then nothing for ever."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(path / "s"))
+    server.listen()
+    over = threading.Event()
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(HEAD)
+            for event in events:
+                over.wait(pause_s)
+                line = json.dumps(event).encode() + b"\n"
+                connection.sendall(b"%x\r\n%s\r\n" % (len(line), line))
+            over.wait(20)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield Client(str(path / "s"))
+    finally:
+        over.set()
+        thread.join()
+        server.close()
+
+
+def followed(path: Path, *events: dict[str, Any], timeout_s: float = 5.0, pause_s: float = 0.0) -> Outcome:
+    with telling(path, list(events), pause_s) as client:
+        return follow(client, ANSWER, timeout_s, lambda event: None)
+
+
+def test_active_and_at_rest_is_success(tmp_path: Path) -> None:
+    found = followed(tmp_path, {"type": "converged", "problems": []}, ACTIVE, {"type": "converged", "problems": []})
+    assert (found.exit_code, found.text) == (0, "cccccccccccc is active, and the cluster is at rest")
+
+
+def test_at_rest_with_problems_is_a_failure(tmp_path: Path) -> None:
+    found = followed(tmp_path, ACTIVE, {"type": "converged", "problems": [{"resource": "a", "text": "it failed"}]})
+    assert (found.exit_code, found.problems) == (FAILED, ("a: it failed",))
+
+
+def test_a_rejection_is_a_failure_with_its_findings(tmp_path: Path) -> None:
+    finding = {"file": "a.yaml", "line": 1, "column": 2, "text": "wrong", "code": "x"}
+    other = {"type": "rejected", "proposal": "q", "by": "n2", "reason": "another's", "findings": []}
+    mine = {"type": "rejected", "proposal": "p", "by": "n1", "reason": "no", "findings": [finding]}
+    found = followed(tmp_path, other, mine)
+    assert (found.exit_code, found.problems) == (FAILED, ("a.yaml:1:2: wrong [x]",))
+    assert "rejected by n1: no" in found.text
+
+
+@pytest.mark.parametrize(("events", "text"), [([ACTIVE], "is active, but"), ([], "was not activated")])
+def test_silence_is_a_timeout_that_says_what_was_reached(
+    tmp_path: Path, events: list[dict[str, Any]], text: str
+) -> None:
+    found = followed(tmp_path, *events, timeout_s=0.2)
+    assert found.exit_code == TIMED_OUT
+    assert text in found.text
+
+
+def test_events_that_go_on_do_not_prolong_the_time(tmp_path: Path) -> None:
+    began = time.monotonic()
+    chatter = {"type": "source", "source": "x"}
+    found = followed(tmp_path, chatter, chatter, timeout_s=0.5, pause_s=0.2)
+    assert found.exit_code == TIMED_OUT
+    assert time.monotonic() - began < 0.8, "0.5 s after the second event it would be 0.9 s"
+
+
+def test_what_is_active_already_is_not_followed(tmp_path: Path) -> None:
+    found = follow(Client(str(tmp_path / "none")), {"proposal": None, "commit": "c" * 40}, 5, lambda event: None)
+    assert (found.exit_code, found.text) == (0, "cccccccccccc is the active configuration already")
