@@ -28,6 +28,8 @@ from reconciler.controller.messages import (
 from reconciler.model.cluster import Configuration
 
 MOST_ACTIVATIONS = 1000
+LOCAL_SOURCES = ("apply", "rollback", "recovery")
+"""What people or the node itself propose: made for the version that was active then, so it follows that one or nothing."""
 _MOST_PROPOSALS = 64
 
 
@@ -184,7 +186,9 @@ class Replica:
         self.commit, self.digest, self.rejected = message.commit, message.digest, None
 
     def lineage(self, source: str) -> str | None:
-        """The last commit of the source that was active; None when none was."""
+        """The last commit of the source that was active; None when none was, and for what is no line of development."""
+        if source in LOCAL_SOURCES:
+            return None
         return next((one.commit for one in reversed(self.activations) if one.source == source), None)
 
     def _join(self, message: Joined) -> None:

@@ -159,27 +159,29 @@ class Api:
         refuse_unknown(body, ("files", "commit", "message", "author", "base", "base_version", "allow"))
         self._check_base(body)
         rewrite = "rewrite" in _allowed(body)
+        base = self._shell.node.replica.commit
         if "commit" in body:
             commit = self._commit(_text(body, "commit", ""))
-            return await self._offer(commit, "apply", rewrite)
+            return await self._offer(commit, "apply", rewrite, body)
         files = _files(body.get("files"))
         message = _text(body, "message", "") or "Apply files from the command line"
         author = _text(body, "author", "") or None
         if author is not None and not _AUTHOR.fullmatch(author):
             raise ApiError(400, "bad-request", "author must read 'Name <address>'")
-        commit = await asyncio.to_thread(self._make_commit, files, message, author)
-        return await self._offer(commit, "apply", rewrite)
+        commit = await asyncio.to_thread(self._make_commit, base, files, message, author)
+        return await self._offer(commit, "apply", False, body)
 
     async def rollback(self, request: Request) -> Answer:
         """Propose an earlier content again, as a new commit."""
         refuse_unknown(request.body, ("to", "message"))
         wanted = request.body.get("to")
+        base = self._shell.node.replica.commit
         target = self._commit(str(wanted)) if wanted else self._previous()
         message = _text(request.body, "message", "") or f"Roll back to {target[:12]}"
         repository, path = self._shell.parts.judge.repository, self._shell.parts.path
         files = await asyncio.to_thread(repository.files, target, path)
-        commit = await asyncio.to_thread(self._make_commit, files, message, None)
-        return await self._offer(commit, "rollback", False)
+        commit = await asyncio.to_thread(self._make_commit, base, files, message, None)
+        return await self._offer(commit, "rollback", False, {})
 
     async def fetch(self, request: Request) -> Answer:
         """Have sources look again at once."""
@@ -240,25 +242,29 @@ class Api:
                 yield {"type": "alive"}
             events, number = log.after(number), log.last
 
-    async def _offer(self, commit: str, source: str, rewrite: bool) -> Answer:
-        """Have the node propose a commit; the cursor is where the story of it begins."""
+    async def _offer(self, commit: str, source: str, rewrite: bool, body: Mapping[str, Any]) -> Answer:
+        """Have the node propose a commit, unless the base that the request demands is no longer that of the node.
+
+        The cursor is where the story of it begins. Another version that becomes active after this has the proposal refused, as it
+        then does not descend from the active commit.
+        """
+        facts = await asyncio.to_thread(self._facts, (commit,))
+        self._check_base(body)
         cursor = self._shell.events.cursor
         if commit == self._shell.node.replica.commit:
             return Answer({"proposal": None, "commit": commit, "cursor": cursor, "active": True})
-        facts = await asyncio.to_thread(self._facts, (commit,))
         subject = facts[commit].subject if commit in facts else ""
         self._shell.tell(CommitArrived(moment(), commit, source, subject, rewrite, asked=True))
         return Answer({"proposal": commit, "commit": commit, "cursor": cursor}, 202)
 
-    def _make_commit(self, files: Mapping[str, bytes], message: str, author: str | None) -> str:
-        """A commit with these files on top of the active one; the active one when it has just these files."""
+    def _make_commit(self, base: str | None, files: Mapping[str, bytes], message: str, author: str | None) -> str:
+        """A commit with these files on top of the one that was active (`base`); that one when it has just these files."""
         repository, path = self._shell.parts.judge.repository, self._shell.parts.path
-        active = self._shell.node.replica.commit
-        if active is not None and self._has(active, files):
-            return active
+        if base is not None and self._has(base, files):
+            return base
         given = {} if author is None else {"author": author}
         return repository.commit(
-            files, message, reference=CANDIDATE, parent=active, path=path, time_s=int(time.time()), **given
+            files, message, reference=CANDIDATE, parent=base, path=path, time_s=int(time.time()), **given
         )
 
     def _has(self, commit: str, files: Mapping[str, bytes]) -> bool:
