@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from reconciler.analysis.expectations import Verdict
+from reconciler.analysis.expectations import STEADY, Verdict
 from reconciler.analysis.survival import Outcome
 from reconciler.cli.plan_markdown import LONGEST, plain
 from reconciler.cli.verifying import Analysed, Result
@@ -162,7 +162,10 @@ def _junit(result: Result) -> bytes:
     lost: dict[str, list[str]] = {}
     for case, name in result.regressions:
         lost.setdefault(case, []).append(name)
-    suite = ElementTree.SubElement(suites, "testsuite", name="failures", tests=str(len(result.head.outcomes)))
+    suite = ElementTree.SubElement(suites, "testsuite", name="failures")
+    if STEADY in lost:
+        test = ElementTree.SubElement(suite, "testcase", classname="steady", name=STEADY)
+        ElementTree.SubElement(test, "failure", message=f"{', '.join(lost[STEADY])} ran, and now does not")
     for outcome in result.head.outcomes:
         test = ElementTree.SubElement(suite, "testcase", classname=outcome.case.kind, name=outcome.case.name)
         wrong = [f"{name} was survived, and now is lost" for name in lost.get(outcome.case.name, ())]
@@ -170,10 +173,13 @@ def _junit(result: Result) -> bytes:
         if wrong:
             ElementTree.SubElement(test, "failure", message="; ".join(wrong))
         ElementTree.SubElement(test, "system-out").text = "; ".join(facts(outcome)) or "survived"
-    suite = ElementTree.SubElement(suites, "testsuite", name="properties", tests=str(len(result.verdicts)))
+    suite = ElementTree.SubElement(suites, "testsuite", name="properties")
     for verdict in result.verdicts:
         test = ElementTree.SubElement(suite, "testcase", classname="property", name=verdict.expectation.name)
         if not verdict.kept:
             message = "; ".join(f"{case}: {text}" for case, text in verdict.broken)
             ElementTree.SubElement(test, "failure", message=message)
+    for suite in suites:
+        suite.set("tests", str(len(suite)))
+        suite.set("failures", str(sum(test.find("failure") is not None for test in suite)))
     return bytes(ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True))

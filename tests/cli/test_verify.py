@@ -177,6 +177,14 @@ def test_a_service_that_no_longer_runs_is_a_regression(site: Path, run: Run) -> 
     assert json.loads(done.stdout)["regressions"] == [{"case": "steady state", "service": "web"}]
 
 
+def test_junit_fails_where_the_exit_code_does(site: Path, run: Run) -> None:
+    write(site, DISABLED, "head.d")
+    assert run("verify", "head.d", "--base", "cluster.d", "--junit", "report.xml").returncode == 2
+    failures, properties = ElementTree.parse(site / "report.xml").getroot()
+    assert [(suite.get("tests"), suite.get("failures")) for suite in (failures, properties)] == [("5", "1"), ("0", "0")]
+    assert failures[0].get("name") == "steady state"
+
+
 def test_a_monitor_that_is_gone_is_a_regression(site: Path, run: Run) -> None:
     write(site, SITE.replace("    operations:\n      monitor: {interval: 1min}\n", ""), "head.d")
     done = run("verify", "head.d", "--base", "cluster.d")
