@@ -424,6 +424,6 @@ def _text(body: Mapping[str, Any], key: str, default: str) -> str:
 
 
 def _number(text: str, most: int) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= most:
+    if len(text) > len(str(most)) or not text.isdecimal() or not 1 <= int(text) <= most:
         raise ApiError(400, "bad-request", f"limit must be a number from 1 to {most}")
     return int(text)

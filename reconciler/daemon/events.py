@@ -64,4 +64,6 @@ class EventLog:
 
     def _number(self, cursor: str) -> int | None:
         run, _, number = cursor.rpartition("-")
-        return int(number) if run == self.run and number.isdecimal() and int(number) <= self.last else None
+        if run != self.run or len(number) > len(str(self.last)) or not number.isdecimal():
+            return None
+        return int(number) if int(number) <= self.last else None

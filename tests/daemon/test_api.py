@@ -86,6 +86,7 @@ def test_the_cib_is_enough_to_plan_from(shared: Node) -> None:
         ("GET", "/v1/files?commit=deadbeef", None, 404, "unknown-commit"),
         ("GET", f"/v1/files?commit={'0' * 40}", None, 422, "git"),
         ("GET", "/v1/history?limit=0", None, 400, "bad-request"),
+        ("GET", f"/v1/history?limit={'1' * 5000}", None, 400, "bad-request"),
         ("GET", "/v1/status?x", None, 400, "bad-request"),
         ("POST", "/v1/proposals", {"files": 5}, 400, "bad-request"),
         ("POST", "/v1/proposals", {"fils": {}}, 400, "bad-request"),
@@ -165,6 +166,8 @@ def test_events_can_be_followed_from_a_cursor_and_a_foreign_one_is_a_gap(shared:
     cursor = everything[2]["cursor"]
     assert list(shared.client.events(since=cursor, follow=False)) == everything[3:]
     assert next(iter(shared.client.events(since="other-5", follow=False)))["type"] == "gap"
+    run = cursor.rpartition("-")[0]
+    assert next(iter(shared.client.events(since=f"{run}-{'1' * 5000}", follow=False)))["type"] == "gap"
     only = list(shared.client.events(since="0", follow=False, types=("activated",)))
     assert {event["type"] for event in only} == {"activated"}
     with pytest.raises(ClientTimeout):
