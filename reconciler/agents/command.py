@@ -11,7 +11,7 @@ from reconciler.frozen import field, frozen
 class Command:
     """What to run: absolute argv, the whole environment, the deadline.
 
-    `label` names the resource it is for; `standard_input` None means `/dev/null`.
+    `label` names the resource it is for, `operation` what is done with it; `standard_input` None means `/dev/null`.
     """
 
     argv: tuple[str, ...]
@@ -19,3 +19,4 @@ class Command:
     timeout_ms: int = 20_000
     label: str = "call"
     standard_input: bytes | None = None
+    operation: str = ""

@@ -59,7 +59,7 @@ class AgentRunner:
         os.makedirs(settings.run_directory, mode=0o755, exist_ok=True)
         self.settings = settings
         self.cgroups = delegated_tree(settings.node) if settings.cgroups else None
-        self.processes = ProcessRunner(settings.limit, self.cgroups)
+        self.processes = ProcessRunner(settings.limit, self.cgroups, directory=settings.run_directory)
         self.attributes = AttributeJournals(settings.run_directory)
         self._resolve = resolve_secret or _no_secret
         self._state = settings.state_directory or _state_directory(settings.run_directory)
@@ -84,6 +84,8 @@ class AgentRunner:
     def close(self) -> None:
         """Give up connections. What runs goes on running."""
         self._units.close()
+        if self.processes.calls is not None:
+            self.processes.calls.close()
         if self.cgroups is not None:
             self.cgroups.close()
 

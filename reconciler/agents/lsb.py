@@ -24,4 +24,4 @@ def lsb_command(call: AgentCall, path: str) -> Command | None:
     action = _ACTIONS.get(call.operation)
     if action is None:
         return None
-    return Command((path, action), base_environment(), call.timeout_ms, call.resource)
+    return Command((path, action), base_environment(), call.timeout_ms, call.resource, operation=call.operation)

@@ -21,7 +21,7 @@ def ocf_command(
     environment = base_environment(extra.get("HA_SBIN_DIR"))
     environment |= extra
     environment |= ocf_environment(call, parameters, ocf_root(path, roots), node)
-    return Command(agent_argv(call, path), environment, call.timeout_ms, call.resource)
+    return Command(agent_argv(call, path), environment, call.timeout_ms, call.resource, operation=call.operation)
 
 
 def agent_argv(call: AgentCall, path: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 
 from reconciler.agents import procfs
+from reconciler.agents.calls import Call, CallTable
 from reconciler.agents.capture import Capture
 from reconciler.agents.cgroup import CallGroup, CgroupTree
 from reconciler.agents.command import Command
@@ -51,9 +52,19 @@ class Ended:
 class ProcessRunner:
     """Runs commands, at most `limit` at a time; the others wait their turn, and their deadlines with them."""
 
-    def __init__(self, limit: int | None = None, cgroups: CgroupTree | None = None, grace_ms: int = _GRACE_MS) -> None:
-        self._slots = asyncio.Semaphore(limit or default_limit())
+    def __init__(
+        self,
+        limit: int | None = None,
+        cgroups: CgroupTree | None = None,
+        grace_ms: int = _GRACE_MS,
+        directory: str | None = None,
+    ) -> None:
+        """`directory` is where it is noted which calls go on (`calls`), None for nowhere. **Raises** OSError."""
+        limit = limit or default_limit()
+        self._slots = asyncio.Semaphore(limit)
         self._cgroups = cgroups
+        self._id = os.urandom(16).hex()  # Marks outlive us in services: none may ever be used again.
+        self.calls = CallTable(directory, self._id, limit) if directory is not None else None
         self._grace_ms = grace_ms
         self._serials = itertools.count(1)
         self.running: set[int] = set()
@@ -95,16 +106,35 @@ class ProcessRunner:
                 child.kill_everything()
             child.close()
             self.running.discard(child.pid)
+            self._forget(child.slot)
 
     def _start(self, command: Command) -> _Child:
         group = self._cgroups.create(command.label) if self._cgroups is not None else None
-        mark = f"{os.getpid()}-{next(self._serials)}"
+        mark = f"{self._id}-{next(self._serials)}"
+        slot = self._note(command, group, mark)
         try:
-            return _Child(command, group, mark)
-        except (OSError, ValueError):
+            child = _Child(command, group, mark)
+        except BaseException:
             if group is not None:
                 group.remove()
+            self._forget(slot)
             raise
+        child.slot = slot
+        if self.calls is not None and slot is not None:
+            self.calls.name(slot, child.pid)
+        return child
+
+    def _note(self, command: Command, group: CallGroup | None, mark: str) -> int | None:
+        """Before the process is there: whoever comes after us must know of each one."""
+        if self.calls is None:
+            return None
+        ends_by_s = time.monotonic() + command.timeout_ms / 1000
+        path = group.path if group is not None else None
+        return self.calls.begin(Call(f"{CALL_MARK}={mark}", command.label, command.operation, ends_by_s, path))
+
+    def _forget(self, slot: int | None) -> None:
+        if self.calls is not None and slot is not None:
+            self.calls.end(slot)
 
     async def _end(self, child: _Child, timeout_ms: int) -> None:
         """Ask, then kill; afterwards nothing of the call runs, unless the kernel itself holds it."""
@@ -120,6 +150,7 @@ class _Child:
 
     def __init__(self, command: Command, group: CallGroup | None, mark: str) -> None:
         self.capture = Capture()
+        self.slot: int | None = None
         self._group = group
         self._mark = f"{CALL_MARK}={mark}"
         self._loop = asyncio.get_running_loop()

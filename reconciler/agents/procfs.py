@@ -16,11 +16,15 @@ _MOST_ENVIRONMENT_BYTES = 4 * 1024 * 1024
 
 
 class ProcessStat(NamedTuple):
-    """One process: its state letter (Z: ended but not yet reaped), its parent and its session."""
+    """One process: its state letter (Z: ended but not yet reaped), its parent, its session, and when it was started.
+
+    With the number the start (in ticks since the start of the machine) names a process for good: numbers are given again.
+    """
 
     state: str
     parent: int
     session: int
+    started: int
 
 
 def process_stat(pid: int) -> ProcessStat | None:
@@ -32,7 +36,9 @@ def process_stat(pid: int) -> ProcessStat | None:
         return None
     # The name stands in parentheses and may itself hold parentheses and blanks: the last one ends it.
     fields = text[text.rfind(b")") + 2 :].split()
-    return ProcessStat(fields[0].decode(), int(fields[1]), int(fields[3])) if len(fields) > 3 else None
+    if len(fields) < 20:
+        return None
+    return ProcessStat(fields[0].decode(), int(fields[1]), int(fields[3]), int(fields[19]))
 
 
 def is_alive(pid: int) -> bool:

@@ -24,7 +24,8 @@ def stonith_command(call: AgentCall, path: str, parameters: Mapping[str, str]) -
     pairs = {name: value for name, value in parameters.items() if not name.startswith(_FOR_THE_CLUSTER)}
     pairs |= {"action": action}
     content = "".join(f"{name}={value}\n" for name, value in sorted(pairs.items()))
-    return Command((path,), base_environment(), call.timeout_ms, call.resource, content.encode())
+    given = content.encode()
+    return Command((path,), base_environment(), call.timeout_ms, call.resource, given, call.operation)
 
 
 def unreadable_parameters(parameters: Mapping[str, str]) -> list[str]:

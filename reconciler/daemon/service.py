@@ -142,7 +142,8 @@ class Service:
         say(logging.INFO, "the node serves", node=config.node, socket=config.socket, state=config.state)
         notify("READY=1", f"STATUS=node {config.node}")
         shell.emit("daemon", {"what": "started", "text": f"node {config.node}, run {shell.events.run}"})
-        for leftover in await outlive_leftovers(self._config.run):
+        calls = self._runner.processes.calls
+        for leftover in await outlive_leftovers(self._config.run, calls.path if calls is not None else None):
             text = f"waited for {leftover.operation} of {leftover.resource}, which a former daemon had begun"
             shell.emit("daemon", {"what": "leftover", "text": text})
         shell.snapshot()
