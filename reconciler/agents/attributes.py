@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 _COMMANDS = ("attrd_updater", "crm_attribute", "crm_master", "crm_node")
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "commands", "attribute.sh")
+_JOURNAL = re.compile(r"attributes\.[0-9a-f-]+-[0-9]+")
 _JOURNAL_BYTES = 64 * 1024
 _LINE = re.compile(r"(set|delete) ([A-Za-z0-9_.#:@\[\]()-]{1,255})(?: (.{0,1023}))?")
 
@@ -24,19 +25,23 @@ class AttributeJournals:
     """The commands' directory, the known values, and a journal for each call, all below one private directory."""
 
     def __init__(self, directory: str) -> None:
-        """Create what is needed below `directory`. **Raises** OSError."""
+        """Create what is needed below `directory`, and remove what calls of former daemons left there. **Raises** OSError."""
         self._directory = directory
         self.commands = os.path.join(directory, "commands")
         self._known = os.path.join(directory, "attributes.known")
+        self._id = os.urandom(16).hex()  # An agent of a former daemon may still write to the journal that it was given.
         self._serial = 0
         os.makedirs(self.commands, mode=0o755, exist_ok=True)
+        for name in os.listdir(directory):
+            if _JOURNAL.fullmatch(name):
+                _discard(os.path.join(directory, name))
         for name in _COMMANDS:
             _write(os.path.join(self.commands, name), _stub(name), 0o755)
 
     def environment(self) -> dict[str, str]:
         """The variables of one call, with a journal of its own."""
         self._serial += 1
-        journal = os.path.join(self._directory, f"attributes.{os.getpid()}-{self._serial}")
+        journal = os.path.join(self._directory, f"attributes.{self._id}-{self._serial}")
         return {
             "HA_SBIN_DIR": self.commands,
             "RECONCILER_ATTRIBUTES": journal,
@@ -51,8 +56,7 @@ class AttributeJournals:
                 lines = file.read(_JOURNAL_BYTES).splitlines()
         except FileNotFoundError:
             return {}
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+        _discard(path)
         found = (match for match in map(_LINE.fullmatch, lines) if match is not None)
         return {match[2]: (match[3] or "") if match[1] == "set" else None for match in found}
 
@@ -62,6 +66,12 @@ class AttributeJournals:
             f"{name} {value}\n" for name, value in sorted(known.items()) if "\n" not in name + value and " " not in name
         ]
         _write(self._known, "".join(lines), 0o644)
+
+
+def _discard(path: str) -> None:
+    """Remove a journal. One that stays (a directory in its place) does no harm: no call is given its name again."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 def _stub(name: str) -> str:

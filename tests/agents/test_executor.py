@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.agents.executor import RunnerSettings
 from reconciler.model.attributes import encode_secret
 from reconciler.model.operation import AgentResult, OperationStatus, ResultCode
 from reconciler.model.resource import Agent
@@ -172,6 +173,29 @@ def test_attributes_that_are_not_the_agents_to_set_are_refused(run: Run, agent: 
     result = run(agent(f"crm_attribute {options}; exit $?"), "start")
     assert result.code == 3
     assert result.attributes == {}
+
+
+def test_journals_of_a_former_daemon_with_our_number_are_not_read(
+    run: Run, agent: Write, settings: RunnerSettings
+) -> None:
+    left = Path(settings.run_directory) / f"attributes.{os.getpid()}-1"
+    left.parent.mkdir(parents=True)
+    left.write_text("set master-db 10000\n")
+    result = run(agent("exit 0"), "monitor")
+    assert result.attributes == {}
+    assert not left.exists()
+    assert run(agent('[ -e "$RECONCILER_ATTRIBUTES" ]; exit $?'), "monitor").code == 1
+
+
+def test_service_of_a_former_daemon_with_our_number_survives_a_timeout(run: Run, agent: Write) -> None:
+    environment = {"RECONCILER_CALL": f"{os.getpid()}-1"}
+    service = subprocess.Popen(["/bin/sleep", "600"], env=environment, start_new_session=True)
+    try:
+        assert run(agent("sleep 600"), "monitor", timeout_ms=200).status is OperationStatus.TIMED_OUT
+        assert service.poll() is None
+    finally:
+        service.kill()
+        service.wait()
 
 
 def test_own_dummy(run: Run) -> None:
