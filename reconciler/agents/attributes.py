@@ -9,9 +9,11 @@ journal when the call is over, and the changes travel in the result. Questions a
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shlex
+import stat
 from collections.abc import Mapping
 
 _COMMANDS = ("attrd_updater", "crm_attribute", "crm_master", "crm_node")
@@ -49,14 +51,17 @@ class AttributeJournals:
         }
 
     def collect(self, environment: Mapping[str, str]) -> dict[str, str | None]:
-        """The changes that a call asked for, the last of each name, None for a deletion; the journal is gone afterwards."""
+        """The changes that a call asked for, the last of each name, None for a deletion; the journal is gone afterwards.
+
+        **Raises** OSError when there is a journal that can't be read.
+        """
         path = environment["RECONCILER_ATTRIBUTES"]
         try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                lines = file.read(_JOURNAL_BYTES).splitlines()
+            lines = _read(path).splitlines()
         except FileNotFoundError:
             return {}
-        _discard(path)
+        finally:
+            _discard(path)
         found = (match for match in map(_LINE.fullmatch, lines) if match is not None)
         return {match[2]: (match[3] or "") if match[1] == "set" else None for match in found}
 
@@ -66,6 +71,17 @@ class AttributeJournals:
             f"{name} {value}\n" for name, value in sorted(known.items()) if "\n" not in name + value and " " not in name
         ]
         _write(self._known, "".join(lines), 0o644)
+
+
+def _read(path: str) -> str:
+    """The journal, if it is a file: an agent may have put anything in its place, and reading that must not hang."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "their journal is no file", path)
+        return os.read(descriptor, _JOURNAL_BYTES).decode("utf-8", "replace")
+    finally:
+        os.close(descriptor)
 
 
 def _discard(path: str) -> None:

@@ -116,8 +116,15 @@ class AgentRunner:
         extra = journal | {"HA_RSCTMP": self._state} | self._marked(call.resource)
         command = ocf_command(call, path, self.settings.roots, self.settings.node, parameters, extra)
         ended = await self.processes.run(command)
-        result = ocf_result(ended, call.timeout_ms)
-        changes = self.attributes.collect(journal)
+        return self._with_attributes(ocf_result(ended, call.timeout_ms), journal)
+
+    def _with_attributes(self, result: AgentResult, journal: Mapping[str, str]) -> AgentResult:
+        """The result with the node attributes that the agent set; what it did counts even when those can't be read."""
+        try:
+            changes = self.attributes.collect(journal)
+        except OSError as error:
+            lost = f"the node attributes that it set are lost: {error.strerror}"
+            return replace(result, exit_reason=f"{result.exit_reason}; {lost}" if result.exit_reason else lost)
         return replace(result, attributes=changes) if changes else result
 
     async def _run_lsb(self, call: AgentCall) -> AgentResult:

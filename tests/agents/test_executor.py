@@ -175,6 +175,16 @@ def test_attributes_that_are_not_the_agents_to_set_are_refused(run: Run, agent: 
     assert result.attributes == {}
 
 
+@pytest.mark.parametrize("instead", ["mkdir", "mkfifo", "ln -s /dev/zero"])
+def test_journal_of_attributes_that_can_not_be_read_fails_no_call(run: Run, agent: Write, instead: str) -> None:
+    result = run(agent(f'{instead} "$RECONCILER_ATTRIBUTES"; exit 0'), "monitor")
+    assert (result.code, result.status, result.attributes) == (0, OperationStatus.DONE, {})
+    assert result.exit_reason.startswith("the node attributes that it set are lost: ")
+    failed = run(agent(f'{instead} "$RECONCILER_ATTRIBUTES"; echo ocf-exit-reason:no disk >&2; exit 5'), "monitor")
+    assert failed.code == 5
+    assert failed.exit_reason.startswith("no disk; the node attributes that it set are lost: ")
+
+
 def test_journals_of_a_former_daemon_with_our_number_are_not_read(
     run: Run, agent: Write, settings: RunnerSettings
 ) -> None:
