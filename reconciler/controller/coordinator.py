@@ -15,9 +15,9 @@ from reconciler.cib import Cib
 from reconciler.cib.observations import ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, Effect, Emit, Leave, SetTimer
 from reconciler.controller.members import node_state, with_members
-from reconciler.controller.messages import Observe, Order, Reported, Run
+from reconciler.controller.messages import LARGEST_ORDER_BYTES, Observe, Order, Reported, Run, order_bytes
 from reconciler.controller.moment import Moment
-from reconciler.controller.orders import history_id, make_order
+from reconciler.controller.orders import bundles, history_id, make_order
 from reconciler.controller.replica import Replica
 from reconciler.controller.transition import Transition
 from reconciler.model.date import Instant
@@ -27,6 +27,10 @@ from reconciler.scheduler.plan import ActionKind, Change, Plan, PlannedAction
 
 RECHECK = "recheck"
 """The timer at which time alone may change what is to be done."""
+OVERDUE = "overdue"
+"""The timer at which actions under way are given up, for nothing of them has ended for longer than their timeouts."""
+_STOOD_STILL_MS = 30_000
+"""A timer that fires so much later than it was due: this process was stopped, and the answers may just be waiting."""
 RETRY = "retry"
 """The timer that ends the pause before the same actions are tried once more."""
 _DEFAULT_RECHECK = "15min"
@@ -34,7 +38,6 @@ _SOONEST_RECHECK_MS = 1000
 _PATIENCE = 2
 _LONGEST_PAUSE_S = 300
 _MOST_SHOWN = 500
-_ORDERS_A_MESSAGE = 200
 
 
 class Coordinator:
@@ -54,6 +57,7 @@ class Coordinator:
         self._signature: tuple[tuple[str, str | None], ...] = ()
         self._repeats = 0
         self._retry_at_ms = 0
+        self._overdue_at_ms: int | None = None
 
     @property
     def busy(self) -> bool:
@@ -89,11 +93,33 @@ class Coordinator:
         if self.transition is None and self.stale is not None:
             effects += self._compute(replica, now)
             effects += self._advance(replica, members, now)
+        return effects + self._wait(now)
+
+    def overdue(self, now: Moment) -> list[Effect]:
+        """The time is over in which something had to end: what runs has failed, whatever became of it, so that planning goes on."""
+        due, self._overdue_at_ms = self._overdue_at_ms, None
+        transition = self.transition
+        if transition is None or due is None:
+            return []
+        if now.mono_ms > due + _STOOD_STILL_MS:
+            transition.be_patient(now)
+            return []
+        effects: list[Effect] = []
+        for action, _ in sorted(transition.running.values(), key=lambda entry: entry[0].id):
+            effects += self._refuse(transition, action, "no answer came: the order or its result was lost")
         return effects
 
     def retire(self) -> None:
         """Another member is the DC now: what was under way is its business."""
         self.transition, self.stale, self.converged, self.plan = None, None, False, None
+
+    def _wait(self, now: Moment) -> list[Effect]:
+        """Have the timer run as long as actions do."""
+        at_ms = None if self.transition is None else self.transition.patience_ends_ms(now)
+        known, self._overdue_at_ms = self._overdue_at_ms, at_ms
+        if at_ms == known:
+            return []
+        return [ClearTimer(OVERDUE) if at_ms is None else SetTimer(OVERDUE, at_ms)]
 
     def _is_ours(self, transition: int, action: int) -> bool:
         current = self.transition
@@ -133,10 +159,12 @@ class Coordinator:
                 elif action.node not in members or action.router not in (None, action.node):
                     effects += self._refuse(transition, action, "no member of the cluster can run it")
                 else:
-                    orders.append(make_order(transition.plan, action, replica.cib, transition.number, self.run))
-        for first in range(0, len(orders), _ORDERS_A_MESSAGE):
-            part = tuple(orders[first : first + _ORDERS_A_MESSAGE])
-            effects.append(Broadcast(Run(transition.number, part, now.wall_ms)))
+                    order = make_order(transition.plan, action, replica.cib, transition.number, self.run)
+                    if (size := order_bytes(order)) > LARGEST_ORDER_BYTES:
+                        effects += self._refuse(transition, action, f"its parameters are too large: {size:,} bytes")
+                    else:
+                        orders.append(order)
+        effects += [Broadcast(Run(transition.number, part, now.wall_ms)) for part in bundles(orders)]
         return effects
 
     def _carry_out(self, transition: Transition, action: PlannedAction, replica: Replica, now: Moment) -> list[Effect]:

@@ -19,6 +19,8 @@ from reconciler.model.resource import Agent
 
 FORMAT = 1
 LARGEST_BYTES = 16 * 1024 * 1024
+LARGEST_ORDER_BYTES = 4 * 1024 * 1024
+"""Of one order: what it leads to (its pending entry, its result with all parameters) has to fit into a message, too."""
 _MOST_ITEMS = 100_000
 _LONGEST_TEXT = 1_000_000
 
@@ -148,6 +150,11 @@ Message = Propose | Accept | Reject | Activate | Observe | Run | Reported | Join
 def encode(message: Message) -> bytes:
     """The bytes of a message."""
     return plain_bytes(to_object(message))
+
+
+def order_bytes(order: Order) -> int:
+    """How many bytes an order takes in a message."""
+    return len(plain_bytes(_order_to_plain(order)))
 
 
 def decode(data: bytes) -> Message:
@@ -291,11 +298,12 @@ def _order(data: object) -> Order:
 
 
 def _write_run(message: Run) -> dict[str, Any]:
-    orders = [
-        {"action": order.action, "timeout": order.timeout_ms, "launched": launched_to_plain(order.launched)}
-        for order in message.orders
-    ]
+    orders = [_order_to_plain(order) for order in message.orders]
     return {"transition": message.transition, "orders": orders, "at": message.at_ms}
+
+
+def _order_to_plain(order: Order) -> dict[str, Any]:
+    return {"action": order.action, "timeout": order.timeout_ms, "launched": launched_to_plain(order.launched)}
 
 
 def _write_reported(message: Reported) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.analysis.recording import forget_failures
 from reconciler.cib.observations import AttributeSet, Observation, ResourceForgotten, transient
-from reconciler.controller.coordinator import RECHECK, RETRY, Coordinator
+from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY, Coordinator
 from reconciler.controller.events import (
     Broadcast,
     CleanupAsked,
@@ -274,6 +274,8 @@ class Node:
     def _timer_fired(self, event: TimerFired) -> list[Effect]:
         if event.name in (RECHECK, RETRY):
             return self.coordinator.changed("time has passed") if self.is_dc else []
+        if event.name == OVERDUE:
+            return self.coordinator.overdue(event.now)
         if event.name.startswith(EXAMINE_TIMER):
             commit = event.name.removeprefix(EXAMINE_TIMER)
             return self.proposals.give_up(commit, self.members, event.now) if self.is_dc else []

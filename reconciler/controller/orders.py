@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
 from reconciler.analysis.entry_names import digested_texts
 from reconciler.analysis.recording import Launched
 from reconciler.cib import Cib
 from reconciler.controller.members import node_state
-from reconciler.controller.messages import Order
+from reconciler.controller.messages import Order, order_bytes
 from reconciler.model.resource import Agent
 from reconciler.scheduler.action_attributes import attributes as attributes_of
 from reconciler.scheduler.cluster import Cluster
@@ -19,6 +20,8 @@ from reconciler.scheduler.plan import Plan, PlannedAction
 _DIGESTED_AS = {"reload-agent": "start", "reload": "start"}
 _UNDIGESTED = frozenset({"cancel", "delete", "notify"})
 _NO_AGENT = Agent("", "")
+_BUNDLE_BYTES = 1024 * 1024
+_MOST_TOGETHER = 200
 
 
 def make_order(plan: Plan, action: PlannedAction, cib: Cib, transition: int, run: str) -> Order:
@@ -38,6 +41,21 @@ def make_order(plan: Plan, action: PlannedAction, cib: Cib, transition: int, run
         digested=_digested(plan.cluster, action, attributes),
     )
     return Order(action.id, action.timeout_ms, launched)
+
+
+def bundles(orders: Iterable[Order]) -> Iterator[tuple[Order, ...]]:
+    """Orders in their order, as many together as a message of a bounded size takes."""
+    together: list[Order] = []
+    size = 0
+    for order in orders:
+        more = order_bytes(order)
+        if together and (size + more > _BUNDLE_BYTES or len(together) == _MOST_TOGETHER):
+            yield tuple(together)
+            together, size = [], 0
+        together.append(order)
+        size += more
+    if together:
+        yield tuple(together)
 
 
 def history_id(action: PlannedAction, cib: Cib) -> str:

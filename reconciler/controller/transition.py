@@ -14,6 +14,7 @@ from reconciler.controller.moment import Moment
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction
 
+_PATIENCE_MS = 5 * 60_000
 _MIGRATIONS = frozenset({"migrate_to", "migrate_from"})
 
 
@@ -30,6 +31,9 @@ class Transition:
         self.failed: set[int] = set()
         self.aborted: str | None = None
         self.real = 0
+        self._moves = 0
+        """How many launches and ends there were: while it stays the same, nothing moves."""
+        self._seen: tuple[int, int] = (-1, 0)
         self._batch_limit = plan.cluster.options.batch_limit
         self._migration_limit = plan.cluster.options.migration_limit
         self._places = {action.id: place for place, action in enumerate(plan.actions)}
@@ -60,6 +64,7 @@ class Transition:
             elif action.kind is ActionKind.PSEUDO:
                 self._release(action_id)
             else:
+                self._moves += 1
                 self.running[action_id] = (action, now)
                 launched.append(action)
         for entry in held:
@@ -71,6 +76,7 @@ class Transition:
         found = self.running.pop(action_id, None)
         if found is None:
             return None
+        self._moves += 1
         if succeeded:
             self.real += 1
             self._release(action_id)
@@ -78,6 +84,22 @@ class Transition:
             self.failed.add(action_id)
             self.abort(f"{found[0].key} failed")
         return found[0]
+
+    def patience_ends_ms(self, now: Moment) -> int | None:
+        """Until when anything of what runs has to end (monotonic); None when nothing runs.
+
+        Calls wait for each other, but each ends within its own timeout: so in the longest of them, and some time for what is called
+        besides, at least one has to. When none does, the orders or their answers were lost.
+        """
+        if not self.running:
+            return None
+        if self._seen[0] != self._moves:
+            self._seen = self._moves, now.mono_ms
+        return self._seen[1] + max(action.timeout_ms for action, _ in self.running.values()) + _PATIENCE_MS
+
+    def be_patient(self, now: Moment) -> None:
+        """Count the time to wait from now: we ourselves stood still."""
+        self._seen = self._moves, now.mono_ms
 
     def abort(self, why: str) -> bool:
         """Launch nothing more; False when it was aborted before."""

@@ -37,7 +37,17 @@ from reconciler.controller.events import (
     ViewChanged,
     Watch,
 )
-from reconciler.controller.messages import Accept, Activate, Joined, Message, MessageError, Propose, decode, encode
+from reconciler.controller.messages import (
+    LARGEST_BYTES,
+    Accept,
+    Activate,
+    Joined,
+    Message,
+    MessageError,
+    Propose,
+    decode,
+    encode,
+)
 from reconciler.controller.moment import Moment
 from reconciler.controller.node import Node
 from reconciler.controller.replica import Prepared
@@ -46,6 +56,7 @@ from reconciler.daemon.events import EventLog
 from reconciler.daemon.log import LOG, say
 from reconciler.daemon.restore import message_record, prepared_record, snapshot_bytes
 from reconciler.daemon.store import Store, StoreError
+from reconciler.daemon.threads import Threads
 from reconciler.errors import ReconcilerError, Remedy
 from reconciler.fabric.embedded import Fabric
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
@@ -58,6 +69,7 @@ _DROPPABLE = (Propose, Accept, Activate)
 """Messages that begin something new: without room for them in the store nothing new begins."""
 _SYNC_S = 1.0
 _SNAPSHOT_AGAIN_S = 10.0
+_EXAMINATIONS_AT_ONCE = 2
 _MOST_EVENTS_AT_ONCE = 200
 _LOOK_AGAIN_S = 0.01
 
@@ -121,6 +133,9 @@ class Shell:
         self._snapshot_at_s = 0.0
         self._published: Mapping[str, str] | None = None
         self._active_order = asyncio.Lock()
+        self._writing = Threads("store", 1)
+        """For what must be durable, alone: nothing is decided as long as that waits."""
+        self._judging = Threads("judge", _EXAMINATIONS_AT_ONCE)
 
     # The fabric's listener
 
@@ -135,6 +150,8 @@ class Shell:
         except MessageError as error:
             self.counters["messages_dropped"] += 1
             say(logging.WARNING, "a message was dropped", sender=sender, reason=str(error))
+            if sender == self.node.name:
+                self._failed(error)
             return
         self.counters["messages"] += 1
         self._inbox.append((sender, data, message))
@@ -226,7 +243,11 @@ class Shell:
         say(level, type, **{name: value for name, value in fields.items() if value not in (None, "", [], ())})
 
     def _broadcast(self, message: Message) -> None:
-        self.parts.fabric.broadcast(encode(message))
+        """Send to all. Raises MessageError when no member would take it: that must not go unnoticed."""
+        data = encode(message)
+        if len(data) > LARGEST_BYTES:
+            raise MessageError(f"send a {type(message).__name__} of {len(data)} bytes: more than {LARGEST_BYTES}")
+        self.parts.fabric.broadcast(data)
 
     def _set_timer(self, name: str, at_ms: int) -> None:
         if (known := self._timers.pop(name, None)) is not None:
@@ -309,7 +330,7 @@ class Shell:
     async def _judge(self, wanted: Examine) -> Verdict:
         judge, commit = self.parts.judge, wanted.commit
         try:
-            return await asyncio.to_thread(
+            return await self._judging.run(
                 judge.examine, commit, wanted.base, self.parts.path, wanted.rewrite, wanted.lineage
             )
         except Exception as error:  # noqa: BLE001 - a commit that can't be judged is refused, at once and with the reason
@@ -322,7 +343,7 @@ class Shell:
             return verdict
         try:
             store.append(prepared_record(commit, Prepared(verdict.digest, configuration)), begins=True)
-            await asyncio.to_thread(store.sync)
+            await self._writing.run(store.sync)
         except StoreError as error:
             self._store_failed(error)
             return Verdict(commit, None, reason=f"this node can't keep it: {error}")
@@ -359,7 +380,7 @@ class Shell:
 
     async def _make_durable(self, sender: str, message: Message) -> None:
         try:
-            await asyncio.to_thread(self.parts.store.sync)
+            await self._writing.run(self.parts.store.sync)
         except StoreError as error:
             self._store_failed(error)
             self._without_journal(sender, message, str(error))
@@ -427,7 +448,7 @@ class Shell:
 
     async def _sync_quietly(self) -> None:
         try:
-            await asyncio.to_thread(self.parts.store.sync)
+            await self._writing.run(self.parts.store.sync)
         except StoreError as error:
             self._store_failed(error)
 

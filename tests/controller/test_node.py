@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller import events as ev
-from reconciler.controller.messages import Accept, Activate, Propose
+from reconciler.controller.messages import Accept, Activate, Propose, Reported, Run
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
@@ -389,3 +389,78 @@ def test_silence_is_never_acceptance(single):
     single.run(61_000)
     assert "no answer" in single.events("rejected")[-1]["reason"]
     assert single.node.replica.commit is None
+
+
+def test_orders_with_large_parameters_travel_in_messages_of_a_bounded_size(single, world):
+    """One parameter of 120,000 bytes in each of 180 resources: 43 MiB of orders."""
+    names = [f"r{number:03d}" for number in range(180)]
+    single.apply(configuration(*(primitive(name, state="x" * 120_000) for name in names)))
+    single.converge()
+    assert sorted(world.running) == names
+    assert max(len(item) for kind, item in single.journal if kind == "message") < 2 << 20
+
+
+def test_an_order_that_no_message_could_carry_fails(single, world):
+    large = {f"p{number:03d}": "x" * 100_000 for number in range(60)}
+    single.apply(configuration(primitive("large", **large), primitive("b")))
+    single.run(10_000)
+    assert set(world.running) == {"b"}
+    assert {event["resource"] for event in single.events("action_failed")} == {"large"}
+
+
+def test_what_is_lost_does_not_hold_up_the_cluster_for_ever(single, world):
+    """The order of one operation and the result of another never come."""
+    single.apply(configuration(primitive("a"), primitive("b")))
+    single.converge()
+    single.apply(configuration(primitive("a", x="1"), primitive("b", x="1"), primitive("c")))
+    send, lost = single.broadcast, []
+
+    def lossy(message):
+        if len(lost) < 2 and isinstance(message, Run | Reported) and (not lost or type(message) is not type(lost[0])):
+            lost.append(message)
+        else:
+            send(message)
+
+    single.broadcast = lossy
+    single.apply(configuration(primitive("a", x="2"), primitive("b", x="2"), primitive("d")))
+    single.run(3_600_000)
+    assert {type(message) for message in lost} == {Run, Reported}
+    assert [event for event in single.events("action_failed") if "no answer" in event["exit_reason"]]
+    assert world.running == {"a": {"x": "2"}, "b": {"x": "2"}, "d": {}}
+    single.assert_nothing_to_do()
+
+
+def test_a_call_is_not_given_up_while_others_end(single, world):
+    """As many calls wait for each other as it takes to be late; none is given up."""
+    single.apply(configuration(*(primitive(f"r{number:02d}") for number in range(30))))
+    ready: list = []
+    while not single.node.coordinator.converged:
+        ready, single.agents = sorted([*ready, *single.agents]), []
+        if not ready:
+            assert single.tick()
+            continue
+        (_, token, call), *ready = ready
+        single.mono_ms += 60_000
+        single.feed(ev.Finished(single.now, token, world.call(call)))
+        for name, at_ms in sorted(single.timers.items()):
+            if at_ms <= single.mono_ms and name in single.timers:
+                del single.timers[name]
+                single.feed(ev.TimerFired(single.now, name))
+    assert single.events("action_failed") == []
+    assert len(world.running) == 30
+
+
+def test_a_node_that_stood_still_waits_for_its_calls_again(single, world):
+    single.apply(configuration(primitive("a")))
+    while not [call for _, _, call in single.agents if call.operation == "start"]:
+        single.tick()
+    ((_, token, call),) = single.agents
+    single.agents.clear()
+    single.mono_ms += 24 * 3_600_000
+    del single.timers["overdue"]
+    single.feed(ev.TimerFired(single.now, "overdue"))
+    assert single.events("action_failed") == []
+    assert "overdue" in single.timers
+    single.feed(ev.Finished(single.now, token, world.call(call)))
+    single.converge()
+    assert world.running == {"a": {}}

@@ -14,7 +14,7 @@ import pytest
 from reconciler.analysis.recording import AgentTraits
 from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
-from reconciler.controller.messages import Message, Run
+from reconciler.controller.messages import Message, MessageError, Observe, Run
 from reconciler.controller.node import Node
 from reconciler.controller.replica import Replica
 from reconciler.daemon.compile import Verdict
@@ -166,14 +166,14 @@ def test_a_snapshot_waits_for_what_is_being_prepared(tmp_path: Path, monkeypatch
     async def story() -> None:
         rig = Rig(tmp_path)
         await rig.start()
-        sync, real = asyncio.Event(), asyncio.to_thread
+        sync, real = asyncio.Event(), rig.shell._writing.run
 
         async def slow(function: Callable[..., Any], *arguments: Any) -> Any:
             if function == rig.store.sync and rig.shell._preparing:
                 await sync.wait()
             return await real(function, *arguments)
 
-        monkeypatch.setattr(asyncio, "to_thread", slow)
+        monkeypatch.setattr(rig.shell._writing, "run", slow)
         rig.apply(COMMIT, configuration("a"))
         await rig.until(lambda: rig.shell._preparing)
         monkeypatch.setattr(Store, "wants_snapshot", property(lambda _: True))
@@ -191,14 +191,14 @@ def test_an_end_waits_for_what_is_in_the_journal(tmp_path: Path, monkeypatch: py
     async def story() -> None:
         rig = Rig(tmp_path)
         await rig.start()
-        sync, real = asyncio.Event(), asyncio.to_thread
+        sync, real = asyncio.Event(), rig.shell._writing.run
 
         async def slow(function: Callable[..., Any], *arguments: Any) -> Any:
             if function == rig.store.sync and rig.shell._syncing:
                 await sync.wait()
             return await real(function, *arguments)
 
-        monkeypatch.setattr(asyncio, "to_thread", slow)
+        monkeypatch.setattr(rig.shell._writing, "run", slow)
         rig.apply(COMMIT, configuration("a"))
         await rig.until(lambda: rig.shell._syncing)
         assert not await rig.shell.drained(0.05)
@@ -284,6 +284,20 @@ def test_a_commit_that_can_t_be_judged_is_refused_at_once(tmp_path: Path) -> Non
         assert "KeyError" in rig.events("rejected")[0]["reason"]
         rig.apply(COMMIT, configuration("a"))
         await rig.until(lambda: rig.shell.node.replica.commit == COMMIT)
+        rig.killed()
+
+    scenario(story)
+
+
+def test_a_message_of_ours_that_nobody_takes_is_reported(tmp_path: Path) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        await rig.start()
+        observed = Observe((), "x" * (17 << 20), 0)
+        with pytest.raises(MessageError, match="Observe"):
+            rig.shell._carry_out(ev.Broadcast(observed))
+        rig.shell._carry_out(ev.Broadcast(Observe((), "x" * 1_000_001, 0)))
+        assert "too long" in rig.events("daemon")[-1]["text"]
         rig.killed()
 
     scenario(story)
