@@ -7,6 +7,7 @@ under way; the event stream tells how it ends.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import time
@@ -18,8 +19,10 @@ from reconciler.controller.events import CleanupAsked, CommitArrived, RefreshAsk
 from reconciler.controller.replica import Activation, activation_of
 from reconciler.daemon.config import Access
 from reconciler.daemon.http import Answer, ApiError, Peer, Request, findings_to_plain, internal_error, refuse_unknown
+from reconciler.daemon.log import say
 from reconciler.daemon.shell import Shell, moment
 from reconciler.daemon.status import StatusView
+from reconciler.daemon.threads import Threads
 from reconciler.errors import Finding, InputError, Place, ReconcilerError
 from reconciler.sources.bounds import Bounds, is_configuration
 from reconciler.sources.repository import CommitFacts
@@ -27,6 +30,7 @@ from reconciler.sources.source import Source, SourceStatus
 from reconciler.version import __version__
 
 VERSION = 1
+_THREADS = 2
 CANDIDATE = "refs/reconciler/candidate/apply"
 _ALIVE_S = 15.0
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -51,6 +55,7 @@ class Api:
         self._writers = writers
         self._started_at = time.time()
         self._warnings: list[str] = []
+        self._threads = Threads("api", _THREADS)
         self.stop_asked: Callable[[], None] = lambda: None
         """Called when the daemon is to end without stopping resources."""
 
@@ -116,7 +121,7 @@ class Api:
         """The versions that were active, newest first."""
         limit = _number(request.query.get("limit", "50"), _MOST_HISTORY)
         activations = self._shell.node.replica.activations[-limit:]
-        facts = await asyncio.to_thread(self._facts, tuple(activation.commit for activation in activations))
+        facts = await self._threads.run(self._facts, tuple(activation.commit for activation in activations))
         current = len(activations) - 1
         entries = [
             _history_entry(activation, facts.get(activation.commit), place == current)
@@ -129,7 +134,7 @@ class Api:
         wanted = request.query.get("commit") or request.query.get("version")
         commit = self._commit(wanted) if wanted else self._active()
         repository, path = self._shell.parts.judge.repository, self._shell.parts.path
-        files = await asyncio.to_thread(repository.files, commit, path)
+        files = await self._threads.run(repository.files, commit, path)
         texts = {name: data.decode("utf-8", "replace") for name, data in files.items()}
         return Answer({"commit": commit, "files": texts})
 
@@ -168,7 +173,7 @@ class Api:
         author = _text(body, "author", "") or None
         if author is not None and not _AUTHOR.fullmatch(author):
             raise ApiError(400, "bad-request", "author must read 'Name <address>'")
-        commit = await asyncio.to_thread(self._make_commit, base, files, message, author)
+        commit = await self._threads.run(self._make_commit, base, files, message, author)
         return await self._offer(commit, "apply", False, body)
 
     async def rollback(self, request: Request) -> Answer:
@@ -179,8 +184,8 @@ class Api:
         target = self._commit(str(wanted)) if wanted else self._previous()
         message = _text(request.body, "message", "") or f"Roll back to {target[:12]}"
         repository, path = self._shell.parts.judge.repository, self._shell.parts.path
-        files = await asyncio.to_thread(repository.files, target, path)
-        commit = await asyncio.to_thread(self._make_commit, base, files, message, None)
+        files = await self._threads.run(repository.files, target, path)
+        commit = await self._threads.run(self._make_commit, base, files, message, None)
         return await self._offer(commit, "rollback", False, {})
 
     async def fetch(self, request: Request) -> Answer:
@@ -248,7 +253,7 @@ class Api:
         The cursor is where the story of it begins. Another version that becomes active after this has the proposal refused, as it
         then does not descend from the active commit.
         """
-        facts = await asyncio.to_thread(self._facts, (commit,))
+        facts = await self._threads.run(self._facts, (commit,))
         self._check_base(body)
         cursor = self._shell.events.cursor
         if commit == self._shell.node.replica.commit:
@@ -274,14 +279,12 @@ class Api:
             return False  # A commit that can't be compared is not the same.
 
     def _facts(self, commits: tuple[str, ...]) -> dict[str, CommitFacts]:
-        """What the repository says of commits; one that it has lost is left out."""
-        found = {}
-        for commit in dict.fromkeys(commits):
-            try:
-                found[commit] = self._shell.parts.judge.repository.facts(commit)
-            except ReconcilerError:
-                continue
-        return found
+        """What the repository says of commits; one that it has lost is left out, and all if it can't be read."""
+        try:
+            return self._shell.parts.judge.repository.facts_of(commits)
+        except ReconcilerError as error:
+            say(logging.WARNING, "the repository can't be read for the history", reason=str(error))
+            return {}
 
     def _check_base(self, body: Mapping[str, Any]) -> None:
         replica = self._shell.node.replica

@@ -14,6 +14,7 @@ import signal
 import time
 import uuid
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from reconciler.agents.executor import AgentRunner, RunnerSettings
@@ -37,6 +38,7 @@ from reconciler.daemon.secrets import Secrets
 from reconciler.daemon.shell import Parts, Shell, moment
 from reconciler.daemon.status import StatusView, source_to_plain
 from reconciler.daemon.store import Store
+from reconciler.daemon.threads import Threads
 from reconciler.errors import Finding, ReconcilerError, Remedy
 from reconciler.fabric.embedded import EmbeddedFabric
 from reconciler.model.metadata import AgentMetadata
@@ -54,6 +56,9 @@ _LAST_MESSAGES_S = 5.0
 _TRAITS_KEPT_S = 60.0
 _RELOAD_ACTIONS = ("reload-agent",)
 _MAINTAIN_S = 6 * 3600.0
+_SECRETS_AT_ONCE = 32
+_CHORES = 3
+"""Packing the repository, and telling it the active commit at the start and later."""
 
 
 async def serve(config: NodeConfig, *, stop_resources: bool = False) -> tuple[str, bool]:
@@ -98,6 +103,7 @@ class Service:
         self._metadata_cache = os.path.join(config.state, "agents")
         self._metadata = MetadataLookup(config.roots, self._metadata_cache)
         self._traits: dict[Agent, tuple[float, AgentTraits]] = {}
+        self._asking = Threads("traits", 2)
         self._tasks: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
         self._why = ""
@@ -116,6 +122,7 @@ class Service:
     async def run(self) -> tuple[str, bool]:
         """From the start to the end: why it ended, and whether agents are still being called."""
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(self._most_threads()))
         for warning in self._warnings:
             self._api.warn(warning)
         await self._server.start()
@@ -177,6 +184,10 @@ class Service:
         if keep:
             shell.snapshot()
         self._runner.close()
+
+    def _most_threads(self) -> int:
+        """For agents' secrets, each source, and each chore: none waits for another kind."""
+        return _SECRETS_AT_ONCE + 2 * len(self._config.sources) + _CHORES
 
     def _make_shell(self) -> Shell:
         config = self._config
@@ -279,7 +290,7 @@ class Service:
         known = self._traits.get(agent)
         if known is not None and time.monotonic() - known[0] < _TRAITS_KEPT_S:
             return known[1]
-        traits = traits_of(await asyncio.to_thread(self._metadata, agent))
+        traits = traits_of(await self._asking.run(self._metadata, agent))
         self._traits[agent] = time.monotonic(), traits
         return traits
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from reconciler.errors import Finding, Place
 from reconciler.frozen import frozen
@@ -133,6 +133,15 @@ class Repository:
     def facts(self, commit: str) -> CommitFacts:
         """One commit. **Raises** GitError when it is not here."""
         return self.history(checked_commit(commit), 1)[0]
+
+    def facts_of(self, commits: Iterable[str]) -> dict[str, CommitFacts]:
+        """Any number of commits by one git process; those that are not here are left out. **Raises** GitError."""
+        given = "".join(f"{name}\n" for name in dict.fromkeys(map(checked_commit, commits)))
+        if not given:
+            return {}
+        words = ("log", "--no-walk=unsorted", "--ignore-missing", f"--format={_LOG_FORMAT}", "--stdin")
+        lines = run_git(self.path, *words, given=given.encode()).decode("utf-8", "replace").split("\n")
+        return {facts.id: facts for facts in map(_facts, filter(None, lines))}
 
     def export_pack(self, commit: str, path: str = "", base: str | None = None) -> bytes:
         """What a repository that has `base` lacks of `commit` below `path`, as a pack; nothing else of the repository.

@@ -121,7 +121,7 @@ def scenario(tmp_path: Path) -> Callable[[Callable[[Rig], Coroutine[Any, Any, No
     return run
 
 
-@pytest.mark.parametrize("amid", ["commit", "facts"])
+@pytest.mark.parametrize("amid", ["commit", "facts_of"])
 def test_a_demanded_base_is_checked_again_when_the_commit_is_made(scenario, amid: str) -> None:
     async def story(rig: Rig) -> None:
         base = await rig.apply(FIRST)

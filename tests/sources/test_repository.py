@@ -117,6 +117,15 @@ def test_history_newest_first(repository: Repository) -> None:
     assert history[0].author == "reconciler <reconciler@localhost>"
 
 
+def test_facts_of_many_commits_leave_out_what_is_not_here(repository: Repository) -> None:
+    commits = [make(repository, {"a.yaml": b"%d" % n}, None, time_s=n) for n in range(3)]
+    found = repository.facts_of([commits[2], "0" * 39 + "1", commits[0], commits[2]])
+    assert list(found) == [commits[2], commits[0]]
+    assert found[commits[0]] == repository.facts(commits[0])
+    assert repository.facts_of(["0" * 39 + "1"]) == {}
+    assert repository.facts_of([]) == {}
+
+
 def test_ancestry(repository: Repository) -> None:
     first = make(repository, {"a.yaml": b"1"})
     second = make(repository, {"a.yaml": b"2"}, first)
