@@ -33,7 +33,10 @@ class MessageError(ReconcilerError):
 
 @frozen
 class Propose:
-    """Someone learned of a commit: every member is to examine it. `base` is the active commit at that time."""
+    """Someone learned of a commit: every member is to examine it, on top of what is active when this is delivered.
+
+    `base` is what was active for the sender when it sent this.
+    """
 
     commit: str
     base: str | None

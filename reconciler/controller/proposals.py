@@ -50,13 +50,12 @@ class Proposals:
 
     def proposed(self, sender: str, message: Propose, now: Moment) -> list[Effect]:
         """A fresh proposal was delivered: examine it within the time that members have."""
+        base = self.replica.proposals[message.commit].base
         fields = {"commit": message.commit, "source": message.source, "subject": message.subject, "by": sender}
         return [
             _event("proposed", message.commit, fields),
             SetTimer(EXAMINE_TIMER + message.commit, now.mono_ms + EXAMINATION_MS),
-            Examine(
-                message.commit, message.base, message.source, message.rewrite, self.replica.lineage(message.source)
-            ),
+            Examine(message.commit, base, message.source, message.rewrite, self.replica.lineage(message.source)),
         ]
 
     def examined(self, event: Examined) -> list[Effect]:

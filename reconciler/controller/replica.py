@@ -141,13 +141,14 @@ class Replica:
         return None
 
     def _propose(self, sender: str, message: Propose) -> None:
+        """A proposal's base is what is active when it is delivered: an activation may have been on its way when it was sent."""
         known = self.proposals.get(message.commit)
-        if message.commit == self.commit or (known is not None and known.base == message.base):
+        if message.commit == self.commit or (known is not None and known.base == self.commit):
             return
         while len(self.proposals) >= _MOST_PROPOSALS:
             self.proposals.pop(next(iter(self.proposals)))
         self.proposals[message.commit] = Proposal(
-            message.commit, message.base, message.source, message.subject, message.rewrite, sender
+            message.commit, self.commit, message.source, message.subject, message.rewrite, sender
         )
 
     def _accept(self, sender: str, message: Accept) -> None:

@@ -464,3 +464,26 @@ def test_a_node_that_stood_still_waits_for_its_calls_again(single, world):
     single.feed(ev.Finished(single.now, token, world.call(call)))
     single.converge()
     assert world.running == {"a": {}}
+
+
+def test_a_commit_that_arrives_amid_an_activation_is_not_lost(single):
+    """The activation is in the journal, but not delivered yet, when the next commit comes."""
+    single.apply(configuration(primitive("a")), "one")
+    single.converge()
+    single.commits |= {"two": configuration(primitive("b")), "three": configuration(primitive("c"))}
+    send = single.broadcast
+
+    def slow(message):
+        send(message)
+        if isinstance(message, Activate) and message.commit == "two":
+            held = single.pending.pop()
+            single.carry_out(single.node.step(ev.CommitArrived(single.now, "three", "git", "", asked=True)))
+            proposed = single.pending.pop()
+            single.pending += [held, proposed]
+
+    single.broadcast = slow
+    single.feed(ev.CommitArrived(single.now, "two", "git", "", asked=True))
+    single.converge()
+    assert [event["commit"] for event in single.events("activated")] == ["one", "two", "three"]
+    assert single.events("rejected") == []
+    assert single.node.replica.activations[-1].parent == "two"
