@@ -52,13 +52,19 @@ class Job:
 class Recurring:
     """A recurring operation that is in force; `reported` is the result that the cluster knows."""
 
-    __slots__ = ("order", "queued", "reported", "transition")
+    __slots__ = ("again", "order", "queued", "reported", "transition", "unwatched", "watch_from_ms")
 
     def __init__(self, order: Order, transition: int) -> None:
         self.order = order
         self.transition = transition
         self.reported: tuple[int, OperationStatus] | None = None
         self.queued = False
+        self.again = False
+        """Whether something hinted at a failure while it ran, which the run may have missed."""
+        self.unwatched = False
+        """Whether the resource's processes are no longer watched, because of a hint."""
+        self.watch_from_ms = 0
+        """Before that (monotonic) they are not watched anew."""
 
     @property
     def key(self) -> Key:
@@ -163,6 +169,10 @@ class Executor:
         if not due:
             return []
         recurring = self.recurring[min(due, key=lambda key: key[2])]
+        recurring.unwatched = True
+        if recurring.queued:
+            recurring.again = True
+            return []
         return [ClearTimer(recurring.timer), *self._run_recurring(recurring, now)]
 
     def forget(self, resource: str) -> list[Effect]:
@@ -192,7 +202,20 @@ class Executor:
             return False, []
         news = recurring.reported != (result.code, result.status)
         recurring.reported = (result.code, result.status)
-        return news, [self._arm(recurring, now.mono_ms + recurring.order.launched.interval_ms)]
+        if recurring.again:
+            recurring.again = False
+            return news, self._run_recurring(recurring, now)
+        effects = self._watch_again(recurring, result, now)
+        return news, [*effects, self._arm(recurring, now.mono_ms + recurring.order.launched.interval_ms)]
+
+    def _watch_again(self, recurring: Recurring, result: AgentResult, now: Moment) -> list[Effect]:
+        """A hint that was none leaves the resource watched; once in an interval, for a stale pid file hints again at once."""
+        runs = result.status is OperationStatus.DONE and result.code in RUNNING_CODES
+        if not (recurring.unwatched and runs) or now.mono_ms < recurring.watch_from_ms:
+            return []
+        recurring.unwatched = False
+        recurring.watch_from_ms = now.mono_ms + recurring.order.launched.interval_ms
+        return [Watch(recurring.order.launched.resource, agent_call(recurring.order))]
 
     def _arm(self, recurring: Recurring, at_ms: int) -> SetTimer:
         self._timers[recurring.timer] = recurring.key

@@ -487,3 +487,41 @@ def test_a_commit_that_arrives_amid_an_activation_is_not_lost(single):
     assert [event["commit"] for event in single.events("activated")] == ["one", "two", "three"]
     assert single.events("rejected") == []
     assert single.node.replica.activations[-1].parent == "two"
+
+
+def test_a_hint_amid_a_monitor_is_followed_by_another_one(single, world):
+    """The agent has looked already when the process dies."""
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    while not single.agents:
+        single.tick()
+    ((_, token, call),) = single.agents
+    single.agents.clear()
+    looked = world.call(call)
+    world.running.clear()
+    single.feed(ev.ProcessesGone(single.now, "a"))
+    before = single.mono_ms
+    single.feed(ev.Finished(single.now, token, looked))
+    single.converge()
+    assert world.running == {"a": {}}
+    assert single.mono_ms - before < 100
+
+
+def test_a_hint_that_was_none_leaves_the_resource_watched(single, world):
+    """As the watch for the processes does, each hint ends it; a pid file that stays wrong does not make monitors run all the time."""
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    assert single.watched == {"a"}
+    for _ in range(3):
+        single.watched.clear()
+        single.feed(ev.ProcessesGone(single.now, "a"))
+        single.run(20_100)
+        assert single.watched == {"a"}
+    world.calls.clear()
+    end = single.mono_ms + 60_000
+    while single.mono_ms < end:
+        if "a" in single.watched:
+            single.watched.clear()
+            single.feed(ev.ProcessesGone(single.now, "a"))
+        assert single.tick()
+    assert 6 <= len(world.calls) <= 15, world.calls
