@@ -146,7 +146,9 @@ class Replica:
         if message.commit == self.commit or (known is not None and known.base == self.commit):
             return
         while len(self.proposals) >= _MOST_PROPOSALS:
-            self.proposals.pop(next(iter(self.proposals)))
+            evicted = next(iter(self.proposals))
+            del self.proposals[evicted]
+            self.prepared.pop(evicted, None)
         self.proposals[message.commit] = Proposal(
             message.commit, self.commit, message.source, message.subject, message.rewrite, sender
         )

@@ -7,6 +7,7 @@ import pytest
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller import events as ev
 from reconciler.controller.messages import Accept, Activate, Propose, Reported, Run
+from reconciler.controller.replica import Prepared
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
@@ -525,3 +526,13 @@ def test_a_hint_that_was_none_leaves_the_resource_watched(single, world):
             single.feed(ev.ProcessesGone(single.now, "a"))
         assert single.tick()
     assert 6 <= len(world.calls) <= 15, world.calls
+
+
+def test_a_proposal_that_makes_room_for_another_leaves_nothing(single):
+    replica = single.node.replica
+    for number in range(200):
+        commit = f"{number:040x}"
+        replica.deliver("n1", Propose(commit, None, "x", "", False, replica.term))
+        replica.prepare(commit, Prepared("digest", configuration()))
+    assert len(replica.proposals) < 100
+    assert set(replica.prepared) == set(replica.proposals)
