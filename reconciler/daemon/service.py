@@ -330,11 +330,11 @@ class Service:
 
     async def _mend_active(self) -> None:
         """The journal says which commit is active; the repository may have missed the last one."""
-        commit = self._shell.node.replica.commit
         try:
             named = await asyncio.to_thread(self._repository.reference, ACTIVE)
+            commit = self._shell.node.replica.commit
             if commit is not None and named != commit:
-                await asyncio.to_thread(self._repository.set_reference, ACTIVE, commit)
+                await self._shell.record_active(commit)
             elif commit is None and named is not None:
                 self._api.warn(f"the state was lost; the commit that was active, {named[:12]}, is proposed again")
                 self._shell.tell(CommitArrived(moment(), named, "recovery", "the commit that was active", asked=True))

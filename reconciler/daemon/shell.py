@@ -226,7 +226,7 @@ class Shell:
             case Examine():
                 self._begin(self._examine(effect))
             case RecordActive(commit):
-                self._begin(self._record_active(commit))
+                self._begin(self.record_active(commit))
             case PublishAttributes(attributes):
                 self._publish(attributes)
             case Watch(resource, call):
@@ -352,11 +352,15 @@ class Shell:
             return Verdict(commit, None, reason=f"an internal error: {type(error).__name__}: {error}")
         return verdict
 
-    async def _record_active(self, commit: str) -> None:
-        """Let the repository name the active commit. The journal is what counts; this is for people and for git."""
+    async def record_active(self, commit: str) -> None:
+        """Let the repository name the active commit. The journal is what counts; this is for people and for git.
+
+        Of several calls the last one to begin is also the last to end; one that is overtaken names what is active by then.
+        """
         async with self._active_order:
+            active = self.node.replica.commit or commit
             try:
-                await asyncio.to_thread(self.parts.judge.repository.set_reference, ACTIVE, commit)
+                await asyncio.to_thread(self.parts.judge.repository.set_reference, ACTIVE, active)
             except ReconcilerError as error:
                 say(logging.ERROR, "the repository could not be told the active commit", reason=str(error))
 

@@ -42,6 +42,7 @@ class StatusView:
         self._node = node
         self._fabric = fabric
         self._read: tuple[Cib, Cluster] | None = None
+        self._histories: tuple[Cib, dict[str, list[ResourceHistory]]] | None = None
 
     def document(self, sources: Iterable[SourceStatus], warnings: Iterable[str]) -> dict[str, Any]:
         """The whole document."""
@@ -97,7 +98,7 @@ class StatusView:
     def _resource(self, cluster: Cluster, resource: Resource) -> dict[str, Any]:
         children = [self._resource(cluster, child) for child in resource.children if _is_shown(child)]
         name = resource.history_name or (resource.config_id if not resource.unique else resource.id)
-        histories = _histories(self._node.replica.cib, name) if not children else []
+        histories = self._by_resource().get(name, []) if not children else []
         return {
             "id": resource.id,
             "kind": resource.kind.name.lower(),
@@ -116,6 +117,17 @@ class StatusView:
             "last": _last(histories, self._node.executor.results.get(name)),
             "children": children,
         }
+
+    def _by_resource(self) -> dict[str, list[ResourceHistory]]:
+        """The histories of each resource on all nodes."""
+        cib = self._node.replica.cib
+        if self._histories is None or self._histories[0] is not cib:
+            found: dict[str, list[ResourceHistory]] = {}
+            for state in cib.status.nodes:
+                for history in state.history:
+                    found.setdefault(history.id, []).append(history)
+            self._histories = cib, found
+        return self._histories[1]
 
     def _proposal(self) -> dict[str, Any] | None:
         proposal = next(iter(self._node.replica.proposals.values()), None)
@@ -237,10 +249,6 @@ def _node_state(node: scheduled.Node) -> str:
         ("standby", node.standby),
     )
     return next((word for word, holds in states if holds), "online")
-
-
-def _histories(cib: Cib, name: str) -> list[ResourceHistory]:
-    return [history for state in cib.status.nodes for history in state.history if history.id == name]
 
 
 def _entries(histories: list[ResourceHistory]) -> list[HistoryEntry]:

@@ -118,22 +118,27 @@ class Store:
 
     def begin(self, snapshot: bytes) -> None:
         """Start a new generation with this snapshot; records follow. Raises StoreError, and then the old one goes on."""
-        generation = max([self._generation, *_generations(self.directory)], default=0) + 1
+        try:
+            generation = max([self._generation, *_generations(self.directory)], default=0) + 1
+        except OSError as error:
+            raise self._failed("write a snapshot", error) from error
         path = self._path("snapshot", generation)
         descriptor = -1
         try:
-            _write_durably(path, _framed("S", snapshot))
             flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
             descriptor = os.open(self._path("journal", generation), flags, 0o600)
             os.posix_fallocate(descriptor, 0, _CHUNK_BYTES)
             os.fsync(descriptor)
-            _sync_directory(self.directory)
+            # Last, as with the snapshot's name the generation is there, and what is in the journal before it counts no more.
+            _write_durably(path, _framed("S", snapshot))
         except OSError as error:
             if descriptor >= 0:
                 os.close(descriptor)
-            for name in (self._path("journal", generation), path, f"{path}.new"):
+            for name in (path, f"{path}.new", self._path("journal", generation)):
                 with contextlib.suppress(OSError):
                     os.unlink(name)
+            with contextlib.suppress(OSError):
+                _sync_directory(self.directory)
             raise self._failed("write a snapshot", error) from error
         with self._syncing:
             if self._journal >= 0:

@@ -22,7 +22,7 @@ from reconciler.daemon.status import StatusView
 from reconciler.daemon.store import Store
 from reconciler.fabric.embedded import EmbeddedFabric
 from reconciler.model.operation import AgentCall, AgentResult
-from reconciler.sources.repository import Repository
+from reconciler.sources.repository import ACTIVE, Repository
 
 PATH = "cluster.d"
 FIRST, SECOND, OTHER = (f"cluster: {{name: {name}}}\n" for name in ("first", "second", "other"))
@@ -161,5 +161,15 @@ def test_a_second_rollback_follows_the_first(scenario) -> None:
         two = (await rig.ask("/v1/rollback", {})).content["commit"]
         await rig.until(lambda: rig.active == two)
         assert rig.repository.files(two, PATH) == {"a.yaml": SECOND.encode()}
+
+    scenario(story)
+
+
+def test_the_repository_names_what_is_active_whoever_tells_it_last(scenario) -> None:
+    async def story(rig: Rig) -> None:
+        first = await rig.apply(FIRST)
+        second = await rig.apply(SECOND)
+        await rig.shell.record_active(first)
+        assert rig.repository.reference(ACTIVE) == second
 
     scenario(story)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import subprocess
 from collections.abc import Iterator
@@ -178,6 +179,52 @@ def test_on_a_full_disk_nothing_new_begins_and_what_was_begun_ends(small_disk: P
     assert store.failing is None
     store.close()
     assert contents(small_disk).snapshot == b'{"again":1}'
+
+
+@pytest.mark.parametrize("failing", ["posix_fallocate", "fsync", "listdir"])
+def test_a_generation_that_could_not_begin_never_hides_the_records_that_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    filled(tmp_path)
+    store = Store(str(tmp_path))
+    store.read()
+    store.begin(b'{"second":2}')
+    seen: list[Path] = []
+
+    def fail(*_: object) -> None:
+        seen.extend(tmp_path.glob("snapshot-0000000003"))
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, failing, fail)
+        with pytest.raises(StoreError, match="Input/output error"):
+            store.begin(b'{"third":3}')
+    assert store.failing is not None
+    assert seen == [], "a crash here would have had the new snapshot count"
+    store.append(record(9))
+    store.close()
+    assert contents(tmp_path) == (b'{"second":2}', (record(9),), ())
+
+
+def test_the_removal_of_a_generation_that_could_not_begin_is_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reconciler.daemon import store as module
+
+    store = Store(str(tmp_path))
+    store.begin(b"{}")
+    there: list[bool] = []
+
+    def sync(path: str) -> None:
+        there.append((tmp_path / "snapshot-0000000002").exists())
+        if len(there) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(module, "_sync_directory", sync)
+    with pytest.raises(StoreError):
+        store.begin(b'{"second":2}')
+    assert there == [True, False]
+    store.close()
 
 
 def test_a_state_directory_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
