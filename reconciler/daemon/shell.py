@@ -385,14 +385,32 @@ class Shell:
     async def _make_durable(self, sender: str, message: Message) -> None:
         try:
             await self._writing.run(self.parts.store.sync)
-        except StoreError as error:
-            self._store_failed(error)
-            self._without_journal(sender, message, str(error))
+        except Exception as error:  # noqa: BLE001 - without a thread, say: what is not known to be durable is not
+            if isinstance(error, StoreError):
+                self._store_failed(error)
+            else:
+                self._failed(error)
+            await self._not_durable(sender, message, str(error))
         else:
             self.tell(Delivered(moment(), sender, message))
         finally:
             self._syncing = False
             self._read_inbox()
+
+    async def _not_durable(self, sender: str, message: Message, reason: str) -> None:
+        """A message is in the journal, but perhaps not for long. It is refused only once it can't come back at a restart.
+
+        When that can't be had, nobody is told anything: the daemon ends, and the journal decides.
+        """
+        if isinstance(message, _DROPPABLE):
+            while (
+                self._queue or self._preparing
+            ):  # The snapshot has to have what is in the journal before this message.
+                await asyncio.sleep(_LOOK_AGAIN_S)
+            if not self.snapshot():
+                self._leave(f"the state can't be written, nor taken back: {reason}")
+                return
+        self._without_journal(sender, message, reason)
 
     def _without_journal(self, sender: str, message: Message, reason: str) -> None:
         """Nothing new begins without the journal; what runs is cared for all the same."""
@@ -430,10 +448,10 @@ class Shell:
             await asyncio.sleep(_LOOK_AGAIN_S)
         return self._abreast
 
-    def snapshot(self) -> None:
+    def snapshot(self) -> bool:
         """Begin a new generation of the store with the state as it is. What can't be written is reported, and tried again.
 
-        The state must have everything that is in the journal.
+        The state must have everything that is in the journal and is to stay. Whether it was written.
         """
         failing = self.parts.store.failing is not None
         try:
@@ -441,9 +459,10 @@ class Shell:
         except StoreError as error:
             self._store_failed(error)
             self._loop.call_later(_SNAPSHOT_AGAIN_S, self._keep)
-            return
+            return False
         if failing:
             self.emit("daemon", {"what": "store-restored", "text": "the state can be written again"})
+        return True
 
     def _sync_soon(self) -> None:
         self._sync_planned = False

@@ -71,6 +71,8 @@ class Store:
         self._end = 0
         self._room = 0
         self._unsynced = False
+        self._doubtful: str | None = None
+        """Why what was appended may be lost although it reads back; until a new generation begins."""
         self._snapshot_bytes = 0
         self._was_read: list[int] = []
         self._syncing = threading.Lock()
@@ -145,6 +147,7 @@ class Store:
                 os.close(self._journal)
             self._journal, self._generation, self._end, self._room = descriptor, generation, 0, _CHUNK_BYTES
             self._snapshot_bytes, self._unsynced, self.failing = len(snapshot), False, None
+            self._doubtful = None
         self._remove_before(generation - 1)
 
     @property
@@ -176,16 +179,23 @@ class Store:
         self._unsynced = True
 
     def sync(self) -> None:
-        """Make everything that was appended durable. May be called from another thread. Raises StoreError."""
+        """Make everything that was appended durable. May be called from another thread. Raises StoreError.
+
+        Once this failed it fails until a new generation has begun: the kernel forgets what it could not write, and at the next call
+        says that all is well.
+        """
         with self._syncing:
+            if self._doubtful is not None:
+                raise StoreError(self._doubtful)
             if not self._unsynced:
                 return
             self._unsynced = False
             try:
                 os.fdatasync(self._journal)
             except OSError as error:
-                self._unsynced = True
-                raise self._failed("make the journal durable", error) from error
+                failed = self._failed("make the journal durable", error)
+                self._unsynced, self._doubtful = True, str(failed)
+                raise failed from error
 
     def close(self) -> None:
         """Make durable what can be, and let another daemon in."""

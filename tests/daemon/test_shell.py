@@ -21,7 +21,7 @@ from reconciler.daemon.compile import Verdict
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.restore import restore_replica
 from reconciler.daemon.shell import Parts, Shell, moment
-from reconciler.daemon.store import Store
+from reconciler.daemon.store import Record, Store, StoreError
 from reconciler.fabric.embedded import EmbeddedFabric
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
@@ -301,3 +301,51 @@ def test_a_message_of_ours_that_nobody_takes_is_reported(tmp_path: Path) -> None
         rig.killed()
 
     scenario(story)
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "for good"])
+def test_what_was_refused_does_not_become_active_at_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lasting: bool
+) -> None:
+    """The disk takes an activation, and then does not make it durable."""
+
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        await rig.start()
+        real, failed = os.fdatasync, []
+        append = rig.store.append
+
+        def bad(descriptor: int) -> None:
+            if failed:
+                failed.pop()
+                raise OSError(5, "Input/output error")
+            real(descriptor)
+
+        def watched(record: Record, *, begins: bool = False) -> None:
+            if b'"is":"Activate"' in record.data and OTHER.encode() in record.data:
+                failed.append(True)
+            append(record, begins=begins)
+
+        monkeypatch.setattr(os, "fdatasync", bad)
+        monkeypatch.setattr(rig.store, "append", watched)
+        rig.apply(COMMIT, configuration("a"))
+        await rig.until(lambda: rig.shell.node.coordinator.converged and rig.shell.node.replica.commit == COMMIT)
+        rig.shell._snapshot_at_s = asyncio.get_running_loop().time() + 1000  # Another was begun just before.
+        if lasting:
+            monkeypatch.setattr(rig.store, "begin", _full)
+        rig.apply(OTHER, configuration("b"))
+        if lasting:
+            await rig.until(rig.shell.left.done)
+            assert rig.events("rejected") == []
+            assert rig.shell.node.replica.commit == COMMIT
+            rig.killed()
+            return
+        await rig.until(lambda: rig.events("rejected"))
+        assert rig.shell.node.replica.commit == COMMIT
+        assert rig.killed().commit == COMMIT
+
+    scenario(story)
+
+
+def _full(_: bytes) -> None:
+    raise StoreError("write a snapshot")

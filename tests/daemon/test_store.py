@@ -237,3 +237,30 @@ def test_files_are_private(tmp_path: Path) -> None:
     filled(tmp_path / "state")
     assert os.stat(tmp_path / "state").st_mode & 0o077 == 0
     assert all(os.stat(path).st_mode & 0o077 == 0 for path in (tmp_path / "state").iterdir())
+
+
+def test_after_a_failed_sync_nothing_is_durable_until_a_new_generation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel tells of an error once; the next call says that all is well."""
+    store = Store(str(tmp_path))
+    store.begin(b'{"first":1}')
+    store.append(record(1))
+    told = [OSError(5, "Input/output error")]
+    real = os.fdatasync
+
+    def once(descriptor: int) -> None:
+        if told:
+            raise told.pop()
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", once)
+    for _ in range(3):
+        with pytest.raises(StoreError, match="Input/output error"):
+            store.sync()
+    assert store.wants_snapshot
+    store.begin(b'{"second":2}')
+    store.append(record(2))
+    store.sync()
+    store.close()
+    assert contents(tmp_path) == (b'{"second":2}', (record(2),), ())
