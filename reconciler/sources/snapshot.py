@@ -12,6 +12,8 @@ from reconciler.frozen import frozen
 from reconciler.sources.bounds import Bounds, is_configuration, size_findings
 
 _MOST_ENTRIES = 100_000
+_DEEPEST = 64
+"""How many directories may be inside each other: no configuration needs as many, and a loop of mounts has no end."""
 
 
 @frozen
@@ -91,9 +93,17 @@ def _walk(root: str, below: str, findings: list[Finding]) -> Iterator[tuple[str,
             continue
         path = f"{below}/{entry.name}" if below else entry.name
         if entry.is_dir(follow_symlinks=False):
+            if path.count("/") >= _DEEPEST:
+                findings.append(_too_deep(path))
+                return
             yield from _walk(root, path, findings)
         else:
             yield path, entry
+
+
+def _too_deep(path: str) -> Finding:
+    place = "/".join(path.split("/")[:3])
+    return Finding("too-deep", Place(place), f"more than {_DEEPEST} directories inside each other are here")
 
 
 def _file(root: str, path: str, entry: os.DirEntry[str]) -> _Seen | Finding | None:

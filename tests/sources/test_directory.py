@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -279,6 +280,40 @@ def test_too_much_is_refused_without_reading_it(directory: Path) -> None:
         "too-many-files",
         "tree-too-large",
     ]
+
+
+def nest(directory: Path, levels: int) -> None:
+    """Directories inside each other, deeper than a path may be long."""
+    here = os.open(directory, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("deep", dir_fd=here)
+        below = os.open("deep", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+
+
+def test_directories_inside_each_other_are_bounded(
+    repository: Repository, settings: DirectorySettings, directory: Path
+) -> None:
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+        await asyncio.to_thread(nest, directory, 1200)
+        await watched.until(lambda: len(watched.findings) == 1)
+        assert [(one.code, one.place.file) for one in watched.findings[0]] == [("too-deep", "deep/deep/deep")]
+        await asyncio.to_thread(subprocess.run, ["rm", "-r", f"{directory}/deep"], check=True)
+        await watched.until(lambda: watched.findings[1:] == [()])
+
+    watch(repository, replace(settings, rescan_s=0.2), story)
+
+
+def test_as_many_directories_as_are_allowed_are_read(directory: Path) -> None:
+    nest(directory, 64)
+    deepest = directory.joinpath(*["deep"] * 64)
+    (deepest / "z.yaml").write_text("z: 1\n")
+    assert len(read_directory(str(directory)).files) == 2
+    (deepest / "deep").mkdir()
+    assert [one.code for one in read_directory(str(directory)).findings] == ["too-deep"]
 
 
 def test_fingerprint_changes_with_every_kind_of_change(directory: Path) -> None:
