@@ -75,7 +75,8 @@ class GitRequest:
 class GitAnswer:
     """A commit that may be used, or findings that say why there is none.
 
-    `contained` means that the commit in force already includes it. `signer` is the principal whose signature was accepted.
+    `contained` means that the commit in force already includes it, and nobody went back to it by rewriting history. `signer` is the
+    principal whose signature was accepted.
     """
 
     commit: str | None = None

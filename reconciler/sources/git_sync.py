@@ -67,9 +67,19 @@ def _check(request: GitRequest, repository: Repository, commit: str) -> GitAnswe
         return _refused("history-rewritten", text, hint)
     signer = verify_commits(request, repository, commit, baseline)
     _check_tree(request, repository, commit)
-    repository.set_reference(f"refs/reconciler/candidate/{request.source}", commit)
-    contained = request.active is not None and repository.is_ancestor(commit, request.active)
+    candidate = f"refs/reconciler/candidate/{request.source}"
+    contained = _is_contained(request, repository, commit, repository.reference(candidate))
+    repository.set_reference(candidate, commit)
     return GitAnswer(commit, contained, signer)
+
+
+def _is_contained(request: GitRequest, repository: Repository, commit: str, previous: str | None) -> bool:
+    """Whether the commit in force includes this one, and the remote did not just go back to it: that is a wish, where allowed."""
+    if request.active is None or not repository.is_ancestor(commit, request.active):
+        return False
+    if not request.rewrite or previous is None or commit == request.active:
+        return True
+    return _continues(request, repository, previous, commit)
 
 
 def _continues(request: GitRequest, repository: Repository, baseline: str, commit: str) -> bool:

@@ -162,6 +162,23 @@ def test_a_rewritten_history_is_refused(stopped_node: Node, operator: Operator) 
     assert node.states() == {"a": "2"}
 
 
+def test_going_back_in_the_repository_goes_back_here_where_history_may_be_rewritten(
+    stopped_node: Node, operator: Operator
+) -> None:
+    node = stopped_node
+    node.sources = f"  site: {{git: 'file://{operator.remote}', poll: 60s, local: true, history: rewrite}}"
+    old = operator.push(node.configuration({"a": "1"}))
+    node.start()
+    node.at_rest_with({"a": "1"})
+    operator.push(node.configuration({"a": "2"}))
+    node.client.post("/v1/sources/fetch", {})
+    node.at_rest_with({"a": "2"})
+    operator.git("push", "--quiet", "--force", str(operator.remote), f"{old}:main")
+    node.client.post("/v1/sources/fetch", {})
+    node.at_rest_with({"a": "1"})
+    assert node.status()["active"]["commit"] == old
+
+
 def test_a_rollback_holds_until_the_repository_moves_on(stopped_node: Node, operator: Operator) -> None:
     node = stopped_node
     node.sources = f"  site: {{git: 'file://{operator.remote}', poll: 60s, local: true}}"

@@ -107,6 +107,38 @@ def test_older_commit_is_refused_as_well(ask: Ask, work) -> None:  # type: ignor
     assert codes(ask(active=second)) == ["history-rewritten"]
 
 
+def test_going_back_is_offered_where_it_is_allowed(ask: Ask, work, repository: Repository) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    first = work.commit("first")
+    work.write("cluster.d/a.yaml", "a: 2\n")
+    second = work.commit("second")
+    assert ask(rewrite=True) == GitAnswer(second)
+    assert ask(active=second, rewrite=True).contained
+    ours = repository.commit(
+        {"a.yaml": b"a: 0\n"}, "rollback", reference="refs/reconciler/active", parent=second, path="cluster.d", time_s=1
+    )
+    assert ask(active=ours, rewrite=True).contained, "a rollback made here holds until the repository moves"
+    work.git("reset", "--quiet", "--hard", first)
+    assert ask(active=second, rewrite=True) == GitAnswer(first)
+    assert ask(active=second, rewrite=True).contained, "it was offered, and what came of that is not asked again"
+    assert ask(active=first, rewrite=True).contained
+    work.git("reset", "--quiet", "--hard", second)
+    assert ask(active=first, rewrite=True) == GitAnswer(second)
+
+
+def test_going_forward_to_what_is_contained_is_not_going_back(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    """Another source of the same repository was faster."""
+    made = []
+    for n in range(3):
+        work.write("cluster.d/a.yaml", f"a: {n}\n")
+        made.append(work.commit(f"{n}"))
+    ask(rewrite=True, source="other")
+    work.git("branch", "slow", made[0])
+    assert ask(active=made[2], rewrite=True, reference="slow").contained
+    work.git("branch", "--force", "slow", made[1])
+    assert ask(active=made[2], rewrite=True, reference="slow").contained
+
+
 def test_commit_that_was_never_in_force_may_be_rewritten(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
     work.write("cluster.d/a.yaml", "a: 1\n")
     first = work.commit("first")
