@@ -163,8 +163,11 @@ class Repository:
         run_git(self.path, *words, given=pack)
 
     def maintain(self, timeout_s: float = 600) -> None:
-        """Pack what has piled up. Takes seconds: to be called now and then, never where somebody waits."""
-        run_git(self.path, "repack", "-d", "-l", "--quiet", timeout_s=timeout_s)
+        """Pack what has piled up, and join packs until each is twice the next smaller: every commit and fetch makes one.
+
+        Nothing is lost, reachable or not. Takes seconds: to be called now and then, never where somebody waits.
+        """
+        run_git(self.path, "repack", "-d", "-l", "--quiet", "--geometric=2", timeout_s=timeout_s)
 
     def _tidy(self) -> None:
         """Remove what a failed import left behind: on a full disk that would be more with each attempt."""

@@ -242,6 +242,24 @@ def test_maintenance_keeps_everything(repository: Repository) -> None:
     assert repository.files(commit) == {"a.yaml": b"4"}
 
 
+def test_maintenance_joins_packs_and_keeps_what_no_reference_names(repository: Repository) -> None:
+    commit, made = None, []
+    for n in range(60):
+        # Too many files for single objects: each commit is a pack, as each fetch is. Every second one starts anew on its own.
+        files = {f"{m}.yaml": b"%d %d" % (n, m) for m in range(110)}
+        commit = make(repository, files, commit if n % 2 else None, time_s=n)
+        made.append((commit, files))
+    packs = Path(repository.path) / "objects" / "pack"
+    assert len(list(packs.glob("*.pack"))) == 60
+    repository.maintain()
+    assert len(list(packs.glob("*.pack"))) == 1
+    assert all(repository.files(commit) == files for commit, files in made)
+    for n in range(3):
+        make(repository, {f"{m}.yaml": b"new %d %d" % (n, m) for m in range(110)}, commit, time_s=100 + n)
+    repository.maintain()
+    assert len(list(packs.glob("*.pack"))) == 2, "the large pack is not written again for a few small ones"
+
+
 def test_a_commit_takes_one_quick_process(repository: Repository) -> None:
     parent, times = None, []
     for n in range(7):
