@@ -75,7 +75,10 @@ class CommitArrived:
 
 @frozen
 class Examined:
-    """A commit was examined on top of `base`, and if it is valid (`configuration` is there) made durable."""
+    """A commit was examined on top of `base`, and if it is valid (`configuration` is there) made durable.
+
+    `transient`: it was refused for something that may pass by itself.
+    """
 
     now: Moment
     commit: str
@@ -84,6 +87,7 @@ class Examined:
     configuration: Configuration | None = None
     reason: str = ""
     findings: tuple[Finding, ...] = ()
+    transient: bool = False
 
 
 @frozen

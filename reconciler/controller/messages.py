@@ -58,13 +58,14 @@ class Accept:
 
 @frozen
 class Reject:
-    """A member refuses the commit, and why."""
+    """A member refuses the commit, and why. `transient`: the same commit may be accepted later."""
 
     commit: str
     reason: str
     findings: tuple[Finding, ...]
     term: int
     at_ms: int
+    transient: bool = False
 
 
 @frozen
@@ -365,6 +366,7 @@ _WRITERS: Mapping[type, Callable[[Any], dict[str, Any]]] = {
         "findings": [finding_to_plain(finding) for finding in m.findings],
         "term": m.term,
         "at": m.at_ms,
+        "transient": m.transient,
     },
     Activate: lambda m: {"commit": m.commit, "epoch": m.epoch, "digest": m.digest, "at": m.at_ms, "term": m.term},
     Observe: lambda m: {
@@ -397,6 +399,7 @@ _READERS: Mapping[str, Callable[[_Fields], Message]] = {
         tuple(_finding(part) for part in f.items("findings")),
         f.number("term"),
         f.number("at"),
+        f.flag("transient") if "transient" in f.data else False,
     ),
     "Activate": lambda f: Activate(
         f.text("commit"), f.number("epoch"), f.text("digest"), f.number("at"), f.number("term")

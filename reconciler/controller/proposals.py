@@ -65,7 +65,8 @@ class Proposals:
             return []
         term = self.replica.term
         if event.configuration is None:
-            return [Broadcast(Reject(event.commit, event.reason, event.findings, term, event.now.wall_ms))]
+            told = Reject(event.commit, event.reason, event.findings, term, event.now.wall_ms, event.transient)
+            return [Broadcast(told)]
         self.replica.prepare(event.commit, Prepared(event.digest, event.configuration))
         return [Broadcast(Accept(event.commit, event.base, event.digest, term))]
 
@@ -134,6 +135,7 @@ class Proposals:
             "reason": message.reason,
             "findings": [finding_to_plain(finding) for finding in message.findings],
             "by": sender,
+            "transient": message.transient,
         }
         return [ClearTimer(EXAMINE_TIMER + message.commit), _event("rejected", message.commit, fields)]
 
@@ -151,9 +153,10 @@ class Proposals:
                 "reason": reason,
                 "findings": [],
                 "by": self.own,
+                "transient": True,
             }
             return [_event("rejected", message.commit, fields)]
-        return [Broadcast(Reject(message.commit, reason, (), self.replica.term, event.now.wall_ms))]
+        return [Broadcast(Reject(message.commit, reason, (), self.replica.term, event.now.wall_ms, transient=True))]
 
     def give_up(self, commit: str, members: tuple[str, ...], now: Moment) -> list[Effect]:
         """As the DC: the time to answer is over."""
@@ -162,7 +165,7 @@ class Proposals:
             return []
         silent = ", ".join(member for member in members if member not in proposal.answers)
         reason = f"no answer within {EXAMINATION_MS // 1000} s from {silent or 'the DC'}"
-        return [Broadcast(Reject(commit, reason, (), self.replica.term, now.wall_ms))]
+        return [Broadcast(Reject(commit, reason, (), self.replica.term, now.wall_ms, transient=True))]
 
 
 def _event(type: str, commit: str, fields: dict[str, Any]) -> Emit:

@@ -29,7 +29,7 @@ _QUICK_BYTES = 512 * 1024
 class Verdict:
     """What examining a commit came to: a configuration with its digest, or the reason and the findings against it.
 
-    Warnings are among the findings of a configuration that was found valid.
+    Warnings are among the findings of a configuration that was found valid. `transient`: the reason may pass by itself.
     """
 
     commit: str
@@ -37,6 +37,7 @@ class Verdict:
     digest: str = ""
     reason: str = ""
     findings: tuple[Finding, ...] = ()
+    transient: bool = False
 
 
 class Judge:
@@ -77,7 +78,7 @@ class Judge:
             return Verdict(commit, None, reason="its files can't be taken", findings=error.findings)
         except ReconcilerError as error:
             cause = f": {error.__cause__}" if error.__cause__ is not None else ""
-            return Verdict(commit, None, reason=f"it can't be read: {error}{cause}")
+            return Verdict(commit, None, reason=f"it can't be read: {error}{cause}", transient=True)
         return self.compile(commit, files)
 
     def _follows(self, base: str, lineage: str | None, commit: str) -> bool:
@@ -100,7 +101,7 @@ class Judge:
             return Verdict(commit, None, reason=reason, findings=loaded.findings)
         missing = tuple(self._missing_secrets(configuration))
         if missing:
-            return Verdict(commit, None, reason="this node can't tell its secrets", findings=missing)
+            return Verdict(commit, None, reason="this node can't tell its secrets", findings=missing, transient=True)
         # Places are for the findings; whoever explains decisions reads the commit's files again.
         configuration = replace(configuration, places={})
         return Verdict(commit, configuration, digest(configuration), findings=loaded.findings)

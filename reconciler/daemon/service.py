@@ -53,6 +53,9 @@ _LAST_AGENTS_S = 5.0
 """How long an end of the daemon waits for agents that are being called; they go on without it after that."""
 _LAST_MESSAGES_S = 5.0
 """How long an end of the daemon waits for messages that are being made durable."""
+_FIRST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 300.0
+"""Between two offers of what was refused for something that may pass: twice as long each time."""
 _TRAITS_KEPT_S = 60.0
 _RELOAD_ACTIONS = ("reload-agent",)
 _MAINTAIN_S = 6 * 3600.0
@@ -342,17 +345,23 @@ class Service:
             say(logging.ERROR, "the repository could not be asked for the active commit", reason=str(error))
 
     async def _offer_again(self) -> None:
-        """A directory's change that came second is offered once more, on top of what came first."""
-        log = self._shell.events
+        """What was refused for something that may pass is offered again after a pause, what came second at once."""
+        log, pauses = self._shell.events, dict[str, float]()
         number = log.last
         while True:
             await log.wait(number)
             events, number = log.after(number), log.last
             for event in events:
-                strays = [finding for finding in event.get("findings", ()) if finding["code"] == "not-descendant"]
-                source = self._sources.get(event.get("source", ""))
-                if event["type"] == "rejected" and strays and isinstance(source, DirectorySource):
-                    source.fetch_now()
+                name = event.get("source", "")
+                if event["type"] == "activated":
+                    pauses.pop(name, None)
+                elif event["type"] == "rejected" and (source := self._sources.get(name)) is not None:
+                    strays = any(finding["code"] == "not-descendant" for finding in event["findings"])
+                    if event["transient"]:
+                        pauses[name] = min(2 * pauses.get(name, _FIRST_PAUSE_S / 2), _LONGEST_PAUSE_S)
+                        asyncio.get_running_loop().call_later(pauses[name], source.fetch_now)
+                    elif strays and isinstance(source, DirectorySource):
+                        source.fetch_now()
 
     async def _maintain(self) -> None:
         """Pack the repository now and then."""

@@ -322,6 +322,7 @@ class Shell:
                     verdict.configuration,
                     verdict.reason,
                     verdict.findings,
+                    verdict.transient,
                 )
             )
         finally:
@@ -346,7 +347,7 @@ class Shell:
             await self._writing.run(store.sync)
         except StoreError as error:
             self._store_failed(error)
-            return Verdict(commit, None, reason=f"this node can't keep it: {error}")
+            return Verdict(commit, None, reason=f"this node can't keep it: {error}", transient=True)
         except Exception as error:  # noqa: BLE001 - what can't be written down is refused, at once and with the reason
             self._failed(error)
             return Verdict(commit, None, reason=f"an internal error: {type(error).__name__}: {error}")

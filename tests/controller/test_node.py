@@ -536,3 +536,19 @@ def test_a_proposal_that_makes_room_for_another_leaves_nothing(single):
         replica.prepare(commit, Prepared("digest", configuration()))
     assert len(replica.proposals) < 100
     assert set(replica.prepared) == set(replica.proposals)
+
+
+def test_a_refusal_says_whether_it_may_pass(single):
+    """A full store, silence: the same commit may be taken later. An invalid one never is."""
+    for kind in (Propose, Accept, Activate):
+        single.drop = kind
+        single.apply(configuration(primitive("a")))
+        assert single.events("rejected")[-1]["transient"] is True
+    single.drop = None
+    single.feed(ev.CommitArrived(single.now, "bad", "test", "x"))
+    assert single.events("rejected")[-1]["transient"] is False
+    single.examine = lambda *_: None
+    single.feed(ev.CommitArrived(single.now, "slow", "test", "x"))
+    single.run(61_000)
+    assert single.events("rejected")[-1]["commit"] == "slow"
+    assert single.events("rejected")[-1]["transient"] is True
