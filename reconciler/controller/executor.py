@@ -163,6 +163,10 @@ class Executor:
         recurring = self.recurring.get(key) if key is not None else None
         return [] if recurring is None else self._run_recurring(recurring, now)
 
+    def monitors(self, resource: str) -> bool:
+        """Whether the resource has a recurring monitor here."""
+        return any(key[0] == resource and key[1] == "monitor" for key in self.recurring)
+
     def check(self, resource: str, now: Moment) -> list[Effect]:
         """Run the resource's most frequent monitor now: something hints that it has failed."""
         due = sorted(key for key in self.recurring if key[0] == resource and key[1] == "monitor")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.analysis.entry_names import last_id
 from reconciler.analysis.recording import forget_failures
 from reconciler.cib.observations import AttributeSet, Observation, ResourceForgotten, transient
 from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY, Coordinator
@@ -50,7 +51,7 @@ from reconciler.controller.proposals import EXAMINE_TIMER, Proposals
 from reconciler.controller.recovery import Recovery
 from reconciler.controller.replica import Replica
 from reconciler.model.operation import OperationStatus
-from reconciler.model.status import NodeState
+from reconciler.model.status import NodeState, ResourceHistory
 from reconciler.model.text import integer
 
 _CLOCK_SET_MS = 1000
@@ -291,16 +292,29 @@ class Node:
                 seen += _cleaned(state, resource)
         if not seen:
             return []
-        return [Broadcast(Observe(tuple(seen), "failures were cleaned up", event.now.wall_ms))]
+        effects: list[Effect] = [Broadcast(Observe(tuple(seen), "failures were cleaned up", event.now.wall_ms))]
+        for resource in event.resources:
+            effects += self.executor.check(resource, event.now)
+        return effects
 
     def _refresh(self, event: RefreshAsked) -> list[Effect]:
-        seen = tuple(
-            ResourceForgotten(state.id, history.id)
-            for state in self.replica.cib.status.nodes
-            for history in state.history
-            if history.id in event.resources
-        )
-        return [Broadcast(Observe(seen, "a refresh was asked for", event.now.wall_ms))] if seen else []
+        """Look anew at what runs here: what is monitored is asked at once, of the rest is forgotten what is known.
+
+        What is active is never forgotten: were it taken out of the configuration meanwhile, nobody would stop it.
+        """
+        effects: list[Effect] = []
+        seen: list[Observation] = []
+        state = node_state(self.replica.cib, self.name)
+        for history in state.history:
+            if history.id not in event.resources or _is_pending(history):
+                continue
+            if self.executor.monitors(history.id):
+                effects += self.executor.check(history.id, event.now)
+            else:
+                seen.append(ResourceForgotten(state.id, history.id))
+        if seen:
+            effects.append(Broadcast(Observe(tuple(seen), "a refresh was asked for", event.now.wall_ms)))
+        return effects
 
     def _stop(self, event: StopAsked) -> list[Effect]:
         self.stopping = True
@@ -325,6 +339,11 @@ class Node:
         return PublishAttributes(transient(node_state(self.replica.cib, self.name)))
 
 
+def _is_pending(history: ResourceHistory) -> bool:
+    """Whether an operation of the resource is under way."""
+    return any(entry.attributes.get("op-status") == "-1" for entry in history.entries)
+
+
 def _is_discovery(message: Reported) -> bool:
     """A probe that finds something running was not expected to, but has not failed."""
     return message.task == "monitor" and not message.interval_ms and message.rc in RUNNING_CODES
@@ -345,11 +364,26 @@ def _recovery_text(message: Joined) -> str:
 
 
 def _cleaned(state: NodeState, resource: str) -> list[Observation]:
+    """What makes a node forget a resource's failures; all that it knows of it only where it can't be running.
+
+    Were a running one forgotten, a probe with changed parameters would not see it, and it would be started a second time.
+    """
     seen = list(forget_failures(state, resource))
     history = next((history for history in state.history if history.id == resource), None)
-    if history is not None and (seen or any(_has_failed(entry.attributes) for entry in history.entries)):
+    if history is None or _is_pending(history) or _was_started(history):
+        return seen
+    if seen or any(_has_failed(entry.attributes) for entry in history.entries):
         seen.append(ResourceForgotten(state.id, resource))
     return seen
+
+
+def _was_started(history: ResourceHistory) -> bool:
+    """Whether the last lasting operation that is remembered as done left the resource running."""
+    last = next((entry.attributes for entry in history.entries if entry.id == last_id(history.id)), None)
+    return last is not None and last.get("operation") in _RUNNING_AFTER and not _has_failed(last)
+
+
+_RUNNING_AFTER = frozenset({"start", "promote", "demote", "migrate_from"})
 
 
 def _has_failed(attributes: Mapping[str, str]) -> bool:
