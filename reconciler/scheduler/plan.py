@@ -127,5 +127,5 @@ class Plan:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not self.actions
+        """Whether there is nothing that anyone would carry out: marks of points in the graph are no work."""
+        return all(action.kind is ActionKind.PSEUDO for action in self.actions)
