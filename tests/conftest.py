@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Where a verdict is wanted, the same examples are tried every time; elsewhere new ones are looked for.
+settings.register_profile("verdict", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("verdict")
 
 GOLDEN = Path(__file__).parent / "golden"
 
