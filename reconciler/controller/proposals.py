@@ -23,9 +23,13 @@ from reconciler.controller.events import (
 from reconciler.controller.messages import Accept, Activate, Propose, Reject, finding_to_plain
 from reconciler.controller.moment import Moment
 from reconciler.controller.replica import Prepared, Proposal, Replica
+from reconciler.errors import Finding
+from reconciler.frozen import replace
 
 EXAMINATION_MS = 60_000
 """How long members have to answer a proposal; silence is never acceptance."""
+_MOST_FINDINGS = 500
+_LONGEST_TEXT = 1000
 EXAMINE_TIMER = "examine "
 """How the names of the timers begin that end the time to answer."""
 
@@ -65,7 +69,8 @@ class Proposals:
             return []
         term = self.replica.term
         if event.configuration is None:
-            told = Reject(event.commit, event.reason, event.findings, term, event.now.wall_ms, event.transient)
+            findings = tuple(map(_sendable, event.findings[:_MOST_FINDINGS]))
+            told = Reject(event.commit, _text(event.reason), findings, term, event.now.wall_ms, event.transient)
             return [Broadcast(told)]
         self.replica.prepare(event.commit, Prepared(event.digest, event.configuration))
         return [Broadcast(Accept(event.commit, event.base, event.digest, term))]
@@ -166,6 +171,16 @@ class Proposals:
         silent = ", ".join(member for member in members if member not in proposal.answers)
         reason = f"no answer within {EXAMINATION_MS // 1000} s from {silent or 'the DC'}"
         return [Broadcast(Reject(commit, reason, (), self.replica.term, now.wall_ms, transient=True))]
+
+
+def _sendable(finding: Finding) -> Finding:
+    place = replace(finding.place, file=_text(finding.place.file))
+    return replace(finding, place=place, text=_text(finding.text), hint=_text(finding.hint))
+
+
+def _text(text: str) -> str:
+    """What a message can carry: of a bounded length, and without the halves of characters that a file's name may hold."""
+    return text[:_LONGEST_TEXT].encode(errors="backslashreplace").decode()
 
 
 def _event(type: str, commit: str, fields: dict[str, Any]) -> Emit:

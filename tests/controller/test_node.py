@@ -8,6 +8,7 @@ from reconciler.analysis.recording import AgentTraits
 from reconciler.controller import events as ev
 from reconciler.controller.messages import Accept, Activate, Propose, Reported, Run
 from reconciler.controller.replica import Prepared
+from reconciler.errors import Finding, Place
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
@@ -552,3 +553,15 @@ def test_a_refusal_says_whether_it_may_pass(single):
     single.run(61_000)
     assert single.events("rejected")[-1]["commit"] == "slow"
     assert single.events("rejected")[-1]["transient"] is True
+
+
+def test_any_refusal_fits_into_a_message(single):
+    """A thousand findings that quote a value of a megabyte, in a file whose name is no text."""
+    finding = Finding("code", Place("\udcff.yaml", 1, 1), "x" * 1_000_001, "y" * 1_000_001)
+    single.examine = lambda commit, base: single.pending.append(
+        ev.Examined(single.now, commit, base, reason="z" * 1_000_001, findings=(finding,) * 1000)
+    )
+    single.feed(ev.CommitArrived(single.now, "bad", "test", "x"))
+    (rejected,) = single.events("rejected")
+    assert rejected["findings"][0]["file"] == "\\udcff.yaml"
+    assert 100 <= len(rejected["findings"]) <= 1000
