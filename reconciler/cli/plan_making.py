@@ -132,7 +132,21 @@ def live(client: Client, *, required: bool) -> State | None:
         if not required and error.code == "no-daemon":
             return None
         raise
-    return _observed(answer, "live")
+    state = _observed(answer, "live")
+    return state if state.commit is None else _with_places(state, client)
+
+
+def _with_places(state: State, client: Client) -> State:
+    """The state with the places of its configuration, which the node keeps only as the files of the active commit."""
+    from reconciler.language import load
+
+    texts = client.get("/v1/files", query={"commit": state.commit or ""})["files"]
+    found = load({path: text.encode() for path, text in texts.items()}).configuration
+    if found is None:
+        return state
+    cib = replace(state.cib, configuration=replace(state.cib.configuration, places=found.places))
+    written = None if state.written is None else replace(state.written, places=found.places)
+    return replace(state, cib=cib, written=written)
 
 
 def _observed(answer: dict[str, Any], origin: str) -> State:
