@@ -129,7 +129,7 @@ def test_agents_that_misbehave_do_not_stop_the_others(node: Node) -> None:
         "monitor) exit 7;;\n"
         "start) case $OCF_RESKEY_how in\n"
         "  hang) trap '' TERM; sleep 1000;;\n"
-        "  flood) head -c 1000000000 /dev/zero | tr '\\0' x; exit 0;;\n"
+        "  flood) head -c 1000000000 /dev/zero | tr '\\0' x; exit 1;;\n"
         "  fork) for i in 1 2 3 4 5 6 7 8; do setsid sleep 1000 & done; exit 1;;\n"
         "esac;;\nesac\nexit 0\n"
     )

@@ -6,7 +6,7 @@ import random
 import sys
 from pathlib import Path
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -72,6 +72,7 @@ def test_a_file_with_words_exchanged_is_judged(seed: int) -> None:
 
 
 @settings(max_examples=300, deadline=None)
+@example(data=b"\xc2\x80")
 @given(st.binary(max_size=200))
 def test_any_bytes_are_judged(data: bytes) -> None:
     judged({"a.yaml": data})
