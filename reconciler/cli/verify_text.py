@@ -53,7 +53,7 @@ def _text(result: Result, *, every: bool) -> Iterator[str]:
         for case, name in result.regressions:
             yield f"  {case}: {name} was survived, and now is lost"
     yield ""
-    yield "The properties hold." if result.holds else "The properties do not hold."
+    yield _verdict(result)
 
 
 def _first(verdict: Verdict, most: int = 10) -> Iterator[tuple[str, str]]:
@@ -125,6 +125,16 @@ def _analysed(analysed: Analysed) -> dict[str, Any]:
             for outcome in analysed.outcomes
         ],
     }
+
+
+def _verdict(result: Result) -> str:
+    """The last line: whether what was asked holds, or that nothing was asked, with what a failure would take away."""
+    if not result.holds:
+        return "The properties do not hold."
+    if result.verdicts or result.base is not None:
+        return "The properties hold."
+    lost = sum(not outcome.survived for outcome in result.head.outcomes)
+    return f"No property was given to judge by (--survive, --base, tests/*.yaml): {lost} failures lose a service."
 
 
 def _markdown(result: Result, *, every: bool) -> Iterator[str]:

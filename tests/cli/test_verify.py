@@ -240,3 +240,10 @@ def test_a_cluster_of_pacemaker_can_be_judged(site: Path, run: Run) -> None:
 
 def test_a_usage_error_is_no_broken_property(site: Path, run: Run) -> None:
     assert run("verify", "cluster.d", "--survive", "3").returncode == 64
+
+
+def test_without_a_property_nothing_is_said_to_hold(site: Path, run: Run) -> None:
+    done = run("verify", "cluster.d")
+    assert done.returncode == 0
+    assert "No property was given to judge by" in done.stdout
+    assert "hold." not in done.stdout
