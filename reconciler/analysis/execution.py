@@ -12,11 +12,11 @@ from reconciler.analysis.entry_names import digested_texts
 from reconciler.analysis.status_edit import CountedFailure, NodeEdit, SimulatedResult, StatusEdit
 from reconciler.cib import Cib, Version
 from reconciler.frozen import frozen, replace
-from reconciler.scheduler.action import Action
-from reconciler.scheduler.action_attributes import attributes
-from reconciler.scheduler.digests import digest
+from reconciler.scheduler.answer.action_attributes import attributes
+from reconciler.scheduler.evaluating.digests import digest
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction
-from reconciler.scheduler.resources import find
+from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.working.action import Action
 
 ALWAYS_PRIORITY = 1_000_000
 """Actions of this priority are carried out even after a failure: they complete what has begun."""

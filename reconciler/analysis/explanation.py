@@ -19,13 +19,13 @@ from reconciler.frozen import frozen
 from reconciler.model.date import Instant
 from reconciler.model.score import INFINITY
 from reconciler.scheduler import schedule
-from reconciler.scheduler.action import Action
 from reconciler.scheduler.cause import Cause, Contribution, Why
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.fail_counts import fail_count
-from reconciler.scheduler.node import Node
-from reconciler.scheduler.resource import Resource
-from reconciler.scheduler.roles import Role
+from reconciler.scheduler.recalling.fail_counts import fail_count
+from reconciler.scheduler.working.action import Action
+from reconciler.scheduler.working.cluster import Cluster
+from reconciler.scheduler.working.node import Node
+from reconciler.scheduler.working.resource import Resource
+from reconciler.scheduler.working.roles import Role
 
 MOST_TRIES = 24
 """How many edits are tried at most."""

@@ -12,10 +12,10 @@ from reconciler.cib import Cib
 from reconciler.controller.members import node_state
 from reconciler.controller.messages import Order, order_bytes
 from reconciler.model.resource import Agent
-from reconciler.scheduler.action_attributes import attributes as attributes_of
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.digests import calculate
+from reconciler.scheduler.answer.action_attributes import attributes as attributes_of
+from reconciler.scheduler.evaluating.digests import calculate
 from reconciler.scheduler.plan import Plan, PlannedAction
+from reconciler.scheduler.working.cluster import Cluster
 
 _DIGESTED_AS = {"reload-agent": "start", "reload": "start"}
 _UNDIGESTED = frozenset({"cancel", "delete", "notify"})

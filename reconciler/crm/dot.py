@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.scheduler.action import Action, Edge
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.effects import LOAD
+from reconciler.scheduler.working.action import Action, Edge
+from reconciler.scheduler.working.cluster import Cluster
+from reconciler.scheduler.working.effects import LOAD
 
 
 def dot_text(cluster: Cluster, *, all_actions: bool = False, with_ids: bool = False) -> str:

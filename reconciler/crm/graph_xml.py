@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.interop.xml_text import attribute_text
-from reconciler.scheduler.action import Action
-from reconciler.scheduler.action_attributes import attributes
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.graph import planned
+from reconciler.scheduler.answer.action_attributes import attributes
+from reconciler.scheduler.answer.graph import planned
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction
+from reconciler.scheduler.working.action import Action
+from reconciler.scheduler.working.cluster import Cluster
 
 
 def graph_xml(plan: Plan) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.model.score import show
-from reconciler.scheduler.capacity import amounts
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.score_lines import PROMOTION
-from reconciler.scheduler.table_order import hash_order
+from reconciler.scheduler.placing.capacity import amounts
+from reconciler.scheduler.placing.score_lines import PROMOTION
+from reconciler.scheduler.working.cluster import Cluster
+from reconciler.scheduler.working.table_order import hash_order
 
 SCORES = "Allocation Scores"
 UTILIZATION = "Utilization Information"

@@ -22,10 +22,10 @@ from reconciler.frozen import frozen
 from reconciler.model.date import Instant, parse
 from reconciler.model.resource import Agent
 from reconciler.scheduler import schedule
-from reconciler.scheduler.cluster import Cluster
 from reconciler.scheduler.plan import Plan
-from reconciler.scheduler.resources import find
+from reconciler.scheduler.reading.resources import find
 from reconciler.scheduler.state import read_state
+from reconciler.scheduler.working.cluster import Cluster
 
 if TYPE_CHECKING:
     from reconciler.analysis.injection import Injections

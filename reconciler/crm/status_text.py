@@ -9,7 +9,7 @@ from reconciler.crm.failure_text import add_failed_actions, add_migration_summar
 from reconciler.crm.node_text import add_attributes, add_nodes
 from reconciler.crm.outline import Outline
 from reconciler.crm.resource_text import add_resources
-from reconciler.scheduler.cluster import Cluster
+from reconciler.scheduler.working.cluster import Cluster
 
 
 def status_lines(

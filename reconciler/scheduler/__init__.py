@@ -1,7 +1,8 @@
 """Decide: `(CIB, now) -> Plan`, as Pacemaker decides, with the reason for everything.
 
-`schedule` reads as the list of its stages. A stage takes the working state of the run (`cluster.Cluster`), fills what is its own,
-and reads what the stages before it filled. Names of stages and rules are those of the specification
+`schedule` reads as the list of its stages. A stage takes the working state of the run (`working.cluster.Cluster`), fills what is its
+own, and reads what the stages before it filled. The rooms, from the ground up: `working`, `evaluating`, `noting`, `reading`,
+`constraining` beside `recalling`, `placing`, `acting`, `ordering`, `answer`. Names of stages and rules are those of the specification
 (`1-inputs-and-state`, `2-placement`, `3-actions-and-graph`), whose sections the docstrings name.
 """
 
@@ -28,47 +29,45 @@ def schedule(cib: Cib, now: Instant | None = None, *, show_scores: bool = True, 
     Source: part 3, section 2.
     """
     # Whoever only reads a plan doesn't load the stages.
-    from reconciler.scheduler import (
-        applying,
-        changes,
-        cleanup,
-        fencing,
-        graph,
-        placement,
-        probe_orderings,
-        probes,
-        propagation,
-        remote_orderings,
-        resource_actions,
-        state,
-        summary,
-    )
-    from reconciler.scheduler import constraint_reading as constraints
+    from reconciler.scheduler.acting.changes import check_changes, check_deferred
+    from reconciler.scheduler.acting.cleanup import clear_orphan_fail_counts
+    from reconciler.scheduler.acting.connection import order_remote
+    from reconciler.scheduler.acting.fencing import schedule_fencing
+    from reconciler.scheduler.acting.kinds import create_actions, implicit_orderings
+    from reconciler.scheduler.acting.probes import schedule_probes
+    from reconciler.scheduler.answer.graph import build_graph, drop_invalid_orders
+    from reconciler.scheduler.answer.summary import placements, summarise
+    from reconciler.scheduler.constraining.constraints import read_constraints
+    from reconciler.scheduler.ordering.applying import apply_orderings
+    from reconciler.scheduler.ordering.probes import order_probes
+    from reconciler.scheduler.ordering.propagation import block_colocated, propagate
+    from reconciler.scheduler.placing.placement import place, prepare_placement
     from reconciler.scheduler.plan import Plan
+    from reconciler.scheduler.state import read_state
 
     with _without_collections():
-        cluster = state.read_state(cib, now)
+        cluster = read_state(cib, now)
         cluster.show_scores = show_scores
         cluster.sanitized = sanitized
-        constraints.read_constraints(cluster)
-        placement.prepare_placement(cluster)
-        resource_actions.implicit_orderings(cluster)
-        changes.check_changes(cluster)
-        placement.place(cluster)
-        changes.check_deferred(cluster)
-        probes.schedule_probes(cluster)
-        cleanup.clear_orphan_fail_counts(cluster)
-        resource_actions.create_actions(cluster)
-        remote_orderings.order_remote(cluster)
-        fencing.schedule_fencing(cluster)
-        applying.apply_orderings(cluster)
-        propagation.block_colocated(cluster)
-        probe_orderings.order_probes(cluster)
-        propagation.propagate(cluster)
-        graph.drop_invalid_orders(cluster)
-        changed = summary.summarise(cluster)
-        actions = graph.build_graph(cluster)
-        return Plan(actions, changed, summary.placements(cluster), cluster.recheck_by_s, cluster)
+        read_constraints(cluster)
+        prepare_placement(cluster)
+        implicit_orderings(cluster)
+        check_changes(cluster)
+        place(cluster)
+        check_deferred(cluster)
+        schedule_probes(cluster)
+        clear_orphan_fail_counts(cluster)
+        create_actions(cluster)
+        order_remote(cluster)
+        schedule_fencing(cluster)
+        apply_orderings(cluster)
+        block_colocated(cluster)
+        order_probes(cluster)
+        propagate(cluster)
+        drop_invalid_orders(cluster)
+        changed = summarise(cluster)
+        actions = build_graph(cluster)
+        return Plan(actions, changed, placements(cluster), cluster.recheck_by_s, cluster)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from reconciler.model.resource import Agent
 from reconciler.scheduler.cause import Cause
 
 if TYPE_CHECKING:
-    from reconciler.scheduler.cluster import Cluster
+    from reconciler.scheduler.working.cluster import Cluster
 
 
 class ActionKind(enum.Enum):

@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING
 from reconciler.errors import ReconcilerError
 from reconciler.model.date import Instant
 from reconciler.model.text import integer, is_true
-from reconciler.scheduler import actions
-from reconciler.scheduler.aftermath import conclude, keep_recurring, note_known, stop_containers
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.connections import contain
-from reconciler.scheduler.constraints import TicketHold
-from reconciler.scheduler.history import sort_entries
-from reconciler.scheduler.history_owner import adopt_orphan, find_owner
-from reconciler.scheduler.node_state import finish_remote_nodes, read_node_states, read_remote_state
-from reconciler.scheduler.nodes import find_node, read_nodes
-from reconciler.scheduler.options import read_options
-from reconciler.scheduler.outcome import Reading, read_entry
-from reconciler.scheduler.resources import find, read_resources
-from reconciler.scheduler.roles import Role
-from reconciler.scheduler.settings import is_disabled, role_limit
+from reconciler.scheduler.evaluating.options import read_options
+from reconciler.scheduler.noting import actions
+from reconciler.scheduler.reading.connections import contain
+from reconciler.scheduler.reading.nodes import find_node, read_nodes
+from reconciler.scheduler.reading.resources import find, read_resources
+from reconciler.scheduler.reading.settings import is_disabled, role_limit
+from reconciler.scheduler.recalling.aftermath import conclude, keep_recurring, note_known, stop_containers
+from reconciler.scheduler.recalling.history import sort_entries
+from reconciler.scheduler.recalling.node_state import finish_remote_nodes, read_node_states, read_remote_state
+from reconciler.scheduler.recalling.outcome import Reading, read_entry
+from reconciler.scheduler.recalling.owner import adopt_orphan, find_owner
+from reconciler.scheduler.working.cluster import Cluster
+from reconciler.scheduler.working.constraints import TicketHold
+from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.cib import Cib
     from reconciler.model.status import NodeState, ResourceHistory
-    from reconciler.scheduler.node import Node
-    from reconciler.scheduler.resource import Resource
+    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.resource import Resource
 
 
 class NoTimeError(ReconcilerError):

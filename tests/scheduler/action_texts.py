@@ -11,9 +11,9 @@ from reconciler.model.date import Instant
 from reconciler.model.resource import Operation
 from reconciler.model.status import HistoryEntry, ResourceHistory
 from reconciler.scheduler import schedule
-from reconciler.scheduler.action import Action
-from reconciler.scheduler.digests import digest
+from reconciler.scheduler.evaluating.digests import digest
 from reconciler.scheduler.plan import Plan
+from reconciler.scheduler.working.action import Action
 
 UNCHANGED = digest({})
 """The digest of an action without parameters."""

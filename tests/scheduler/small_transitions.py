@@ -11,8 +11,8 @@ from reconciler.frozen import replace
 from reconciler.model.constraint import Order, ResourceSet
 from reconciler.model.resource import Agent, Primitive
 from reconciler.model.status import HistoryEntry, ResourceHistory, Status
-from reconciler.scheduler.action import Action
 from reconciler.scheduler.plan import Plan
+from reconciler.scheduler.working.action import Action
 
 WITHOUT_PARAMETERS = "f2317cad3d54cec5d7d7aa7d0bf35cf8"
 FENCING = Primitive("fencing", Agent("stonith", "fence_xvm"))

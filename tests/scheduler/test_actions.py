@@ -9,8 +9,7 @@ from histories import FENCE_DEVICE, NOW, Texts, primitive
 from reconciler.model.attributes import plain
 from reconciler.model.date import Instant
 from reconciler.model.resource import Operation
-from reconciler.scheduler.action import Action
-from reconciler.scheduler.actions import (
+from reconciler.scheduler.noting.actions import (
     action_key,
     assigned_nowhere,
     fence_operation,
@@ -21,11 +20,12 @@ from reconciler.scheduler.actions import (
     newest,
     request,
 )
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.node import Node
-from reconciler.scheduler.resource import Resource
-from reconciler.scheduler.resources import find
+from reconciler.scheduler.reading.resources import find
 from reconciler.scheduler.state import read_state
+from reconciler.scheduler.working.action import Action
+from reconciler.scheduler.working.cluster import Cluster
+from reconciler.scheduler.working.node import Node
+from reconciler.scheduler.working.resource import Resource
 
 LOST = {"in_ccm": "false", "crmd": "offline", "join": "down", "expected": "member"}
 DOWN = {"in_ccm": "false", "crmd": "offline", "join": "down", "expected": "down"}

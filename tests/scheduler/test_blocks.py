@@ -10,9 +10,9 @@ from reconciler.cib import Cib
 from reconciler.model.attributes import AttributeBlock
 from reconciler.model.date import Instant
 from reconciler.model.rule import DateExpression, Rule
-from reconciler.scheduler.blocks import evaluate
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.rules import RuleContext
+from reconciler.scheduler.evaluating.blocks import evaluate
+from reconciler.scheduler.evaluating.rules import RuleContext
+from reconciler.scheduler.working.cluster import Cluster
 
 CONTEXT = RuleContext(Cluster(Cib(), Instant(1_700_000_000)))
 NEVER = Rule((DateExpression("lt", end="2000-01-01"),))

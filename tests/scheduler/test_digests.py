@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Operation, Primitive
 from reconciler.model.status import HistoryEntry
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.digests import NO_PARAMETERS, Verdict, calculate, compare, digest, escape
-from reconciler.scheduler.resource import Resource
-from reconciler.scheduler.resources import find
+from reconciler.scheduler.evaluating.digests import NO_PARAMETERS, Verdict, calculate, compare, digest, escape
+from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.working.cluster import Cluster
+from reconciler.scheduler.working.resource import Resource
 
 WITH_TIMEOUT = "4811cef7f7f94e3a35a70be7916cb2fd"
 

@@ -10,10 +10,12 @@ import pytest
 
 from reconciler.cib import Cib
 from reconciler.model.date import Instant
-from reconciler.scheduler.action import Action
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.effects import (
+from reconciler.scheduler.noting.orderings import add_edge
+from reconciler.scheduler.ordering.propagation import Propagation
+from reconciler.scheduler.working.action import Action
+from reconciler.scheduler.working.cluster import Cluster
+from reconciler.scheduler.working.effects import (
     ANTI,
     ANY,
     ASY,
@@ -34,11 +36,9 @@ from reconciler.scheduler.effects import (
     SHF,
     SHT,
 )
-from reconciler.scheduler.node import Node, NodeKind
-from reconciler.scheduler.orderings import add_edge
-from reconciler.scheduler.propagation import Propagation
-from reconciler.scheduler.resource import Resource
-from reconciler.scheduler.roles import Kind, Role
+from reconciler.scheduler.working.node import Node, NodeKind
+from reconciler.scheduler.working.resource import Resource
+from reconciler.scheduler.working.roles import Kind, Role
 
 FIRST, THEN = "first: ", "then: "
 
@@ -111,8 +111,8 @@ def test_a_start_that_can_not_be_requires_the_stop_of_its_own_resource() -> None
 
 
 def test_a_dangling_stop_does_not_require_a_start() -> None:
-    from reconciler.scheduler.applying import apply_orderings
-    from reconciler.scheduler.orderings import order
+    from reconciler.scheduler.noting.orderings import order
+    from reconciler.scheduler.ordering.applying import apply_orderings
 
     cluster = Cluster(Cib(), Instant(0))
     one, other = _action(1, "A", "stop", "required"), _action(2, "A", "start", "")
@@ -164,7 +164,7 @@ def test_what_follows_the_stop_of_a_blocked_resource_can_not_be() -> None:
 
 
 def test_a_chain_may_be_longer_than_the_interpreters_own_limit() -> None:
-    from reconciler.scheduler.propagation import propagate
+    from reconciler.scheduler.ordering.propagation import propagate
 
     cluster = Cluster(Cib(), Instant(0))
     length = 3000

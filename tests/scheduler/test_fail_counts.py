@@ -8,10 +8,10 @@ from histories import NOW, cib, entry, history, primitive, read, shown, state
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Clone, Operation, Primitive
 from reconciler.model.score import INFINITY
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.fail_counts import fail_count, last_failure
-from reconciler.scheduler.resources import find
-from reconciler.scheduler.thresholds import threshold_reached
+from reconciler.scheduler.placing.thresholds import threshold_reached
+from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.recalling.fail_counts import fail_count, last_failure
+from reconciler.scheduler.working.cluster import Cluster
 
 FAILED = (entry("start"), entry("monitor", 1, interval_ms=10_000, call=2, id="A_last_failure_0"))
 

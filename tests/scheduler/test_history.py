@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.status import HistoryEntry
-from reconciler.scheduler.history import compare_entries, current_range, sort_entries
+from reconciler.scheduler.recalling.history import compare_entries, current_range, sort_entries
 
 OTHER = "2:7:0:22222222-2222-2222-2222-222222222222"
 

@@ -15,9 +15,9 @@ from test_probes import GUEST, remote, unknown
 from reconciler.cib import Cib
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Group
-from reconciler.scheduler import effects
-from reconciler.scheduler.orderings import first_key, then_key
+from reconciler.scheduler.noting.orderings import first_key, then_key
 from reconciler.scheduler.plan import Plan
+from reconciler.scheduler.working import effects
 
 NAMES = {value: name for name, value in vars(effects).items() if name.isupper() and value}
 

@@ -13,10 +13,10 @@ from small_clusters import bundle, cib, colocation, group, location, placed, pla
 
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.constraints import Colocation
-from reconciler.scheduler.mixing import factor, scale
-from reconciler.scheduler.resource import Resource
-from reconciler.scheduler.roles import Kind
+from reconciler.scheduler.placing.mixing import factor, scale
+from reconciler.scheduler.working.constraints import Colocation
+from reconciler.scheduler.working.resource import Resource
+from reconciler.scheduler.working.roles import Kind
 
 scores = st.integers(-INFINITY, INFINITY)
 

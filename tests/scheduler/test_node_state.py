@@ -10,8 +10,8 @@ from histories import FENCE_DEVICE, cib, entry, history, primitive, read, state
 from reconciler.model.cluster import Node
 from reconciler.model.resource import Agent, Primitive
 from reconciler.model.score import INFINITY
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.node_state import Membership, judge_with_fencing, judge_without_fencing
+from reconciler.scheduler.recalling.node_state import Membership, judge_with_fencing, judge_without_fencing
+from reconciler.scheduler.working.cluster import Cluster
 
 NO = "false"
 FENCING = {"stonith-enabled": "true"}

@@ -8,10 +8,16 @@ from histories import DUMMY, NOW, cib, read
 from reconciler.model.attributes import AttributeBlock, Defaults, plain
 from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.model.rule import OperationExpression, Rule
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.operations import action_values, find_operation, on_fail, operation_for, requirement
-from reconciler.scheduler.resource import Resource
-from reconciler.scheduler.resources import find
+from reconciler.scheduler.evaluating.operations import (
+    action_values,
+    find_operation,
+    on_fail,
+    operation_for,
+    requirement,
+)
+from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.working.cluster import Cluster
+from reconciler.scheduler.working.resource import Resource
 
 
 def cluster_with(

@@ -29,7 +29,7 @@ from reconciler.model.attributes import plain
 from reconciler.model.cluster import Node
 from reconciler.model.constraint import Location, ResourceSet
 from reconciler.model.rule import AttributeExpression
-from reconciler.scheduler.table import NEVER
+from reconciler.scheduler.working.table import NEVER
 
 THREE = ("n1", "n2", "n3")
 HEALTH = {"n1": {"#health-a": "red"}, "n2": {"#health-a": "yellow"}, "n3": {"#health-a": "green", "#health-b": "-7"}}

@@ -17,10 +17,10 @@ from reconciler.model.constraint import Location
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Bundle, BundleNetwork, Clone, Group, Primitive, Resource
 from reconciler.model.status import HistoryEntry, NodeState
-from reconciler.scheduler.effects import ORD, RN
+from reconciler.scheduler.acting.probes import probe
 from reconciler.scheduler.plan import Plan
-from reconciler.scheduler.probes import probe
 from reconciler.scheduler.state import read_state
+from reconciler.scheduler.working.effects import ORD, RN
 
 BOTH = (state("n1"), state("n2"))
 GUEST = primitive("vm", {"remote-node": "g"})

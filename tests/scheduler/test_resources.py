@@ -12,9 +12,9 @@ from reconciler.model.attributes import AttributeBlock, Defaults, plain
 from reconciler.model.resource import Agent, Bundle, BundleNetwork, Clone, Group, Operation, Primitive, Template
 from reconciler.model.rule import AgentExpression, Rule
 from reconciler.model.score import INFINITY
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.resource import Resource
-from reconciler.scheduler.resources import find
+from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.working.cluster import Cluster
+from reconciler.scheduler.working.resource import Resource
 
 
 def made(cluster: Cluster, id: str = "A") -> Resource:
@@ -105,7 +105,7 @@ def test_a_template_gives_what_the_primitive_lacks() -> None:
     own = Primitive("A", template="T", params=plain({"p": "own"}), operations=(Operation("monitor", "30s", id="own"),))
     cluster = read(with_template(own))
     resource = made(cluster)
-    from reconciler.scheduler.parameters import parameters
+    from reconciler.scheduler.evaluating.parameters import parameters
 
     assert resource.agent == DUMMY
     assert parameters(cluster, resource, None) == {"p": "own", "q": "template"}
@@ -210,7 +210,7 @@ def test_an_instance_in_a_bundle_may_run_in_its_own_container_only() -> None:
 
 
 def test_the_options_of_a_container() -> None:
-    from reconciler.scheduler.parameters import parameters
+    from reconciler.scheduler.evaluating.parameters import parameters
 
     network = BundleNetwork({"ip-range-start": "10.0.0.1", "control-port": "9"})
     attributes = {"image": "web", "replicas": "2", "options": "--log-driver=journald", "network": "net0"}

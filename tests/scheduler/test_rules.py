@@ -15,8 +15,8 @@ from reconciler.model.rule import (
     OperationExpression,
     Rule,
 )
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.rules import RuleContext, any_passes, expand_submatches, passes
+from reconciler.scheduler.evaluating.rules import RuleContext, any_passes, expand_submatches, passes
+from reconciler.scheduler.working.cluster import Cluster
 
 NOW = parse("2023-11-15 12:00:00Z") or Instant(0)
 DUMMY = Agent("ocf", "Dummy", "pacemaker")

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from reconciler.cib import Cib
 from reconciler.model.date import Instant
-from reconciler.scheduler.cluster import Cluster
-from reconciler.scheduler.node import NodeKind
-from reconciler.scheduler.nodes import add_node
-from reconciler.scheduler.table import NodeTable
-from reconciler.scheduler.table_order import hash_order, in_table_order, merge_sort
+from reconciler.scheduler.reading.nodes import add_node
+from reconciler.scheduler.working.cluster import Cluster
+from reconciler.scheduler.working.node import NodeKind
+from reconciler.scheduler.working.table import NodeTable
+from reconciler.scheduler.working.table_order import hash_order, in_table_order, merge_sort
 
 KNOWN = [
     ("three nodes", ["n1", "n2", "n3"], ["n2", "n1", "n3"]),

@@ -25,8 +25,8 @@ from reconciler.cib import Cib
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Clone
 from reconciler.model.status import HistoryEntry, NodeState
-from reconciler.scheduler.roles import Role
-from reconciler.scheduler.transition import STEPS
+from reconciler.scheduler.acting.role_steps import STEPS
+from reconciler.scheduler.working.roles import Role
 
 STANDBY = {"standby": "on"}
 

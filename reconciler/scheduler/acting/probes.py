@@ -1,0 +1,226 @@
+"""Probes: asking nodes what is running there, before anything is started.
+
+Source: the scheduler's specification, part 3, section 7.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.text import is_true
+from reconciler.scheduler.acting.clone import sort_by_number
+from reconciler.scheduler.acting.connection import ConnectionState, connection_state
+from reconciler.scheduler.acting.recurring import NOT_RUNNING, PROMOTED
+from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.noting.actions import action_key, find_actions, newest, request
+from reconciler.scheduler.noting.fenceable import mark_for_fencing
+from reconciler.scheduler.noting.orderings import order
+from reconciler.scheduler.noting.unfencing import order_after_unfencing
+from reconciler.scheduler.working.effects import ORD, PRB, RN, SAME
+from reconciler.scheduler.working.roles import Kind, Role
+from reconciler.scheduler.working.table import EXCLUSIVE, NEVER
+
+if TYPE_CHECKING:
+    from reconciler.scheduler.working.action import Action
+    from reconciler.scheduler.working.cluster import Cluster
+    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.resource import Replica, Resource
+
+
+def schedule_probes(cluster: Cluster) -> None:
+    """Ask every usable node about every resource whose state there is not known, unless the options say not to."""
+    if not cluster.options.enable_startup_probes:
+        return
+    for node in cluster.nodes:
+        if not node.online:
+            if node.is_remote and not node.is_guest and connection_state(node) is ConnectionState.FAILED:
+                mark_for_fencing(cluster, node, "the connection is unrecoverable")
+        elif node.unclean or not node.discovery_enabled:
+            continue
+        elif not is_true(node.attributes.get("probe_complete", "true")):
+            _ask_again(cluster, node)
+        else:
+            for resource in cluster.resources:
+                probe(cluster, resource, node)
+
+
+def probe(cluster: Cluster, resource: Resource, node: Node) -> bool:
+    """Ask the node about the resource, member by member; True if anything has to be asked."""
+    match resource.kind:
+        case Kind.PRIMITIVE:
+            return _probe_primitive(cluster, resource, node)
+        case Kind.GROUP:
+            return _probe_all(cluster, resource.children, node)
+        case Kind.CLONE:
+            return _probe_clone(cluster, resource, node)
+        case Kind.BUNDLE:
+            return _probe_bundle(cluster, resource, node)
+
+
+def _ask_again(cluster: Cluster, node: Node) -> None:
+    """An old way of asking for probes: the node is told to forget what it knows."""
+    cause = Cause(Why.PROBE, node.name, "probe_complete")
+    action = request(cluster, None, f"probe_again-{node.name}", "probe_again", node, optional=False, cause=cause)
+    action.meta["op_no_wait"] = "true"
+
+
+def _probe_all(cluster: Cluster, resources: list[Resource], node: Node) -> bool:
+    asked = False
+    for resource in resources:
+        asked = probe(cluster, resource, node) or asked
+    return asked
+
+
+def _probe_clone(cluster: Cluster, clone: Resource, node: Node) -> bool:
+    """Ask about every instance of a unique clone, and about one instance of an anonymous one.
+
+    From here on the instances are in the order of their numbers.
+    """
+    sort_by_number(clone)
+    if clone.exclusive_discovery and node.index in clone.table and clone.table.mode(node.index) != EXCLUSIVE:
+        del clone.table.scores[node.index]  # Notifications name only nodes where the clone might ever run.
+        clone.table.modes.pop(node.index, None)
+        return False
+    if not clone.children:
+        return False
+    if clone.unique:
+        return _probe_all(cluster, clone.children, node)
+    return probe(cluster, _representative(clone, node), node)
+
+
+def _representative(clone: Resource, node: Node) -> Resource:
+    """The instance that stands for an anonymous clone on this node: known there, else going there, else the first."""
+    for child in clone.children:
+        if any(node.index in leaf.known_on for leaf in child.leaves()):
+            return child
+    for child in clone.children:
+        if {leaf.node for leaf in child.leaves()} - {None} == {node}:
+            return child
+    return clone.children[0]
+
+
+def _probe_bundle(cluster: Cluster, bundle: Resource, node: Node) -> bool:
+    assert bundle.bundle is not None
+    asked = False
+    for replica in bundle.bundle.replicas:
+        asked = _probe_replica(cluster, bundle, replica, node) or asked
+    return asked
+
+
+def _probe_replica(cluster: Cluster, bundle: Resource, replica: Replica, node: Node) -> bool:
+    asked = False
+    if replica.ip is not None:
+        asked = probe(cluster, replica.ip, node)
+    if replica.primitive is not None and node is replica.node:
+        asked = probe(cluster, replica.primitive, node) or asked
+    if replica.container is not None and probe(cluster, replica.container, node):
+        asked = True
+        _order_peer_containers(cluster, bundle, replica)
+    if replica.container is None or replica.connection is None or not probe(cluster, replica.connection, node):
+        return asked
+    action = newest(replica.connection, key=action_key(replica.connection.id, "monitor"), node=node)
+    if action is not None:
+        cause = Cause(Why.CONTAINER, replica.container.id, "its connection is probed once it runs")
+        started = (replica.container, action_key(replica.container.id, "start"))
+        order(cluster, started, action, PRB, cause)
+    return True
+
+
+def _order_peer_containers(cluster: Cluster, bundle: Resource, replica: Replica) -> None:
+    """With one replica per host, no other container starts on a node until this one's state there is known."""
+    assert bundle.bundle is not None
+    assert replica.container is not None
+    if bundle.bundle.replicas_per_host != 1:
+        return
+    cause = Cause(Why.PROBE, replica.container.id, "one replica per host")
+    probes = (replica.container, action_key(replica.container.id, "monitor"))
+    for other in bundle.bundle.replicas:
+        if other is not replica and other.container is not None:
+            start = (other.container, action_key(other.container.id, "start"))
+            order(cluster, probes, start, ORD | SAME, cause)
+
+
+def _probe_primitive(cluster: Cluster, resource: Resource, node: Node) -> bool:
+    if node.index in resource.known_on or not _may_be_there(resource, node):
+        return False
+    root = resource.root
+    if not _discovered_on(resource, root, node):
+        return False
+    if node.is_guest and not _guest_answers(cluster, root, node):
+        return False
+    _create_probe(cluster, resource, root, node)
+    return True
+
+
+def _may_be_there(resource: Resource, node: Node) -> bool:
+    """Whether the resource is of a kind that the node could run at all, and asked for on its own."""
+    if node.is_remote:
+        if resource.is_stonith or resource.is_connection:
+            return False
+        if node.is_guest and any(filler.is_connection for filler in resource.fillers):
+            return False
+    return (resource.container is None or resource.is_connection) and not resource.orphan
+
+
+def _discovered_on(resource: Resource, root: Resource, node: Node) -> bool:
+    """Whether location constraints let the node be asked (`resource-discovery`)."""
+    mode = resource.table.mode(node.index) if node.index in resource.table else None
+    if (resource.exclusive_discovery or root.exclusive_discovery) and mode != EXCLUSIVE:
+        return False
+    return (node.discovery_mode if mode is None else mode) != NEVER
+
+
+def _guest_answers(cluster: Cluster, root: Resource, node: Node) -> bool:
+    """Whether a guest node is up and stays so; if not, the resource's start is ordered after what the guest does."""
+    assert node.connection is not None
+    guest = node.connection.container
+    assert guest is not None
+    start = (root, action_key(root.id, "start"))
+    if guest.role is Role.STOPPED:
+        if guest.node is not None and guest.node.index not in guest.known_on:
+            cause = Cause(Why.PROBE, guest.id, "its guest node can't be asked")
+            order(cluster, (guest, action_key(guest.id, "monitor")), start, ORD, cause)
+        return False
+    if _guest_will_stop(guest, node):
+        cause = Cause(Why.CONTAINER, guest.id, "its guest node can't be asked")
+        order(cluster, (guest, action_key(guest.id, "stop")), start, ORD, cause)
+        return False
+    return True
+
+
+def _guest_will_stop(guest: Resource, node: Node) -> bool:
+    """Whether the guest will likely be stopped; its actions don't exist yet."""
+    return (
+        node.requires_reset
+        or node.unclean
+        or guest.failed
+        or guest.next_role is Role.STOPPED
+        or (guest.role > Role.STOPPED and guest.node is not None and guest.node not in guest.active_on)
+    )
+
+
+def _create_probe(cluster: Cluster, resource: Resource, root: Resource, node: Node) -> None:
+    cause = Cause(Why.PROBE, resource.id)
+    key = action_key(resource.id, "monitor")
+    action = request(cluster, resource, key, "monitor", node, optional=False, cause=cause)
+    action.optional = False
+    order_after_unfencing(cluster, resource, node, action, ORD)
+    if node not in resource.active_on:
+        action.expected_rc = NOT_RUNNING
+    elif resource.role is Role.PROMOTED:
+        action.expected_rc = PROMOTED
+    _order_before_start(cluster, resource, root, action, cause)
+
+
+def _order_before_start(cluster: Cluster, resource: Resource, root: Resource, action: Action, cause: Cause) -> None:
+    """The resource, or the clone it is in, starts and reloads once the answer is in.
+
+    A node that can't be asked keeps it from starting, but not from going on where it is active.
+    """
+    starting = root if root.kind >= Kind.CLONE else resource
+    if resource.is_stonith and cluster.unfencing:
+        starting = resource
+    effects = ORD if action.runnable or resource.active_on else ORD | RN
+    order(cluster, action, (starting, action_key(starting.id, "start")), effects, cause)
+    for reload in find_actions(starting, action_key(starting.id, "reload-agent")):
+        order(cluster, action, reload, ORD, cause)

@@ -1,0 +1,347 @@
+"""The transition graph: which of the actions are done, and what each of them waits for.
+
+Source: the scheduler's specification, part 3, sections 11.8, 13.3, 15.3 and 16.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.text import integer
+from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.noting.actions import request
+from reconciler.scheduler.ordering.flags import OrderingFlags
+from reconciler.scheduler.plan import ActionKind, PlannedAction
+from reconciler.scheduler.working.activity import current_node
+from reconciler.scheduler.working.effects import ANTI, ANY, KEEP, LOAD, MIGF, NOMIG, NONE, ORD, SHF, SHT
+from reconciler.scheduler.working.roles import Kind
+
+if TYPE_CHECKING:
+    from reconciler.model.resource import Agent
+    from reconciler.scheduler.working.action import Action, Edge
+    from reconciler.scheduler.working.cluster import Cluster
+    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.resource import Resource
+
+_MAINTENANCE = "maintenance_nodes"
+_BY_THE_CONTROLLER = ("do_shutdown", "clear_failcount", "lrm_delete")
+_BEFORE_CONNECTION_MOVES = ("cancel", "stop", "demote", "migrate_from", "migrate_to")
+_WEAK = ORD | SHT | SHF
+
+
+def drop_invalid_orders(cluster: Cluster) -> None:
+    """Disable orders between a guest and what runs in it, and those by which migrations would wait for each other.
+
+    Section 11.8.
+    """
+    for action in reversed(cluster.actions):
+        for edge in reversed(action.inputs):
+            loops = edge.effects == LOAD and action.task == "migrate_to" and _closes_loop(action, edge)
+            if loops or (not edge.effects & KEEP and _runs_inside(edge)):
+                edge.effects = NONE
+
+
+def build_graph(cluster: Cluster) -> tuple[PlannedAction, ...]:
+    """The actions of the graph in the order in which the graph is written, with what each waits for (section 16)."""
+    graph: list[PlannedAction] = []
+    for resource in cluster.resources:
+        _enter_resource(cluster, resource, graph)
+    maintenance = _note_maintenance(cluster)
+    for action in reversed(cluster.actions):
+        if not action.in_graph:
+            _enter(cluster, action, graph, maintenance if action.key == _MAINTENANCE else ())
+    return tuple(graph)
+
+
+# Which actions enter
+
+
+def _enter_resource(cluster: Cluster, resource: Resource, graph: list[PlannedAction]) -> None:
+    match resource.kind:
+        case Kind.BUNDLE:
+            for part in _parts(resource):
+                _enter_resource(cluster, part, graph)
+            return
+        case Kind.CLONE:
+            flags = OrderingFlags()
+            for action in reversed(resource.actions):
+                flags.of(action, None)  # What changed last among the instances still counts for the clone's actions.
+            if resource.notify or (resource.clone is not None and resource.clone.notify):
+                from reconciler.scheduler.acting.notifications import (
+                    create_notifications,  # Few clones want notifications.
+                )
+
+                create_notifications(cluster, resource)
+            for child in resource.children:
+                _enter_resource(cluster, child, graph)
+    for action in reversed(resource.actions):
+        _enter(cluster, action, graph)
+    if resource.kind is Kind.GROUP:
+        for child in resource.children:
+            _enter_resource(cluster, child, graph)
+
+
+def _parts(bundle: Resource) -> list[Resource]:
+    """A bundle's inner clone, then per replica its address, container and connection."""
+    if bundle.bundle is None:
+        return []
+    parts = [bundle.bundle.clone]
+    for replica in bundle.bundle.replicas:
+        parts += [replica.ip, replica.container, replica.connection]
+    return [part for part in parts if part is not None]
+
+
+def _enter(
+    cluster: Cluster, action: Action, graph: list[PlannedAction], maintenance: tuple[tuple[str, bool], ...] = ()
+) -> None:
+    if len(action.inputs) > 1:
+        _merge_inputs(action)
+    if not _is_done(action):
+        return
+    action.in_graph = True
+    for edge in action.inputs:
+        edge.trigger = is_input(edge)
+    graph.append(planned(cluster, action, maintenance))
+
+
+def _is_done(action: Action) -> bool:
+    """Whether the action enters the graph (section 16.1)."""
+    if not action.runnable or (action.optional and not action.shown):
+        return False
+    resource = action.resource
+    if resource is not None and not resource.managed and action.task != "monitor" and not action.interval_ms:
+        return False
+    if action.pseudo or action.task in ("stonith", "do_shutdown"):
+        return True
+    node = action.node
+    if node is None:
+        return False
+    if action.task == "lrm_delete" or (node.is_guest and not node.requires_reset):
+        return True
+    return node.online and not node.unclean
+
+
+# What they wait for
+
+
+def is_input(edge: Edge) -> bool:
+    """Whether the edge's second action waits for its first (section 16.2).
+
+    Edges for load and anti-colocations that don't concern what happens are disabled on the way.
+    """
+    first, then, effects = edge.first, edge.then, edge.effects
+    if edge.trigger:
+        return True
+    if effects == NONE or _can_not_matter(edge):
+        return False
+    if effects == LOAD:
+        return _load_matters(edge)
+    if effects == ANTI:
+        apart = first.node is not None and then.node is not None and first.node is not then.node
+        if apart or first.optional:
+            edge.effects = NONE
+            return False
+        return True
+    if _waits_for_lost_cause(first, then):
+        return False
+    return not first.optional or first.shown or first.in_graph
+
+
+def _can_not_matter(edge: Edge) -> bool:
+    """Rules 3 to 7 of section 16.2."""
+    first, effects = edge.first, edge.effects
+    if not first.runnable and (not effects & ~_WEAK or effects & (ANY | MIGF)):
+        return True
+    if not first.migratable:
+        return False
+    return bool(effects & NOMIG) or (effects == ORD and first.key.endswith("_stop_0"))
+
+
+def _load_matters(edge: Edge) -> bool:
+    """Capacity only matters on the node where the second action needs it, and if something leaves that node."""
+    first, then = edge.first, edge.then
+    migrates = then.task == "migrate_to" and then.resource is not None
+    needed_on = then.resource.node if migrates and then.resource is not None else then.node
+    if first.node is not needed_on or (first.optional and not migrates):
+        edge.effects = NONE
+        return False
+    return True
+
+
+def _waits_for_lost_cause(first: Action, then: Action) -> bool:
+    """A clone doesn't wait for the stop of another resource that failed and is unmanaged."""
+    resource = first.resource
+    return (
+        resource is not None
+        and resource is not then.resource
+        and resource.failed
+        and not resource.managed
+        and first.key.endswith("_stop_0")
+        and then.resource is not None
+        and then.resource.kind is Kind.CLONE
+    )
+
+
+def _merge_inputs(action: Action) -> None:
+    """Make one edge of all edges from the same action, with the effects of all, in ascending order of ids."""
+    merged: list[Edge] = []
+    for edge in sorted(action.inputs, key=lambda edge: edge.first.id):
+        if merged and merged[-1].first is edge.first:
+            merged[-1].effects |= edge.effects
+        else:
+            merged.append(edge)
+    action.inputs = merged
+
+
+def _closes_loop(action: Action, start: Edge) -> bool:
+    """Whether the action would wait for itself through this edge."""
+    seen: set[int] = set()
+    stack = [start]
+    while stack:
+        edge = stack.pop()
+        if edge.first.id in seen or not is_input(edge):
+            continue
+        if edge.first is action:
+            return True
+        seen.add(edge.first.id)
+        stack += edge.first.inputs
+    return False
+
+
+def _runs_inside(edge: Edge) -> bool:
+    """Whether the first action happens on the guest node that the second one's resource is."""
+    node, guest = edge.first.node, edge.then.resource
+    if edge.first.resource is None or guest is None or node is None or not node.is_remote or node.connection is None:
+        return False
+    return node.connection.container is guest
+
+
+# The actions as values
+
+
+def planned(cluster: Cluster, action: Action, maintenance: tuple[tuple[str, bool], ...]) -> PlannedAction:
+    resource = action.resource
+    triggers = [edge for edge in action.inputs if edge.trigger]
+    kind = _kind(action)
+    node = action.node if kind is not ActionKind.PSEUDO or action.task == "stonith" else None
+    primitive_id, long_id, agent = _primitive(action, resource, kind)
+    key, internal_key = _keys(action, resource)
+    router = _router(action)
+    return PlannedAction(
+        id=action.id,
+        kind=kind,
+        task=action.task,
+        key=key,
+        internal_key=internal_key,
+        resource=None if resource is None else resource.id,
+        primitive_id=primitive_id,
+        long_id=long_id,
+        agent=agent,
+        node=None if node is None else node.name,
+        node_id=None if node is None else node.id,
+        router=None if router is None or node is None else router.name,
+        interval_ms=action.interval_ms,
+        timeout_ms=0 if action.pseudo else integer(action.meta.get("timeout")),
+        target_rc=action.expected_rc,
+        priority=max(0, action.priority, 0 if resource is None else resource.priority),
+        triggers=tuple([edge.first.id for edge in triggers]),
+        downed=_downed(cluster, action),
+        maintenance=maintenance,
+        shutdown_lock_s=_lock(action, resource),
+        cib_only=action.task == "lrm_delete",
+        cause=action.cause,
+        order_causes={edge.first.id: edge.cause for edge in triggers if edge.cause is not None},
+    )
+
+
+def _kind(action: Action) -> ActionKind:
+    if action.task == "stonith":
+        return ActionKind.PSEUDO if action.pseudo else ActionKind.CLUSTER
+    if action.task in _BY_THE_CONTROLLER:
+        return ActionKind.CLUSTER
+    return ActionKind.PSEUDO if action.pseudo else ActionKind.RESOURCE
+
+
+def _primitive(
+    action: Action, resource: Resource | None, kind: ActionKind
+) -> tuple[str | None, str | None, Agent | None]:
+    """By which id the history and the agent know the resource, by which other it may be known, and the agent."""
+    if resource is None or action.pseudo or kind is ActionKind.PSEUDO:
+        return None, None, None
+    name = resource.history_name
+    if resource.orphan and name is not None:
+        return name, resource.id, resource.agent
+    if resource.unique:
+        return resource.id, None, resource.agent
+    own = resource.config_id
+    return own, name if name is not None and name != own else resource.id, resource.agent
+
+
+def _keys(action: Action, resource: Resource | None) -> tuple[str, str | None]:
+    """The key as the history has it and, where that differs from our own, our own."""
+    if resource is None or resource.history_name is None:
+        return action.key, None
+    name = resource.history_name
+    if action.task == "notify":
+        meta = action.meta
+        return f"{name}_{meta.get('notify_type')}_notify_{meta.get('notify_operation')}_0", action.key
+    return f"{name}_{action.cancelled_task or action.task}_{action.interval_ms}", action.key
+
+
+def _router(action: Action) -> Node | None:
+    """The member through whose connection an action on a remote or guest node goes (section 13.3)."""
+    node = action.node
+    if node is None or not node.is_remote or node.connection is None or action.task == "stonith":
+        return None
+    connection = node.connection
+    before, after = current_node(connection), connection.node
+    if before is None or after is None or before is after:
+        return before or after
+    task = action.task if action.task != "notify" else action.meta.get("notify_operation", "")
+    migrating = connection.container is None and connection.partial_target is not None
+    return before if task in _BEFORE_CONNECTION_MOVES and not migrating else after
+
+
+def _lock(action: Action, resource: Resource | None) -> int | None:
+    """Since when a shutdown lock holds the resource to the action's node; while that shuts down only its stop does."""
+    if resource is None or action.pseudo or action.node is None or action.node is not resource.lock_node:
+        return None
+    return None if action.node.shutdown and action.task != "stop" else resource.lock_time_s
+
+
+def _downed(cluster: Cluster, action: Action) -> tuple[str, ...]:
+    """The ids of the nodes that are down once the action is done."""
+    node = action.node
+    if node is None or (action.pseudo and action.task != "stonith"):
+        return ()
+    if action.task == "do_shutdown":
+        return (node.id,)
+    if action.task == "stonith":
+        if action.meta.get("stonith_action") not in ("off", "reboot", "poweroff"):
+            return ()
+        return (node.id, *(guest.id for guest in _guests(cluster, node)))
+    resource = action.resource
+    if action.task != "stop" or resource is None or not resource.is_connection:
+        return ()
+    if any(edge.first.task == "migrate_from" and edge.first.resource is resource for edge in action.inputs):
+        return ()
+    return (resource.id,)
+
+
+def _guests(cluster: Cluster, host: Node) -> list[Node]:
+    """The guest nodes whose connections run on the host."""
+    names = [resource.id for resource in host.running if resource.is_connection and resource.container is not None]
+    return [cluster.node_index[name] for name in names if name in cluster.node_index]
+
+
+def _note_maintenance(cluster: Cluster) -> tuple[tuple[str, bool], ...]:
+    """Remote and guest nodes whose recorded maintenance state has to be changed, told by a pseudo action."""
+    changes = []
+    for node in cluster.nodes:
+        if node.is_remote and node.maintenance_recorded is not node.maintenance:
+            changes.append((node.id, node.maintenance))
+    if changes:
+        action = request(cluster, None, _MAINTENANCE, _MAINTENANCE, None, optional=False, cause=Cause(Why.MAINTENANCE))
+        action.pseudo = True
+        action.shown = True
+    return tuple(changes)

@@ -1,0 +1,212 @@
+"""What a transition changes, resource by resource, as people are told.
+
+Source: the scheduler's specification, part 3, section 18.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from reconciler.scheduler.noting.actions import action_key, find_actions
+from reconciler.scheduler.plan import Change, Placement, Verb
+from reconciler.scheduler.working.activity import current_node
+from reconciler.scheduler.working.roles import Kind, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.scheduler.working.action import Action
+    from reconciler.scheduler.working.cluster import Cluster
+    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.resource import Resource
+
+
+class _Actions(NamedTuple):
+    """The actions of a resource that decide about its line."""
+
+    start: Action | None
+    stop: Action | None
+    promote: Action | None
+    demote: Action | None
+
+
+class _Line(NamedTuple):
+    """One line: what happens, whether the resource is gone afterwards, and the actions that tell why.
+
+    `subject` says whether it can be done; `reason` why, when it isn't the subject itself.
+    """
+
+    verb: Verb
+    subject: Action | None
+    reason: Action | None = None
+    gone: bool = False
+
+
+def summarise(cluster: Cluster) -> tuple[Change, ...]:
+    """What changes: nodes that are fenced, then resources.
+
+    Looking for a resource's actions gives those that had no node its next node; so it is done before the graph is built.
+    """
+    changes = [change for action in reversed(cluster.actions) for change in _fencing(action)]
+    for resource in cluster.resources:
+        for leaf in _in_order(resource):
+            changes += _changes(leaf)
+    return tuple(changes)
+
+
+def placements(cluster: Cluster) -> tuple[Placement, ...]:
+    """Where each primitive instance is and will be."""
+    return tuple(
+        [
+            Placement(
+                leaf.id,
+                tuple([node.name for node in leaf.active_on]),
+                str(leaf.role),
+                None if leaf.node is None else leaf.node.name,
+                str(leaf.next_role),
+                leaf.assigned,
+            )
+            for resource in cluster.resources
+            for leaf in _in_order(resource)
+        ]
+    )
+
+
+def _in_order(resource: Resource) -> list[Resource]:
+    if resource.bundle is None:
+        if resource.kind is Kind.PRIMITIVE:
+            return [resource]
+        return [leaf for child in resource.children for leaf in _in_order(child)]
+    parts: list[Resource | None] = []
+    for replica in resource.bundle.replicas:
+        parts += [replica.ip, replica.container, replica.connection, replica.primitive]
+    return [part for part in parts if part is not None]
+
+
+def _fencing(action: Action) -> Iterator[Change]:
+    """A required fence operation; one without a reason is not worth a line."""
+    node = action.node
+    if action.optional or action.resource is not None or action.task != "stonith" or node is None:
+        return
+    if action.reason is not None:
+        guest = node.connection.container if node.is_guest and node.connection is not None else None
+        yield Change(
+            Verb.FENCE,
+            node.name,
+            reason=action.reason,
+            cause=action.cause,
+            detail=action.meta.get("stonith_action", ""),
+            guest=None if guest is None else guest.id,
+        )
+
+
+def _changes(resource: Resource) -> Iterator[Change]:
+    current = current_node(resource) if resource.active_on else None
+    target = resource.node
+    if current is not None and resource.role is Role.STOPPED:
+        resource.role = Role.STARTED
+    if not resource.managed or (current is None and (resource.orphan or target is None)):
+        return
+    actions = _lookup(resource, current, target)
+    if resource.role == resource.next_role:
+        line = _same_role(resource, actions, current, target)
+    elif _only_stops(resource, actions):
+        yield from _stops(resource, actions)
+        return
+    else:
+        line = _other_role(resource, actions, current, target)
+    if line is not None:
+        yield _change(resource, line, current, None if line.gone else target)
+
+
+def _lookup(resource: Resource, current: Node | None, target: Node | None) -> _Actions:
+    start = _oldest(resource, "start", target)
+    stop = _oldest(resource, "stop", current if start is not None and start.runnable else None)
+    if stop is None and resource.multiple_active == "stop_unexpected":
+        stop = _oldest(resource, "stop", None)
+    return _Actions(start, stop, _oldest(resource, "promote", target), _oldest(resource, "demote", target))
+
+
+def _oldest(resource: Resource, task: str, node: Node | None) -> Action | None:
+    found = find_actions(resource, action_key(resource.id, task), node)
+    return found[0] if found else None
+
+
+def _same_role(resource: Resource, actions: _Actions, current: Node | None, target: Node | None) -> _Line | None:
+    """Table A of section 18.2."""
+    start, stop = actions.start, actions.stop
+    if target is None:
+        return None
+    moving = current is not None and current is not target
+    migrate = _oldest(resource, "migrate_from", target)
+    if migrate is not None and migrate.runnable and current is not None:
+        return _Line(Verb.MIGRATE, start)
+    if resource.reloading:
+        return _Line(Verb.RELOAD, start)
+    if start is None or start.optional:
+        demote, promote = actions.demote, actions.promote
+        again = demote is not None and promote is not None and not demote.optional and not promote.optional
+        return _Line(Verb.RE_PROMOTE, promote, demote) if again else None
+    if not start.runnable:
+        return _Line(Verb.STOP, stop, _explaining(stop, start), gone=True)
+    if moving:
+        return _Line(Verb.RECOVER if resource.failed else Verb.MOVE, stop)
+    if resource.failed:
+        return _Line(Verb.RECOVER, stop, gone=True)
+    return _Line(Verb.RESTART, start)
+
+
+def _only_stops(resource: Resource, actions: _Actions) -> bool:
+    start = actions.start
+    return actions.stop is not None and (
+        resource.next_role is Role.STOPPED or (start is not None and not start.runnable)
+    )
+
+
+def _stops(resource: Resource, actions: _Actions) -> Iterator[Change]:
+    """One line for each node on which it stops."""
+    for node in resource.active_on:
+        stop = _oldest(resource, "stop", node)
+        line = _Line(Verb.STOP, stop, _explaining(stop, actions.start), gone=True)
+        yield _change(resource, line, node, None)
+
+
+def _other_role(resource: Resource, actions: _Actions, current: Node | None, target: Node | None) -> _Line | None:
+    """Table B of section 18.2, but for its first row."""
+    start, stop = actions.start, actions.stop
+    if stop is not None and resource.failed and resource.must_stop:
+        return _Line(Verb.RECOVER, stop, start)
+    if current is not None and target is not None and current is not target:
+        return _Line(Verb.MOVE, stop)
+    if resource.reloading:
+        return _Line(Verb.RELOAD, start)
+    if stop is not None and not stop.optional:
+        return _Line(Verb.RESTART, start)
+    if resource.role is Role.PROMOTED:
+        return _Line(Verb.DEMOTE, actions.demote)
+    if resource.next_role is Role.PROMOTED:
+        return _Line(Verb.PROMOTE, actions.promote)
+    if resource.role is Role.STOPPED and resource.next_role > Role.STOPPED:
+        return _Line(Verb.START, start)
+    return None
+
+
+def _explaining(stop: Action | None, start: Action | None) -> Action | None:
+    """The stop if it has a reason, else the start that it makes way for."""
+    return stop if stop is not None and stop.reason is not None else start
+
+
+def _change(resource: Resource, line: _Line, origin: Node | None, target: Node | None) -> Change:
+    subject = line.subject
+    told_by = line.reason if line.reason is not None else subject
+    return Change(
+        line.verb,
+        resource.id,
+        from_node=None if origin is None else origin.name,
+        to_node=None if target is None else target.name,
+        from_role=str(resource.role),
+        to_role=str(resource.next_role),
+        reason=None if told_by is None else told_by.reason,
+        blocked=subject is not None and not subject.runnable,
+        cause=None if told_by is None else told_by.cause,
+    )

@@ -1,0 +1,210 @@
+"""Digests of an action's parameters, by which a change of configuration is noticed.
+
+Source: the scheduler's specification, part 1, sections 15.1 and 15.2; part 3, section 5.3.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reconciler.model.text import compare_versions, integer
+from reconciler.scheduler.evaluating.operations import action_values, operation_for
+from reconciler.scheduler.evaluating.parameters import parameters
+from reconciler.scheduler.reading.bundle import HOST_ADDRESS, host_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.model.status import HistoryEntry
+    from reconciler.scheduler.working.cluster import Cluster
+    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.resource import Resource
+
+
+class Verdict(enum.Enum):
+    """What an entry's digests say about the configuration since: whether it changed, and what that takes."""
+
+    MATCH = "match"
+    RESTART = "restart"
+    CHANGED = "changed"
+    UNKNOWN = "unknown"  # No digest was recorded.
+
+
+class Digests:
+    """The digests of one action on one node; `restart` and `secure` only where an entry calls for them.
+
+    `texts` are the parameters behind the main digest; `has_extra` tells that the operation sets parameters itself.
+    """
+
+    __slots__ = ("_secure", "all", "has_extra", "make_secure", "restart", "texts")
+
+    def __init__(self, texts: dict[str, str], *, has_extra: bool) -> None:
+        self.texts = texts
+        self.has_extra = has_extra
+        self.all = digest(texts)
+        self.restart: str | None = None
+        self.make_secure: Callable[[], str] | None = None
+        self._secure: str | None = None
+
+    @property
+    def secure(self) -> str | None:
+        """The digest without what must not be seen; made when first asked for, because a match rarely needs it."""
+        if self._secure is None and self.make_secure is not None:
+            self._secure = self.make_secure()
+        return self._secure
+
+
+EXPIRED = "calculated-failure-timeout"
+"""Stands for the restart digest of an entry whose failure expired: equal to none."""
+
+_DROPPED = frozenset({"id", "crm_feature_set", "op-digest", "on_node", "on_node_uuid", "pcmk_external_ip"})
+
+_FENCING_PARAMETERS = frozenset(
+    {
+        "provides",
+        "stonith-timeout",
+        "pcmk_action_limit",
+        "pcmk_delay_base",
+        "pcmk_delay_max",
+        "pcmk_host_argument",
+        "pcmk_host_check",
+        "pcmk_host_list",
+        "pcmk_host_map",
+    }
+)
+_FENCING_ACTION = re.compile(r"pcmk_.*_(?:action|timeout|retries)")
+
+
+def compare(cluster: Cluster, resource: Resource, entry: HistoryEntry, node: Node) -> tuple[Verdict, Digests]:
+    """Whether the entry was made with the parameters that are configured now.
+
+    A recurring operation whose failure expired is to be scheduled anew, as if it had been recorded with another restart digest; where an
+    earlier entry of the operation had none, there is nothing to compare that with.
+    """
+    attributes = entry.attributes
+    task, interval_ms = attributes.get("operation", ""), integer(attributes.get("interval"))
+    digests = calculate(cluster, resource, task, interval_ms, node, entry)
+    expired = id(entry) in cluster.expired_entries
+    recorded_restart = EXPIRED if expired else attributes.get("op-restart-digest")
+    if digests.restart is not None and recorded_restart is not None and digests.restart != recorded_restart:
+        return Verdict.RESTART, digests
+    recorded = attributes.get("op-digest")
+    if recorded is None:
+        return Verdict.UNKNOWN, digests
+    if digests.all != recorded:
+        restarts = not interval_ms and digests.has_extra
+        return (Verdict.RESTART if restarts else Verdict.CHANGED), digests
+    return Verdict.MATCH, digests
+
+
+def calculate(
+    cluster: Cluster,
+    resource: Resource,
+    task: str,
+    interval_ms: int,
+    node: Node,
+    entry: HistoryEntry | None = None,
+    *,
+    secure_without_entry: bool = False,
+) -> Digests:
+    """The digests of this action on the node, kept for the run: what an entry adds stems from the first that asked.
+
+    With `secure_without_entry` the secure digest is made without one, leaving out passwords and users.
+    """
+    known = cluster.digests.get((resource.id, task, interval_ms, node.index))
+    if known is not None:
+        return known
+    operation = operation_for(resource, task, interval_ms, include_disabled=True)
+    meta, extra = action_values(cluster, resource, task, interval_ms, operation, node)
+    own = parameters(cluster, resource, node)
+    texts = extra | own
+    if own.get("addr") == HOST_ADDRESS and (host := host_of(resource)) is not None:
+        texts["addr"] = host.name
+    texts = {name: value for name, value in texts.items() if _is_kept(name)}
+    if interval_ms:
+        texts["CRM_meta_timeout"] = meta["timeout"]
+    digests = Digests(texts, has_extra=bool(extra))
+    if entry is not None and ("op-restart-digest" in entry.attributes or id(entry) in cluster.expired_entries):
+        digests.restart = _restart(texts, entry.attributes.get("op-force-restart"))
+    if entry is not None or secure_without_entry:
+        digests.make_secure = partial(_secure, cluster, resource, node, texts, entry)
+    cluster.digests[(resource.id, task, interval_ms, node.index)] = digests
+    return digests
+
+
+def _is_kept(name: str) -> bool:
+    return name not in _DROPPED and not name.startswith("CRM_meta_")
+
+
+def _restart(texts: dict[str, str], names: str | None) -> str:
+    """The digest of the parameters that take a restart to change: those of a blank-delimited list, if there is one."""
+    if names is None:
+        return digest(texts)
+    return digest({name: value for name, value in texts.items() if f" {name} " in names})
+
+
+def _secure(cluster: Cluster, resource: Resource, node: Node, texts: dict[str, str], entry: HistoryEntry | None) -> str:
+    """The digest without what must not be seen (the names the entry lists, or passwords and users), and without a timeout.
+
+    For old versions (the entry's, without one the CIB's) what Pacemaker itself adds to fence devices doesn't count either.
+    """
+    listed = None if entry is None else entry.attributes.get("op-secure-params")
+    hidden = {"passwd", "password", "user"} if entry is None else set((listed or "").split(" "))
+    version = cluster.feature_set if entry is None else entry.attributes.get("crm_feature_set")
+    if compare_versions(version, "3.16.0") < 0:
+        texts = {name: value for name, value in parameters(cluster, resource, node).items() if _is_kept(name)}
+        if resource.is_stonith:
+            texts = {name: value for name, value in texts.items() if not _is_fencing_parameter(name)}
+    return digest({name: value for name, value in texts.items() if name not in hidden and _is_kept(name)})
+
+
+def _is_fencing_parameter(name: str) -> bool:
+    return name in _FENCING_PARAMETERS or _FENCING_ACTION.fullmatch(name) is not None
+
+
+NO_PARAMETERS = "f2317cad3d54cec5d7d7aa7d0bf35cf8"
+"""The digest of an action without parameters."""
+
+
+def digest(texts: dict[str, str]) -> str:
+    """The MD5 digest, in hexadecimal, of parameters written as an XML element with sorted attributes."""
+    if not texts:
+        return NO_PARAMETERS
+    from hashlib import md5  # Only runs with parameters need it, and it takes its time to load.
+
+    pairs = "".join(f' {name}="{escape(value)}"' for name, value in sorted(texts.items(), key=_byte_order))
+    return md5(f" <parameters{pairs}/>\n".encode(), usedforsecurity=False).hexdigest()
+
+
+def _byte_order(pair: tuple[str, str]) -> bytes:
+    return pair[0].encode()
+
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "\t": "    "}
+_NEEDS_ESCAPING = re.compile(r"[^ !#-%(-;=?-~]")
+
+
+def escape(value: str) -> str:
+    """A value as the digest's text holds it: markup as entities, control characters as escapes.
+
+    From the first character beyond ASCII on nothing is escaped any more.
+    """
+    if _NEEDS_ESCAPING.search(value) is None:
+        return value
+    result: list[str] = []
+    for place, char in enumerate(value):
+        if not char.isascii():
+            return "".join(result) + value[place:]
+        result.append(_escape_character(char))
+    return "".join(result)
+
+
+def _escape_character(char: str) -> str:
+    if char in _ENTITIES:
+        return _ENTITIES[char]
+    if char in "\n\r":
+        return "\\n" if char == "\n" else "\\r"
+    return char if char.isprintable() else f"\\{ord(char):03o}"

@@ -1,0 +1,96 @@
+"""Unfencing: nodes that must be told to fence devices before anything of the devices' users runs there.
+
+Source: the scheduler's specification, part 3, sections 12.2 and 12.6.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.evaluating.digests import calculate
+from reconciler.scheduler.noting.actions import fence_operation
+from reconciler.scheduler.noting.orderings import add_edge
+
+if TYPE_CHECKING:
+    from reconciler.scheduler.working.action import Action
+    from reconciler.scheduler.working.cluster import Cluster
+    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.resource import Resource
+
+UNFENCED = "#node-unfenced"
+DIGESTS_ALL = "#digests-all"
+DIGESTS_SECURE = "#digests-secure"
+"""Node attributes: when the node was unfenced, and with which definitions of the devices."""
+
+
+def unfence(cluster: Cluster, node: Node) -> Action:
+    """The operation that unfences the node, optional unless it is required already."""
+    return fence_operation(cluster, node, "on", optional=True, reason=None)
+
+
+def order_after_unfencing(cluster: Cluster, resource: Resource, node: Node, action: Action, effects: int) -> None:
+    """A probe or start of a fence device, or of what needs unfencing, waits for the node's unfencing.
+
+    That is required only where it was never done.
+    """
+    if not ((resource.is_stonith and cluster.unfencing) or resource.needs_unfencing):
+        return
+    add_edge(unfence(cluster, node), action, effects, Cause(Why.FENCING, node.name, "unfencing"))
+    if node.attributes.get(UNFENCED, "0") == "0":
+        require_unfencing(cluster, None, node, f"required by {resource.id} {action.task}")
+
+
+def require_unfencing(cluster: Cluster, device: Resource | None, node: Node | None, reason: str) -> None:
+    """Unfence the node; with a device but no usable node, every node that the device may run on.
+
+    Nothing is done where unfencing is not in use, for a resource that is no device, and on nodes that can't be used.
+    """
+    if not cluster.unfencing or (device is not None and not device.is_stonith):
+        return
+    if node is not None and _usable(node):
+        fence_operation(cluster, node, "on", optional=False, reason=reason)
+    elif device is not None:
+        for index in device.table:
+            if _usable(cluster.nodes_by_index[index]):
+                require_unfencing(cluster, device, cluster.nodes_by_index[index], reason)
+
+
+def record_devices(cluster: Cluster, node: Node, operation: Action) -> bool:
+    """Note in the fence operation with which definitions of the unfencing devices it is done.
+
+    Answers whether a definition is not the one that the node was unfenced with last.
+    """
+    everything: list[str] = []
+    shareable: list[str] = []
+    changed = False
+    for device in reversed(_unfencing_devices(cluster.resources)):
+        agent = device.agent.type if device.agent is not None else ""
+        digests = calculate(cluster, device, "stonith-on", 0, node, secure_without_entry=True)
+        full = f"{device.id}:{agent}:{digests.all}"
+        secure = f"{device.id}:{agent}:{digests.secure}"
+        everything.append(f"{full},")
+        shareable.append(f"{secure},")
+        known = node.attributes.get(DIGESTS_ALL)
+        if known is not None:
+            changed = changed or not (full in known or secure in node.attributes.get(DIGESTS_SECURE, ""))
+    operation.meta["digests-all"] = "".join(everything)
+    operation.meta["digests-secure"] = "".join(shareable)
+    return changed
+
+
+def _usable(node: Node) -> bool:
+    return node.online and not node.unclean and not node.shutdown
+
+
+def _unfencing_devices(resources: list[Resource]) -> list[Resource]:
+    """The fence devices that unfence, in resource order."""
+    found: list[Resource] = []
+    for resource in resources:
+        if resource.children:
+            found += _unfencing_devices(resource.children)
+        elif resource.is_stonith and (
+            resource.needs_unfencing or resource.meta.get("provides", "").lower() == "unfencing"
+        ):
+            found.append(resource)
+    return found

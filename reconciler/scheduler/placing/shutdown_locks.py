@@ -1,0 +1,70 @@
+"""Shutdown locks: resources that wait for a node that was shut down cleanly to come back.
+
+Source: the scheduler's specification, part 2, section 9; part 1, section 16; part 3, section 15.2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.text import integer
+from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.noting.actions import action_key, request
+from reconciler.scheduler.noting.scores import ban
+from reconciler.scheduler.working.roles import Kind
+
+if TYPE_CHECKING:
+    from reconciler.scheduler.working.cluster import Cluster
+    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.resource import Resource
+
+
+def apply_shutdown_locks(cluster: Cluster) -> None:
+    """Lock what runs on nodes that are shutting down to them, drop locks of what is active elsewhere, and ban other nodes.
+
+    Only primitives and members of groups can be locked.
+    """
+    if not cluster.options.shutdown_lock:
+        return
+    for resource in cluster.resources:
+        for primitive in _lockable(resource):
+            _lock(cluster, primitive)
+
+
+def _lockable(resource: Resource) -> list[Resource]:
+    if resource.kind > Kind.GROUP:
+        return []
+    return [
+        leaf
+        for leaf in resource.leaves()
+        if leaf.agent is not None and not leaf.is_stonith and not (leaf.is_connection and leaf.container is None)
+    ]
+
+
+def _lock(cluster: Cluster, resource: Resource) -> None:
+    cause = Cause(Why.SHUTDOWN_LOCK, resource.id)
+    if resource.lock_node is not None:
+        if resource.active_on:
+            key = action_key(resource.id, "lrm_delete")
+            request(cluster, resource, key, "lrm_delete", resource.lock_node, optional=False, cause=cause)
+            resource.lock_node = None
+            resource.lock_time_s = 0
+    elif len(resource.active_on) == 1:
+        node = resource.active_on[0]
+        if node.shutdown and not node.unclean:
+            resource.lock_node = node
+            resource.lock_time_s = _shutdown_time_s(cluster, node)
+    if resource.lock_node is None:
+        return
+    limit_s = cluster.options.shutdown_lock_limit_s
+    if limit_s > 0:
+        cluster.recheck_at(resource.lock_time_s + limit_s + 1)
+    cause = Cause(Why.SHUTDOWN_LOCK, resource.lock_node.name)
+    for node in cluster.nodes:
+        if node.name != resource.lock_node.name:
+            ban(resource, node, cause)
+
+
+def _shutdown_time_s(cluster: Cluster, node: Node) -> int:
+    """When the node's shutdown was requested, as an epoch time; now if that isn't known."""
+    return integer(node.attributes.get("shutdown"), 0) or cluster.now.epoch_s

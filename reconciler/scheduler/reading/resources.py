@@ -1,0 +1,191 @@
+"""Resources of the configuration, made into working objects, and how they are found by name.
+
+Source: the scheduler's specification, part 1, sections 8, 9 and 13.4.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.resource import Agent, Bundle, Clone, Group, Primitive
+from reconciler.model.text import boolean
+from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.evaluating.blocks import evaluate
+from reconciler.scheduler.evaluating.rules import RuleContext
+from reconciler.scheduler.noting.scores import ban_everywhere, start_connection_table, start_table
+from reconciler.scheduler.reading import bundle as bundles
+from reconciler.scheduler.reading import clone as clones
+from reconciler.scheduler.reading import connections
+from reconciler.scheduler.reading.settings import Configured, apply_meta, read_meta
+from reconciler.scheduler.reading.templates import apply_template
+from reconciler.scheduler.working.resource import Resource
+from reconciler.scheduler.working.roles import Kind
+
+if TYPE_CHECKING:
+    from reconciler.scheduler.working.cluster import Cluster
+
+
+def read_resources(cluster: Cluster) -> None:
+    """Make all configured resources, with the implicit connections of guest nodes, and link containers and connections.
+
+    A resource that can't be made as configured is left out with everything in it.
+    """
+    for template in cluster.cib.configuration.templates:
+        cluster.templates.setdefault(template.id, [])
+    for configured in (*cluster.cib.configuration.resources, *connections.add_connection_nodes(cluster)):
+        resource = create(cluster, configured, None)
+        if resource is not None:
+            cluster.resources.append(resource)
+            register(cluster, resource)
+    connections.link_containers(cluster)
+    for resource in cluster.resources:
+        if resource.is_connection:
+            connections.link_connection(cluster, resource)
+    cluster.resources.sort(key=lambda resource: -resource.priority)
+    for rank, resource in enumerate(cluster.resources):
+        resource.rank = rank
+
+
+def create(
+    cluster: Cluster, configured: Configured, parent: Resource | None, instance: int | None = None
+) -> Resource | None:
+    """Make a resource with everything below it, with its first node table; None when it can't be made.
+
+    It is not yet entered anywhere: see `register`.
+    """
+    resource = _begin(cluster, configured, parent, instance)
+    if resource is None:
+        return None
+    match configured:
+        case Primitive():
+            complete = _complete_primitive(cluster, resource)
+        case Group():
+            complete = _complete_group(cluster, resource, configured)
+        case Clone():
+            complete = clones.complete(cluster, resource)
+        case Bundle():
+            complete = bundles.complete(cluster, resource, configured)
+    if not complete:
+        return None
+    if cluster.options.symmetric_cluster:
+        start_table(cluster, resource)
+    elif resource.is_connection and resource.meta.get("container") is not None:
+        start_connection_table(cluster, resource)
+    return resource
+
+
+def register(cluster: Cluster, resource: Resource) -> None:
+    """Enter the resource and everything below it in the index of names; the order of doing so is the order of finding."""
+    names = (resource.id,) if resource.id == resource.config_id else (resource.id, resource.config_id)
+    for name in names:
+        cluster.resource_index.setdefault(name, []).append(resource)
+    resource.sequence = cluster.resource_count
+    cluster.resource_count += 1
+    for child in resource.children:
+        register(cluster, child)
+
+
+def find(cluster: Cluster, name: str) -> Resource | None:
+    """The first resource in the tree with this internal id or history name (section 9.1)."""
+    candidates = cluster.resource_index.get(name)
+    if candidates is None:
+        return None
+    if len(candidates) == 1:
+        only = candidates[0]
+        return only if only.id == name or only.history_name == name else None
+    matching = [resource for resource in candidates if resource.id == name or resource.history_name == name]
+    return min(matching, key=_tree_order) if matching else None
+
+
+def find_all(cluster: Cluster, name: str) -> list[Resource]:
+    """All resources with this internal id or history name, in tree order."""
+    candidates = cluster.resource_index.get(name, ())
+    return sorted(
+        (resource for resource in candidates if resource.id == name or resource.history_name == name), key=_tree_order
+    )
+
+
+def _tree_order(resource: Resource) -> tuple[int, int]:
+    top = resource
+    while top.parent is not None:
+        top = top.parent
+    return top.rank, resource.sequence
+
+
+def name_by_history(cluster: Cluster, resource: Resource, name: str) -> None:
+    """Note under which name histories know the resource, so that it is found by it."""
+    resource.history_name = name
+    known = cluster.resource_index.setdefault(name, [])
+    if resource not in known:
+        known.append(resource)
+
+
+def create_orphan(cluster: Cluster, primitive: Primitive) -> Resource | None:
+    """Make a primitive that only history knows, at the end of the list: to be stopped everywhere, or else unmanaged."""
+    resource = create(cluster, primitive, None)
+    if resource is None:
+        return None
+    resource.orphan = True
+    resource.rank = len(cluster.resources)
+    cluster.resources.append(resource)
+    register(cluster, resource)
+    return resource
+
+
+def banish_orphan(cluster: Cluster, resource: Resource) -> None:
+    """Forbid an orphan every node, or with stop-orphan-resources=false leave it unmanaged."""
+    if cluster.options.stop_orphan_resources:
+        ban_everywhere(cluster, resource, Cause(Why.ORPHAN, resource.id))
+    else:
+        resource.managed = False
+
+
+def _begin(cluster: Cluster, configured: Configured, parent: Resource | None, instance: int | None) -> Resource | None:
+    """The resource with everything that all kinds have in common."""
+    if isinstance(configured, Primitive):
+        effective = apply_template(cluster, configured)
+        if effective is None:
+            return None
+        configured = effective
+    id = configured.id if instance is None else f"{configured.id}:{instance}"
+    resource = Resource(id, _KINDS[type(configured)], configured.id, parent)
+    resource.instance = instance
+    resource.description = configured.description
+    resource.extra = dict(configured.extra)
+    resource.param_blocks = (configured.params, *(() if parent is None else parent.param_blocks))
+    if isinstance(configured, Primitive):
+        resource.agent = configured.agent or Agent("", "")
+        resource.operations = configured.operations
+    elif isinstance(configured, Clone):
+        resource.clone = clones.begin(configured)
+    read_meta(cluster, resource, configured)
+    if resource.clone is not None:
+        clones.read_promotable(resource)
+    apply_meta(cluster, resource)
+    if isinstance(configured, Primitive):
+        evaluate(configured.utilization, RuleContext(cluster), into=resource.utilization)
+    return resource
+
+
+_KINDS: dict[type[Configured], Kind] = {
+    Primitive: Kind.PRIMITIVE,
+    Group: Kind.GROUP,
+    Clone: Kind.CLONE,
+    Bundle: Kind.BUNDLE,
+}
+
+
+def _complete_primitive(cluster: Cluster, resource: Resource) -> bool:
+    if resource.is_stonith:
+        cluster.has_fence_device = True
+    return clones.accept_member(cluster, resource)
+
+
+def _complete_group(cluster: Cluster, resource: Resource, configured: Group) -> bool:
+    resource.group_ordered = boolean(resource.meta.get("ordered")) is not False
+    resource.group_collocated = boolean(resource.meta.get("collocated")) is not False
+    for member in configured.members:
+        child = create(cluster, member, resource, resource.instance)
+        if child is not None:
+            resource.children.append(child)
+    return True

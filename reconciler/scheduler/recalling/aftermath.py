@@ -1,0 +1,240 @@
+"""What follows once all results of a resource on a node are read: where it is active, and what its failures call for.
+
+Source: the scheduler's specification, part 1, sections 13.6 and 13.7.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.score import INFINITY
+from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.noting import actions
+from reconciler.scheduler.noting.fenceable import mark_for_fencing
+from reconciler.scheduler.noting.scores import add_score, ban, replace_by_bans
+from reconciler.scheduler.recalling.history import current_range, interval_of
+from reconciler.scheduler.recalling.outcome import Reading, require_stop
+from reconciler.scheduler.working.activity import current_node, multiply_active
+from reconciler.scheduler.working.roles import Kind, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.model.status import HistoryEntry
+    from reconciler.scheduler.working.cluster import Cluster
+    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.resource import Resource
+
+
+def keep_recurring(reading: Reading, entries: Sequence[HistoryEntry]) -> None:
+    """Make an optional action for every recurring operation that the sorted entries show to be current."""
+    if not reading.node.online or not any(entry.attributes.get("interval", "0") != "0" for entry in entries):
+        return
+    start, stop = current_range(entries)
+    first = start if start >= stop else max(start, stop + 1)
+    resource = reading.resource
+    for entry in entries[max(first, 0) :]:
+        interval_ms = interval_of(entry.attributes.get("interval"))
+        if not interval_ms or entry.attributes.get("op-status") == "-1":
+            continue
+        task = entry.attributes.get("operation", "")
+        key = actions.action_key(resource.id, task, interval_ms)
+        actions.request(reading.cluster, resource, key, task, reading.node, optional=True)
+
+
+def conclude(reading: Reading) -> None:
+    """Settle what the resource's history on the node means (section 13.7)."""
+    resource, node = reading.resource, reading.node
+    if resource.role is not Role.UNKNOWN:
+        note_known(resource, node)
+    if resource.role > Role.STOPPED and not node.online and not node.maintenance and resource.managed:
+        _fence_lost(reading)
+    worst = "ignore" if node.unclean else reading.worst
+    _apply(reading, worst)
+    if resource.failed and resource.is_connection:
+        remote = reading.cluster.node_index.get(resource.id)
+        if remote is not None and remote.unclean:
+            remote.unseen = False
+    if resource.role > Role.STOPPED:
+        record_active(reading.cluster, resource, node, count_priority=reading.worst == "ignore")
+        if worst != "ignore":
+            resource.failed = True
+            resource.must_stop = resource.must_stop or worst not in ("demote", "block")
+    elif resource.history_name is not None and ":" in resource.history_name:
+        resource.history_name = None
+    else:
+        for stop in actions.find_actions(resource, actions.action_key(resource.id, "stop"), node):
+            stop.optional = True
+    if (
+        resource.role is Role.STOPPED
+        and resource.partial_source is node
+        and resource.partial_target is not None
+        and resource.active_on
+    ):
+        resource.role = Role.STARTED
+
+
+def note_known(resource: Resource, node: Node) -> None:
+    """Note that the state on the node is known, for the resource and its ancestors up to the first unique one."""
+    one: Resource | None = resource
+    while one is not None:
+        one.known_on[node.index] = node
+        if one.unique:
+            return
+        one = one.parent
+
+
+def _fence_lost(reading: Reading) -> None:
+    """The resource is thought to be active on a node that is gone."""
+    cluster, resource, node = reading.cluster, reading.resource, reading.node
+    if node.is_guest:
+        resource.failed = resource.must_stop = True
+        mark_for_fencing(cluster, node, f"{resource.id} is thought to be active there")
+    elif cluster.options.stonith_enabled:
+        reason = f"{resource.id} is thought to be active there"
+        if node.is_remote and node.connection is not None and not node.connection.failed:
+            node.unseen = True
+            reason = (
+                f"{resource.id} is active there (fencing will be revoked if remote connection can be "
+                "re-established elsewhere)"
+            )
+        mark_for_fencing(cluster, node, reason)
+
+
+def _apply(reading: Reading, worst: str) -> None:
+    """Do what the most severe failure calls for."""
+    cluster, resource, node = reading.cluster, reading.resource, reading.node
+    cause = _cause(reading)
+    match worst:
+        case "demote":
+            resource.failed = True
+            key = actions.action_key(resource.id, "demote")
+            actions.request(cluster, resource, key, "demote", node, optional=False, cause=cause)
+        case "fence":
+            mark_for_fencing(cluster, node, f"{resource.id} failed there")
+        case "standby":
+            node.standby = node.standby_on_fail = True
+        case "block":
+            resource.managed = False
+            resource.blocked = True
+        case "migrate":
+            ban(resource, node, cause)
+        case "stop":
+            _set_next_stopped(resource, cause)
+        case "recover":
+            if resource.role > Role.STOPPED:
+                resource.failed = resource.must_stop = True
+                require_stop(cluster, resource, node, cause)
+        case "restart-container":
+            _restart_container(reading, cause)
+        case "reset-remote":
+            _reset_connection(reading, cause)
+
+
+def _cause(reading: Reading) -> Cause:
+    failure = reading.last_failure
+    return Cause(Why.FAILURE, reading.resource.id if failure is None else failure.id, reading.node.name)
+
+
+def _set_next_stopped(resource: Resource, cause: Cause) -> None:
+    resource.next_role = Role.STOPPED
+    resource.next_role_cause = cause
+
+
+def _restart_container(reading: Reading, cause: Cause) -> None:
+    cluster, resource, node = reading.cluster, reading.resource, reading.node
+    resource.failed = resource.must_stop = True
+    container = resource.container
+    if container is not None and resource.bundled:
+        cluster.container_stops.append(container)
+    elif container is not None:
+        require_stop(cluster, container, node, cause)
+    elif resource.role > Role.STOPPED:
+        require_stop(cluster, resource, node, cause)
+
+
+def _reset_connection(reading: Reading, cause: Cause) -> None:
+    cluster, resource = reading.cluster, reading.resource
+    resource.failed = resource.must_stop = True
+    remote = cluster.node_index.get(resource.id) if resource.is_connection else None
+    if (
+        cluster.options.stonith_enabled
+        and remote is not None
+        and remote.is_remote
+        and not remote.is_guest
+        and not remote.was_fenced
+    ):
+        mark_for_fencing(cluster, remote, "remote connection is unrecoverable")
+    if resource.role > Role.STOPPED:
+        require_stop(cluster, resource, reading.node, cause)
+    if resource.reconnect_interval_ms:
+        _set_next_stopped(resource, cause)
+
+
+def record_active(cluster: Cluster, resource: Resource, node: Node, *, count_priority: bool) -> None:
+    """Record that the resource, and with it what it is part of, is active on the node; once for each.
+
+    With `count_priority` what it is worth counts for the node's priority.
+    """
+    if node in resource.active_on:
+        return
+    resource.active_on.append(node)
+    if resource.kind is Kind.PRIMITIVE:
+        node.running.append(resource)
+        if count_priority:
+            _raise_priority(resource, node)
+        if node.maintenance:
+            resource.managed = False
+    if not resource.managed:
+        _record_unmanaged(resource, node)
+        return
+    if resource.kind is Kind.PRIMITIVE and multiply_active(resource):
+        _limit_activity(cluster, resource)
+    if resource.parent is not None:
+        record_active(cluster, resource.parent, node, count_priority=count_priority)
+
+
+def _record_unmanaged(resource: Resource, node: Node) -> None:
+    """Let an unmanaged resource stay where it is; its ancestors count as active there without further ado."""
+    add_score(resource, node, INFINITY, Cause(Why.UNMANAGED, resource.id))
+    parent = resource.parent
+    while parent is not None and node.online:
+        parent.active_on.append(node)
+        parent = parent.parent
+
+
+def _limit_activity(cluster: Cluster, resource: Resource) -> None:
+    """Do what `multiple-active` says about a resource that turned out to be active more than once."""
+    if resource.multiple_active == "stop_only":
+        replace_by_bans(cluster, resource, Cause(Why.MULTIPLE_ACTIVE, resource.id))
+    elif resource.multiple_active == "block":
+        _block(resource)
+        parent = resource.parent
+        if parent is not None and parent.kind in (Kind.GROUP, Kind.BUNDLE) and parent.multiple_active == "block":
+            for child in parent.children:
+                _block(child)
+
+
+def _block(resource: Resource) -> None:
+    resource.managed = False
+    resource.blocked = True
+
+
+def _raise_priority(resource: Resource, node: Node) -> None:
+    """Count the resource's priority for the node, and for the hosts of its container if it is a guest."""
+    if resource.priority == 0:
+        return
+    amount = resource.priority + (resource.role is Role.PROMOTED)
+    node.priority += amount
+    if node.is_guest and node.connection is not None and node.connection.container is not None:
+        for host in node.connection.container.active_on:
+            host.priority += amount
+
+
+def stop_containers(cluster: Cluster) -> None:
+    """Require the postponed stops of containers where they are active, the last found first."""
+    for container in reversed(cluster.container_stops):
+        node = current_node(container)
+        if node is not None:
+            require_stop(cluster, container, node, Cause(Why.CONTAINER, container.id))
+    cluster.container_stops.clear()

@@ -1,0 +1,222 @@
+"""Fail counts: how often a resource failed on a node, and when that is forgotten.
+
+Source: the scheduler's specification, part 1, sections 14.1 to 14.3; part 3, section 5.4.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from reconciler.model.duration import interval_ms as read_interval_ms
+from reconciler.model.score import add
+from reconciler.model.score import read as read_score
+from reconciler.model.text import compare_versions, integer
+from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.evaluating.digests import Verdict, compare
+from reconciler.scheduler.noting import actions
+from reconciler.scheduler.noting.orderings import add_edge
+from reconciler.scheduler.reading.bundle import uses_host_address
+from reconciler.scheduler.working.effects import RT
+
+if TYPE_CHECKING:
+    from reconciler.model.status import HistoryEntry
+    from reconciler.scheduler.working.action import Action
+    from reconciler.scheduler.working.cluster import Cluster
+    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.resource import Resource
+
+
+def fail_count(
+    cluster: Cluster,
+    resource: Resource,
+    node: Node,
+    *,
+    effective: bool,
+    include_fillers: bool,
+    entry: HistoryEntry | None = None,
+) -> int:
+    """The sum of the resource's fail counts on the node.
+
+    The effective count is 0 once all failures are older than the failure timeout. A failure that blocks the resource (of `entry`, or
+    of any of its entries there) never expires: its timeout is switched off for the run. With `include_fillers` a container
+    counts what runs inside it.
+    """
+    count = _sum(cluster, resource, node) if node.failures else 0
+    if count > 0 and resource.failure_timeout_s > 0 and _blocks(cluster, resource, node, entry):
+        resource.failure_timeout_s = 0
+    if effective and count > 0 and resource.failure_timeout_s > 0:
+        last_s = last_failure(cluster, resource, node)
+        if last_s > 0:
+            expires_s = last_s + resource.failure_timeout_s
+            if cluster.now.epoch_s > expires_s:
+                count = 0
+            else:
+                cluster.recheck_at(expires_s + 1)
+    if include_fillers and resource.fillers and not resource.bundled:
+        for filler in resource.fillers:
+            count += fail_count(cluster, filler, node, effective=effective, include_fillers=False)
+    return count
+
+
+def last_failure(cluster: Cluster, resource: Resource, node: Node) -> int:
+    """The epoch time of the resource's latest recorded failure on the node, 0 for none."""
+    pattern = _pattern(cluster, resource, "last-failure")
+    return max((integer(value) for name, value in node.failures if pattern.fullmatch(name)), default=0)
+
+
+def fail_name(resource: Resource) -> str:
+    """Under which name failures are recorded: the history's, for anonymous instances without number."""
+    name = resource.id if resource.history_name is None else resource.history_name
+    return name if resource.unique else strip_instance(name)
+
+
+def strip_instance(name: str) -> str:
+    """The name without a trailing `:number`."""
+    base, colon, number = name.rpartition(":")
+    return base if colon and number.isdecimal() else name
+
+
+def _sum(cluster: Cluster, resource: Resource, node: Node) -> int:
+    pattern = _pattern(cluster, resource, "fail-count")
+    total = 0
+    for name, value in node.failures:
+        if pattern.fullmatch(name):
+            total = add(total, read_score(value, cluster.options.health_colours))
+    return total
+
+
+def _pattern(cluster: Cluster, resource: Resource, prefix: str) -> re.Pattern[str]:
+    legacy = compare_versions(cluster.cib.feature_set, "3.0.13") < 0
+    return _compiled(prefix, fail_name(resource), resource.unique, legacy)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(prefix: str, name: str, unique: bool, legacy: bool) -> re.Pattern[str]:
+    """The pattern of attribute names; a dot in the resource's name stands for any character, as it does for Pacemaker."""
+    escaped = re.escape(name).replace(r"\.", ".")
+    instance = "" if unique else "(:[0-9]+)?"
+    operation = "" if legacy else "#.+_[0-9]+"
+    return re.compile(f"{prefix}-{escaped}{instance}{operation}")
+
+
+def _blocks(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry | None) -> bool:
+    """Whether a failure is of an operation that blocks the resource (`on-fail=block` on the operation itself)."""
+    base = strip_instance(resource.config_id)
+    for operation in resource.operations:
+        if operation.attributes.get("on-fail") != "block":
+            continue
+        interval_ms = read_interval_ms(operation.interval)
+        entries = [entry] if entry is not None else _entries(cluster, base, node)
+        if any(_is_failure_of(one, base, operation.name, interval_ms) for one in entries):
+            return True
+    return False
+
+
+def _entries(cluster: Cluster, name: str, node: Node) -> list[HistoryEntry]:
+    state = cluster.node_states.get(node.name)
+    if state is None:
+        return []
+    return [entry for history in state.history if history.id == name for entry in history.entries]
+
+
+def _is_failure_of(entry: HistoryEntry, base: str, task: str, interval_ms: int) -> bool:
+    attributes = entry.attributes
+    if attributes.get("operation") != task or integer(attributes.get("interval")) != interval_ms:
+        return False
+    if entry.id == f"{base}_last_failure_0":
+        return True
+    return entry.id == f"{base}_{task}_{interval_ms}" and integer(attributes.get("rc-code")) != target_rc(entry)
+
+
+@lru_cache(maxsize=8192)
+def _target_rc(transition_key: str) -> int:
+    fields = transition_key.split(":", 3)
+    return integer(fields[2], -1) if len(fields) == 4 else -1
+
+
+def target_rc(entry: HistoryEntry) -> int:
+    """The result that was wanted, -1 when that isn't recorded."""
+    key = entry.attributes.get("transition-key")
+    return -1 if key is None else _target_rc(key)
+
+
+def check_expiry(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry, rc: int) -> bool:
+    """Whether the entry's failure is to be forgotten; the fail count is cleared where it goes with it (section 14.3)."""
+    expired = _is_past_timeout(cluster, resource, entry)
+    cause = _cause_to_clear(cluster, resource, node, entry, expired=expired)
+    if cause == _NOT_YET:
+        expired, cause = False, None
+    if cause is None and not expired:
+        cause = _changed_since(cluster, resource, node, entry)
+    if cause is not None:
+        clear_fail_count(cluster, resource, node, cause)
+    probe = entry.attributes.get("operation") == "monitor" and integer(entry.attributes.get("interval")) == 0
+    return expired and not (probe and rc in _PLAIN_PROBE_RESULTS)
+
+
+_PLAIN_PROBE_RESULTS = (0, 7, 8, 190, 191)
+
+_NOT_YET = "the fail count has not expired"
+
+
+def _is_past_timeout(cluster: Cluster, resource: Resource, entry: HistoryEntry) -> bool:
+    changed_s = entry.attributes.get("last-rc-change")
+    if resource.failure_timeout_s <= 0 or changed_s is None:
+        return False
+    expires_s = integer(changed_s) + resource.failure_timeout_s
+    if cluster.now.epoch_s < expires_s:
+        if integer(entry.attributes.get("rc-code")) != target_rc(entry):
+            cluster.recheck_at(expires_s)
+        return False
+    return not _waits_for_fencing(cluster, resource, entry)
+
+
+def _waits_for_fencing(cluster: Cluster, resource: Resource, entry: HistoryEntry) -> bool:
+    """Whether it is a monitor's failure of a connection whose remote node has to be fenced before it is tried again."""
+    if not (resource.reconnect_interval_ms and cluster.options.stonith_enabled):
+        return False
+    if entry.attributes.get("operation") != "monitor" or integer(entry.attributes.get("interval")) == 0:
+        return False
+    node = cluster.node_index.get(resource.id)
+    return node is not None and not node.was_fenced
+
+
+def _cause_to_clear(
+    cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry, *, expired: bool
+) -> str | None:
+    """Why the fail count is cleared when the entry's own time is over; `_NOT_YET` when the count still holds it."""
+    if not expired:
+        return None
+    if fail_count(cluster, resource, node, effective=False, include_fillers=False, entry=entry):
+        left = fail_count(cluster, resource, node, effective=True, include_fillers=False, entry=entry)
+        return "it expired" if left == 0 else _NOT_YET
+    if entry.id.endswith("_last_failure_0") and resource.reconnect_interval_ms:
+        return "reconnect interval is set"
+    return None
+
+
+def _changed_since(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry) -> str | None:
+    """Whether the failure is one of parameters that were changed since."""
+    if not entry.id.endswith("_last_failure_0") or entry.attributes.get("operation") not in ("start", "monitor"):
+        return None
+    if uses_host_address(resource):
+        cluster.deferred_checks.append((entry, resource, node, True))
+        return None
+    verdict, _ = compare(cluster, resource, entry, node)
+    return "resource parameters have changed" if verdict in (Verdict.RESTART, Verdict.CHANGED) else None
+
+
+def clear_fail_count(cluster: Cluster, resource: Resource, node: Node, reason: str) -> Action:
+    """Have the resource's fail count on the node cleared, for a remote node that reconnects only after it was fenced."""
+    key = actions.action_key(resource.id, "clear_failcount")
+    cause = Cause(Why.FAILURE, resource.id, reason)
+    action = actions.request(cluster, resource, key, "clear_failcount", node, optional=False, cause=cause)
+    action.meta["op_no_wait"] = "true"
+    if cluster.options.stonith_enabled and resource.is_connection and resource.reconnect_interval_ms:
+        remote = cluster.node_index.get(resource.id)
+        if remote is not None:
+            fencing = actions.fence_operation(cluster, remote, optional=True, reason=None)
+            add_edge(fencing, action, RT, cause)
+    return action

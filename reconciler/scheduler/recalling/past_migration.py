@@ -1,0 +1,188 @@
+"""Live migrations as histories tell them: finished, half done, or failed.
+
+Source: the scheduler's specification, part 1, section 13.10.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.text import integer
+from reconciler.scheduler.recalling.history import is_later
+from reconciler.scheduler.working.roles import Role
+
+if TYPE_CHECKING:
+    from reconciler.model.status import HistoryEntry
+    from reconciler.scheduler.working.cluster import Cluster
+    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.resource import Resource
+
+
+def read_successful_migrate_to(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry) -> None:
+    """Take into account that the resource was sent from this node: where it is depends on what the target remembers."""
+    names = _partners(entry, source=node)
+    if names is None:
+        return
+    source, target = names
+    target_node = cluster.node_index.get(target)
+    if target_node is not None and target_node.online and not _is_known_on(cluster, target, resource):
+        resource.role = Role.STARTED  # The target forgot everything, as after a restart: nothing arrived there.
+        return
+    arrived = _find_one(cluster, target, resource, "migrate_from", "migrate_source", source)
+    superseded = _has_later_change(cluster, source, resource, entry, same_node=True)
+    if superseded and arrived is not None:
+        return
+    reference = entry if arrived is None else arrived
+    replaced = _has_newer_state(cluster, target, resource, reference, same_node=arrived is not None)
+    if superseded and replaced:
+        return
+    resource.role = Role.STARTED
+    if arrived is not None and _succeeded(arrived):
+        resource.role = Role.STOPPED
+        resource.dangling.insert(0, node)
+    elif arrived is not None and not _is_pending(arrived):
+        if not replaced and target_node is not None and target_node.online:
+            _record_active(cluster, resource, target_node)
+        else:
+            _give_up(resource)
+    elif not replaced and target_node is not None and target_node.online:
+        _record_active(cluster, resource, target_node)
+        if node.online:
+            resource.partial_target = target_node
+            resource.partial_source = node
+    elif not superseded:
+        _give_up(resource)
+
+
+def read_failed_migration(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry, task: str) -> None:
+    """Take a failed half of a migration into account: the resource may be active on the other node too."""
+    if task == "migrate_to":
+        _read_failed_migrate_to(cluster, resource, node, entry)
+    else:
+        _read_failed_migrate_from(cluster, resource, node, entry)
+
+
+def _read_failed_migrate_to(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry) -> None:
+    names = _partners(entry, source=node)
+    if names is None:
+        return
+    source, target = names
+    resource.role = Role.STARTED
+    arrived = _find_one(cluster, target, resource, "migrate_from", "migrate_source", source)
+    if arrived is not None and not _succeeded(arrived):
+        arrived = None
+    reference = entry if arrived is None else arrived
+    known = _is_known_on(cluster, target, resource)
+    if known and not _has_newer_state(cluster, target, resource, reference, same_node=arrived is not None):
+        target_node = cluster.node_index.get(target)
+        if target_node is not None and target_node.online:
+            _record_active(cluster, resource, target_node)
+    elif not _has_later_change(cluster, source, resource, entry, same_node=True):
+        resource.dangling.insert(0, node)
+
+
+def _read_failed_migrate_from(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry) -> None:
+    names = _partners(entry, target=node)
+    if names is None:
+        return
+    source, target = names
+    resource.role = Role.STARTED
+    sent = _find_one(cluster, source, resource, "migrate_to", "migrate_target", target)
+    if sent is not None and not _succeeded(sent):
+        sent = None
+    reference = entry if sent is None else sent
+    known = _is_known_on(cluster, source, resource)
+    if known and not _has_newer_state(cluster, source, resource, reference, same_node=sent is not None):
+        source_node = cluster.node_index.get(source)
+        if source_node is not None and source_node.online:
+            _record_active(cluster, resource, source_node)
+
+
+def _partners(entry: HistoryEntry, *, source: Node | None = None, target: Node | None = None) -> tuple[str, str] | None:
+    """Source and target of a migration, None unless both are recorded and the one given is this node."""
+    from_name, to_name = entry.attributes.get("migrate_source"), entry.attributes.get("migrate_target")
+    if from_name is None or to_name is None:
+        return None
+    if source is not None and source.name != from_name:
+        return None
+    return None if target is not None and target.name != to_name else (from_name, to_name)
+
+
+def _record_active(cluster: Cluster, resource: Resource, node: Node) -> None:
+    from reconciler.scheduler.recalling.aftermath import (
+        record_active,  # It follows the reading of results, which calls this.
+    )
+
+    record_active(cluster, resource, node, count_priority=False)
+
+
+def _give_up(resource: Resource) -> None:
+    """The migration is over: the resource has failed, is stopped, and may not migrate again for now."""
+    resource.failed = resource.must_stop = True
+    resource.allow_migrate = False
+
+
+def _entries(cluster: Cluster, node_name: str, resource: Resource) -> list[HistoryEntry]:
+    """Everything recorded of the resource (by its internal id) on the nodes of this name."""
+    index = cluster.status_index
+    if index is None:
+        index = cluster.status_index = {}
+        for state in cluster.cib.status.nodes:
+            for history in state.history:
+                index.setdefault((state.name, history.id), []).extend(history.entries)
+    return index.get((node_name, resource.id), [])
+
+
+def _is_known_on(cluster: Cluster, node_name: str, resource: Resource) -> bool:
+    """Whether the nodes of this name remember something that has a result."""
+    return any(entry.attributes.get("rc-code") != _NO_RESULT_YET for entry in _entries(cluster, node_name, resource))
+
+
+_NO_RESULT_YET = "193"
+
+
+def _find_one(
+    cluster: Cluster, node_name: str, resource: Resource, task: str, partner: str, partner_name: str
+) -> HistoryEntry | None:
+    """The only entry of the task with this partner; None when there are none or several."""
+    found = [
+        entry
+        for entry in _entries(cluster, node_name, resource)
+        if entry.attributes.get("operation") == task and entry.attributes.get(partner) == partner_name
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _succeeded(entry: HistoryEntry) -> bool:
+    attributes = entry.attributes
+    return integer(attributes.get("rc-code")) == 0 and integer(attributes.get("op-status")) == 0
+
+
+def _is_pending(entry: HistoryEntry) -> bool:
+    return integer(entry.attributes.get("op-status")) == -1
+
+
+def _has_later_change(
+    cluster: Cluster, node_name: str, resource: Resource, reference: HistoryEntry, *, same_node: bool
+) -> bool:
+    """Whether a start, stop or migration is recorded on the node that is later than the reference."""
+    return any(
+        entry.attributes.get("operation") in ("start", "stop", "migrate_to", "migrate_from")
+        and is_later(entry, reference, same_node=same_node)
+        for entry in _entries(cluster, node_name, resource)
+    )
+
+
+def _has_newer_state(
+    cluster: Cluster, node_name: str, resource: Resource, reference: HistoryEntry, *, same_node: bool
+) -> bool:
+    """Whether the node knows something later than the reference: a change, or its only monitor found it stopped."""
+    if _has_later_change(cluster, node_name, resource, reference, same_node=same_node):
+        return True
+    entries = _entries(cluster, node_name, resource)
+    monitors = [entry for entry in entries if entry.attributes.get("operation") == "monitor"]
+    if len(monitors) != 1:
+        return False
+    attributes = monitors[0].attributes
+    not_running = integer(attributes.get("rc-code")) == 7 and integer(attributes.get("op-status")) == 0
+    return not_running and is_later(monitors[0], reference, same_node=same_node)

@@ -1,0 +1,64 @@
+"""Where resources of any kind were put in this run, and in which role they will be.
+
+Source: the scheduler's specification, part 2, sections 15.2, 15.5 and 21.3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.scheduler.working.roles import Kind, Role
+
+if TYPE_CHECKING:
+    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.resource import Resource
+
+
+def assigned_nodes(resource: Resource) -> list[Node]:
+    """The different nodes that the resource or what is below it was assigned to, in the order of the members."""
+    if resource.kind is Kind.PRIMITIVE:
+        return [] if resource.node is None else [resource.node]
+    nodes: list[Node] = []
+    for leaf in resource.leaves():
+        if leaf.node is not None and leaf.node not in nodes:
+            nodes.append(leaf.node)
+    return nodes
+
+
+def single_node(resource: Resource) -> Node | None:
+    """The node that all of the resource was assigned to; None when it got none, or its members different ones."""
+    if resource.kind is Kind.PRIMITIVE:
+        return resource.node
+    nodes = assigned_nodes(resource)
+    return nodes[0] if len(nodes) == 1 else None
+
+
+def score_when_assigned(resource: Resource) -> int:
+    """The score that its node had in the table when the resource (of a group, the first member with a node) was assigned."""
+    if resource.kind is Kind.PRIMITIVE:
+        return resource.assigned_score
+    return next((leaf.assigned_score for leaf in resource.leaves() if leaf.node is not None), 0)
+
+
+def current_role(resource: Resource) -> Role:
+    """The current role; of a group or clone the highest among its members."""
+    if not resource.children:
+        return resource.role
+    return max(current_role(child) for child in resource.children)
+
+
+def next_role(resource: Resource) -> Role:
+    """The role wanted after the transition; of a group or clone the highest among its members."""
+    if not resource.children:
+        return resource.next_role
+    return max(next_role(child) for child in resource.children)
+
+
+def blocked(resource: Resource) -> bool:
+    """Whether the resource, or anything below it, is blocked."""
+    return resource.blocked or any(blocked(child) for child in resource.children)
+
+
+def failed(resource: Resource) -> bool:
+    """Whether the resource, or anything below it, failed."""
+    return resource.failed or any(failed(child) for child in resource.children)
