@@ -18,7 +18,7 @@ from reconciler.cib.canonical import to_json
 from reconciler.controller.events import CleanupAsked, CommitArrived, RefreshAsked, StopAsked
 from reconciler.controller.replica import Activation, activation_of
 from reconciler.daemon.config import Access
-from reconciler.daemon.http import Answer, ApiError, Peer, Request, findings_to_plain, internal_error, refuse_unknown
+from reconciler.daemon.http import Answer, ApiError, Peer, Request, findings_to_plain, refuse_unknown
 from reconciler.daemon.log import say
 from reconciler.daemon.shell import Shell, moment
 from reconciler.daemon.status import StatusView
@@ -75,7 +75,10 @@ class Api:
         _route(method, path)
 
     async def handle(self, request: Request) -> Answer:
-        """Answer one request that was admitted. Raises ApiError."""
+        """Answer one request that was admitted.
+
+        Raises ApiError; whatever else a handler raises, the server answers with `internal`.
+        """
         handler = _route(request.method, request.path)
         try:
             return await handler(self, request)
@@ -84,10 +87,6 @@ class Api:
         except ReconcilerError as error:
             cause = f": {error.__cause__}" if error.__cause__ is not None else ""
             raise ApiError(422, error.code, f"{error}{cause}") from error
-        except ApiError:
-            raise
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError) as error:
-            return internal_error(error)
 
     # Reading
 
@@ -171,7 +170,7 @@ class Api:
         files = _files(body.get("files"))
         message = _text(body, "message", "") or "Apply files from the command line"
         author = _text(body, "author", "") or None
-        if author is not None and not _AUTHOR.fullmatch(author):
+        if author is not None and not (_AUTHOR.fullmatch(author) and author.isprintable()):
             raise ApiError(400, "bad-request", "author must read 'Name <address>'")
         commit = await self._threads.run(self._make_commit, base, files, message, author)
         return await self._offer(commit, "apply", False, body)
@@ -179,9 +178,9 @@ class Api:
     async def rollback(self, request: Request) -> Answer:
         """Propose an earlier content again, as a new commit."""
         refuse_unknown(request.body, ("to", "message"))
-        wanted = request.body.get("to")
+        wanted = _text(request.body, "to", "")
         base = self._shell.node.replica.commit
-        target = self._commit(str(wanted)) if wanted else self._previous()
+        target = self._commit(wanted) if wanted else self._previous()
         message = _text(request.body, "message", "") or f"Roll back to {target[:12]}"
         repository, path = self._shell.parts.judge.repository, self._shell.parts.path
         files = await self._threads.run(repository.files, target, path)
@@ -191,10 +190,10 @@ class Api:
     async def fetch(self, request: Request) -> Answer:
         """Have sources look again at once."""
         refuse_unknown(request.body, ("source",))
-        name = request.body.get("source")
+        name = _text(request.body, "source", "") or None
         if name is not None and name not in self._sources:
             raise ApiError(404, "unknown-source", f"there is no source {name!r}")
-        names = sorted(self._sources) if name is None else [str(name)]
+        names = sorted(self._sources) if name is None else [name]
         for source in names:
             self._sources[source].fetch_now()
         return Answer({"sources": names})
@@ -211,19 +210,19 @@ class Api:
     async def refresh(self, request: Request) -> Answer:
         """Look up again what runs here."""
         refuse_unknown(request.body, ("resource",))
-        name = request.body.get("resource")
+        name = _text(request.body, "resource", "") or None
         if name is None:
             states = self._shell.node.replica.cib.status.nodes
             resources = tuple(sorted({history.id for state in states for history in state.history}))
         else:
-            resources = self._known(str(name))
+            resources = self._known(name)
         self._shell.tell(RefreshAsked(moment(), resources))
         return Answer({"resources": len(resources)})
 
     async def shutdown(self, request: Request) -> Answer:
         """End the daemon; with `resources` after all resources of this node were stopped."""
         refuse_unknown(request.body, ("resources",))
-        if request.body.get("resources") is True:
+        if _flag(request.body, "resources"):
             self._shell.tell(StopAsked(moment()))
         else:
             self.stop_asked()
@@ -288,10 +287,11 @@ class Api:
 
     def _check_base(self, body: Mapping[str, Any]) -> None:
         replica = self._shell.node.replica
-        if "base" in body and body["base"] != replica.commit:
-            raise ApiError(409, "stale-base", f"the active commit is {replica.commit}, not {body['base']}")
-        if body.get("base_version") is not None and body["base_version"] != str(replica.cib.version):
-            raise ApiError(409, "stale-state", f"the state is {replica.cib.version}, not {body['base_version']}")
+        base, version = _text(body, "base", "") or None, _text(body, "base_version", "")
+        if "base" in body and base != replica.commit:
+            raise ApiError(409, "stale-base", f"the active commit is {replica.commit}, not {base}")
+        if version and version != str(replica.cib.version):
+            raise ApiError(409, "stale-state", f"the state is {replica.cib.version}, not {version}")
 
     def _commit(self, wanted: str) -> str:
         """The commit that a name stands for: itself, the beginning of one that was active, or a version."""
@@ -385,7 +385,7 @@ def _files(given: object) -> dict[str, bytes]:
     if not isinstance(given, dict) or not all(isinstance(text, str) for text in given.values()):
         raise ApiError(400, "bad-request", "files must be an object of texts")
     bounds = Bounds()
-    files = {name: text.encode("utf-8", "surrogatepass") for name, text in given.items()}
+    files = {name: text.encode() for name, text in given.items()}
     findings = [_bad_name(name) for name in sorted(files) if not _is_good_name(name)]
     findings += [
         Finding("file-too-large", Place(name), f"the file has {len(data)} bytes; {bounds.file_bytes} are allowed")
@@ -412,17 +412,25 @@ def _bad_name(name: str) -> Finding:
 
 def _allowed(body: Mapping[str, Any]) -> frozenset[str]:
     given = body.get("allow") or []
-    if not isinstance(given, list) or not all(word == "rewrite" for word in given):
+    if not isinstance(given, list) or any(word != "rewrite" for word in given):
         raise ApiError(400, "bad-request", "allow must be a list of 'rewrite'")
     return frozenset(given)
+
+
+def _flag(body: Mapping[str, Any], key: str) -> bool:
+    value = body.get(key, False)
+    if not isinstance(value, bool):
+        raise ApiError(400, "bad-request", f"{key} must be true or false")
+    return value
 
 
 def _text(body: Mapping[str, Any], key: str, default: str) -> str:
     value = body.get(key, default)
     if value is None:
         return default
-    if not isinstance(value, str) or len(value) > _LONGEST_MESSAGE:
-        raise ApiError(400, "bad-request", f"{key} must be a text of at most {_LONGEST_MESSAGE} characters")
+    if not isinstance(value, str) or len(value) > _LONGEST_MESSAGE or "\0" in value:
+        text = f"{key} must be a text of at most {_LONGEST_MESSAGE} characters, none of them NUL"
+        raise ApiError(400, "bad-request", text)
     return value
 
 

@@ -16,7 +16,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl, unquote
 
 import h11
@@ -148,22 +148,14 @@ class UnixServer:
             await exchange.finish()
         except (ConnectionError, TimeoutError, h11.RemoteProtocolError) as error:
             say(logging.DEBUG, "a connection ended early", reason=f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - what breaks amid an answer can only be told here
+            LOG.error("an answer could not be sent", exc_info=error)
         finally:
-            exchange.abort()
             self._connections.give_back(peer.user, own=peer.is_own)
+            exchange.abort()
 
     async def _answer(self, exchange: _Exchange) -> None:
-        try:
-            async with asyncio.timeout(_REQUEST_S):
-                request = await exchange.receive(self._service.admit)
-            answer = await self._service.handle(request)
-            del request
-        except ApiError as error:
-            answer = error.answer
-        except h11.RemoteProtocolError as error:
-            answer = ApiError(400, "bad-request", str(error)).answer
-        except TimeoutError:
-            answer = ApiError(408, "too-slow", f"the request was not complete within {_REQUEST_S:.0f} s").answer
+        answer = await self._answer_to(exchange)
         exchange.give_back()
         if answer.stream is None:
             async with asyncio.timeout(_ANSWER_S):
@@ -171,10 +163,33 @@ class UnixServer:
         else:
             await self._stream(exchange, answer.stream)
 
+    async def _answer_to(self, exchange: _Exchange) -> _Sealed:
+        try:
+            async with asyncio.timeout(_REQUEST_S):
+                request = await exchange.receive(self._service.admit)
+        except ApiError as error:
+            return _sealed(error.answer)
+        except h11.RemoteProtocolError as error:
+            return _sealed(ApiError(400, "bad-request", str(error)).answer)
+        except TimeoutError:
+            text = f"the request was not complete within {_REQUEST_S:.0f} s"
+            return _sealed(ApiError(408, "too-slow", text).answer)
+        return await self._handle(request)
+
+    async def _handle(self, request: Request) -> _Sealed:
+        """What a request comes to, whatever goes wrong with it: the one net around all handlers."""
+        try:
+            return _sealed(await self._service.handle(request))
+        except ApiError as error:
+            return _sealed(error.answer)
+        except Exception as error:  # noqa: BLE001 - a fault of ours is answered too: the peer learns a code, the log the rest
+            LOG.error("a request could not be handled", exc_info=error)
+            return _sealed(ApiError(500, "internal", f"{type(error).__name__}: {error}").answer)
+
     async def _stream(self, exchange: _Exchange, stream: AsyncIterator[Mapping[str, Any]]) -> None:
         peer = exchange.peer
         if not self._streams.take(peer.user, own=peer.is_own):
-            await exchange.send(ApiError(503, "too-many-streams", "too many streams are open").answer)
+            await exchange.send(_sealed(ApiError(503, "too-many-streams", "too many streams are open").answer))
             return
         try:
             await exchange.send_stream(stream)
@@ -208,7 +223,7 @@ class _Exchange:
 
     def refuse(self, answer: Answer) -> None:
         """Answer without reading anything, and be done with the peer at once."""
-        self._write_answer(answer.status, _encoded(answer))
+        self._write_answer(_sealed(answer))
         self._writer.close()
 
     async def finish(self) -> None:
@@ -227,18 +242,16 @@ class _Exchange:
         self._room.give_back(self.peer.user, self._taken, own=self.peer.is_own)
         self._taken = 0
 
-    async def send(self, answer: Answer) -> None:
+    async def send(self, answer: _Sealed) -> None:
         """A whole answer."""
-        content = _encoded(answer)
         if self._protocol.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
         try:
-            self._take(len(content))
+            self._take(len(answer.content))
         except ApiError as error:
-            answer = error.answer
-            content = _encoded(answer)
-        self._write_answer(answer.status, content)
-        del content
+            answer = _sealed(error.answer)
+        self._write_answer(answer)
+        del answer
         await self._writer.drain()
 
     async def send_stream(self, stream: AsyncIterator[Mapping[str, Any]]) -> None:
@@ -286,14 +299,14 @@ class _Exchange:
             self._protocol.receive_data(await self._reader.read(65_536))
         return event
 
-    def _write_answer(self, status: int, content: bytes) -> None:
+    def _write_answer(self, answer: _Sealed) -> None:
         headers = [
             ("Content-Type", "application/json"),
-            ("Content-Length", str(len(content))),
+            ("Content-Length", str(len(answer.content))),
             ("Connection", "close"),
         ]
-        self._write(h11.Response(status_code=status, headers=headers))
-        self._write(h11.Data(data=content))
+        self._write(h11.Response(status_code=answer.status, headers=headers))
+        self._write(h11.Data(data=answer.content))
         self._write(h11.EndOfMessage())
 
     def _write(self, event: Any) -> None:
@@ -302,8 +315,22 @@ class _Exchange:
             self._writer.write(data)
 
 
-def _encoded(answer: Answer) -> bytes:
-    return json.dumps(answer.content, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")
+class _Sealed(NamedTuple):
+    """An answer as it goes out: its bytes, or a stream whose lines are yet to come."""
+
+    status: int
+    content: bytes
+    stream: AsyncIterator[Mapping[str, Any]] | None
+
+
+def _sealed(answer: Answer) -> _Sealed:
+    if answer.stream is not None:
+        return _Sealed(answer.status, b"", answer.stream)
+    try:
+        content = json.dumps(answer.content, sort_keys=True, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # A name out of a file system may hold bytes that are no text: they go out escaped.
+        content = json.dumps(answer.content, sort_keys=True).encode()
+    return _Sealed(answer.status, content, None)
 
 
 def _query(text: str) -> dict[str, str]:
@@ -314,15 +341,37 @@ def _query(text: str) -> dict[str, str]:
 
 
 def _object(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body, all of whose texts can be written down as UTF-8."""
     if not body:
         return {}
     try:
-        content = json.loads(body)
+        text = body.decode()
+        content = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, "bad-request", f"the body is no JSON: {error}") from error
     if not isinstance(content, dict):
         raise ApiError(400, "bad-request", "the body is no JSON object")
+    if "\\ud" in text or "\\uD" in text:
+        _refuse_surrogates(content)
     return content
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _refuse_surrogates(content: dict[str, Any]) -> None:
+    """Raise ApiError for half of a pair, which JSON can escape and which is no character."""
+    waiting: list[Any] = [content]
+    while waiting:
+        match waiting.pop():
+            case dict() as mapping:
+                waiting += [*mapping, *mapping.values()]
+            case list() as items:
+                waiting += items
+            case str() as text if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+                shown = text[:100].encode("ascii", "backslashreplace").decode()
+                raise ApiError(400, "bad-request", f"half of a surrogate pair is no character: {shown}")
 
 
 def _peer(writer: asyncio.StreamWriter) -> Peer:
@@ -362,12 +411,6 @@ def refuse_unknown(body: Mapping[str, Any], known: tuple[str, ...]) -> None:
     unknown = sorted(set(body) - set(known))
     if unknown:
         raise ApiError(400, "bad-request", f"unknown key {unknown[0]!r}; known are {', '.join(known) or 'none'}")
-
-
-def internal_error(error: Exception) -> Answer:
-    """The answer when handling a request failed by a fault of ours, which is also in the log."""
-    LOG.error("a request could not be handled", exc_info=error)
-    return ApiError(500, "internal", f"{type(error).__name__}: {error}").answer
 
 
 def findings_to_plain(findings: tuple[Finding, ...]) -> tuple[dict[str, Any], ...]:

@@ -98,6 +98,27 @@ def test_the_cib_is_enough_to_plan_from(shared: Node) -> None:
         ("POST", "/v1/proposals", {"files": {"a.txt": ""}}, 422, "invalid"),
         ("POST", "/v1/proposals", {"files": {"a.yaml": ""}, "author": "x\n<y>"}, 400, "bad-request"),
         ("POST", "/v1/proposals", {"files": {"a.yaml": ""}, "allow": ["everything"]}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"files": {"a.yaml": ""}, "author": "x\r <y>"}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"files": {"a.yaml": ""}, "allow": [["rewrite"]]}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"files": {"a.yaml": ""}, "allow": "rewrite"}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"files": {"a.yaml": 5}}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"files": {"a.yaml": "\ud800"}}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"files": {"\udfff.yaml": ""}}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"files": {"a.yaml": ""}, "message": "\udc80"}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"files": {"a.yaml": ""}, "message": "a\0b"}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"files": {"a.yaml": ""}, "message": {}}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"files": {"a.yaml": ""}, "base": ["x"]}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"files": {"a.yaml": ""}, "base_version": 1}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"commit": 5}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"commit": None}, 404, "unknown-commit"),
+        ("POST", "/v1/proposals", {"\ud800": 1}, 400, "bad-request"),
+        ("POST", "/v1/proposals", {"files": float("nan")}, 400, "bad-request"),
+        ("POST", "/v1/rollback", {"to": ["0.9.0"]}, 400, "bad-request"),
+        ("POST", "/v1/rollback", {"to": 1.5}, 400, "bad-request"),
+        ("POST", "/v1/sources/fetch", {"source": ["here"]}, 400, "bad-request"),
+        ("POST", "/v1/sources/fetch", {"source": {}}, 400, "bad-request"),
+        ("POST", "/v1/refresh", {"resource": [[]]}, 400, "bad-request"),
+        ("POST", "/v1/shutdown", {"resources": "no"}, 400, "bad-request"),
         ("POST", "/v1/rollback", {}, 409, "no-earlier-version"),
         ("POST", "/v1/rollback", {"to": "0.9.0"}, 404, "unknown-commit"),
         ("POST", "/v1/sources/fetch", {"source": "nowhere"}, 404, "unknown-source"),
@@ -110,6 +131,7 @@ def test_what_is_wrong_is_refused_with_a_code(shared: Node, method, path, body, 
     request = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
     head, _, answer = raw(shared, request).partition(b"\r\n\r\n")
     assert (int(head.split()[1]), json.loads(answer)["error"]["code"]) == (status, code)
+    assert "Traceback" not in shared.daemon_log()
 
 
 @pytest.mark.parametrize(
@@ -123,10 +145,12 @@ def test_what_is_wrong_is_refused_with_a_code(shared: Node, method, path, body, 
         b"POST /v1/proposals HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n",
         b"POST /v1/proposals HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"POST /v1/proposals HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000,
+        b"POST /v1/refresh HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n{\x00}\x00",
+        b'POST /v1/refresh HTTP/1.1\r\nHost: x\r\nContent-Length: 19\r\n\r\n{"resource": "\xed\xa0\x80"}',
         b"",
         b"\x00" * 1000,
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_what_is_no_request_harms_nobody(shared: Node, data: bytes) -> None:
     answer = raw(shared, data, finish=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -30,6 +31,7 @@ class Service:
     def __init__(self) -> None:
         self.handled: list[Request] = []
         self.answer = Answer({"ok": True})
+        self.fault: Exception | None = None
 
     def enter(self, peer: Peer) -> None:
         if not peer.may(Access(frozenset({READER}), frozenset())):
@@ -41,6 +43,8 @@ class Service:
 
     async def handle(self, request: Request) -> Answer:
         self.handled.append(request)
+        if self.fault is not None:
+            raise self.fault
         return self.answer
 
 
@@ -178,6 +182,50 @@ def test_nobody_keeps_root_out_by_holding_connections(path: str, user: int) -> N
         other.close()
 
     serving(path, Service(), test)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(RuntimeError("x"), MemoryError(), RecursionError(), AssertionError(), StopIteration(), EOFError()),
+        *(ConnectionResetError("of another connection"), UnicodeEncodeError("utf-8", "\ud800", 0, 1, "no")),
+        *(TimeoutError(), Exception()),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_any_fault_of_a_handler_is_answered_with_one_code(path: str, fault: Exception) -> None:
+    service = Service()
+    service.fault = fault
+
+    async def test(server: UnixServer) -> None:
+        answer = await ask(path)
+        assert answer.startswith(b"HTTP/1.1 500")
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "internal"
+        assert server._connections.used == 0
+
+    serving(path, service, test)
+
+
+@pytest.mark.parametrize("content", [{"a": object()}, {"a": {1: 2, "b": 3}}, {"a": 1 << 100_000}])
+def test_an_answer_that_is_no_json_is_a_fault_too(path: str, content: dict[str, object]) -> None:
+    service = Service()
+    service.answer = Answer(content)
+
+    async def test(server: UnixServer) -> None:
+        assert (await ask(path)).startswith(b"HTTP/1.1 500")
+
+    serving(path, service, test)
+
+
+def test_a_name_that_is_no_text_goes_out_as_valid_json(path: str) -> None:
+    service = Service()
+    service.answer = Answer({"file": "a\udcff.yaml"})
+
+    async def test(server: UnixServer) -> None:
+        body = (await ask(path)).partition(b"\r\n\r\n")[2]
+        assert json.loads(body.decode()) == {"file": "a\udcff.yaml"}
+
+    serving(path, service, test)
 
 
 def test_a_peer_that_does_not_read_is_let_go(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
