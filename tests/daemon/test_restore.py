@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from reconciler.cib.canonical import digest
+from reconciler.cib.observations import transient
 from reconciler.controller.messages import Joined, encode
 from reconciler.controller.replica import Replica
 from reconciler.controller.snapshot import FORMAT, ForeignStateError
@@ -118,3 +121,53 @@ def test_the_daemon_does_not_start_on_a_newer_state(node: Node) -> None:
         node.start()
     assert node.running.wait(5) == 1
     assert node.states() == {"a": "1"}
+
+
+FORMATS = Path(__file__).parent / "stores"
+"""A store of each released format, as that version wrote it, and what it stands for (`expected.json`)."""
+
+
+@pytest.mark.parametrize("written", sorted(FORMATS.iterdir()), ids=lambda path: path.name)
+def test_a_store_of_a_former_format_is_read(tmp_path: Path, written: Path) -> None:
+    directory = tmp_path / "state"
+    directory.mkdir()
+    for file in written.glob("*-*"):
+        shutil.copy(file, directory)
+    opened = Store(str(directory))
+    replica, problems = restore_state("n1", opened)
+    opened.close()
+    assert problems == []
+    assert _told(replica) == json.loads((written / "expected.json").read_bytes())
+
+
+def _told(replica: Replica) -> dict[str, object]:
+    """What a store stands for, in words that no format is made of."""
+    (state,) = replica.cib.status.nodes
+    return {
+        "term": replica.term,
+        "commit": replica.commit,
+        "transition": replica.transition,
+        "version": str(replica.cib.version),
+        "digest": replica.digest,
+        "activations": [activation.commit for activation in replica.activations],
+        "proposals": sorted(replica.proposals),
+        "prepared": {commit: digest(prepared.configuration) for commit, prepared in replica.prepared.items()},
+        "boots": replica.boots,
+        "started": {
+            name: [
+                launched.task,
+                {key: value for key, value in launched.attributes.items() if not key.startswith("CRM_meta_")},
+            ]
+            for name, launched in replica.memory.started.items()
+        },
+        "asked": sorted(replica.memory.asked),
+        "history": {
+            history.id: {
+                entry.id: [entry.attributes.get(key) for key in ("rc-code", "op-status", "call-id")]
+                for entry in history.entries
+            }
+            for history in state.history
+        },
+        "transient": transient(state),
+        "node": state.attributes,
+    }
