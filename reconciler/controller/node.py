@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.analysis.entry_names import last_id
 from reconciler.analysis.recording import forget_failures
+from reconciler.cib import Cib
 from reconciler.cib.observations import AttributeSet, Observation, ResourceForgotten, transient
 from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY, Coordinator
 from reconciler.controller.events import (
@@ -35,7 +36,7 @@ from reconciler.controller.events import (
     ViewChanged,
 )
 from reconciler.controller.executor import RUNNING_CODES, Executor
-from reconciler.controller.members import node_id, node_state
+from reconciler.controller.members import node_state
 from reconciler.controller.messages import (
     Accept,
     Activate,
@@ -49,7 +50,7 @@ from reconciler.controller.messages import (
 from reconciler.controller.moment import Moment
 from reconciler.controller.proposals import EXAMINE_TIMER, Proposals
 from reconciler.controller.recovery import Recovery
-from reconciler.controller.replica import Replica
+from reconciler.controller.replica import Proposal, Replica
 from reconciler.model.operation import OperationStatus
 from reconciler.model.status import NodeState, ResourceHistory
 from reconciler.model.text import integer
@@ -129,9 +130,7 @@ class Node:
 
     def _view_changed(self, event: ViewChanged) -> list[Effect]:
         self.members, self.quorate = event.members, event.quorate
-        self.replica.with_partition(
-            node_id(self.replica.cib, event.members[0]) if event.members else None, event.quorate
-        )
+        self.replica.with_partition(event.members[0] if event.members else None, event.quorate)
         if not self.recovery.begun:
             return self.recovery.begin(self.replica, self.executor, event.now) + self._join_if_ready(event.now)
         return self.coordinator.changed("the members changed")
@@ -173,8 +172,16 @@ class Node:
         replica, message = self.replica, event.message
         commit = getattr(message, "commit", "")
         known, old_digest = replica.proposals.get(commit), replica.digest
-        before = replica.cib
+        before, ignored = replica.cib, replica.ignored
         replica.deliver(event.sender, message)
+        if replica.ignored != ignored:
+            return [_unknown_node(event), *self._followed(event, known, old_digest, before)]
+        return self._followed(event, known, old_digest, before)
+
+    def _followed(self, event: Delivered, known: Proposal | None, old_digest: str, before: Cib) -> list[Effect]:
+        """What follows from a message that was taken in; the other arguments are how things stood before."""
+        message, replica = event.message, self.replica
+        commit = getattr(message, "commit", "")
         match message:
             case Propose():
                 fresh = replica.proposals.get(commit) not in (None, known)
@@ -204,7 +211,7 @@ class Node:
         for seen in message.observations:
             if isinstance(seen, AttributeSet):
                 effects.append(Emit("attribute", {"node": seen.node, "name": seen.name, "value": seen.value}))
-            elif isinstance(seen, ResourceForgotten) and seen.node == node_id(self.replica.cib, self.name):
+            elif isinstance(seen, ResourceForgotten) and seen.node == self.name:
                 effects += self.executor.forget(seen.resource)
         effects.append(self._publish())
         if changed or message.action:
@@ -264,7 +271,7 @@ class Node:
         state = node_state(self.replica.cib, self.name)
         known = transient(state)
         news: list[Observation] = [
-            AttributeSet(node_id(self.replica.cib, self.name), name, value)
+            AttributeSet(self.name, name, value)
             for name, value in sorted(event.result.attributes.items())
             if known.get(name) != value
         ]
@@ -318,7 +325,7 @@ class Node:
 
     def _stop(self, event: StopAsked) -> list[Effect]:
         self.stopping = True
-        seen = AttributeSet(node_id(self.replica.cib, self.name), "shutdown", str(event.now.epoch_s))
+        seen = AttributeSet(self.name, "shutdown", str(event.now.epoch_s))
         return [Broadcast(Observe((seen,), f"{self.name} is to stop its resources and leave", event.now.wall_ms))]
 
     def _decide(self, now: Moment) -> list[Effect]:
@@ -395,3 +402,8 @@ def _has_failed(attributes: Mapping[str, str]) -> bool:
 def _next_call_id(state: NodeState) -> int:
     ids = (integer(entry.attributes.get("call-id"), 0) for history in state.history for entry in history.entries)
     return 1 + max(ids, default=0)
+
+
+def _unknown_node(event: Delivered) -> Emit:
+    text = f"{event.sender} told of a node that nobody knows ({type(event.message).__name__}); that was not taken in"
+    return Emit("daemon", {"what": "unknown-node", "text": text})

@@ -31,7 +31,7 @@ def make_order(plan: Plan, action: PlannedAction, cib: Cib, transition: int, run
         resource=history_id(action, cib),
         task=action.task,
         node=action.node or "",
-        node_id=action.node_id or action.node or "",
+        node_id=action.node or "",
         agent=action.agent or _NO_AGENT,
         transition_key=f"{action.id}:{transition}:{action.target_rc}:{run}",
         target_rc=action.target_rc,

@@ -20,7 +20,7 @@ from reconciler.cib.observations import (
 )
 from reconciler.controller.events import Effect, Watch
 from reconciler.controller.executor import RUNNING_CODES, Executor, agent_call
-from reconciler.controller.members import node_id, node_state
+from reconciler.controller.members import node_state
 from reconciler.controller.messages import Joined, Order
 from reconciler.controller.moment import Moment
 from reconciler.controller.replica import Replica
@@ -66,11 +66,10 @@ class Recovery:
     def finish(self, replica: Replica, executor: Executor, now: Moment) -> tuple[Joined, list[Effect]]:
         """What to tell the cluster, and what to watch from now on."""
         state = node_state(replica.cib, self.own)
-        own_id = node_id(replica.cib, self.own)
         effects: list[Effect] = []
-        seen: list[Observation] = [NodeObserved(own_id, self.own, PRESENT), AttributeSet(own_id, "shutdown", None)]
+        seen: list[Observation] = [NodeObserved(self.own, self.own, PRESENT), AttributeSet(self.own, "shutdown", None)]
         if self._is_fresh(replica):
-            seen.append(HistoryForgotten(own_id, attributes=True))
+            seen.append(HistoryForgotten(self.own, attributes=True))
             stopped = tuple(sorted(replica.memory.started))
         else:
             stopped = tuple(sorted(name for name in self.wanted if not _runs(executor.adopted[name][1])))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.analysis.recording import pending
 from reconciler.cib import Cib, Version
 from reconciler.cib.observations import Observation, observe
+from reconciler.controller.members import by_name
 from reconciler.controller.memory import Memory
 from reconciler.controller.messages import (
     Accept,
@@ -94,6 +95,8 @@ class Replica:
         self.boots: dict[str, str] = {}
         """By node: which start of its machine it was last seen in."""
         self.memory = Memory()
+        self.ignored = 0
+        """How many observations were of nodes that nobody knows: none should be."""
 
     def deliver(self, sender: str, message: Message) -> None:
         """Take one message in; a message that no longer applies changes nothing."""
@@ -205,6 +208,8 @@ class Replica:
         self._observe(message.observations)
 
     def _observe(self, observations: tuple[Observation, ...]) -> None:
+        observations, unknown = by_name(self.cib, observations)
+        self.ignored += len(unknown)
         if not observations:
             return
         version = self.cib.version

@@ -6,9 +6,11 @@ from typing import Any
 
 from reconciler.cib import Cib
 from reconciler.cib.canonical import from_json, to_json
+from reconciler.controller.members import states_by_name
 from reconciler.controller.messages import MessageError
 from reconciler.controller.replica import Activation, Prepared, Proposal, Replica, to_mapping
 from reconciler.errors import ReconcilerError, Remedy
+from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
 
 FORMAT = 1
@@ -50,7 +52,8 @@ def restore(own: str, data: dict[str, Any]) -> Replica:
         raise ForeignStateError(f"the state is of the node {data.get('node')!r}, and this node is {own!r}")
     try:
         replica = Replica(own)
-        replica.cib = from_json(Cib, data["cib"])
+        cib = from_json(Cib, data["cib"])
+        replica.cib = replace(cib, status=states_by_name(cib.status))
         replica.digest = str(data["digest"])
         replica.term = int(data["term"])
         replica.commit = None if data["commit"] is None else str(data["commit"])

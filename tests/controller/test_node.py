@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from reconciler.analysis.recording import AgentTraits
+from reconciler.cib.observations import AttributeSet, NodeObserved, ResourceForgotten, transient
 from reconciler.controller import events as ev
-from reconciler.controller.messages import Accept, Activate, Propose, Reported, Run
+from reconciler.controller.messages import Accept, Activate, Observe, Propose, Reported, Run
 from reconciler.controller.replica import Prepared
+from reconciler.controller.snapshot import restore, to_plain
 from reconciler.errors import Finding, Place
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
-from reconciler.model.cluster import Configuration
+from reconciler.model.cluster import Configuration, Node
 from reconciler.model.resource import Agent, Clone, Group, Operation, Primitive
 
 OPTIONS = {"stonith-enabled": "false"}
@@ -565,3 +567,41 @@ def test_any_refusal_fits_into_a_message(single):
     (rejected,) = single.events("rejected")
     assert rejected["findings"][0]["file"] == "\\udcff.yaml"
     assert 100 <= len(rejected["findings"]) <= 1000
+
+
+@pytest.mark.parametrize("identity", ["1", "n2", "N1"])
+def test_a_node_is_known_by_its_name_whatever_id_a_commit_gives_it(single, world, identity):
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    nodes = (Node("n1", identity), Node("n2"))
+    single.apply(replace(configuration(primitive("a"), primitive("b")), nodes=nodes))
+    single.converge()
+    assert set(world.running) == {"a", "b"}
+    assert [(state.id, state.name) for state in single.cib.status.nodes] == [("n1", "n1")]
+    single.assert_nothing_to_do()
+    single.crash()
+    single.converge()
+    assert [(state.id, state.name) for state in single.cib.status.nodes] == [("n1", "n1")]
+    assert single.node.replica.ignored == 0
+
+
+def test_an_observation_of_a_node_that_nobody_knows_is_counted_and_told(single):
+    seen = (AttributeSet("n9", "x", "1"), AttributeSet("n1", "y", "2"), ResourceForgotten("n9", "a"))
+    single.broadcast(Observe(seen, "somebody tells", 0))
+    single.settle()
+    assert transient(single.cib.status.nodes[0])["y"] == "2"
+    assert single.node.replica.ignored == 2
+    assert [event["what"] for event in single.events("daemon") if event["what"] != "recovered"] == ["unknown-node"]
+
+
+def test_what_a_former_version_told_under_the_configured_id_is_taken_in(single):
+    single.apply(replace(configuration(), nodes=(Node("n1", "1"),)))
+    single.broadcast(Observe((NodeObserved("1", "n1", {"x": "2"}), AttributeSet("1", "y", "3")), "", 0))
+    single.broadcast(Observe((AttributeSet("1", "z", "4"),), "", 0))
+    single.settle()
+    (state,) = single.cib.status.nodes
+    assert (state.attributes["x"], transient(state)["y"], transient(state)["z"]) == ("2", "3", "4")
+    plain_state = to_plain(single.node.replica)
+    plain_state["cib"]["status"]["nodes"].append({"id": "1", "name": "n1", "attributes": {"later": "1"}})
+    (state,) = restore("n1", plain_state).cib.status.nodes
+    assert (state.id, state.attributes) == ("n1", {"later": "1"})
