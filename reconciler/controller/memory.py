@@ -6,7 +6,7 @@ configuration says nothing about what already runs. It follows from delivered me
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.analysis.recording import Launched
 
@@ -51,15 +51,3 @@ class Memory:
         """The resource does not run here."""
         self.started.pop(resource, None)
         self.asked.pop(resource, None)
-
-    def to_plain(self) -> dict[str, Any]:
-        """The plain form for the store."""
-        from reconciler.controller.messages import launched_to_plain
-
-        return {name: launched_to_plain(launched) for name, launched in self.started.items()}
-
-    def restore(self, data: dict[str, Any]) -> None:
-        """Take back what `to_plain` gave. Raises MessageError."""
-        from reconciler.controller.messages import launched_from_plain
-
-        self.started = {name: launched_from_plain(part) for name, part in data.items()}

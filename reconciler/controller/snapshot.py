@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from reconciler.analysis.recording import Launched
 from reconciler.cib import Cib
 from reconciler.cib.canonical import from_json, to_json
 from reconciler.controller.members import states_by_name
-from reconciler.controller.messages import MessageError
-from reconciler.controller.replica import Activation, Prepared, Proposal, Replica, to_mapping
+from reconciler.controller.messages import (
+    MessageError,
+    Reject,
+    from_object,
+    launched_from_plain,
+    launched_to_plain,
+    to_object,
+)
+from reconciler.controller.replica import Activation, Prepared, Proposal, Rejected, Replica, to_mapping
 from reconciler.errors import ReconcilerError, Remedy
 from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
@@ -37,7 +46,10 @@ def to_plain(replica: Replica) -> dict[str, Any]:
         "proposals": [_proposal_to_plain(proposal) for proposal in replica.proposals.values()],
         "prepared": {commit: prepared_to_plain(prepared) for commit, prepared in replica.prepared.items()},
         "boots": dict(replica.boots),
-        "memory": replica.memory.to_plain(),
+        "memory": _launched_to_plain(replica.memory.started),
+        "asked": _launched_to_plain(replica.memory.asked),
+        "rejected": None if replica.rejected is None else _rejected_to_plain(replica.rejected),
+        "ignored": replica.ignored,
     }
 
 
@@ -62,7 +74,11 @@ def restore(own: str, data: dict[str, Any]) -> Replica:
         replica.proposals = {plain["commit"]: Proposal(**plain) for plain in data["proposals"]}
         replica.prepared = {commit: prepared_from_plain(plain) for commit, plain in data["prepared"].items()}
         replica.boots = {str(node): str(boot) for node, boot in data["boots"].items()}
-        replica.memory.restore(data["memory"])
+        replica.memory.started = _launched_from_plain(data["memory"])
+        replica.memory.asked = _launched_from_plain(data.get("asked", {}))
+        rejected = data.get("rejected")
+        replica.rejected = None if rejected is None else _rejected_from_plain(rejected)
+        replica.ignored = int(data.get("ignored", 0))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MessageError("read a snapshot") from error
     return replica
@@ -80,3 +96,26 @@ def prepared_from_plain(data: dict[str, Any]) -> Prepared:
 
 def _proposal_to_plain(proposal: Proposal) -> dict[str, Any]:
     return {name: getattr(proposal, name) for name in Proposal.__slots__}
+
+
+def _launched_to_plain(by_resource: Mapping[str, Launched]) -> dict[str, Any]:
+    return {name: launched_to_plain(launched) for name, launched in by_resource.items()}
+
+
+def _launched_from_plain(data: dict[str, Any]) -> dict[str, Launched]:
+    return {name: launched_from_plain(part) for name, part in data.items()}
+
+
+def _rejected_to_plain(rejected: Rejected) -> dict[str, Any]:
+    return {
+        "proposal": _proposal_to_plain(rejected.proposal),
+        "by": rejected.by,
+        "answer": to_object(rejected.answer),
+    }
+
+
+def _rejected_from_plain(data: dict[str, Any]) -> Rejected:
+    answer = from_object(data["answer"])
+    if not isinstance(answer, Reject):
+        raise MessageError("read a snapshot: what was refused has no refusal")
+    return Rejected(Proposal(**data["proposal"]), str(data["by"]), answer)

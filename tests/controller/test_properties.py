@@ -6,17 +6,25 @@ resource is stopped with the parameters it was started with.
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconciler.analysis.recording import AgentTraits
+from reconciler.cib.canonical import plain_bytes
 from reconciler.controller import events as ev
+from reconciler.controller.members import with_members
 from reconciler.controller.messages import decode, encode
 from reconciler.controller.replica import Replica
 from reconciler.controller.snapshot import restore, to_plain
+from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Order
+from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Group, Operation, Primitive
+from reconciler.scheduler import schedule
 
 NAMES = ("a", "b", "c")
 
@@ -114,21 +122,58 @@ def test_safety_always_and_then_liveness(new_node, story, last) -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(story=happenings)
-def test_a_snapshot_and_the_journal_tell_the_same(new_node, story) -> None:
+@given(story=happenings, after=happenings, traits=st.sampled_from([AgentTraits(), AgentTraits(True, ())]))
+def test_a_restored_state_goes_on_as_the_live_one(new_node, story, after, traits) -> None:
+    """One state is restored from a snapshot amid the story, one from the journal alone; both then hear what the live one hears."""
     single = new_node()
+    single.world.traits = traits
     for what, detail in story:
         happen(single, what, detail)
-    plain_state = to_plain(single.node.replica)
-    again = to_plain(restore(single.name, plain_state))
-    assert again == plain_state
-    before = single.node.replica.cib
-    replica = Replica(single.name)
-    for kind, item in single.journal:
+    live = single.node.replica
+    from_snapshot = restore(single.name, json.loads(plain_bytes(to_plain(live))))
+    from_journal = Replica(single.name)
+    told = len(single.journal)
+    _deliver(from_journal, single.journal[:told])
+    assert state(from_snapshot) == state(from_journal) == state(live)
+    for what, detail in after:
+        if what != "crash":
+            happen(single, what, detail)
+    for other in (from_snapshot, from_journal):
+        _deliver(other, single.journal[told:])
+        assert state(other) == state(live)
+        assert plan_of(other, single) == plan_of(live, single)
+
+
+def _deliver(replica: Replica, journal: list[tuple[str, object]]) -> None:
+    for kind, item in journal:
         if kind == "message":
             assert encode(decode(item)) == item
-            replica.deliver(single.name, decode(item))
+            replica.deliver("n1", decode(item))
         else:
             replica.prepare(*item)
-    replica.with_partition(before.dc_id, before.have_quorum)
-    assert replica.cib == before
+
+
+def state(replica: Replica) -> dict[str, object]:
+    """Everything that a replica holds, but what the fabric tells anew; without looking through the snapshot's eyes."""
+    held = dict(vars(replica), memory=vars(replica.memory))
+    return held | {"cib": replace(replica.cib, dc_id=None, have_quorum=False)}
+
+
+def plan_of(replica: Replica, single) -> list[tuple[str, str | None]]:
+    cib = replace(with_members(replica.cib), dc_id=single.name, have_quorum=True)
+    return [(action.key, action.node) for action in schedule(cib, Instant(single.now.epoch_s)).actions]
+
+
+def test_a_reload_that_ends_after_a_restart_changes_what_is_remembered(single, world) -> None:
+    world.traits = AgentTraits(True, ())
+    single.apply(Configuration(options=plain({"stonith-enabled": "false"}), resources=(primitive("a", "1"),)))
+    single.converge()
+    single.apply(Configuration(options=plain({"stonith-enabled": "false"}), resources=(primitive("a", "2"),)))
+    while not single.node.replica.memory.asked:
+        single.tick()
+    restored = restore(single.name, to_plain(single.node.replica))
+    told = len(single.journal)
+    single.converge()
+    _deliver(restored, single.journal[told:])
+    assert world.running == {"a": {"value": "2"}}
+    assert restored.memory.started["a"].attributes["value"] == "2"
