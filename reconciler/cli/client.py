@@ -6,6 +6,7 @@ the documentation of the API (`reconciler/daemon/api.py`).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -20,11 +21,17 @@ from reconciler.errors import Finding, Place, ReconcilerError, Remedy, Severity
 DEFAULT_SOCKET = "/run/reconciler/reconciler.sock"
 LARGEST_ANSWER = 256 * 1024 * 1024
 LARGEST_LINE = 16 * 1024 * 1024
+OWN = ".own"
+"""What is added to the socket's name for the way in that root and the daemon's own user have for themselves."""
 _LARGEST_HEAD = 64 * 1024
+_TRY_AGAIN_S = 0.02
 
 
 class ClientError(ReconcilerError):
-    """The daemon could not be asked, or refused; nothing was changed unless `code` is `timeout` or `daemon`."""
+    """The daemon could not be asked, or refused; nothing was changed unless `code` is `timeout` or `daemon`.
+
+    `code` is `busy` when so many others waited that this request could not even be made.
+    """
 
     code = "daemon"
     remedy = Remedy.RETRY
@@ -226,28 +233,44 @@ class _Connection:
         self.socket.close()
 
     def _connect(self) -> socket.socket:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        """Connected, by the way that is kept free for root and the daemon's own user if this is one of them."""
+        own = self.path + OWN
+        if os.access(own, os.W_OK):
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+                return self._connect_to(own)  # Without a listener it is left from a daemon that let others in, too.
         try:
-            connection.settimeout(max(self._left() or 0.001, 0.001))
-            connection.connect(self.path)
+            return self._connect_to(self.path)
         except FileNotFoundError:
-            connection.close()
             hint = "is the daemon running (reconciler run --config node.yaml)? --socket names another place"
             raise ClientError(f"there is no socket {self.path}: {hint}", "no-daemon") from None
         except ConnectionRefusedError:
-            connection.close()
             raise ClientError(f"nothing listens at {self.path}: the daemon is not running", "no-daemon") from None
         except PermissionError:
-            connection.close()
             hint = "run this as root, or let your user in under `api:` in the node's configuration"
             raise ClientError(f"no permission to use {self.path}: {hint}", "permission") from None
-        except (TimeoutError, BlockingIOError):
-            connection.close()
-            raise self._late() from None
         except OSError as error:
-            connection.close()
             raise ClientError(f"connect to {self.path}", "no-daemon") from error
-        return connection
+
+    def _connect_to(self, path: str) -> socket.socket:
+        """Connected; as long as so many wait that nobody else may, which is no timeout yet, it is tried again."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            while True:
+                connection.settimeout(max(self._left() or 0.001, 0.001))
+                try:
+                    connection.connect(path)
+                except BlockingIOError:
+                    if (self._left() or 0) <= 0:
+                        text = f"too many wait for the daemon at {path}, and nothing was asked: try again"
+                        raise ClientError(text, "busy") from None
+                    time.sleep(_TRY_AGAIN_S)
+                except TimeoutError:
+                    raise self._late() from None
+                else:
+                    return connection
+        except BaseException:
+            connection.close()
+            raise
 
     def _read_line(self) -> bytes:
         while b"\r\n" not in self.buffer:

@@ -18,8 +18,9 @@ from reconciler.cib.canonical import to_json
 from reconciler.controller.events import CleanupAsked, CommitArrived, RefreshAsked, StopAsked
 from reconciler.controller.replica import Activation, activation_of
 from reconciler.daemon.config import Access
-from reconciler.daemon.http import Answer, ApiError, Peer, Request, findings_to_plain, refuse_unknown
+from reconciler.daemon.http import Answer, ApiError, Request, findings_to_plain, refuse_unknown
 from reconciler.daemon.log import say
+from reconciler.daemon.peer import Peer
 from reconciler.daemon.shell import Shell, moment
 from reconciler.daemon.status import StatusView
 from reconciler.daemon.threads import Threads
@@ -58,6 +59,8 @@ class Api:
         self._threads = Threads("api", _THREADS)
         self.stop_asked: Callable[[], None] = lambda: None
         """Called when the daemon is to end without stopping resources."""
+        self.troubles: Callable[[], list[str]] = list
+        """What the server of the socket has to say in every status."""
 
     def warn(self, text: str) -> None:
         """Have every status show a warning from now on."""
@@ -329,6 +332,7 @@ class Api:
         failing = self._shell.parts.store.failing
         warnings += [f"the state can't be written: {failing}"] if failing else []
         broken = self._shell.last_failure
+        warnings += self.troubles()
         return warnings + ([f"a fault of the program, see its log: {broken}"] if broken else [])
 
 

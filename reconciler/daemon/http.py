@@ -2,7 +2,7 @@
 
 What the requests mean is no business of this module: it reads one, has it handled, and sends the answer. Nothing is read from who may do
 nothing here, and no body of a request that its sender may not make.
-Source: RFC 9112; unix(7), SO_PEERCRED.
+Source: RFC 9112.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import socket
-import struct
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -22,8 +21,9 @@ from urllib.parse import parse_qsl, unquote
 import h11
 
 from reconciler.daemon.capacity import BYTES, CONNECTIONS, STREAMS, Capacity
-from reconciler.daemon.config import Access
+from reconciler.daemon.listener import Listener
 from reconciler.daemon.log import LOG, say
+from reconciler.daemon.peer import Peer, peer_of
 from reconciler.errors import Finding
 
 LARGEST_BODY = 96 * 1024 * 1024
@@ -32,26 +32,8 @@ _LARGEST_HEAD = 16 * 1024
 _MOST_HEADERS = 64
 _REQUEST_S = 30.0
 _ANSWER_S = 60.0
-_SO_PEERGROUPS = 59
-_UCRED = struct.Struct("3i")
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Who asks: a process of this machine with its user and all its groups."""
-
-    pid: int
-    user: int
-    groups: frozenset[int]
-
-    def may(self, access: Access) -> bool:
-        """Whether these rights include it; root and our own user always may."""
-        return self.is_own or self.user in access.users or bool(self.groups & access.groups)
-
-    @property
-    def is_own(self) -> bool:
-        """Whether it is root or our own user."""
-        return self.user in (0, os.geteuid())
+_RESERVE = 4
+"""Connections that root and our own user get although no descriptor is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,64 +77,80 @@ class Service(Protocol):
         """Answer an admitted request."""
 
 
+OWN = ".own"
+"""What the name of the way in for root and our own user adds to that for all."""
+
+
 class UnixServer:
-    """Serves one socket."""
+    """Serves one path; where others may come in too, root and our own user have a second one, `PATH.own`, that nobody else can fill."""
 
     def __init__(self, path: str, service: Service, *, open_to_others: bool) -> None:
         self.path = path
         self._service = service
-        self._mode = 0o666 if open_to_others else 0o600
-        self._server: asyncio.Server | None = None
+        own = Listener(f"{path}{OWN}" if open_to_others else path, 0o600, self._accept, reserve=_RESERVE)
+        self._listeners = [own, Listener(path, 0o666, self._accept)] if open_to_others else [own]
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections = Capacity(CONNECTIONS)
         self._streams = Capacity(STREAMS)
         self._bytes = Capacity(BYTES)
 
+    @property
+    def troubles(self) -> list[str]:
+        """Why connections can't be taken at the moment."""
+        return [listener.trouble for listener in self._listeners if listener.trouble is not None]
+
     async def start(self) -> None:
         """Listen; a socket that nobody listens on any more is replaced. **Raises** OSError."""
         os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
-        listener = _bind(self.path, self._mode)
-        self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=_LARGEST_HEAD)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self.path}{OWN}")
+        for listener in self._listeners:
+            listener.start()
 
     async def stop(self) -> None:
         """Take no more requests, and end those that are open."""
-        if self._server is not None:
-            self._server.close()
+        for listener in self._listeners:
+            listener.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(OSError):
-            os.unlink(self.path)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        exchange = _Exchange(reader, writer, self._bytes)
-        peer = exchange.peer
+    def _accept(self, connection: socket.socket) -> None:
         try:
+            peer = peer_of(connection)
             self._service.enter(peer)
             if not self._connections.take(peer.user, own=peer.is_own):
                 raise ApiError(
                     503, "too-many-connections", f"too many connections are open; user {peer.user} gets no more"
                 )
         except ApiError as error:
-            exchange.refuse(error.answer)
+            _turn_away(connection, error.answer)
             return
-        task = asyncio.get_running_loop().create_task(self._serve(exchange))
+        except OSError:
+            connection.close()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(connection, peer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, exchange: _Exchange) -> None:
+    async def _serve(self, connection: socket.socket, peer: Peer) -> None:
         """One connection: nothing that a peer does to it is an error of ours, and nothing of it is left afterwards."""
-        peer = exchange.peer
         try:
-            await self._answer(exchange)
-            await exchange.finish()
+            exchange = await _Exchange.on(connection, peer, self._bytes)
+            try:
+                await self._answer(exchange)
+                await exchange.finish()
+            finally:
+                exchange.abort()
         except (ConnectionError, TimeoutError, h11.RemoteProtocolError) as error:
             say(logging.DEBUG, "a connection ended early", reason=f"{type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - what breaks amid an answer can only be told here
             LOG.error("an answer could not be sent", exc_info=error)
         finally:
             self._connections.give_back(peer.user, own=peer.is_own)
-            exchange.abort()
+            connection.close()
+            for listener in self._listeners:
+                listener.refill()
 
     async def _answer(self, exchange: _Exchange) -> None:
         answer = await self._answer_to(exchange)
@@ -200,13 +198,22 @@ class UnixServer:
 class _Exchange:
     """The protocol of one connection. What it has in memory is counted in `room` until `give_back` or `abort`."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, room: Capacity) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer, room: Capacity) -> None:
         self._reader = reader
         self._writer = writer
         self._protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=_LARGEST_HEAD)
         self._room = room
         self._taken = 0
-        self.peer = _peer(writer)
+        self.peer = peer
+
+    @classmethod
+    async def on(cls, connection: socket.socket, peer: Peer, room: Capacity) -> _Exchange:
+        """An exchange over a connection that was taken, which belongs to it from now on."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(_LARGEST_HEAD, loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection)
+        return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop), peer, room)
 
     async def receive(self, admit: Callable[[Peer, str, str], None]) -> Request:
         """The request with its whole body. Raises ApiError or RemoteProtocolError when it is none that we take."""
@@ -221,11 +228,6 @@ class _Exchange:
         body = await self._body()
         return Request(method, path, _query(query), _object(body), self.peer)
 
-    def refuse(self, answer: Answer) -> None:
-        """Answer without reading anything, and be done with the peer at once."""
-        self._write_answer(_sealed(answer))
-        self._writer.close()
-
     async def finish(self) -> None:
         """Close once everything was read by the peer. Raises TimeoutError when it does not read."""
         self._writer.close()
@@ -234,8 +236,11 @@ class _Exchange:
 
     def abort(self) -> None:
         """Forget what is not sent, if anything is left, and the connection."""
-        self._writer.transport.abort()
         self.give_back()
+        transport = self._writer.transport
+        # A transport that has sent everything after it was closed is gone, and aborting what is gone fails.
+        if not transport.is_closing() or transport.get_write_buffer_size():
+            transport.abort()
 
     def give_back(self) -> None:
         """Nothing of what was counted is kept any longer."""
@@ -300,12 +305,7 @@ class _Exchange:
         return event
 
     def _write_answer(self, answer: _Sealed) -> None:
-        headers = [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(answer.content))),
-            ("Connection", "close"),
-        ]
-        self._write(h11.Response(status_code=answer.status, headers=headers))
+        self._write(h11.Response(status_code=answer.status, headers=_headers(answer)))
         self._write(h11.Data(data=answer.content))
         self._write(h11.EndOfMessage())
 
@@ -313,6 +313,23 @@ class _Exchange:
         data = self._protocol.send(event)
         if data:
             self._writer.write(data)
+
+
+def _turn_away(connection: socket.socket, answer: Answer) -> None:
+    """Answer without reading anything, and be done with the peer at once: an answer for which it has no room is lost."""
+    sealed, protocol = _sealed(answer), h11.Connection(h11.SERVER)
+    head = protocol.send(h11.Response(status_code=sealed.status, headers=_headers(sealed))) or b""
+    with contextlib.suppress(OSError):
+        connection.send(head + sealed.content)
+    connection.close()
+
+
+def _headers(answer: _Sealed) -> list[tuple[str, str]]:
+    return [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(answer.content))),
+        ("Connection", "close"),
+    ]
 
 
 class _Sealed(NamedTuple):
@@ -372,38 +389,6 @@ def _refuse_surrogates(content: dict[str, Any]) -> None:
             case str() as text if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
                 shown = text[:100].encode("ascii", "backslashreplace").decode()
                 raise ApiError(400, "bad-request", f"half of a surrogate pair is no character: {shown}")
-
-
-def _peer(writer: asyncio.StreamWriter) -> Peer:
-    connection: socket.socket = writer.get_extra_info("socket")
-    pid, user, group = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    try:
-        packed = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 65_536)
-    except OSError:
-        return Peer(pid, user, frozenset({group}))
-    return Peer(pid, user, frozenset({group, *(number for (number,) in struct.iter_unpack("I", packed))}))
-
-
-def _bind(path: str, mode: int) -> socket.socket:
-    """A listening socket under this name, with this mode from its first moment on."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    fresh = f"{path}.{os.getpid()}"
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(fresh)
-        known = os.umask(0o177)
-        try:
-            listener.bind(fresh)
-        finally:
-            os.umask(known)
-        os.chmod(fresh, mode)
-        listener.listen(128)
-        os.rename(fresh, path)
-    except OSError:
-        listener.close()
-        raise
-    listener.setblocking(False)
-    return listener
 
 
 def refuse_unknown(body: Mapping[str, Any], known: tuple[str, ...]) -> None:

@@ -121,6 +121,7 @@ class Service:
         self._api = Api(self._shell, view, self._sources, config.readers, config.writers)
         self._api.stop_asked = self._stop_asked
         self._server = UnixServer(config.socket, self._api, open_to_others=_lets_others_in(config))
+        self._api.troubles = lambda: self._server.troubles
 
     async def run(self) -> tuple[str, bool]:
         """From the start to the end: why it ended, and whether agents are still being called."""

@@ -11,15 +11,19 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Awaitable, Callable, Iterator
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from reconciler.cli.client import Client, ClientError
 from reconciler.daemon import http
 from reconciler.daemon.capacity import Capacity, Share
 from reconciler.daemon.config import Access
-from reconciler.daemon.http import Answer, ApiError, Peer, Request, UnixServer
+from reconciler.daemon.http import Answer, ApiError, Request, UnixServer
+from reconciler.daemon.peer import Peer
 
 READER, STRANGER = 4001, 4002
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
@@ -86,8 +90,8 @@ class Other:
     """A process of another user that runs a script with `connect()`, says `ready`, and stays until closed."""
 
     PREAMBLE = """
-    import os, socket, sys
-    os.setgroups([]); os.setgid({user}); os.setuid({user})
+    import os, socket, sys, threading, time
+    os.setgroups({groups!r}); os.setgid({user}); os.setuid({user})
     def connect():
         connection = socket.socket(socket.AF_UNIX)
         connection.connect({path!r})
@@ -103,8 +107,8 @@ class Other:
         return answer
     """
 
-    def __init__(self, user: int, path: str, script: str) -> None:
-        preamble = textwrap.dedent(self.PREAMBLE).format(user=user, path=path)
+    def __init__(self, user: int, path: str, script: str, groups: Sequence[int] = ()) -> None:
+        preamble = textwrap.dedent(self.PREAMBLE).format(user=user, path=path, groups=list(groups))
         text = f"{preamble}\n{textwrap.dedent(script)}\nprint('ready', flush=True)\nsys.stdin.read()\n"
         self.process = subprocess.Popen(
             [sys.executable, "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/"
@@ -226,6 +230,168 @@ def test_a_name_that_is_no_text_goes_out_as_valid_json(path: str) -> None:
         assert json.loads(body.decode()) == {"file": "a\udcff.yaml"}
 
     serving(path, service, test)
+
+
+def test_no_answer_larger_than_the_socket_holds_costs_a_slot(path: str) -> None:
+    service = Service()
+    service.answer = Answer({"long": "x" * 400_000})
+
+    async def test(server: UnixServer) -> None:
+        def calls() -> None:
+            for _ in range(200):
+                assert len(Client(path, timeout_s=10).get("/x")["long"]) == 400_000
+
+        await asyncio.to_thread(calls)
+        async with asyncio.timeout(3):
+            while server._connections.used:
+                await asyncio.sleep(0.01)
+        assert (server._bytes.used, server._tasks) == (0, set())
+
+    serving(path, service, test)
+
+
+@needs_root
+def test_a_flood_of_others_leaves_the_way_of_root_free(path: str) -> None:
+    flood = """
+    def flood():
+        kept = []
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.setblocking(False)
+            try:
+                connection.connect(path)
+            except BlockingIOError:
+                time.sleep(0.001)
+            kept = [*kept[-100:], connection]
+    for _ in range(3):
+        threading.Thread(target=flood, daemon=True).start()
+    time.sleep(0.5)
+    """.replace("path", repr(path))
+
+    async def test(server: UnixServer) -> None:
+        def asks() -> float:
+            began = time.monotonic()
+            for _ in range(20):
+                Client(path, timeout_s=5).get("/x")
+            return time.monotonic() - began
+
+        others = [Other(STRANGER, path, flood) for _ in range(2)]
+        for other in others:
+            await other.lines()
+        assert await asyncio.to_thread(asks) < 5
+        for other in others:
+            other.process.kill()
+
+    serving(path, Service(), test)
+
+
+@needs_root
+def test_all_groups_of_a_peer_are_known(path: str) -> None:
+    service = Service()
+    many = [*range(5000, 5200), 4002]
+    script = """
+    connection = connect()
+    connection.sendall(b"GET /x HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+    print(read(connection).split(b"\\r\\n")[0].decode(), flush=True)
+    """
+
+    async def test(server: UnixServer) -> None:
+        other = Other(READER, path, script, groups=many)
+        assert await other.lines() == ["HTTP/1.1 200"]
+        other.close()
+
+    serving(path, service, test)
+    assert service.handled[0].peer.groups == {READER, *many}
+
+
+SHORT_OF_DESCRIPTORS = """
+import asyncio, os, resource, sys
+from reconciler.daemon.http import Answer, UnixServer
+from reconciler.daemon.log import set_up
+
+class Service:
+    def enter(self, peer): pass
+    def admit(self, peer, method, path): pass
+    async def handle(self, request): return Answer({"descriptors": len(os.listdir("/proc/self/fd"))})
+
+async def main():
+    set_up("text", "info")
+    server = UnixServer(sys.argv[1], Service(), open_to_others=True)
+    await server.start()
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(None, lambda: None)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    kept = []
+    try:
+        while True:
+            kept.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        print("short", flush=True)
+    await loop.run_in_executor(None, sys.stdin.readline)
+    print(len(server.troubles), flush=True)
+    for descriptor in kept:
+        os.close(descriptor)
+    await loop.run_in_executor(None, sys.stdin.readline)
+    print(len(server.troubles), flush=True)
+    await server.stop()
+
+asyncio.run(main())
+"""
+
+
+def test_without_descriptors_root_still_gets_in_and_one_line_says_so(path: str) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", SHORT_OF_DESCRIPTORS, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    assert server.stdout.readline() == "short\n"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.connect(path)
+        other.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        for _ in range(20):
+            with pytest.raises(
+                ClientError, match="Too many open files"
+            ):  # It can't even list its descriptors, and says so.
+                Client(path, timeout_s=2).get("/x")
+        time.sleep(0.5)
+        server.stdin.write("\n")
+        server.stdin.flush()
+        assert server.stdout.readline() == "1\n"
+        other.settimeout(5)
+        assert other.recv(100).startswith(b"HTTP/1.1 200")
+    assert Client(path, timeout_s=2).get("/x")["descriptors"] < 64
+    answer, log = server.communicate("\n", timeout=10)
+    assert answer == "0\n"
+    assert log.count("can't be taken") == 1
+    assert server.returncode == 0
+
+
+def test_the_client_waits_when_the_backlog_is_full(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(path)
+        listener.listen(0)
+        first.connect(path)
+        with pytest.raises(ClientError) as busy:
+            Client(path, timeout_s=0.3).get("/x")
+        assert busy.value.code == "busy"
+
+        def serve() -> None:
+            time.sleep(0.3)
+            listener.accept()[0].close()
+            connection, _ = listener.accept()
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            connection.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert Client(path, timeout_s=5).get("/x") == {}
+        thread.join()
 
 
 def test_a_peer_that_does_not_read_is_let_go(path: str, monkeypatch: pytest.MonkeyPatch) -> None:

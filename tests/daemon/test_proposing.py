@@ -16,7 +16,8 @@ from reconciler.daemon.api import Api
 from reconciler.daemon.compile import Judge
 from reconciler.daemon.config import Access
 from reconciler.daemon.events import EventLog
-from reconciler.daemon.http import Answer, ApiError, Peer, Request
+from reconciler.daemon.http import Answer, ApiError, Request
+from reconciler.daemon.peer import Peer
 from reconciler.daemon.shell import Parts, Shell, moment
 from reconciler.daemon.status import StatusView
 from reconciler.daemon.store import Store

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.daemon.http import Peer, Request
+from reconciler.daemon.http import Request
+from reconciler.daemon.peer import Peer
 from reconciler.daemon.threads import Threads
 
 from .test_proposing import FIRST, SECOND, Rig

@@ -1,0 +1,78 @@
+"""Ask a real daemon for its status very often, with answers larger than a socket's buffer.
+
+    python tests/benchmarks/status_calls.py [--calls 20000] [--resources 600]
+
+Prints the size of an answer, the calls a second, and the daemon's descriptors and memory before and after; ends with 1 when a call
+failed or descriptors were lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from daemon.conftest import Node
+
+WARM = 200
+
+
+def descriptors(node: Node) -> int:
+    return len(os.listdir(f"/proc/{node.running.pid}/fd"))
+
+
+def memory_mib(node: Node) -> float:
+    (line,) = [
+        line for line in Path(f"/proc/{node.running.pid}/status").read_text().splitlines() if line.startswith("VmRSS:")
+    ]
+    return int(line.split()[1]) / 1024
+
+
+def disabled(count: int) -> str:
+    """A configuration of resources that are not to run, so that the status is long and the machine is not busy."""
+    lines = ["cluster: {name: test, options: {stonith-enabled: false}}", "primitives:"]
+    for number in range(count):
+        lines.append(
+            f"  resource-{number:05d}: {{agent: ocf:test:File, params: {{log: /dev/null}}, meta: {{target-role: Stopped}}}}"
+        )
+    return "\n".join([*lines, ""])
+
+
+def main() -> int:
+    """Run, and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=20_000)
+    parser.add_argument("--resources", type=int, default=600)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        node = Node(Path(directory))
+        node.sources = "  {}"
+        node.start()
+        node.client.post("/v1/proposals", {"files": {"site.yaml": disabled(args.resources)}})
+        node.wait(lambda: len(node.status()["resources"]) == args.resources, "the resources are there", 120)
+        node.wait(lambda: bool(node.status()["converged"]), "rest", 120)
+        size = len(json.dumps(node.status()))
+        for _ in range(WARM):
+            node.status()
+        before, memory, began = descriptors(node), memory_mib(node), time.monotonic()
+        for _ in range(args.calls):
+            node.status()
+        seconds = time.monotonic() - began
+        time.sleep(1)
+        after = descriptors(node)
+        print(f"{args.calls} status calls of {size:,} bytes in {seconds:.0f} s ({args.calls / seconds:.0f}/s)")
+        print(
+            f"descriptors {before} before, {after} after; memory {memory:.0f} MiB before, {memory_mib(node):.0f} MiB after"
+        )
+        node.stop()
+    return 0 if after <= before else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
