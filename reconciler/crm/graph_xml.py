@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.interop.xml_text import attribute_text
+from reconciler.interop.xml.text import attribute_text
 from reconciler.scheduler.answer.action_attributes import attributes
 from reconciler.scheduler.answer.graph import planned
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction

@@ -205,7 +205,7 @@ def for_conformance(xml_path: str, args: Sequence[str]) -> tuple[str, str]:
     This is what a judge of scheduling decisions calls, and the only function here that reads a file.
     """
     from reconciler.crm.dot import dot_text
-    from reconciler.interop.cib_xml import read_cib
+    from reconciler.interop.reading.cib import read_cib
 
     with open(xml_path, "rb") as file:
         cib = read_cib(file.read(), xml_path)

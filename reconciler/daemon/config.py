@@ -17,7 +17,7 @@ from reconciler.frozen import field, frozen
 from reconciler.model.duration import simple_ms
 
 if TYPE_CHECKING:
-    from reconciler.language.document import Value
+    from reconciler.language.text.document import Value
 
 T = TypeVar("T")
 
@@ -113,8 +113,8 @@ def read_config(path: str) -> NodeConfig:
 
 def parse_config(path: str, data: bytes) -> NodeConfig:
     """The configuration that the bytes of a file stand for. Raises InputError with every fault."""
-    from reconciler.language.document import read_documents
-    from reconciler.language.findings import Findings
+    from reconciler.language.text.document import read_documents
+    from reconciler.language.text.findings import Findings
 
     findings = Findings()
     documents = read_documents(path, data[: _LARGEST_FILE + 1], findings)
@@ -333,7 +333,7 @@ class _Section:
         """Refuse the keys that nobody asked for."""
         if self.value is None:
             return
-        from reconciler.language.findings import did_you_mean
+        from reconciler.language.text.findings import did_you_mean
 
         for key in self.value.values:
             if key not in self.known:

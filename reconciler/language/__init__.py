@@ -1,21 +1,19 @@
 """The language of the configuration: YAML text to a Configuration, with every value's place, and back to YAML.
 
+Five rooms: `text` (YAML, places), `schema` (form), `reading` (documents to the model), `checks` (meaning), `writing` (YAML from the model).
+
 `load` is the entry: it reads, merges and judges everything, and answers with the configuration or with all that is wrong.
-`emit.to_files` writes a configuration as files that `load` reads as the same configuration.
+`writing.files.to_files` writes a configuration as files that `load` reads as the same configuration.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from reconciler.errors import Finding
 from reconciler.frozen import frozen
 from reconciler.model.cluster import Configuration
-from reconciler.model.metadata import AgentMetadata
-from reconciler.model.resource import Agent
-
-AgentLookup = Callable[[Agent], AgentMetadata | None]
-"""Answers with what an installed agent says about itself; None when it is not installed."""
+from reconciler.model.metadata import AgentLookup
 
 
 @frozen

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from reconciler.errors import Finding, Severity
 from reconciler.frozen import replace
-from reconciler.language.check import check
-from reconciler.language.findings import Findings
-from reconciler.language.ignores import without_ignored
-from reconciler.language.reading import read_files
+from reconciler.language.checks.all import check
+from reconciler.language.reading.files import read_files
+from reconciler.language.reading.ignores import without_ignored
+from reconciler.language.text.findings import Findings
 from reconciler.model.cluster import Configuration
 
 if TYPE_CHECKING:
-    from reconciler.language import AgentLookup
+    from reconciler.model.metadata import AgentLookup
 
 
 def load_files(

@@ -5,9 +5,10 @@ Source: OCF Resource Agent API 1.1, section 3.7 (meta-data); the fence agents' A
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from reconciler.frozen import field, frozen
+from reconciler.model.resource import Agent
 
 
 @frozen
@@ -59,3 +60,7 @@ class AgentMetadata:
         named = [action for action in self.actions if action.name == name]
         exact = [action for action in named if role is not None and (action.role or "").lower() == role.lower()]
         return next(iter(exact or [action for action in named if action.role is None] or named), None)
+
+
+AgentLookup = Callable[[Agent], AgentMetadata | None]
+"""Answers with what an installed agent says about itself; None when it is not installed."""

@@ -11,8 +11,8 @@ from reconciler.analysis.explanation import UnknownResource, explain
 from reconciler.analysis.failures import Case, strike
 from reconciler.analysis.steady import healthy, steady
 from reconciler.cib import Cib
-from reconciler.cli.cmd_why import lines
-from reconciler.cli.paint import Paint
+from reconciler.cli.explaining.why import lines
+from reconciler.cli.terminal.paint import Paint
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.attributes import AttributeBlock, plain
 from reconciler.model.cluster import Configuration, Node

@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reconciler.cli.client import Client, ClientError
+from reconciler.cli.node.client import Client, ClientError
 
 DEBOUNCE_S = 0.2
 

@@ -27,7 +27,7 @@ from reconciler.analysis.failures import Case, strike
 from reconciler.analysis.steady import healthy, settle
 from reconciler.cib import Cib
 from reconciler.frozen import replace
-from reconciler.interop.cib_xml import write_cib
+from reconciler.interop.writing.cib import write_cib
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, Node
 from reconciler.model.constraint import Colocation, Order

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from published_cases import needs_cases, needs_oracle, oracle, xml_of
 
-from reconciler.interop.cib_xml import read_cib
+from reconciler.interop.reading.cib import read_cib
 
 CIB = """<cib validate-with="pacemaker-3.9"><configuration>
 <crm_config><cluster_property_set id="o"><nvpair id="x" name="stonith-enabled" value="false"/></cluster_property_set></crm_config>

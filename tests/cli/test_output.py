@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.output import OutputError, write_output
+from reconciler.cli.terminal.output import OutputError, write_output
 
 
 def test_a_file_is_replaced_through_a_link(tmp_path: Path) -> None:

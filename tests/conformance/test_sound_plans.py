@@ -10,7 +10,7 @@ from published_cases import catalogue, needs_cases, xml_of
 from reconciler.analysis.failures import cases, strike
 from reconciler.analysis.soundness import violations
 from reconciler.analysis.steady import settle, steady
-from reconciler.interop.cib_xml import read_cib
+from reconciler.interop.reading.cib import read_cib
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, Node
 from reconciler.model.constraint import Colocation, Constraint, Location, Order

@@ -22,10 +22,10 @@ import pytest
 from published_cases import needs_cases, needs_oracle, oracle, xml_of
 
 from reconciler.analysis.injection import InjectionError
-from reconciler.cli import cmd_simulate
-from reconciler.cli.cib_file import CibFileError
-from reconciler.cli.cmd_simulate import SimulateError
-from reconciler.cli.output import OutputError
+from reconciler.cli.inputs.cib_file import CibFileError
+from reconciler.cli.pacemaker import simulate as cmd_simulate
+from reconciler.cli.pacemaker.simulate import SimulateError
+from reconciler.cli.terminal.output import OutputError
 
 CASES = [
     "simple7",

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.client import Client, ClientError
+from reconciler.cli.node.client import Client, ClientError
 
 AGENT = """\
     #!/bin/sh

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.client import Client, ClientError, ClientTimeout, Refused
+from reconciler.cli.node.client import Client, ClientError, ClientTimeout, Refused
 
 from .conftest import Node
 
@@ -223,7 +223,7 @@ def ask_as(user: int, node: Node, method: str, path: str) -> str:
     script = f"""
     import os, sys
     sys.path[:0] = {sys.path!r}
-    from reconciler.cli.client import Client, ClientError
+    from reconciler.cli.node.client import Client, ClientError
     os.setgroups([]); os.setgid({user}); os.setuid({user})
     try:
         Client({node.client.path!r}).{method}({path!r})

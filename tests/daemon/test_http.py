@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.client import Client, ClientError
+from reconciler.cli.node.client import Client, ClientError
 from reconciler.daemon import http
 from reconciler.daemon.capacity import Capacity, Share
 from reconciler.daemon.config import Access

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.errors import InputError, Severity
-from reconciler.interop.cib_xml import read_cib, read_cib_with_warnings
+from reconciler.interop.reading.cib import read_cib, read_cib_with_warnings
 from reconciler.model.attributes import AttributeBlock
 from reconciler.model.resource import Agent, Clone, Group, Primitive
 from reconciler.model.rule import AttributeExpression, Rule
@@ -182,7 +182,7 @@ def test_what_can_not_be_used_is_refused_with_its_line(data: bytes, code: str, l
 
 
 def test_a_document_beyond_the_bound_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("reconciler.interop.xml_document.LONGEST_BYTES", 10)
+    monkeypatch.setattr("reconciler.interop.xml.document.LONGEST_BYTES", 10)
     assert refusal(document())[0] == "xml-too-large"
 
 

@@ -12,11 +12,12 @@ from published_cases import catalogue, needs_cases, needs_oracle, oracle, xml_of
 from reconciler.cib import Cib, Version
 from reconciler.crm.simulate import Extent, Options, run
 from reconciler.frozen import replace
-from reconciler.interop.cib_xml import FEATURE_SET, read_cib, write_cib
+from reconciler.interop.reading.cib import read_cib
 from reconciler.interop.tidying import without_ids
-from reconciler.language import emit
-from reconciler.language.findings import Findings
-from reconciler.language.reading import read_files
+from reconciler.interop.writing.cib import FEATURE_SET, write_cib
+from reconciler.language.reading.files import read_files
+from reconciler.language.text.findings import Findings
+from reconciler.language.writing import files as emit
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks, encode_secret, plain
 from reconciler.model.cluster import Configuration, FencingLevel, Node, Tag
 from reconciler.model.constraint import Colocation, Location, Order, ResourceSet, Ticket

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.cib import Cib
 from reconciler.errors import Finding
-from reconciler.interop.cib_xml import read_cib_with_warnings
+from reconciler.interop.reading.cib import read_cib_with_warnings
 from reconciler.model.resource import Operation, Primitive
 
 

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from reconciler.language import load
-from reconciler.language.document import Value, read_documents
-from reconciler.language.findings import Findings
+from reconciler.language.text.document import Value, read_documents
+from reconciler.language.text.findings import Findings
 
 
 def read(text: str | bytes) -> tuple[tuple[Value, ...], list[tuple[str, int, int]]]:

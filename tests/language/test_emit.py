@@ -13,11 +13,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from configurations import ODD_TEXTS, configuration_of, rule_of
 
 from reconciler.errors import Severity
-from reconciler.language.emit import to_files, to_text
-from reconciler.language.findings import Findings
-from reconciler.language.reading import read_files
-from reconciler.language.written_out import write_out
-from reconciler.language.yaml_text import Plain, scalar, to_yaml
+from reconciler.language.reading.files import read_files
+from reconciler.language.text.findings import Findings
+from reconciler.language.writing.files import to_files, to_text
+from reconciler.language.writing.written_out import write_out
+from reconciler.language.writing.yaml_text import Plain, scalar, to_yaml
 from reconciler.model.cluster import Configuration
 from reconciler.model.rule import Rule
 from reconciler.model.rule_text import parse_rule, show_rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.errors import Place
-from reconciler.language.expectations import read_expectations
+from reconciler.language.reading.expectations import read_expectations
 from reconciler.model.expectation import Apart, AtMost, Claim, Expectation, NeverStops, Survives, Together
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 from configurations import configuration_of
 
-from reconciler.language.emit import to_text
-from reconciler.language.findings import Findings
-from reconciler.language.format import format_file
-from reconciler.language.layout import FormatError, comments_of
+from reconciler.language.text.findings import Findings
+from reconciler.language.text.layout import FormatError, comments_of
+from reconciler.language.writing.files import to_text
+from reconciler.language.writing.formatting import format_file
 
 
 def formatted(text: str) -> str:

@@ -15,7 +15,7 @@ from test_faults import CLEAN, lookup
 
 from reconciler.errors import Severity
 from reconciler.language import load
-from reconciler.language.emit import to_files
+from reconciler.language.writing.files import to_files
 
 MANY = settings(max_examples=250, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 seeds = st.integers(0, 2**32)

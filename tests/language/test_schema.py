@@ -18,11 +18,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from configurations import configuration_of
 from test_faults import CLEAN, FAULTS, planted
 
-from reconciler.language.document import read_documents
-from reconciler.language.emit import to_text
-from reconciler.language.findings import Findings
-from reconciler.language.schema import SECTIONS, bundle, published
-from reconciler.language.schema_check import check_document
+from reconciler.language.schema.judging import check_document
+from reconciler.language.schema.sections import SECTIONS, bundle, published
+from reconciler.language.text.document import read_documents
+from reconciler.language.text.findings import Findings
+from reconciler.language.writing.files import to_text
 
 PUBLISHED = Path(__file__).parents[2] / "schemas"
 LIBRARY = Draft202012Validator(bundle())

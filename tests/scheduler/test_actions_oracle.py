@@ -22,7 +22,8 @@ from test_unfencing import ROWS
 from reconciler.cib import Cib
 from reconciler.crm.graph_xml import graph_xml
 from reconciler.frozen import replace
-from reconciler.interop.cib_xml import read_cib, write_cib
+from reconciler.interop.reading.cib import read_cib
+from reconciler.interop.writing.cib import write_cib
 from reconciler.model.date import Instant
 from reconciler.scheduler import schedule
 

@@ -14,7 +14,7 @@ from test_placement_oddities import LINES, PLACES, SCORES, followed_bundle
 from test_placement_rules import RULES
 
 from reconciler.cib import Cib
-from reconciler.interop.cib_xml import write_cib
+from reconciler.interop.writing.cib import write_cib
 
 pytestmark = pytest.mark.skipif(
     shutil.which("crm_simulate") is None, reason="the reference program is not here: apt install pacemaker-cli-utils"

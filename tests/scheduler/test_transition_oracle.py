@@ -17,7 +17,7 @@ from reconciler.cib import Cib
 from reconciler.crm.dot import dot_text
 from reconciler.crm.outline import Outline
 from reconciler.crm.summary_text import add_summary
-from reconciler.interop.cib_xml import write_cib
+from reconciler.interop.writing.cib import write_cib
 
 pytestmark = pytest.mark.skipif(
     shutil.which("crm_simulate") is None, reason="the reference program is not here: apt install pacemaker-cli-utils"

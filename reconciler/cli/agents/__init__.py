@@ -1,0 +1,1 @@
+"""The family for resource agents: list, describe and test them."""

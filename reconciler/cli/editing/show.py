@@ -1,0 +1,49 @@
+"""Print the effective configuration: every file merged, templates and defaults filled in, and with --places where each value comes from.
+
+A saved plan is printed as it was made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "path", nargs="?", default=".", help="a directory, REV:PATH, a Pacemaker CIB (XML), or a saved plan"
+    )
+    parser.add_argument("--format", choices=("yaml", "json"), default="yaml", help="the form (yaml)")
+    parser.add_argument(
+        "--places", action="store_true", help="say of each value where it was written, or inherited from"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print it."""
+    from reconciler.cli.planning import saved as plan_file
+
+    path = Path(args.path)
+    if path.is_file() and plan_file.looks_like_plan(path):
+        saved = plan_file.read(path)
+        print(json.dumps(saved.plan, sort_keys=True, indent=2))
+        return 0
+    from reconciler.cli.inputs.configurations import named
+
+    configuration = named(args.path).configuration
+    if args.places:
+        from reconciler.cli.editing.effective import lines
+
+        for line in lines(configuration):
+            print(line)
+    elif args.format == "json":
+        from reconciler.cib.canonical import to_json
+
+        print(json.dumps(to_json(configuration), sort_keys=True, indent=2))
+    else:
+        from reconciler.language.writing.files import to_text
+
+        print(to_text(configuration), end="")
+    return 0

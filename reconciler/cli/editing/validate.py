@@ -1,0 +1,73 @@
+"""Check configuration files, without a cluster: form, names, references, and what could never work.
+
+Everything that is wrong is shown at once, by file, line and column. Where resource agents are installed, parameters are checked
+against what the agents say of themselves.
+
+Exit codes: 0 valid, 1 invalid (with --strict also for warnings), 64 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconciler.errors import Finding, InputError, Severity
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "path", nargs="?", default=".", help="a directory, a file, or a git revision REV:PATH (default: .)"
+    )
+    parser.add_argument("--strict", action="store_true", help="warnings are errors")
+    parser.add_argument(
+        "--format", choices=("text", "json", "github", "sarif"), default="text", help="how findings are printed"
+    )
+    parser.add_argument("--no-agents", action="store_true", help="don't look at the agents installed here")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; 0 when there is no error among them."""
+    from reconciler.cli.inputs.configurations import agents_here, loaded
+
+    try:
+        found = loaded(args.path, strict=args.strict, agents=None if args.no_agents else agents_here())
+    except InputError as error:
+        findings: Sequence[Finding] = error.findings
+    else:
+        findings = found.findings
+    _print(args.format, args.path, findings)
+    return int(any(finding.severity is Severity.ERROR for finding in findings))
+
+
+def _print(form: str, path: str, findings: Sequence[Finding]) -> None:
+    if form != "text":
+        from reconciler.cli.editing.findings_forms import FORMS
+
+        print(FORMS[form](findings))
+        return
+    for finding in findings:
+        print(finding)
+        if (shown := _excerpt(finding)) is not None:
+            print(shown)
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    warnings = len(findings) - errors
+    counts = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
+    print(f"{path}: {'invalid' if errors else 'valid'}: {counts}", file=sys.stderr if findings else sys.stdout)
+
+
+def _excerpt(finding: Finding) -> str | None:
+    """The line that the finding is about with a mark below its column; None where the file can't be shown."""
+    place = finding.place
+    if not place.line:
+        return None
+    try:
+        with Path(place.file).open(encoding="utf-8") as file:
+            line = next((text for number, text in enumerate(file, start=1) if number == place.line), None)
+    except (OSError, UnicodeDecodeError):
+        return None
+    if line is None or len(line) > 200 or not line.rstrip("\n").isprintable():
+        return None
+    return f"    {line.rstrip()}\n    {' ' * (place.column - 1)}^" if place.column else f"    {line.rstrip()}"

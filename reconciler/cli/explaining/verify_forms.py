@@ -1,0 +1,195 @@
+"""The failure analysis in its forms: text, JSON, markdown, JUnit."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from reconciler.analysis.expectations import STEADY, Verdict
+from reconciler.analysis.survival import Outcome
+from reconciler.cli.explaining.verifying import Analysed, Analysis
+from reconciler.cli.planning.markdown_form import LONGEST, plain
+
+
+def report(args: argparse.Namespace, result: Analysis) -> None:
+    """Print the analysis in the form that the options ask for."""
+    if args.json:
+        print(json.dumps(_document(result), sort_keys=True, indent=2))
+    elif args.markdown:
+        print("\n".join(_fitting(_markdown(result, every=args.all))))
+    else:
+        if args.junit is not None:
+            Path(args.junit).write_bytes(_junit(result))
+        print("\n".join(_text(result, every=args.all)))
+
+
+def _text(result: Analysis, *, every: bool) -> Iterator[str]:
+    head = result.head
+    yield f"{head.name}: {len(head.outcomes)} failures simulated, {len(head.steady)} services in the steady state"
+    shown = [
+        outcome for outcome in head.outcomes if every or not outcome.survived or outcome.unfenced or outcome.restless
+    ]
+    width = max((len(outcome.case.name) for outcome in shown), default=0)
+    if shown:
+        yield ""
+    for outcome in shown:
+        yield f"  {outcome.case.name:{width}}  {'; '.join(facts(outcome)) or 'survived'}"
+    hidden = len(head.outcomes) - len(shown)
+    if hidden:
+        yield f"  # ({hidden} survived failures hidden; --all shows them)"
+    if result.verdicts:
+        yield ""
+    for verdict in result.verdicts:
+        yield f"  {'kept  ' if verdict.kept else 'BROKEN'}  {verdict.expectation.name} ({verdict.expectation.place})"
+        for case, text in _first(verdict):
+            yield f"            {case}: {text}"
+    if result.base is not None:
+        yield ""
+        yield f"Compared with {result.base.name}: {len(result.regressions)} regressions"
+        for case, name in result.regressions:
+            yield f"  {case}: {name} was survived, and now is lost"
+    yield ""
+    yield _verdict(result)
+
+
+def _first(verdict: Verdict, most: int = 10) -> Iterator[tuple[str, str]]:
+    yield from verdict.broken[:most]
+    if len(verdict.broken) > most:
+        yield "…", f"{len(verdict.broken) - most} more"
+
+
+def facts(outcome: Outcome) -> list[str]:
+    """What became of one case, in short phrases; empty when nothing is worth a word."""
+    found = [
+        *_phrase("down", outcome.down),
+        *_phrase("no promoted instance", outcome.demoted),
+        *_phrase("fewer instances", outcome.reduced),
+        *_phrase("fenced", outcome.fenced),
+        *_phrase("could not be fenced", outcome.unfenced),
+        *_phrase("moved", outcome.moved),
+    ]
+    found += ["a transition can't be finished"] if outcome.stuck else []
+    found += ["the cluster does not come to rest"] if outcome.restless else []
+    found += ["nobody notices it: there is no monitor"] if outcome.unnoticed else []
+    return found + [f"unsound: {violation.text}" for violation in outcome.violations]
+
+
+def _phrase(word: str, names: tuple[str, ...]) -> list[str]:
+    return [f"{word}: {', '.join(names)}"] if names else []
+
+
+def _document(result: Analysis) -> dict[str, Any]:
+    return {
+        "format_version": "1.0",
+        "holds": result.holds,
+        "head": _analysed(result.head),
+        "base": _analysed(result.base) if result.base is not None else None,
+        "properties": [
+            {
+                "name": verdict.expectation.name,
+                "file": verdict.expectation.place.file,
+                "line": verdict.expectation.place.line,
+                "kept": verdict.kept,
+                "broken": [{"case": case, "text": text} for case, text in verdict.broken],
+            }
+            for verdict in result.verdicts
+        ],
+        "regressions": [{"case": case, "service": name} for case, name in result.regressions],
+    }
+
+
+def _analysed(analysed: Analysed) -> dict[str, Any]:
+    return {
+        "name": analysed.name,
+        "services": {
+            name: {"nodes": list(s.nodes), "promoted": list(s.promoted)} for name, s in analysed.steady.items()
+        },
+        "cases": [
+            {
+                "case": outcome.case.name,
+                "kind": outcome.case.kind,
+                "survived": outcome.survived,
+                **{
+                    name: list(getattr(outcome, name))
+                    for name in ("down", "demoted", "reduced", "fenced", "unfenced", "moved", "stopped")
+                },
+                "stuck": outcome.stuck,
+                "restless": outcome.restless,
+                "unnoticed": outcome.unnoticed,
+                "violations": [violation.text for violation in outcome.violations],
+            }
+            for outcome in analysed.outcomes
+        ],
+    }
+
+
+def _verdict(result: Analysis) -> str:
+    """The last line: whether what was asked holds, or that nothing was asked, with what a failure would take away."""
+    if not result.holds:
+        return "The properties do not hold."
+    if result.verdicts or result.base is not None:
+        return "The properties hold."
+    lost = sum(not outcome.survived for outcome in result.head.outcomes)
+    return f"No property was given to judge by (--survive, --base, tests/*.yaml): {lost} failures lose a service."
+
+
+def _markdown(result: Analysis, *, every: bool) -> Iterator[str]:
+    yield "<!-- reconciler:verify -->"
+    yield f"### Failure analysis: {'the properties hold' if result.holds else 'the properties do not hold'}"
+    yield ""
+    for case, name in result.regressions:
+        yield f"> [!CAUTION]\n> {plain(case)}: **{plain(name)}** was survived, and now is lost\n"
+    for verdict in result.verdicts:
+        yield f"- {'✅' if verdict.kept else '❌'} {plain(verdict.expectation.name)}"
+        for case, text in _first(verdict):
+            yield f"  - {plain(case)}: {plain(text)}"
+    yield ""
+    shown = [outcome for outcome in result.head.outcomes if every or not outcome.survived]
+    yield f"<details><summary>{len(result.head.outcomes)} failures simulated</summary>\n"
+    yield "| failure | outcome |\n| --- | --- |"
+    for outcome in shown:
+        yield f"| {plain(outcome.case.name)} | {plain('; '.join(facts(outcome)) or 'survived')} |"
+    yield "\n</details>"
+
+
+def _fitting(lines: Iterable[str]) -> Iterator[str]:
+    """The lines as far as a forge takes them in one comment, with a last one that says what is missing."""
+    room = LONGEST - 200
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            yield "\n_Cut: the whole analysis does not fit into a comment; `reconciler verify --json` has all of it._"
+            return
+        yield line
+
+
+def _junit(result: Analysis) -> bytes:
+    suites = ElementTree.Element("testsuites")
+    lost: dict[str, list[str]] = {}
+    for case, name in result.regressions:
+        lost.setdefault(case, []).append(name)
+    suite = ElementTree.SubElement(suites, "testsuite", name="failures")
+    if STEADY in lost:
+        test = ElementTree.SubElement(suite, "testcase", classname="steady", name=STEADY)
+        ElementTree.SubElement(test, "failure", message=f"{', '.join(lost[STEADY])} ran, and now does not")
+    for outcome in result.head.outcomes:
+        test = ElementTree.SubElement(suite, "testcase", classname=outcome.case.kind, name=outcome.case.name)
+        wrong = [f"{name} was survived, and now is lost" for name in lost.get(outcome.case.name, ())]
+        wrong += [f"unsound: {violation.text}" for violation in outcome.violations]
+        if wrong:
+            ElementTree.SubElement(test, "failure", message="; ".join(wrong))
+        ElementTree.SubElement(test, "system-out").text = "; ".join(facts(outcome)) or "survived"
+    suite = ElementTree.SubElement(suites, "testsuite", name="properties")
+    for verdict in result.verdicts:
+        test = ElementTree.SubElement(suite, "testcase", classname="property", name=verdict.expectation.name)
+        if not verdict.kept:
+            message = "; ".join(f"{case}: {text}" for case, text in verdict.broken)
+            ElementTree.SubElement(test, "failure", message=message)
+    for suite in suites:
+        suite.set("tests", str(len(suite)))
+        suite.set("failures", str(sum(test.find("failure") is not None for test in suite)))
+    return bytes(ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True))

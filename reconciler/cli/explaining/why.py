@@ -1,0 +1,116 @@
+"""Say why a resource is, or is not, where it is; with --on NODE why it is (not) on that node.
+
+The answer has the chain of reasons with their places in the files, the scores term by term, what the next-best node lacks, and the smallest
+edits that would change the answer, each tried by running the scheduler on the edited cluster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from reconciler.cli.node.client import add_socket_argument
+from reconciler.cli.terminal.paint import Paint, add_colour_argument
+from reconciler.model.score import show
+
+if TYPE_CHECKING:
+    from reconciler.analysis.explanation import Answer, NodeScore
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("resource", help="a resource, or an instance of a clone (web:1)")
+    parser.add_argument("--on", metavar="NODE", help="ask about this node")
+    state = parser.add_argument_group("the state to explain (default: the running node's)")
+    state.add_argument("--path", default=None, metavar="CONFIG", help="the healthy cluster under this configuration")
+    state.add_argument(
+        "--snapshot", metavar="FILE", help="a state recorded by status --snapshot, or a Pacemaker CIB (XML)"
+    )
+    state.add_argument(
+        "--node", action="append", default=[], metavar="NAME", help="a node that the configuration does not name"
+    )
+    state.add_argument("--at", metavar="DATE", help="as if it were this time")
+    parser.add_argument("--scores", action="store_true", help="list every node with every term of its score")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_colour_argument(parser)
+    add_socket_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the explanation; 0 when there is one."""
+    from reconciler.analysis.explanation import explain
+    from reconciler.cli.planning.making import explained_state, moment
+
+    now = moment(args.at)
+    answers = explain(explained_state(args, now), now, args.resource, args.on)
+    if args.json:
+        print(json.dumps([_document(answer) for answer in answers], sort_keys=True, indent=2))
+        return 0
+    paint = Paint(sys.stdout, args.color)
+    for number, answer in enumerate(answers):
+        if number:
+            print()
+        for line in lines(answer, paint, scores=args.scores):
+            print(paint.signs(line))
+    return 0
+
+
+def lines(answer: Answer, paint: Paint, *, scores: bool) -> Iterator[str]:
+    """The explanation as lines for people."""
+    yield paint("bold", answer.headline)
+    for link in answer.chain:
+        place = f"   {paint('dim', f'({link.place})')}" if link.place is not None else ""
+        yield f"  because {link.text}{place}"
+    shown = answer.nodes if scores else answer.nodes[:2]
+    if shown:
+        yield ""
+    for node in shown:
+        yield from _node(node, paint, scores)
+    if len(shown) < len(answer.nodes):
+        yield f"  # ({len(answer.nodes) - len(shown)} more nodes; --scores shows all, term by term)"
+    if answer.edits:
+        yield ""
+        yield "This would change it (tried):"
+        for edit in answer.edits:
+            yield f"  - {edit.text}"
+
+
+def _node(node: NodeScore, paint: Paint, scores: bool) -> Iterator[str]:
+    score = "no candidate" if node.score is None else show(node.score)
+    notes = [text for text in (node.obstacle, node.lacks) if text]
+    yield f"  {node.node}: {score}{'  ' + paint('dim', '; '.join(notes)) if notes else ''}"
+    if scores:
+        for term in node.terms:
+            place = f"   ({term.place})" if term.place is not None else ""
+            sign = "=" if term.replaced else "+" if term.score >= 0 else ""
+            yield f"      {sign}{show(term.score)}  {term.text}{place}"
+
+
+def _document(answer: Answer) -> dict[str, Any]:
+    return {
+        "resource": answer.resource,
+        "headline": answer.headline,
+        "chain": [{"text": link.text, "place": str(link.place) if link.place else None} for link in answer.chain],
+        "nodes": [
+            {
+                "node": node.node,
+                "score": node.score,
+                "obstacle": node.obstacle,
+                "lacks": node.lacks,
+                "terms": [
+                    {
+                        "score": t.score,
+                        "text": t.text,
+                        "place": str(t.place) if t.place else None,
+                        "replaced": t.replaced,
+                    }
+                    for t in node.terms
+                ],
+            }
+            for node in answer.nodes
+        ],
+        "edits": [edit.text for edit in answer.edits],
+    }

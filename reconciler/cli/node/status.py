@@ -1,0 +1,53 @@
+"""Show what runs where: nodes, resources, failures, sources, and what the node is doing now.
+
+With --watch the view stays and follows the node's events. --snapshot records the state, for `plan --snapshot` on another machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from reconciler.cli.node.client import Client, add_socket_argument
+from reconciler.cli.node.status_text import lines
+from reconciler.cli.terminal.output import write_output
+from reconciler.cli.terminal.paint import Paint, add_colour_argument
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--watch", action="store_true", help="keep the view on the terminal and follow changes (end it with ctrl-c)"
+    )
+    parser.add_argument("--snapshot", metavar="FILE", help="write the whole state to FILE, for plan --snapshot")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show agents' output and every last operation")
+    add_colour_argument(parser)
+    add_socket_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the status; 0 when the node answered, whatever it said."""
+    client = Client(args.socket)
+    if args.snapshot is not None:
+        return _record(client, Path(args.snapshot))
+    if args.watch:
+        from reconciler.cli.node.status_live import watch
+
+        return watch(client, verbose=args.verbose)
+    answer = client.get("/v1/status")
+    if args.json:
+        print(json.dumps(answer, sort_keys=True, indent=2))
+        return 0
+    paint = Paint(sys.stdout, args.color)
+    for line in lines(answer, paint, verbose=args.verbose):
+        print(paint.signs(line))
+    return 0
+
+
+def _record(client: Client, path: Path) -> int:
+    write_output(str(path), json.dumps(client.get("/v1/cib"), sort_keys=True).encode() + b"\n")
+    print(f"Wrote the state to {path}.")
+    return 0

@@ -1,0 +1,124 @@
+"""The node's status as people read it: one screen, the alarming things first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from reconciler.cli.terminal.paint import Paint
+
+Json = dict[str, Any]
+
+_ROLE_STYLES = {"Started": "green", "Promoted": "green", "Unpromoted": "green", "Stopped": "dim"}
+
+
+def lines(status: Json, paint: Paint, *, verbose: bool = False) -> Iterator[str]:
+    """The lines of the whole view, without newlines."""
+    yield from _head(status, paint)
+    yield from _alarms(status, paint)
+    yield ""
+    yield paint("bold", "Nodes")
+    for node in status["nodes"]:
+        style = "green" if node["state"] == "online" else "alarm" if node["state"] == "unclean" else "yellow"
+        dc = "  (DC)" if node.get("dc") else ""
+        yield f"  {node['name']}: {paint(style, node['state'])}{dc}"
+    yield ""
+    yield paint("bold", "Resources")
+    if not status["resources"]:
+        yield "  none"
+    width = max((_widest(resource, 0) for resource in status["resources"]), default=0)
+    for resource in status["resources"]:
+        yield from _resource(resource, paint, 1, width, verbose)
+    yield from _sources(status, paint)
+
+
+def _head(status: Json, paint: Paint) -> Iterator[str]:
+    cluster = printable(status["cluster"] or "(without a name)")
+    quorum = "quorate" if status["quorate"] else paint("alarm", "NO QUORUM")
+    state = "at rest" if status["converged"] else paint("yellow", status["phase"])
+    yield f"{paint('bold', 'Cluster ' + cluster)}   node {status['node']}   {quorum}   {state}"
+    active = status["active"]
+    if active is None:
+        yield "No configuration is active yet."
+    else:
+        version = f"version {status['cib']['version']}, from {active['source']}"
+        yield printable(f"Configuration {active['commit'][:12]} ({active['subject']}), {version}")
+    transition = status.get("transition")
+    if transition is not None:
+        yield f"Transition {transition['number']}: {transition['done']} of {transition['actions']} actions done"
+        for action in transition["running"]:
+            yield f"  {action['operation']} {action['resource']} on {action['node']} since {_ago(action['since_at'])}"
+
+
+def _alarms(status: Json, paint: Paint) -> Iterator[str]:
+    rejected = status["rejected"]
+    if rejected is not None:
+        yield ""
+        yield paint(
+            "alarm",
+            f"! {rejected['commit'][:12]} from {rejected['source']} was rejected: {printable(rejected['reason'])}",
+        )
+        for finding in rejected["findings"]:
+            place = f"{finding['file']}:{finding['line']}:{finding['column']}"
+            yield printable(f"  {place}: {finding['text']} [{finding['code']}]")
+            if finding.get("hint"):
+                yield printable(f"    {finding['hint']}")
+    for failed in status["failed_actions"]:
+        yield paint("red", f"! {printable(failed['text'])} ({_ago(failed['at'])})")
+    for drift in status["drift"]:
+        yield paint("yellow", f"! {printable(drift['text'])}")
+    for warning in status["warnings"]:
+        yield paint("yellow", f"! {printable(warning)}")
+
+
+def _widest(resource: Json, depth: int) -> int:
+    return max([2 * depth + len(resource["id"]), *(_widest(child, depth + 1) for child in resource["children"])])
+
+
+def _resource(resource: Json, paint: Paint, depth: int, width: int, verbose: bool) -> Iterator[str]:
+    role = "FAILED" if resource["failed"] else resource["role"]
+    style = "alarm" if resource["failed"] else _ROLE_STYLES.get(resource["role"], "yellow")
+    flags = [name for name in ("blocked", "orphan", "maintenance", "disabled") if resource[name]]
+    flags += [] if resource["managed"] else ["unmanaged"]
+    flags += [f"{resource['pending']} pending"] if resource["pending"] else []
+    flags += [f"failed {resource['fail_count']}x"] if resource["fail_count"] else []
+    shown = f" ({', '.join(flags)})" if flags else ""
+    since = f"  since {_ago(resource['since_at'])}" if resource["since_at"] and resource["role"] != "Stopped" else ""
+    kind = resource["agent"] or resource["kind"]
+    name = "  " * depth + resource["id"]
+    at = f" {' '.join(resource['nodes'])}" if resource["nodes"] else ""
+    yield f"{name:{width + 4}}{paint(style, role)}{at}{shown}{since}  {paint('dim', kind)}"
+    last = resource["last"]
+    if verbose and last is not None:
+        yield f"{'  ' * depth}    last {last['operation']}: {last['status']}, {last['rc']}, {last['execution_ms']} ms, {_ago(last['at'])}"
+        for line in filter(None, [last["exit_reason"], *last["output"].splitlines()]):
+            yield f"{'  ' * depth}      {printable(line)}"
+    for child in resource["children"]:
+        yield from _resource(child, paint, depth + 1, width, verbose)
+
+
+def _sources(status: Json, paint: Paint) -> Iterator[str]:
+    if not status["sources"]:
+        return
+    yield ""
+    yield paint("bold", "Sources")
+    for source in status["sources"]:
+        style = {"ok": "green", "failed": "alarm"}.get(source["state"], "yellow")
+        checked = f", checked {_ago(source['checked_at'])}" if source["checked_at"] else ""
+        commit = f" {source['commit'][:12]}" if source["commit"] else ""
+        error = f": {printable(source['error'])}" if source["error"] else ""
+        yield f"  {source['name']} ({source['kind']}): {paint(style, source['state'])}{commit}{checked}{error}"
+
+
+def printable(text: str) -> str:
+    """A text of unknown origin without control characters, which could rewrite the terminal."""
+    return "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def _ago(at: float) -> str:
+    age = max(0, int(time.time() - at))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if age >= size:
+            return f"{age // size} {unit} ago"
+    return f"{age} s ago"

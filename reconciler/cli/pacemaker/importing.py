@@ -1,0 +1,73 @@
+"""Turn a Pacemaker CIB into this configuration's language.
+
+The files are written into a directory, one for each part of the configuration. What was observed (the status) stays behind.
+The files are read back at once: what the language finds fault with is printed with its new place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reconciler.errors import Finding
+
+
+class CibImportError(ReconcilerError):
+    """The CIB could not be turned into files; none was written."""
+
+    code = "import"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("cib", help="the CIB: a file (also compressed with bzip2), or - for standard input")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="write files there; without it, print one YAML text")
+    parser.add_argument("--force", action="store_true", help="overwrite files that exist")
+    parser.add_argument("--keep-ids", action="store_true", help="keep the ids of blocks, rules and operations")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import; 0 when the language accepts what was written, else 1."""
+    from reconciler.cli.inputs.cib_file import read_cib_file
+    from reconciler.interop.tidying import without_ids
+    from reconciler.language import load
+    from reconciler.language.writing import files as emit
+
+    cib, warnings = read_cib_file(args.cib)
+    _report(warnings)
+    configuration = cib.configuration if args.keep_ids else without_ids(cib.configuration)
+    files = emit.to_files(configuration)
+    if args.out is None:
+        sys.stdout.write(emit.to_text(configuration))
+    else:
+        _write(args.out, files, force=args.force)
+    loaded = load({str((args.out or Path()) / name): text.encode() for name, text in files.items()})
+    _report(loaded.findings)
+    if args.out is not None:
+        names = ", ".join(sorted(files)) or "nothing"
+        print(f"{args.out}: {names}", file=sys.stderr)
+    return 0 if loaded.configuration is not None else 1
+
+
+def _report(findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        print(finding, file=sys.stderr)
+
+
+def _write(directory: Path, files: Mapping[str, str], *, force: bool) -> None:
+    present = [name for name in files if (directory / name).exists()]
+    if present and not force:
+        raise CibImportError(f"{directory} has {', '.join(present)} already; give --force to overwrite")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (directory / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CibImportError(f"write into {directory}") from error

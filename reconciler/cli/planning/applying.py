@@ -1,0 +1,153 @@
+"""Applying for the commands: consent, the proposal to the node, and the progress until the cluster is at rest.
+
+Exit codes (design of the command line): 0 converged, 1 failed, 3 refused by a guard or by the operator, 4 the saved plan is
+stale, 124 timeout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from reconciler.cli.inputs.configurations import named
+from reconciler.cli.node.client import Client, Refused
+from reconciler.cli.planning.making import Made, live, moment, plan_from
+from reconciler.cli.planning.progress import Progress, open_progress
+from reconciler.cli.planning.proposal import FAILED, STALE, Ending, follow
+from reconciler.cli.planning.saved import SavedPlan
+from reconciler.cli.planning.text_form import lines
+from reconciler.cli.terminal.paint import Paint
+from reconciler.errors import ReconcilerError
+
+GUARDED = 3
+
+
+class ApplyError(ReconcilerError):
+    """It was not applied; nothing was changed."""
+
+    code = "apply"
+
+
+class NeedsConsent(ReconcilerError):
+    """A guard or the operator holds it back; nothing was changed."""
+
+    code = "consent"
+    exit_code = GUARDED
+
+
+class StalePlan(ReconcilerError):
+    """The cluster has changed since the plan was saved; nothing was changed."""
+
+    code = "stale"
+    exit_code = STALE
+
+
+def apply_saved(args: argparse.Namespace, saved: SavedPlan) -> int:
+    """Carry out a saved plan, unless the cluster is not as it was when the plan was made."""
+    if saved.base_version is None:
+        raise StalePlan(
+            "the plan was not made from a live cluster: make one where the node runs, with reconciler plan --out"
+        )
+    held = [guard for guard in saved.plan["guards"] if not guard["allowed"] and guard["id"] not in args.allow]
+    _refuse_held([(guard["text"], guard["id"]) for guard in held])
+    if sys.stdin.isatty() and not args.yes:
+        _confirm(f"Apply the saved plan for {saved.cluster}? [y/N] ", {})
+    body: dict[str, Any] = {"files": saved.files, "base": saved.base_commit, "base_version": saved.base_version}
+    return propose(args, Client(args.socket), "/v1/proposals", body)
+
+
+def apply_configuration(args: argparse.Namespace, spec: str) -> int:
+    """Show the plan of a configuration, ask, and carry it out."""
+    wanted = named(spec)
+    client = Client(args.socket)
+    now = moment(None)
+    state = live(client, required=True)
+    assert state is not None
+    made = plan_from(state, wanted, now)
+    if consent(args, made):
+        return nothing_to_do(args, state.commit)
+    return propose(args, client, "/v1/proposals", {"files": wanted.texts(), "base": state.commit})
+
+
+def consent(args: argparse.Namespace, made: Made) -> bool:
+    """Show the plan and ask for consent. True when there is nothing to do. Raises `NeedsConsent` when it is not given."""
+    paint = Paint(sys.stderr, args.color)
+    for line in lines(made.found, made.header, paint, concise=False, consented=frozenset(args.allow)):
+        print(paint.signs(line), file=sys.stderr)
+    if made.found.empty and made.base_commit is not None:
+        return True
+    _refuse_held([(guard.text, guard.consent) for guard in made.found.guards if guard.consent not in args.allow])
+    if args.yes:
+        raise ApplyError("--yes needs a saved plan: reconciler plan --out FILE, then reconciler apply --yes FILE")
+    if not sys.stdin.isatty():
+        raise NeedsConsent(
+            "there is no terminal to ask on: save a plan with reconciler plan --out FILE, and apply that"
+        )
+    show: dict[str, Callable[[Made], None]] = {"d": _show_differences, "w": _show_reasons}
+    answers = {word: partial(show[word[0]], made) for word in ("d", "diff", "w", "why")}
+    _confirm("Apply? [y/N/d(iff)/w(hy)] ", answers)
+    return False
+
+
+def nothing_to_do(args: argparse.Namespace, commit: str | None) -> int:
+    """End an apply that changes nothing, in the form that the options ask for."""
+    with open_progress(args) as progress:
+        progress.finish(Ending(0, "nothing to do", commit=commit))
+    return 0
+
+
+def propose(args: argparse.Namespace, client: Client, path: str, body: dict[str, Any]) -> int:
+    """Send the proposal and follow it to its end."""
+    if args.message:
+        body["message"] = args.message
+    with open_progress(args) as progress:
+        try:
+            answer = client.post(path, body)
+        except Refused as error:
+            return _refused(error, progress)
+        outcome = follow(client, answer, args.timeout, progress.event)
+        progress.finish(outcome)
+    return outcome.exit_code
+
+
+def _refused(error: Refused, progress: Progress) -> int:
+    if error.reason in ("stale-base", "stale-state"):
+        raise StalePlan(f"the cluster has moved on: {error}; plan again") from None
+    findings = tuple(str(finding) for finding in error.findings)
+    progress.finish(Ending(FAILED, str(error), findings))
+    return FAILED
+
+
+def _refuse_held(held: list[tuple[str, str]]) -> None:
+    if held:
+        needed = " ".join(f"--allow {name}" for _, name in held)
+        raise NeedsConsent(f"{'; '.join(text for text, _ in held)}. If that is wanted: {needed}")
+
+
+def _confirm(question: str, answers: Mapping[str, Callable[[], None]]) -> None:
+    while True:
+        print(question, end="", file=sys.stderr, flush=True)
+        word = sys.stdin.readline().strip().lower()
+        if word in ("y", "yes"):
+            return
+        if word not in answers:
+            raise NeedsConsent("not applied")
+        answers[word]()
+
+
+def _show_differences(made: Made) -> None:
+    for change in made.found.changes:
+        print(f"  {change.action:7} {'/'.join(change.address)}: {change.before} -> {change.after}", file=sys.stderr)
+
+
+def _show_reasons(made: Made) -> None:
+    for transition in made.found.transitions:
+        for because in transition.because:
+            place = f" ({because.place})" if because.place else ""
+            print(
+                f"  {transition.verb.value} {transition.resource}: {because.code}: {because.text}{place}",
+                file=sys.stderr,
+            )

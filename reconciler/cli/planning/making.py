@@ -1,0 +1,181 @@
+"""Making a plan for the commands: the configuration that is wanted, the state to start from, and what follows from both."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from reconciler.analysis.consequences import Consequences, consequences
+from reconciler.analysis.steady import healthy, steady
+from reconciler.cib import Cib
+from reconciler.cib.canonical import from_json
+from reconciler.cli.inputs.configurations import Named, as_written, named
+from reconciler.cli.node.client import Client, ClientError
+from reconciler.cli.planning.facts import Header
+from reconciler.cli.planning.json_form import document
+from reconciler.cli.planning.saved import SavedPlan
+from reconciler.errors import ReconcilerError
+from reconciler.frozen import frozen, replace
+from reconciler.model.cluster import Configuration
+from reconciler.model.date import Instant, parse
+
+LARGEST_SNAPSHOT = 256 * 1024 * 1024
+
+
+class StateError(ReconcilerError):
+    """The state to plan from could not be had; nothing was done."""
+
+    code = "state"
+
+
+@frozen
+class State:
+    """A state to plan from: the CIB, the configuration as it was written, and of a live one the commit and version."""
+
+    cib: Cib
+    name: str
+    origin: str
+    written: Configuration | None = None
+    commit: str | None = None
+    version: str | None = None
+
+
+@frozen
+class Made:
+    """A plan with everything that its forms need."""
+
+    found: Consequences
+    header: Header
+    wanted: Named
+    base_commit: str | None
+    base_version: str | None
+
+    def dot(self) -> str:
+        """The graph of the first transition, empty when there is nothing to do."""
+        from reconciler.crm.dot import dot_text
+
+        plan = self.found.plan
+        return 'digraph "g" {\n}\n' if plan is None else dot_text(plan.cluster)
+
+    def saved(self, consented: frozenset[str]) -> SavedPlan:
+        """The plan as it is saved."""
+        plan: dict[str, Any] = document(self.found, self.header, consented)
+        return SavedPlan(self.header.cluster, self.base_commit, self.base_version, self.wanted.texts(), plan)
+
+
+def make(args: argparse.Namespace) -> Made:
+    """The plan that the options of `plan` ask for. Raises when a configuration is invalid or a state is not to be had."""
+    now = moment(args.at)
+    wanted = named(args.path)
+    return plan_from(state_for(args, wanted.configuration, now), wanted, now)
+
+
+def plan_from(state: State, wanted: Named, now: Instant) -> Made:
+    """What becomes of the state when `wanted` becomes the configuration."""
+    found = consequences(state.cib, wanted.configuration, now, state.written)
+    cluster = wanted.configuration.name or state.cib.configuration.name or "(without a name)"
+    header = Header(cluster, state.name, wanted.name, state.origin)
+    return Made(found, header, wanted, state.commit, state.version)
+
+
+def moment(text: str | None) -> Instant:
+    """The time to plan for: the given one, or now."""
+    if text is None:
+        return Instant(int(time.time()))
+    if (parsed := parse(text)) is None:
+        raise StateError(f"--at {text}: not a date (write 2026-01-31T12:00:00Z)")
+    return parsed
+
+
+def state_for(args: argparse.Namespace, wanted: Configuration, now: Instant) -> State:
+    """The state that the options ask for."""
+    if args.snapshot is not None:
+        return _recorded(Path(args.snapshot))
+    if args.base is not None:
+        base = named(args.base)
+        cib = steady(base.configuration, now, args.node or _unnamed(base.configuration)).cib
+        return State(cib, base.name, f"assumed: healthy, running {base.name}")
+    if not args.offline and (state := live(Client(args.socket), required=args.socket is not None)) is not None:
+        return state
+    cib = healthy(Configuration(wanted.name, nodes=wanted.nodes), args.node or _unnamed(wanted))
+    return State(cib, "nothing", "assumed: healthy nodes, nothing running")
+
+
+def explained_state(args: argparse.Namespace, now: Instant) -> Cib:
+    """The state that the options of `why` ask for: a recorded one, that of a healthy cluster, or the running node's."""
+    if args.snapshot is not None:
+        return _recorded(Path(args.snapshot)).cib
+    if args.path is not None:
+        wanted = named(args.path)
+        return steady(wanted.configuration, now, args.node or _unnamed(wanted.configuration)).cib
+    state = live(Client(args.socket), required=True)
+    assert state is not None
+    return state.cib
+
+
+def _unnamed(configuration: Configuration) -> tuple[str, ...]:
+    """Nodes to assume when the configuration names none: those of its location constraints, else one."""
+    if configuration.nodes:
+        return ()
+    names = {getattr(constraint, "node", None) for constraint in configuration.constraints} - {None}
+    return tuple(sorted(str(name) for name in names)) or ("localhost",)
+
+
+def live(client: Client, *, required: bool) -> State | None:
+    """The state of the running node; None when there is none and none is required."""
+    try:
+        answer = client.get("/v1/cib")
+    except ClientError as error:
+        if not required and error.code == "no-daemon":
+            return None
+        raise
+    state = _observed(answer, "live")
+    return state if state.commit is None else _with_places(state, client)
+
+
+def _with_places(state: State, client: Client) -> State:
+    """The state with the places of its configuration, which the node keeps only as the files of the active commit."""
+    from reconciler.language import load
+
+    texts = client.get("/v1/files", query={"commit": state.commit or ""})["files"]
+    found = load({path: text.encode() for path, text in texts.items()}).configuration
+    if found is None:
+        return state
+    cib = replace(state.cib, configuration=replace(state.cib.configuration, places=found.places))
+    written = None if state.written is None else replace(state.written, places=found.places)
+    return replace(state, cib=cib, written=written)
+
+
+def _observed(answer: dict[str, Any], origin: str) -> State:
+    from reconciler.controller.members import with_members
+
+    cib = from_json(Cib, answer["cib"])
+    commit = answer.get("commit")
+    name = commit[:12] if commit else "nothing"
+    version = str(cib.version) if origin == "live" else None
+    return State(with_members(cib), name, origin, cib.configuration, commit, version)
+
+
+def _recorded(path: Path) -> State:
+    try:
+        if path.stat().st_size > LARGEST_SNAPSHOT:
+            raise StateError(f"{path}: a snapshot has at most {LARGEST_SNAPSHOT} bytes")
+        data = path.read_bytes()
+    except OSError as error:
+        raise StateError(f"read the snapshot {path}") from error
+    if data.lstrip()[:1] == b"<":
+        from reconciler.interop.reading.cib import read_cib
+
+        cib = read_cib(data)
+        written = as_written(cib.configuration)
+        return State(replace(cib, configuration=written), path.name, f"snapshot {path.name} (Pacemaker)", written)
+    try:
+        answer = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise StateError(f"{path} is neither a snapshot of status --snapshot nor a Pacemaker CIB") from error
+    if not isinstance(answer, dict) or "cib" not in answer:
+        raise StateError(f"{path} is no snapshot (make one with: reconciler status --snapshot {path})")
+    return _observed(answer, f"snapshot {path.name}")

@@ -1,0 +1,68 @@
+"""Following a proposal through the node's events until the cluster has converged on it, or refused it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from reconciler.cli.node.client import Client, ClientError
+from reconciler.frozen import frozen
+
+Event = dict[str, Any]
+
+FAILED, STALE, TIMED_OUT = 1, 4, 124
+"""Exit codes of `apply` (design of the command line)."""
+
+
+@frozen
+class Ending:
+    """How a proposal ended: the exit code, a sentence, and the problems that are left."""
+
+    exit_code: int
+    text: str
+    problems: tuple[str, ...] = ()
+    commit: str | None = None
+
+
+def follow(client: Client, answer: Event, timeout_s: float, seen: Callable[[Event], None]) -> Ending:
+    """Pass every event to `seen` until the proposal is rejected, or active and the cluster at rest."""
+    commit = str(answer["commit"])
+    proposal = answer.get("proposal")
+    if proposal is None:
+        return Ending(0, f"{commit[:12]} is the active configuration already", commit=commit)
+    deadline = time.monotonic() + timeout_s
+    active = False
+    try:
+        for event in client.events(since=answer["cursor"], within_s=timeout_s):
+            seen(event)
+            if event.get("proposal") == proposal and event["type"] == "rejected":
+                return _rejected(event, commit)
+            if event.get("proposal") == proposal and event["type"] == "activated":
+                active = True
+            if active and event["type"] == "converged":
+                return _converged(event, commit)
+            if time.monotonic() > deadline:
+                break
+    except ClientError as error:
+        if error.code != "timeout":
+            raise
+    state = "is active, but the cluster has not come to rest" if active else "was not activated"
+    return Ending(TIMED_OUT, f"{commit[:12]} {state} within {timeout_s:g} s", commit=commit)
+
+
+def _rejected(event: Event, commit: str) -> Ending:
+    findings = tuple(
+        f"{finding['file']}:{finding['line']}:{finding['column']}: {finding['text']} [{finding['code']}]"
+        for finding in event.get("findings", ())
+    )
+    return Ending(
+        FAILED, f"{commit[:12]} was rejected by {event.get('by', 'the node')}: {event['reason']}", findings, commit
+    )
+
+
+def _converged(event: Event, commit: str) -> Ending:
+    problems = tuple(f"{problem['resource']}: {problem['text']}" for problem in event.get("problems", ()))
+    if problems:
+        return Ending(FAILED, f"{commit[:12]} is active, with problems", problems, commit)
+    return Ending(0, f"{commit[:12]} is active, and the cluster is at rest", commit=commit)

@@ -1,0 +1,48 @@
+"""Make an earlier version of the configuration the active one again, as a new commit with the old content.
+
+Where the configuration comes from a git repository, the rollback holds until the repository moves on.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from reconciler.cli.node.client import Client
+from reconciler.cli.planning.apply import add_applying_arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "to", nargs="?", help="a version (0.3.0) or commit of reconciler history (default: the one before)"
+    )
+    add_applying_arguments(parser)
+    parser.add_argument("--no-plan", action="store_true", help="don't show the plan nor ask: at once")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show what the rollback would do, ask, and carry it out."""
+    from reconciler.cli.inputs.configurations import from_texts
+    from reconciler.cli.planning.applying import consent, nothing_to_do, propose
+    from reconciler.cli.planning.making import live, moment, plan_from
+
+    client = Client(args.socket)
+    target = args.to or _before(client)
+    if not args.no_plan:
+        key = "version" if target.count(".") == 2 else "commit"
+        answer = client.get("/v1/files", query={key: target})
+        state = live(client, required=True)
+        assert state is not None
+        if consent(args, plan_from(state, from_texts(answer["files"], answer["commit"][:12]), moment(None))):
+            return nothing_to_do(args, state.commit)
+    return propose(args, client, "/v1/rollback", {"to": target})
+
+
+def _before(client: Client) -> str:
+    from reconciler.cli.planning.applying import ApplyError
+
+    entries = client.get("/v1/history", query={"limit": "50"})["entries"]
+    active = next((index for index, entry in enumerate(entries) if entry["active"]), None)
+    if active is None or active + 1 >= len(entries):
+        raise ApplyError("there is no earlier version to go back to")
+    return str(entries[active + 1]["version"])

@@ -1,0 +1,85 @@
+"""A saved plan: the configuration it was made for, the state it was made from, and the plan itself, in one JSON file.
+
+It holds no secret, only their names, so it can be an artefact of a pipeline. `apply` carries it out only while the cluster is exactly in
+the state it was made from. The digest tells a damaged file; it is no signature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from reconciler.cli.terminal.output import write_output
+from reconciler.errors import ReconcilerError
+from reconciler.frozen import frozen
+
+KIND = "reconciler-plan"
+FORMAT_VERSION = "1.0"
+LARGEST = 256 * 1024 * 1024
+
+
+class PlanFileError(ReconcilerError):
+    """The file is no plan that this program can carry out; nothing was done."""
+
+    code = "plan-file"
+
+
+@frozen
+class SavedPlan:
+    """What a saved plan holds; `base_version` is None when it was not made from a live cluster, and so can't be applied."""
+
+    cluster: str
+    base_commit: str | None
+    base_version: str | None
+    files: dict[str, str]
+    plan: dict[str, Any]
+
+
+def write(path: Path, saved: SavedPlan) -> None:
+    """Write the plan: the file is whole, or is not there."""
+    body = {
+        "kind": KIND,
+        "format_version": FORMAT_VERSION,
+        "cluster": saved.cluster,
+        "base": {"commit": saved.base_commit, "version": saved.base_version},
+        "files": saved.files,
+        "plan": saved.plan,
+    }
+    body["digest"] = _digest(body)
+    write_output(str(path), json.dumps(body, sort_keys=True, indent=1).encode() + b"\n")
+
+
+def looks_like_plan(path: Path) -> bool:
+    """Whether the path is a file that claims to be a saved plan; cheap, and never an error."""
+    try:
+        with path.open("rb") as stream:
+            return path.is_file() and stream.read(1) == b"{"
+    except OSError:
+        return False
+
+
+def read(path: Path) -> SavedPlan:
+    """The saved plan. Raises `PlanFileError` when it can't be read, is damaged, or has another major format."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise PlanFileError(f"{path}: a saved plan has at most {LARGEST} bytes")
+        body = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise PlanFileError(f"read the saved plan {path}") from error
+    if not isinstance(body, dict) or body.get("kind") != KIND:
+        raise PlanFileError(f"{path} is no saved plan (make one with: reconciler plan --out {path})")
+    if str(body.get("format_version", "")).partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
+        raise PlanFileError(
+            f"{path} has format {body.get('format_version')}; this program reads {FORMAT_VERSION}: plan again"
+        )
+    digest = body.pop("digest", None)
+    if digest != _digest(body):
+        raise PlanFileError(f"{path} was damaged or changed since it was saved: plan again")
+    base = body["base"]
+    return SavedPlan(body["cluster"], base["commit"], base["version"], body["files"], body["plan"])
+
+
+def _digest(body: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,204 @@
+"""Fencing: that every node can be fenced by something, and that times fit each other."""
+
+from __future__ import annotations
+
+import re
+
+from reconciler.errors import Place
+from reconciler.language.checks.facts import Facts, Item, certain, mentioned
+from reconciler.language.checks.names import knows_node
+from reconciler.language.reading.files import level_address
+from reconciler.language.text.findings import did_you_mean
+from reconciler.model.attributes import AttributeBlocks
+from reconciler.model.cluster import Address, FencingLevel
+from reconciler.model.duration import interval_ms
+from reconciler.model.resource import Primitive
+
+_SEPARATORS = re.compile(r"[\s,;]+")
+
+
+def check_fencing(facts: Facts) -> None:
+    """Report missing, unusable and uncovering fencing devices, faulty levels, and times that defeat fencing."""
+    devices = _devices(facts)
+    for level in facts.configuration.fencing_levels:
+        _check_level(facts, level, devices)
+    _check_level_twice(facts)
+    for item in devices.values():
+        _check_hosts(facts, item)
+    if facts.draft.complete and not facts.draft.broken:
+        _check_coverage(facts, devices)
+        _check_quorum(facts)
+    _check_times(facts, devices)
+
+
+def _devices(facts: Facts) -> dict[str, Item]:
+    found: dict[str, Item] = {}
+    for item, primitive in facts.primitives():
+        agent = facts.agent(primitive)
+        if agent is not None and agent.standard.lower() == "stonith":
+            found[item.id] = item
+    return found
+
+
+def _params(facts: Facts, item: Item) -> AttributeBlocks:
+    """A device's own parameters and, first, those of its template: the later ones win."""
+    assert isinstance(item.resource, Primitive)
+    template = facts.templates.get(item.resource.template or "")
+    return (*(() if template is None else template.params), *item.resource.params)
+
+
+def _place(facts: Facts, item: Item, name: str) -> Place:
+    return facts.index.value((*item.address, "params", name), (*item.address, "params", "0", "values", name))
+
+
+def _check_level(facts: Facts, level: FencingLevel, devices: dict[str, Item]) -> None:
+    base = level_address(level)
+    if not level.index.isdecimal() or not 1 <= int(level.index) <= 9:
+        facts.error(
+            "fencing-level-index", facts.index.value((*base, "index")), f"index: expected 1 to 9, found {level.index}"
+        )
+    if level.target is not None and not knows_node(facts, level.target):
+        place, hint = facts.index.value((*base, "target")), did_you_mean(level.target, facts.node_names)
+        facts.error("unknown-node", place, f"there is no node '{level.target}'", hint)
+    if level.target_pattern is not None:
+        try:
+            re.compile(level.target_pattern)
+        except re.error as error:
+            place = facts.index.value((*base, "target-pattern"))
+            facts.error("bad-pattern", place, f"'{level.target_pattern}' is no regular expression: {error}")
+    for number, name in enumerate(level.devices):
+        if name not in devices and name not in facts.draft.broken and facts.draft.complete and name != "watchdog":
+            place = facts.index.value((*base, "devices", str(number)))
+            why = "is no fencing device" if name in facts.items else "does not exist"
+            facts.error("unknown-device", place, f"the fencing device '{name}' {why}", did_you_mean(name, devices))
+
+
+def _check_level_twice(facts: Facts) -> None:
+    seen: dict[Address, tuple[str, ...]] = {}
+    for level in facts.configuration.fencing_levels:
+        address = level_address(level)
+        if address in seen:
+            text = f"level {level.index} of {level.target or level.target_pattern or level.target_attribute} is given twice"
+            facts.error("fencing-level-twice", facts.index.value(address), text, "name all its devices in one level")
+        seen[address] = level.devices
+
+
+def _static_hosts(facts: Facts, item: Item) -> set[str] | None:
+    """The nodes that a device can fence by its configuration; None when the device finds out itself, or rules decide."""
+    params = _params(facts, item)
+    names = ("pcmk_host_check", "pcmk_host_list", "pcmk_host_map")
+    if any(mentioned(params, name) and certain(params, name) is None for name in names):
+        return None
+    check, listed, mapped = (certain(params, name) for name in names)
+    if check == "none":
+        return {name.lower() for name in facts.node_names}
+    if check not in (None, "static-list") or (check is None and not listed and not mapped):
+        return None
+    return {name.lower() for name in [*_listed(listed), *_mapped(mapped)]}
+
+
+def _listed(text: str | None) -> list[str]:
+    return [name for name in _SEPARATORS.split(text or "") if name]
+
+
+def _mapped(text: str | None) -> list[str]:
+    return [part.partition(":")[0] for part in re.split(r"[\s;]+", text or "") if part.partition(":")[0]]
+
+
+def _check_hosts(facts: Facts, item: Item) -> None:
+    params = _params(facts, item)
+    listed, mapped = certain(params, "pcmk_host_list"), certain(params, "pcmk_host_map")
+    for name, hosts in (("pcmk_host_list", _listed(listed)), ("pcmk_host_map", _mapped(mapped))):
+        for host in hosts:
+            if mentioned(item.resource.params, name) and not knows_node(facts, host):
+                text = f"{item.id}: there is no node '{host}', which {name} names"
+                facts.warning("unknown-node", _place(facts, item, name), text, did_you_mean(host, facts.node_names))
+    for part in re.split(r"[\s;]+", mapped or ""):
+        if part and (":" not in part or not part.partition(":")[2]):
+            text = f"{item.id}: '{part}' in pcmk_host_map names no port"
+            facts.error("fencing-host-map", _place(facts, item, "pcmk_host_map"), text, "write node:port;node:port")
+    if certain(params, "pcmk_host_check") == "static-list" and not _listed(listed) and not _mapped(mapped):
+        text = f"{item.id} can fence no node: its list is static, and empty"
+        facts.error(
+            "fencing-device-without-target", facts.index.key(item.address), text, "give pcmk_host_list or pcmk_host_map"
+        )
+
+
+def _check_coverage(facts: Facts, devices: dict[str, Item]) -> None:
+    if not facts.enabled("stonith-enabled", default=True):
+        if len(facts.nodes) != 1:
+            text = "without fencing, a lost node may go on writing to what is started elsewhere: data can be lost"
+            facts.warning("fencing-disabled", _enabled_place(facts), text, "configure fencing devices")
+        return
+    watchdog = facts.enabled("have-watchdog", default=False) or interval_ms(
+        facts.option("stonith-watchdog-timeout", "0")
+    )
+    if devices and not watchdog:
+        _check_nodes(facts, devices)
+    elif facts.items and not watchdog:
+        hint = "add one below `fencing: devices`, or set `fencing-enabled: false` and accept the risk"
+        text = "fencing is enabled, but there is no device: nothing would start"
+        facts.error("fencing-without-device", _enabled_place(facts), text, hint)
+
+
+def _enabled_place(facts: Facts) -> Place:
+    """Where fencing is enabled or disabled, or the first line of all when nothing says so."""
+    options = ("cluster", "options")
+    for name in ("fencing-enabled", "stonith-enabled"):
+        if (*options, name) in facts.index.values:
+            return facts.index.value((*options, name))
+    first = min(facts.index.keys.values(), default=Place("configuration"))
+    return facts.index.key(options) if options in facts.index.keys else first
+
+
+def _check_nodes(facts: Facts, devices: dict[str, Item]) -> None:
+    hosts = [_static_hosts(facts, item) for item in devices.values()]
+    if any(found is None for found in hosts):
+        return
+    covered = set().union(*(found for found in hosts if found is not None))
+    for name in facts.nodes:
+        if name.lower() not in covered:
+            text = f"no device can fence '{name}': if it is lost, its resources start nowhere else"
+            facts.error(
+                "node-without-fencing",
+                facts.index.key(("nodes", name)),
+                text,
+                "add it to pcmk_host_list or pcmk_host_map of a device",
+            )
+
+
+def _check_quorum(facts: Facts) -> None:
+    value = facts.option("no-quorum-policy", "stop").lower()
+    if value == "ignore" and len(facts.nodes) > 1:
+        place = facts.index.value(("cluster", "options", "no-quorum-policy"))
+        text = "with no-quorum-policy: ignore, both sides of a split run everything"
+        facts.warning("quorum-ignored", place, text, "use corosync's two_node for clusters of two")
+
+
+def _check_times(facts: Facts, devices: dict[str, Item]) -> None:
+    """What a deadline has to leave time for must be shorter than the deadline."""
+    timeout = facts.option("stonith-timeout", "60s")
+    watchdog = facts.option("stonith-watchdog-timeout", "0")
+    at = ("cluster", "options")
+    if watchdog != "-1" and interval_ms(watchdog) and interval_ms(watchdog) >= interval_ms(timeout):
+        place = facts.index.value((*at, "fencing-watchdog-timeout"), (*at, "stonith-watchdog-timeout"))
+        text = f"fencing gives up after {timeout}, before the watchdog has certainly fenced ({watchdog})"
+        facts.error("timing-watchdog", place, text, "make fencing-timeout longer than fencing-watchdog-timeout")
+    for item in devices.values():
+        _check_delays(facts, item, timeout)
+
+
+def _check_delays(facts: Facts, item: Item, timeout: str) -> None:
+    params = _params(facts, item)
+    longest, base = certain(params, "pcmk_delay_max"), certain(params, "pcmk_delay_base")
+    delay, name = (longest, "pcmk_delay_max") if longest else (base, "pcmk_delay_base")
+    if delay is None or ":" in delay or not interval_ms(delay):
+        return
+    place = _place(facts, item, name)
+    if interval_ms(delay) >= interval_ms(timeout):
+        text = f"{item.id}: {name} {delay} uses up the whole fencing-timeout ({timeout})"
+        facts.error("timing-delay", place, text, "make fencing-timeout longer, or the delay shorter")
+    priority = facts.option("priority-fencing-delay", "0")
+    if interval_ms(priority) and interval_ms(priority) <= interval_ms(delay):
+        text = f"{item.id}: {name} {delay} can outlast priority-fencing-delay ({priority}), so the wrong side may win"
+        facts.warning("timing-priority", place, text, "make priority-fencing-delay at least twice as long")
