@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from reconciler.errors import Finding, InputError, Place, ReconcilerError, Sever
 from reconciler.frozen import field, frozen, replace
 from reconciler.sources.bounds import Bounds, nothing_there
 from reconciler.sources.repository import Repository
-from reconciler.sources.snapshot import Snapshot, fingerprint, read_directory
+from reconciler.sources.snapshot import Snapshot, WatchedDirectory, fingerprint, first_directories, read_directory
 from reconciler.sources.source import ActiveCommit, OnCommit, OnFinding, SourceState, SourceStatus
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ _CHANGES = frozenset({"created", "deleted", "modified", "moved", "closed"})
 _SECOND_LOOK_S = 0.01
 _LONGEST_DEBOUNCES = 10
 _MOST_LOOKS = 20
+_MOST_WATCHED = 64
+"""Directories whose changes the kernel tells at once, each by a thread; those of further ones are found by the slow look."""
 
 
 @frozen
@@ -83,13 +84,13 @@ class DirectorySource:
 
     async def run(self) -> None:
         """Read now and after each change, until cancelled."""
-        watch = _Watch(self._settings.directory, self._hint)
+        watch = _Watch(self._hint)
         try:
-            watch.renew()
             while True:
+                # Before the look: what changes in a directory from now on is either seen by the look or told by a hint.
+                watch.renew(await asyncio.to_thread(first_directories, self._settings.directory, _MOST_WATCHED))
                 await self._look()
                 await self._wait_for_hint()
-                watch.renew()
         finally:
             watch.close()
 
@@ -228,36 +229,35 @@ class DirectorySource:
 
 
 class _Watch:
-    """The kernel's hints about one directory, as long as it is that directory."""
+    """The kernel's hints about a directory and those below it, as long as they are those directories.
 
-    def __init__(self, directory: str, hint: Callable[[], None]) -> None:
-        self._directory = directory
+    Each is watched by itself: a watch that follows new directories by itself follows them to any depth, and had the node do nothing
+    else for minutes when somebody made a thousand inside each other.
+    """
+
+    def __init__(self, hint: Callable[[], None]) -> None:
         self._hint = hint
         self._loop = asyncio.get_running_loop()
         self._observer: BaseObserver | None = None
-        self._identity: tuple[int, int] | None = None
+        self._watched: tuple[WatchedDirectory, ...] = ()
 
-    def renew(self) -> None:
-        """Watch what has the name now: a directory that was replaced gives no more hints."""
-        try:
-            facts = os.stat(self._directory)
-        except OSError:
-            self.close()
-            return
-        if self._observer is not None and self._observer.is_alive() and self._identity == (facts.st_dev, facts.st_ino):
+    def renew(self, directories: tuple[WatchedDirectory, ...]) -> None:
+        """Watch what has these names now: a directory that was replaced gives no more hints."""
+        alive = self._observer is not None and self._observer.is_alive()
+        if alive and self._watched == directories:
             return
         self.close()
-        self._identity = (facts.st_dev, facts.st_ino)
-        self._observer = self._start()
+        self._observer = self._start(tuple(one.path for one in directories))
+        self._watched = directories
 
     def close(self) -> None:
         """No more hints."""
         if self._observer is not None:
             self._observer.stop()
             self._observer = None
-        self._identity = None
+        self._watched = ()
 
-    def _start(self) -> BaseObserver | None:
+    def _start(self, directories: tuple[str, ...]) -> BaseObserver | None:
         from watchdog.events import FileSystemEvent, FileSystemEventHandler
         from watchdog.observers import Observer
 
@@ -270,13 +270,20 @@ class _Watch:
                 if event.event_type in _CHANGES:
                     watch.changed()
 
+        if not directories:
+            return None
         observer = Observer()
         observer.daemon = True
         try:
-            observer.schedule(Handler(), self._directory, recursive=True)
             observer.start()
-        except OSError:
-            return None  # No hints (too many watches in use): the slow look finds changes all the same.
+            for directory in directories:
+                with contextlib.suppress(
+                    FileNotFoundError, NotADirectoryError
+                ):  # It has just gone: the look will tell.
+                    observer.schedule(Handler(), directory, recursive=False)
+        except (OSError, RuntimeError):
+            observer.stop()
+            return None  # No hints (too many watches or threads): the slow look finds changes all the same.
         return observer
 
     def changed(self) -> None:

@@ -26,6 +26,14 @@ class Snapshot:
 
 
 @frozen
+class WatchedDirectory:
+    """A directory, and what it is: one that takes its place is another."""
+
+    path: str
+    identity: tuple[int, int]
+
+
+@frozen
 class _Seen:
     path: str
     real: str
@@ -59,6 +67,35 @@ def fingerprint(directory: str) -> str:
     seen, findings = _look(directory)
     text = repr([(one.path, one.facts) for one in seen]) + repr([str(finding) for finding in findings])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def first_directories(directory: str, most: int) -> tuple[WatchedDirectory, ...]:
+    """The directory and those below it that may hold configuration, the outermost first, at most so many; none without the first."""
+    found: list[WatchedDirectory] = []
+    level = [directory]
+    while level and len(found) < most:
+        here = [one for path in level[: most - len(found)] if (one := _directory(path)) is not None]
+        found += here
+        level = [path for one in here for path in _below(one.path)]
+    return tuple(found)
+
+
+def _directory(path: str) -> WatchedDirectory | None:
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return None
+    return WatchedDirectory(path, (facts.st_dev, facts.st_ino)) if stat.S_ISDIR(facts.st_mode) else None
+
+
+def _below(path: str) -> list[str]:
+    try:
+        with os.scandir(path) as entries:
+            return sorted(
+                one.path for one in entries if not one.name.startswith(".") and one.is_dir(follow_symlinks=False)
+            )
+    except OSError:
+        return []
 
 
 def _look(directory: str) -> tuple[list[_Seen], list[Finding]]:
