@@ -10,9 +10,14 @@ import contextlib
 import os
 import select
 import signal
+import time
 from typing import NamedTuple
 
 _MOST_ENVIRONMENT_BYTES = 4 * 1024 * 1024
+_LOOKS_AT_AN_EXEC, _EXEC_LASTS_S = 20, 0.0005
+_FLAGS, _ENV_END = 6, 48
+"""Places in `/proc/PID/stat`, counted from the state."""
+_KERNEL_THREAD = 0x00200000
 
 
 class ProcessStat(NamedTuple):
@@ -70,7 +75,13 @@ def children(pid: int) -> list[int]:
 
 def carries(pid: int, mark: str) -> bool:
     """Whether the process was started with exactly this `NAME=value` in its environment."""
-    return os.fsencode(mark) in _environment(pid)
+    for _ in range(_LOOKS_AT_AN_EXEC):
+        if (environment := _environment(pid)) != [b""]:
+            return os.fsencode(mark) in environment
+        if not _is_between_programs(pid):
+            break
+        time.sleep(_EXEC_LASTS_S)
+    return os.fsencode(mark) in _environment(pid)  # Once more: the last look may have been in the middle of it.
 
 
 def marked(mark: str) -> list[int]:
@@ -122,6 +133,19 @@ def is_over(pin: int) -> bool:
     watch = select.poll()
     watch.register(pin, select.POLLIN)
     return bool(watch.poll(0))
+
+
+def _is_between_programs(pid: int) -> bool:
+    """Whether the process is just becoming another program: for an instant it then shows no environment at all."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read(4096)
+    except OSError:
+        return False
+    fields = text[text.rfind(b")") + 2 :].split()
+    if len(fields) < _ENV_END + 1 or fields[0] in b"ZX" or int(fields[_FLAGS]) & _KERNEL_THREAD:
+        return False
+    return fields[_ENV_END] == b"0"
 
 
 def _environment(pid: int) -> list[bytes]:
