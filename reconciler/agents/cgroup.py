@@ -8,14 +8,35 @@ Source: Linux, Documentation/admin-guide/cgroup-v2.rst; systemd, CGROUP_DELEGATI
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import select
-from collections.abc import Callable
+import sys
+import zlib
+from collections.abc import Callable, Iterable
 
 _SAFE = re.compile(r"[^A-Za-z0-9_-]")
+_SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ENTER = """
+import os, sys
+entry, *argv = sys.argv[1:]
+try:
+    with open(entry, "w") as file:
+        file.write("0")
+except OSError:
+    pass
+with open("/proc/self/environ", "rb") as file:  # Not os.environ: the interpreter may have added to it.
+    given = dict(pair.split(b"=", 1) for pair in file.read().split(b"\\0") if b"=" in pair)
+try:
+    os.execve(argv[0], argv, given)
+except OSError as error:
+    sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
+"""
+"""Enter a control group, then become the command: the same as the shell's line, for environments that a shell spoils."""
 _BRANCH = "reconciler"
 _LONGEST_NAME = 180
+_ATTEMPTS = 1000
 
 
 class CallGroup:
@@ -26,12 +47,17 @@ class CallGroup:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def wrap(self, argv: tuple[str, ...]) -> tuple[str, ...]:
+    def wrap(self, argv: tuple[str, ...], environment: Iterable[str] = ()) -> tuple[str, ...]:
         """The command line that first enters the group, then becomes the command: nothing it starts is ever outside.
 
-        Where the kernel refuses the move the command runs all the same, held by its process group alone.
+        Where the kernel refuses the move the command runs all the same, held by its process group alone. `environment` names the
+        variables that have to arrive: a shell may drop those that it could not name itself (`OCF_RESKEY_fail-over`), so that
+        for them an interpreter is started that passes on what it was given, at the price of some milliseconds.
         """
-        return ("/bin/sh", "-c", 'echo 0 2>/dev/null >"$0"; exec "$@"', f"{self.path}/cgroup.procs", *argv)
+        entry = f"{self.path}/cgroup.procs"
+        if all(map(_SHELL_NAME.fullmatch, environment)):
+            return ("/bin/sh", "-c", 'echo 0 2>/dev/null >"$0"; exec "$@"', entry, *argv)
+        return (sys.executable, "-I", "-S", "-c", _ENTER, entry, *argv)
 
     def kill(self) -> None:
         """Send SIGKILL to every process of the group, at one stroke."""
@@ -58,34 +84,67 @@ class CallGroup:
 
 
 class CgroupTree:
-    """The subtree that is ours, with a group for every call below it, named after the resource."""
+    """The subtree that is ours, with a group for every call below it, named after the resource.
+
+    A group is empty at first: until its call has entered it, and as long as the call goes on, it is nobody's to remove but the
+    call's own. Several runners may use one tree (a daemon that ends, and the next): none removes what another has just made.
+    """
 
     def __init__(self, root: str) -> None:
         """Take `root`, creating it; **Raises** OSError when it can't be written."""
         self.root = root
         self._serial = 0
+        self._called: set[str] = set()
         os.makedirs(root, exist_ok=True)
 
     def create(self, label: str) -> CallGroup:
-        """A new, empty group for a call of the resource `label`."""
-        while True:
+        """A new, empty group for a call of the resource `label`, which it keeps until `release`. **Raises** OSError."""
+        for attempt in range(_ATTEMPTS):
             self._serial += 1
             path = f"{self.root}/{escape(label)}@{os.getpid()}-{self._serial}"
-            with contextlib.suppress(FileExistsError):
+            try:
                 os.makedirs(path)  # The root too: another runner of this node may have removed it when it ended.
-                return CallGroup(path)
+            except FileExistsError:
+                continue  # Of a former process with our number.
+            except FileNotFoundError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                continue  # The root was removed between the two steps.
+            self._called.add(path)
+            return CallGroup(path)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+
+    def release(self, group: CallGroup) -> None:
+        """The group's call is over: remove it, or leave it to what the call left behind."""
+        self._called.discard(group.path)
+        group.remove()
+
+    def left_behind(self, label: str) -> list[CallGroup]:
+        """The groups in which something of the resource lives, those of an earlier daemon included; empty ones are removed."""
+        return [group for group in self.groups(label) if group.path not in self._called and not self._discard(group)]
 
     def groups(self, label: str) -> list[CallGroup]:
-        """The groups that calls of the resource left behind, those of an earlier daemon included."""
+        """The groups of the resource, those of calls that go on and of an earlier daemon included."""
         prefix = f"{escape(label)}@"
-        return [CallGroup(f"{self.root}/{name}") for name in sorted(os.listdir(self.root)) if name.startswith(prefix)]
+        return [group for group in self.all_groups() if os.path.basename(group.path).startswith(prefix)]
 
     def sweep(self) -> None:
-        """Remove every empty group."""
-        with os.scandir(self.root) as entries:
-            groups = [CallGroup(entry.path) for entry in entries if entry.is_dir()]
-        for group in groups:
-            group.remove()
+        """Remove every empty group that no call is about to enter."""
+        for group in self.all_groups():
+            self._discard(group)
+
+    def all_groups(self) -> list[CallGroup]:
+        """Every group there is, sorted by name; none when the tree was removed."""
+        try:
+            return [CallGroup(f"{self.root}/{name}") for name in sorted(os.listdir(self.root)) if "@" in name]
+        except FileNotFoundError:
+            return []
+
+    def _discard(self, group: CallGroup) -> bool:
+        """Remove the group if it is empty and no call's; whether it is of no interest any more."""
+        if group.path in self._called or _maker_lives(group.path):
+            return not group.processes()
+        return group.remove()
 
     def close(self) -> None:
         """Remove what is empty; groups in which services live stay, for the next daemon to find."""
@@ -138,16 +197,26 @@ def escape(label: str) -> str:
     return f"=={hashlib.sha256(label.encode()).hexdigest()}"
 
 
-def delegated_tree(node: str) -> CgroupTree | None:
-    """The subtree for this node's calls, or None where no control group is delegated to us."""
+def delegated_tree(node: str, run_directory: str) -> CgroupTree | None:
+    """The subtree for this node's calls, or None where no control group is delegated to us.
+
+    Named after the run directory too, by a digest: a machine may have several nodes of one name, and what one of them runs is
+    nothing to the others.
+    """
     group = _own_group()
     if group is None or not _is_delegated(group) or not os.path.exists(f"{group}/cgroup.procs"):
         return None
     try:
-        tree = CgroupTree(f"{group}/{_BRANCH}-{escape(node)}")
+        tree = CgroupTree(f"{group}/{_BRANCH}-{escape(node)}-{zlib.crc32(os.fsencode(run_directory)):08x}")
     except OSError:
         return None
     return tree if os.path.exists(f"{tree.root}/cgroup.kill") and os.access(f"{group}/cgroup.procs", os.W_OK) else None
+
+
+def _maker_lives(path: str) -> bool:
+    """Whether the group was made by another process that still lives, and so may be about to use it."""
+    maker = path.rpartition("@")[2].partition("-")[0]
+    return maker.isdecimal() and int(maker) != os.getpid() and os.path.exists(f"/proc/{maker}")
 
 
 def _populated(events: int) -> bool:

@@ -58,7 +58,7 @@ class AgentRunner:
         """Create what agents need below the run directory. **Raises** OSError when it can't be written."""
         os.makedirs(settings.run_directory, mode=0o755, exist_ok=True)
         self.settings = settings
-        self.cgroups = delegated_tree(settings.node) if settings.cgroups else None
+        self.cgroups = delegated_tree(settings.node, settings.run_directory) if settings.cgroups else None
         self.processes = ProcessRunner(settings.limit, self.cgroups, directory=settings.run_directory)
         self.attributes = AttributeJournals(settings.run_directory)
         self._resolve = resolve_secret or _no_secret

@@ -91,9 +91,8 @@ class LivenessWatch:
         watched = _Watched(resource, self._gone, self._running)
         pids = [pid for pid in pids if not self._is_of_a_call(pid)]
         watched.add_processes(list(dict.fromkeys([*named, *procfs.outermost(pids)]))[:_MOST_WATCHED])
-        for group in self._cgroups.groups(resource) if self._cgroups is not None else ():
-            if not group.remove():  # Empty ones are of calls that left nothing behind.
-                watched.add_group(group)
+        for group in self._cgroups.left_behind(resource) if self._cgroups is not None else ():
+            watched.add_group(group)
         if watched.count:
             self._watched[resource] = watched
 
@@ -107,7 +106,7 @@ class LivenessWatch:
         return stat is not None and stat.session in self._running
 
     def _in_groups(self, resource: str, cgroups: CgroupTree) -> list[int]:
-        return sorted({pid for group in cgroups.groups(resource) for pid in group.processes()})
+        return sorted({pid for group in cgroups.left_behind(resource) for pid in group.processes()})
 
 
 class _Watched:

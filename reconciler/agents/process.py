@@ -106,18 +106,16 @@ class ProcessRunner:
                 child.kill_everything()
             child.close()
             self.running.discard(child.pid)
-            self._forget(child.slot)
+            self._forget(child.slot, child.group)
 
     def _start(self, command: Command) -> _Child:
-        group = self._cgroups.create(command.label) if self._cgroups is not None else None
+        group = self._make_group(command)
         mark = f"{self._id}-{next(self._serials)}"
         slot = self._note(command, group, mark)
         try:
             child = _Child(command, group, mark)
         except BaseException:
-            if group is not None:
-                group.remove()
-            self._forget(slot)
+            self._forget(slot, group)
             raise
         child.slot = slot
         if self.calls is not None and slot is not None:
@@ -132,9 +130,20 @@ class ProcessRunner:
         path = group.path if group is not None else None
         return self.calls.begin(Call(f"{CALL_MARK}={mark}", command.label, command.operation, ends_by_s, path))
 
-    def _forget(self, slot: int | None) -> None:
+    def _make_group(self, command: Command) -> CallGroup | None:
+        """A control group for the call; without one (too many, no memory) it is held by its process group and mark alone."""
+        if self._cgroups is None:
+            return None
+        try:
+            return self._cgroups.create(command.label)
+        except OSError:
+            return None
+
+    def _forget(self, slot: int | None, group: CallGroup | None) -> None:
         if self.calls is not None and slot is not None:
             self.calls.end(slot)
+        if self._cgroups is not None and group is not None:
+            self._cgroups.release(group)
 
     async def _end(self, child: _Child, timeout_ms: int) -> None:
         """Ask, then kill; afterwards nothing of the call runs, unless the kernel itself holds it."""
@@ -151,7 +160,7 @@ class _Child:
     def __init__(self, command: Command, group: CallGroup | None, mark: str) -> None:
         self.capture = Capture()
         self.slot: int | None = None
-        self._group = group
+        self.group = group
         self._mark = f"{CALL_MARK}={mark}"
         self._loop = asyncio.get_running_loop()
         self._exited = asyncio.Event()
@@ -199,8 +208,8 @@ class _Child:
         """Kill the process group, the control group, and what carries this call's mark."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        if self._group is not None:
-            self._group.kill()
+        if self.group is not None:
+            self.group.kill()
         for _ in range(_KILL_ROUNDS):  # A process may fork while the list is read.
             pins = procfs.kill_marked(self._mark)
             self._killed += pins
@@ -210,7 +219,7 @@ class _Child:
     @property
     def lingers(self) -> bool:
         """Whether something that was killed has not ended."""
-        in_group = self._group is not None and bool(self._group.processes())
+        in_group = self.group is not None and bool(self.group.processes())
         return not self.ended or in_group or not all(procfs.is_over(pin) for pin in self._killed)
 
     async def all_end_within(self, seconds: float) -> None:
@@ -220,15 +229,13 @@ class _Child:
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     def close(self) -> None:
-        """Give everything back; a control group stays while something that was left behind lives in it."""
+        """Give everything back."""
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
         self.capture.close()
         self._process.poll()
         for pin in self._killed:
             os.close(pin)
-        if self._group is not None:
-            self._group.remove()
 
     def _pin(self) -> int:
         """A descriptor that tells when the process ends; without one (too many open files) it is not left running."""
@@ -241,9 +248,9 @@ class _Child:
 
     def _spawn(self, command: Command, mark: str) -> subprocess.Popen[bytes]:
         argv = command.argv
-        if self._group is not None:
+        if self.group is not None:
             _check_executable(argv[0])
-            argv = self._group.wrap(argv)
+            argv = self.group.wrap(argv, command.environment)
         with _standard_input(command.standard_input) as stdin:
             return subprocess.Popen(
                 argv,

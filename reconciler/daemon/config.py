@@ -93,6 +93,7 @@ class NodeConfig:
     sources: tuple[SourceConfig, ...] = ()
     roots: Roots = field(default_factory=Roots)
     agent_limit: int | None = None
+    agent_state: str | None = None
     cgroups: bool = True
     bus: str | None = None
     strict: bool = False
@@ -149,6 +150,7 @@ def _node_config(top: _Section) -> NodeConfig:
             stonith=agents.paths("stonith-roots", Roots().stonith),
         ),
         agent_limit=agents.integer("limit", None, 1, 10_000),
+        agent_state=agents.path("state", None),
         cgroups=agents.flag("cgroups", True),
         bus=agents.text("bus", None),
         strict=validation.flag("strict", False),

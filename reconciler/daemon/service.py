@@ -97,6 +97,7 @@ class Service:
                 node=config.node,
                 run_directory=config.run,
                 roots=config.roots,
+                state_directory=config.agent_state,
                 limit=config.agent_limit,
                 cgroups=config.cgroups,
                 bus=config.bus,

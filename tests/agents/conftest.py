@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from control_groups import remove_control_groups
 
-from reconciler.agents.cgroup import delegated_tree
+from reconciler.agents.cgroup import CgroupTree, delegated_tree
 from reconciler.agents.executor import AgentRunner, RunnerSettings, SecretResolver
 from reconciler.agents.installed import Roots
 from reconciler.model.operation import AgentCall, AgentResult
@@ -21,9 +22,19 @@ SYSTEM_OCF = "/usr/lib/ocf"
 @pytest.fixture(params=["cgroup", "process group"])
 def cgroups(request: pytest.FixtureRequest) -> bool:
     """Whether calls get control groups: both ways are tested where both exist."""
-    if request.param == "cgroup" and delegated_tree("tests") is None:
+    if request.param == "cgroup" and (tree := delegated_tree("tests", str(request.node.nodeid))) is None:
         pytest.skip("no control group is delegated to this process")
+    elif request.param == "cgroup":
+        tree.close()
     return bool(request.param == "cgroup")
+
+
+@pytest.fixture
+def tree(cgroups: bool, tmp_path: Path) -> Iterator[CgroupTree | None]:
+    """A tree of this test's own where calls get control groups, None where they don't."""
+    made = delegated_tree("tests", str(tmp_path)) if cgroups else None
+    yield made
+    remove_control_groups("tests", str(tmp_path))
 
 
 @pytest.fixture
@@ -49,9 +60,9 @@ def agent(ocf_root: Path) -> Callable[..., Agent]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, ocf_root: Path, cgroups: bool) -> RunnerSettings:
-    """A node of its own in this test's directory."""
-    return RunnerSettings(
+def settings(tmp_path: Path, ocf_root: Path, cgroups: bool) -> Iterator[RunnerSettings]:
+    """A node of its own in this test's directory; what a failed test left running of it is killed."""
+    made = RunnerSettings(
         node="node1",
         run_directory=str(tmp_path / "run"),
         roots=Roots(
@@ -60,6 +71,8 @@ def settings(tmp_path: Path, ocf_root: Path, cgroups: bool) -> RunnerSettings:
         state_directory=str(tmp_path / "state"),
         cgroups=cgroups,
     )
+    yield made
+    remove_control_groups(made.node, made.run_directory)
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import signal
 import socket
 import time
@@ -29,7 +31,9 @@ def process(run: Run, settings: RunnerSettings):  # type: ignore[no-untyped-def]
 
     call.pidfile = Path(settings.state_directory or "") / "process-svc.pid"  # type: ignore[attr-defined]
     yield call
-    for pid in procfs.marked("OCF_RESOURCE_INSTANCE=svc"):
+    for pid in procfs.marked(
+        f"RECONCILER_RESOURCE={settings.run_directory}/svc"
+    ):  # Ours: other nodes have an "svc" as well.
         os.kill(pid, signal.SIGKILL)
 
 
@@ -113,12 +117,18 @@ def test_number_of_another_process_is_never_touched(process) -> None:  # type: i
         assert not process.pidfile.exists()
 
 
+def unused_port() -> int:
+    """A port on which nothing listens, and which no connection is given by chance (those come from 32768 on)."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("0.0.0.0", port := 20_000 + secrets.randbelow(12_000)))
+            return port
+
+
 @pytest.mark.parametrize("kind", ["command", "port", "file"])
 def test_started_means_ready(process, tmp_path: Path, kind: str) -> None:  # type: ignore[no-untyped-def]
     flag = tmp_path / "flag"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = unused_port()
     listen = f"import socket,time; s=socket.create_server(('127.0.0.1',{port})); time.sleep(600)"
     checks = {
         "command": {"ready_command": f"test -e {flag}", "command": f"sleep 0.4; touch {flag}; exec sleep 600"},

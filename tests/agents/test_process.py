@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.agents import procfs
-from reconciler.agents.cgroup import delegated_tree
+from reconciler.agents.cgroup import CgroupTree, delegated_tree
 from reconciler.agents.command import Command
 from reconciler.agents.process import Ended, ProcessRunner
 
@@ -22,12 +22,12 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 
 
 @pytest.fixture
-def shell(cgroups: bool) -> Callable[..., Ended]:
+def shell(tree: CgroupTree | None) -> Callable[..., Ended]:
     """Runs a shell script as one command."""
 
     def run(script: str, timeout_ms: int = 20_000, grace_ms: int = 300, **options: object) -> Ended:
         async def go() -> Ended:
-            runner = ProcessRunner(cgroups=delegated_tree("tests") if cgroups else None, grace_ms=grace_ms)
+            runner = ProcessRunner(cgroups=tree, grace_ms=grace_ms)
             command = Command(("/bin/sh", "-c", script), ENVIRONMENT, timeout_ms, **options)  # type: ignore[arg-type]
             return await runner.run(command)
 
@@ -78,9 +78,8 @@ def test_ended_by_a_signal(shell: Callable[..., Ended]) -> None:
     assert (ended.code, ended.signal) == (None, signal.SIGKILL)
 
 
-def test_missing_program_is_told_as_the_kernel_tells_it(cgroups: bool, tmp_path: Path) -> None:
+def test_missing_program_is_told_as_the_kernel_tells_it(tree: CgroupTree | None, tmp_path: Path) -> None:
     async def go(path: str) -> Ended:
-        tree = delegated_tree("tests") if cgroups else None
         return await ProcessRunner(cgroups=tree).run(Command((path,), ENVIRONMENT))
 
     plain = tmp_path / "plain"
@@ -183,11 +182,11 @@ def test_fork_storm_dies_with_the_deadline(shell: Callable[..., Ended], tmp_path
     assert [pid for pid in found if not gone_within(pid, 2)] == []
 
 
-def test_cancelled_call_leaves_nothing(cgroups: bool, tmp_path: Path) -> None:
+def test_cancelled_call_leaves_nothing(tree: CgroupTree | None, tmp_path: Path) -> None:
     pidfile = tmp_path / "pid"
 
     async def go() -> None:
-        runner = ProcessRunner(cgroups=delegated_tree("tests") if cgroups else None)
+        runner = ProcessRunner(cgroups=tree)
         task = asyncio.create_task(
             runner.run(Command(("/bin/sh", "-c", f"echo $$ >{pidfile}; sleep 600"), ENVIRONMENT))
         )
@@ -222,17 +221,92 @@ def test_descriptors_are_given_back(shell: Callable[..., Ended]) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_control_group_of_a_finished_call_is_removed() -> None:
-    tree = delegated_tree("tests-removal")
+def test_control_group_of_a_finished_call_is_removed(tree: CgroupTree | None, shell: Callable[..., Ended]) -> None:
+    shell("true", label="web:0")
+    if tree is not None:
+        assert tree.groups("web:0") == []
+        os.rmdir(tree.root)
+
+
+def test_control_group_that_a_call_is_about_to_enter_is_not_swept(tree: CgroupTree | None, tmp_path: Path) -> None:
+    """By the liveness watch of the resource, by a sweep, or by another daemon of this run directory that ends just now."""
     if tree is None:
-        pytest.skip("no control group is delegated to this process")
+        pytest.skip("calls have no control groups here")
+    group = tree.create("web")
+    assert tree.left_behind("web") == []
+    tree.sweep()
+    other = [
+        sys.executable,
+        "-c",
+        f"from reconciler.agents.cgroup import CgroupTree; CgroupTree({tree.root!r}).close()",
+    ]
+    subprocess.run(other, check=True, cwd=Path(__file__).parents[2])
+    assert os.path.isdir(group.path)
+    tree.release(group)
+    assert not os.path.exists(group.path)
 
-    async def go() -> None:
-        await ProcessRunner(cgroups=tree).run(Command(("/bin/true",), ENVIRONMENT, label="web:0"))
 
-    asyncio.run(go())
-    assert tree.groups("web:0") == []
+def test_control_group_of_a_dead_daemon_is_swept(tree: CgroupTree | None) -> None:
+    if tree is None:
+        pytest.skip("calls have no control groups here")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    os.mkdir(f"{tree.root}/web@{dead.pid}-1")
+    tree.sweep()
+    assert tree.groups("web") == []
+
+
+def test_tree_that_was_removed_is_made_again(tree: CgroupTree | None, shell: Callable[..., Ended]) -> None:
+    if tree is None:
+        pytest.skip("calls have no control groups here")
     os.rmdir(tree.root)
+    assert tree.left_behind("web") == []
+    tree.sweep()
+    ended = shell("cat /proc/self/cgroup", label="web")
+    assert f"/{os.path.basename(tree.root)}/web@".encode() in ended.output
+
+
+def test_call_without_a_control_group_runs_all_the_same(tree: CgroupTree | None, shell: Callable[..., Ended]) -> None:
+    """No more groups may be made, or there is no memory for one: that is no failure of the resource."""
+    if tree is None:
+        pytest.skip("calls have no control groups here")
+    root, tree.root = tree.root, f"{tree.root}/cgroup.procs"  # No directory can be made below a file.
+    assert shell("echo runs").output == b"runs\n"
+    tree.root = root
+
+
+def test_nodes_of_one_name_have_trees_of_their_own(tree: CgroupTree | None, tmp_path: Path) -> None:
+    if tree is None:
+        pytest.skip("calls have no control groups here")
+    again, other = delegated_tree("tests", str(tmp_path)), delegated_tree("tests", str(tmp_path / "other"))
+    assert again is not None
+    assert again.root == tree.root, "the next daemon finds it"
+    assert other is not None
+    other.close()
+    assert other.root != tree.root
+
+
+def test_variables_that_a_shell_can_not_name_arrive(tree: CgroupTree | None) -> None:
+    environment = {**ENVIRONMENT, "OCF_RESKEY_fail-over": "yes = no\n", "LANG": "C"}
+
+    async def go() -> Ended:
+        return await ProcessRunner(cgroups=tree).run(Command(("/usr/bin/env", "-0"), environment))
+
+    ended = asyncio.run(go())
+    found = dict(pair.split(b"=", 1) for pair in ended.output.split(b"\0") if pair)
+    assert found.pop(b"RECONCILER_CALL")
+    assert found == {name.encode(): value.encode() for name, value in environment.items()}
+
+
+def test_process_that_becomes_another_program_is_known_by_its_mark_all_the_same() -> None:
+    """For an instant after the exec the kernel shows no environment: what is killed by its mark must not escape so."""
+    missed = 0
+    for number in range(200):
+        child = subprocess.Popen(["/bin/sleep", "600"], env={"MARK": f"{os.getpid()}-{number}"})
+        missed += not procfs.carries(child.pid, f"MARK={os.getpid()}-{number}")
+        child.kill()
+        child.wait()
+    assert missed == 0
 
 
 def test_orphans_are_reaped_and_children_of_others_are_not() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from control_groups import remove_control_groups
 
 from reconciler.cli.node.client import Client, ClientError
 
@@ -22,6 +23,7 @@ AGENT = """\
     # A service that is a file. It notes every call, and calls out when it is started twice or stopped with other parameters.
     note() { echo "$OCF_RESOURCE_INSTANCE $*" >> "$OCF_RESKEY_log"; }
     here="$OCF_RESKEY_log.$OCF_RESOURCE_INSTANCE.state"
+    while [ "$1" = start ] && [ -e "$OCF_RESKEY_log.hold" ]; do sleep 0.02; done
     [ -z "$OCF_RESKEY_delay" ] || [ "$1" = monitor ] || sleep "$OCF_RESKEY_delay"
     case $1 in
     start)
@@ -78,7 +80,7 @@ class Node:
         """Start the daemon and wait until it answers."""
         (self.path / "node.yaml").write_text(
             f"node: n1\nstate: state\nrun: run\nsources:\n{self.sources}\n"
-            f"agents: {{ocf-roots: [ocf, /usr/lib/ocf]}}\n{self.extra}\n"
+            f"agents: {{ocf-roots: [ocf, /usr/lib/ocf], state: agents}}\n{self.extra}\n"
         )
         command = [sys.executable, "-m", "reconciler", "run", "--config", str(self.path / "node.yaml"), *options]
         with open(self.path / "daemon.log", "ab") as log:
@@ -162,6 +164,13 @@ class Node:
 
         self.wait(rests, f"{states} runs (now {self.states()})")
 
+    def hold_starts(self) -> None:
+        """From now on a start goes on until `release_starts`."""
+        self.path.joinpath(f"{self.journal.name}.hold").touch()
+
+    def release_starts(self) -> None:
+        self.path.joinpath(f"{self.journal.name}.hold").unlink()
+
     def violations(self) -> list[str]:
         return [line for line in self.log() if "VIOLATION" in line]
 
@@ -176,6 +185,7 @@ def stopped_node(tmp_path: Path) -> Iterator[Node]:
         with contextlib.suppress(subprocess.TimeoutExpired):
             made.process.wait(15)
         made.process.kill()
+    remove_control_groups("n1", str(tmp_path / "run"))
     assert made.violations() == []
 
 

@@ -22,7 +22,7 @@ sources:
     allowed-signers: signers
     history: rewrite
   local: {directory: cluster.d, debounce: 100ms}
-agents: {ocf-roots: [/opt/ocf], limit: 8, cgroups: false}
+agents: {ocf-roots: [/opt/ocf], state: /run/agents, limit: 8, cgroups: false}
 validate: {strict: true, agents: false}
 secrets: {directory: secrets, credentials: false, commands: {db: [/usr/bin/pass, show, db]}}
 api: {read: {users: [1000]}, write: {groups: [27]}}
@@ -50,6 +50,7 @@ def test_everything_that_can_be_said() -> None:
         "/etc/reconciler/run/reconciler.sock",
     )
     assert config.roots.ocf == ("/opt/ocf",)
+    assert config.agent_state == "/run/agents"
     assert (config.agent_limit, config.cgroups, config.strict, config.check_agents) == (8, False, True, False)
     assert config.secrets.commands == {"db": ("/usr/bin/pass", "show", "db")}
     assert (config.readers, config.writers) == (Access(frozenset({1000})), Access(frozenset(), frozenset({27})))
