@@ -19,8 +19,6 @@ class Remedy(enum.Enum):
     """The operator: what was given can't be accepted. Nothing was changed."""
     RETRY = "retry"
     """Time: the same call may go through later. What was in force stays in force."""
-    RESYNC = "resync"
-    """The node: its view of the cluster is behind and has to be fetched again."""
     STOP = "stop"
     """The program: an invariant is broken, and going on would risk data."""
 

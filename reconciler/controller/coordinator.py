@@ -109,10 +109,6 @@ class Coordinator:
             effects += self._refuse(transition, action, "no answer came: the order or its result was lost")
         return effects
 
-    def retire(self) -> None:
-        """Another member is the DC now: what was under way is its business."""
-        self.transition, self.stale, self.converged, self.plan = None, None, False, None
-
     def _wait(self, now: Moment) -> list[Effect]:
         """Have the timer run as long as actions do."""
         at_ms = None if self.transition is None else self.transition.patience_ends_ms(now)

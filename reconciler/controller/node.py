@@ -8,7 +8,7 @@ Source: the design of the cluster.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from reconciler.analysis.entry_names import last_id
 from reconciler.analysis.recording import forget_failures
@@ -124,6 +124,8 @@ class Node:
                 effects += self._stop(event)
             case Quiet():
                 effects += self._decide(event.now)
+            case _:
+                assert_never(event)
         return effects
 
     # Membership and recovery
@@ -202,6 +204,8 @@ class Node:
                 return self._reported(message)
             case Joined():
                 return self._joined(message, event.now)
+            case _:
+                assert_never(message)
 
     def _activate(self, now: Moment) -> list[Effect]:
         return self.proposals.activate(self.members, now) if self.is_dc and self.quorate else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from reconciler.analysis.recording import pending
 from reconciler.cib import Cib, Version
@@ -120,6 +121,8 @@ class Replica:
                 self._observe(message.observations)
             case Joined():
                 self._join(message)
+            case _:
+                assert_never(message)
 
     def prepare(self, commit: str, prepared: Prepared) -> None:
         """Keep what a commit compiles to, until it is activated or refused."""

@@ -26,7 +26,7 @@ _QUICK_BYTES = 512 * 1024
 
 
 @frozen
-class Verdict:
+class Judgement:
     """What examining a commit came to: a configuration with its digest, or the reason and the findings against it.
 
     Warnings are among the findings of a configuration that was found valid. `transient`: the reason may pass by itself.
@@ -65,7 +65,7 @@ class Judge:
         self._facts = {**dict(list(self._facts.items())[-_FACTS_KEPT:]), commit: facts}
         return facts
 
-    def examine(self, commit: str, base: str | None, path: str, rewrite: bool, lineage: str | None = None) -> Verdict:
+    def examine(self, commit: str, base: str | None, path: str, rewrite: bool, lineage: str | None = None) -> Judgement:
         """Judge a commit that is to follow `base`, or else `lineage`, with its files below `path`.
 
         Blocks; raises nothing that the commit can cause.
@@ -75,10 +75,10 @@ class Judge:
                 return _stray(commit, base)
             files = self.repository.files(commit, path)
         except InputError as error:
-            return Verdict(commit, None, reason="its files can't be taken", findings=error.findings)
+            return Judgement(commit, None, reason="its files can't be taken", findings=error.findings)
         except ReconcilerError as error:
             cause = f": {error.__cause__}" if error.__cause__ is not None else ""
-            return Verdict(commit, None, reason=f"it can't be read: {error}{cause}", transient=True)
+            return Judgement(commit, None, reason=f"it can't be read: {error}{cause}", transient=True)
         return self.compile(commit, files)
 
     def _follows(self, base: str, lineage: str | None, commit: str) -> bool:
@@ -91,20 +91,20 @@ class Judge:
         """Whether the commit descends from the base, which most are direct children of."""
         return base in self.facts(commit).parents or self.repository.is_ancestor(base, commit)
 
-    def compile(self, commit: str, files: Mapping[str, bytes]) -> Verdict:
+    def compile(self, commit: str, files: Mapping[str, bytes]) -> Judgement:
         """Judge the files of a commit."""
         loaded = self._load(files)
         configuration = loaded.configuration
         if configuration is None:
             errors = sum(finding.severity is Severity.ERROR for finding in loaded.findings)
             reason = f"it is invalid: {errors} error{'s' if errors != 1 else ''}"
-            return Verdict(commit, None, reason=reason, findings=loaded.findings)
+            return Judgement(commit, None, reason=reason, findings=loaded.findings)
         missing = tuple(self._missing_secrets(configuration))
         if missing:
-            return Verdict(commit, None, reason="this node can't tell its secrets", findings=missing, transient=True)
+            return Judgement(commit, None, reason="this node can't tell its secrets", findings=missing, transient=True)
         # Places are for the findings; whoever explains decisions reads the commit's files again.
         configuration = replace(configuration, places={})
-        return Verdict(commit, configuration, digest(configuration), findings=loaded.findings)
+        return Judgement(commit, configuration, digest(configuration), findings=loaded.findings)
 
     def _load(self, files: Mapping[str, bytes]) -> Loaded:
         """Here when that is quick, else in a process of its own."""
@@ -129,10 +129,10 @@ class Judge:
                 )
 
 
-def _stray(commit: str, base: str) -> Verdict:
+def _stray(commit: str, base: str) -> Judgement:
     text = f"{commit[:12]} does not descend from the active commit {base[:12]}"
     hint = "rebase onto the active commit, or allow it: `history: rewrite` in the source, `--allow rewrite` on apply"
-    return Verdict(commit, None, reason=text, findings=(Finding("not-descendant", Place(""), text, hint),))
+    return Judgement(commit, None, reason=text, findings=(Finding("not-descendant", Place(""), text, hint),))
 
 
 def _secrets(configuration: Configuration) -> Iterator[tuple[str, str]]:

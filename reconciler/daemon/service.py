@@ -38,6 +38,7 @@ from reconciler.daemon.secrets import Secrets
 from reconciler.daemon.shell import Parts, Shell, moment
 from reconciler.daemon.status import StatusView, source_to_plain
 from reconciler.daemon.store import Store
+from reconciler.daemon.supervisor import Supervisor
 from reconciler.daemon.threads import Threads
 from reconciler.errors import Finding, ReconcilerError, Remedy
 from reconciler.fabric.embedded import EmbeddedFabric
@@ -108,7 +109,7 @@ class Service:
         self._metadata = MetadataLookup(config.roots, self._metadata_cache)
         self._traits: dict[Agent, tuple[float, AgentTraits]] = {}
         self._asking = Threads("traits", 2)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._parts = Supervisor(self._part_failed, self._break)
         self._ended = asyncio.Event()
         self._why = ""
         self._broken: str | None = None
@@ -175,9 +176,7 @@ class Service:
         shell = self._shell
         shell.emit("daemon", {"what": "stopping", "text": self._why})
         shell.paused = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._parts.stop()
         deadline = time.monotonic() + _LAST_AGENTS_S
         while shell.node.executor.running and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
@@ -302,16 +301,14 @@ class Service:
     # Life
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.append(task)
-        task.add_done_callback(self._task_ended)
+        self._parts.begin(work, vital=True)
 
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks = [other for other in self._tasks if other is not task]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._broken = f"{type(error).__name__}: {error}"
-            LOG.critical("a part of the daemon failed", exc_info=error)
-            self._end(self._broken)
+    def _part_failed(self, error: Exception) -> None:
+        LOG.critical("a part of the daemon failed", exc_info=error)
+
+    def _break(self, why: str) -> None:
+        self._broken = why
+        self._end(why)
 
     def _fetch_all(self) -> None:
         for _, source in sorted(self._sources.items()):

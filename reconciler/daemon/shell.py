@@ -11,8 +11,8 @@ import gc
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, Protocol, assert_never
 
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller.events import (
@@ -51,11 +51,12 @@ from reconciler.controller.messages import (
 from reconciler.controller.moment import Moment
 from reconciler.controller.node import Node
 from reconciler.controller.replica import Prepared
-from reconciler.daemon.compile import Judge, Verdict
+from reconciler.daemon.compile import Judge, Judgement
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.log import LOG, say
 from reconciler.daemon.restore import message_record, prepared_record, snapshot_bytes
 from reconciler.daemon.store import Store, StoreError
+from reconciler.daemon.supervisor import Supervisor
 from reconciler.daemon.threads import Threads
 from reconciler.errors import ReconcilerError, Remedy
 from reconciler.fabric.embedded import Fabric
@@ -121,11 +122,11 @@ class Shell:
         """What an event came to that could not be handled: a fault of this program."""
         self.paused = False
         """Whether nothing new is begun any more, because the daemon is about to end."""
+        self.supervisor = Supervisor(self._failed, self._leave)
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Event] = deque()
         self._inbox: deque[tuple[str, bytes, Message]] = deque()
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = False
         self._syncing = False
         self._preparing = 0
@@ -190,17 +191,14 @@ class Shell:
             gc.enable()
 
     def _step(self, event: Event) -> None:
-        """One event. This is the one place where any error ends: what one event broke must not stop all resources' care."""
+        """One event. What can't be handled is told; an effect that fails takes none of the others with it."""
         self.counters["events"] += 1
-        try:
-            for effect in self.node.step(event):
+        effects: Iterable[Effect] = ()
+        with self.supervisor.guarded():
+            effects = self.node.step(event)
+        for effect in effects:
+            with self.supervisor.guarded():
                 self._carry_out(effect)
-        except ReconcilerError as error:
-            self._failed(error)
-            if error.remedy is Remedy.STOP:
-                self._leave(str(error))
-        except Exception as error:  # noqa: BLE001 - the one handler around the loop, which reports what it caught
-            self._failed(error)
 
     def _failed(self, error: Exception) -> None:
         self.counters["failures_of_the_loop"] += 1
@@ -215,7 +213,7 @@ class Shell:
             case Broadcast(message):
                 self._broadcast(message)
             case RunAgent(token, call):
-                self._begin(self._run_agent(token, call))
+                self.supervisor.begin(self._run_agent(token, call))
             case SetTimer(name, at_ms):
                 self._set_timer(name, at_ms)
             case ClearTimer(name):
@@ -224,9 +222,9 @@ class Shell:
             case Emit(type, fields):
                 self.emit(type, fields)
             case Examine():
-                self._begin(self._examine(effect))
+                self.supervisor.begin(self._examine(effect))
             case RecordActive(commit):
-                self._begin(self.record_active(commit))
+                self.supervisor.begin(self.record_active(commit))
             case PublishAttributes(attributes):
                 self._publish(attributes)
             case Watch(resource, call):
@@ -235,6 +233,8 @@ class Shell:
                 self.parts.unwatch(resource)
             case Leave(why):
                 self._leave(why)
+            case _:
+                assert_never(effect)
 
     def emit(self, type: str, fields: Mapping[str, Any]) -> None:
         """Append to the event log, and to the program's."""
@@ -261,23 +261,20 @@ class Shell:
     async def _run_agent(self, token: int, call: AgentCall) -> None:
         """Call an agent. Whatever goes wrong with that, the node learns that the call is over: else the resource would wait for ever."""
         self.counters["agent_calls"] += 1
-        try:
+        with self.supervisor.guarded() as caught:
             result = await self.parts.agents.run(call)
-        except Exception as error:  # noqa: BLE001 - nothing that one call meets may keep its resource from being cared for
-            self._failed(error)
+        if (error := caught.error) is not None:
             reason = f"the agent could not be called: {type(error).__name__}: {error}"
             result = AgentResult(ResultCode.ERROR, OperationStatus.ERROR, exit_reason=reason)
         self.tell(Finished(moment(), token, result, await self._traits(call)))
 
     async def _traits(self, call: AgentCall) -> AgentTraits:
         """Only what does not recur can be answered by a reload, so only for that the agent's traits are recorded."""
-        if call.interval_ms:
-            return AgentTraits()
-        try:
-            return await self.parts.traits(call.agent)
-        except Exception as error:  # noqa: BLE001 - the call is over all the same; without traits a change restarts
-            self._failed(error)
-            return AgentTraits()
+        traits = AgentTraits()
+        if not call.interval_ms:
+            with self.supervisor.guarded():  # The call is over all the same; without traits a change restarts.
+                traits = await self.parts.traits(call.agent)
+        return traits
 
     def _publish(self, attributes: Mapping[str, str]) -> None:
         if attributes == self._published:
@@ -293,65 +290,50 @@ class Shell:
         if not self.left.done():
             self.left.set_result(why)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.counters["failures_of_the_loop"] += 1
-            LOG.error("a task failed", exc_info=error)
-
     # Proposals
 
     async def _examine(self, wanted: Examine) -> None:
         """Judge a commit, and make durable what it compiles to before the node learns that it is valid."""
-        verdict = await self._judge(wanted)
+        judgement = await self._judge(wanted)
         self._preparing += 1
         try:
-            if verdict.configuration is not None:
-                verdict = await self._prepare(wanted.commit, verdict)
+            if judgement.configuration is not None:
+                judgement = await self._prepare(wanted.commit, judgement)
             self.tell(
                 Examined(
                     moment(),
                     wanted.commit,
                     wanted.base,
-                    verdict.digest,
-                    verdict.configuration,
-                    verdict.reason,
-                    verdict.findings,
-                    verdict.transient,
+                    judgement.digest,
+                    judgement.configuration,
+                    judgement.reason,
+                    judgement.findings,
+                    judgement.transient,
                 )
             )
         finally:
             self._preparing -= 1
 
-    async def _judge(self, wanted: Examine) -> Verdict:
+    async def _judge(self, wanted: Examine) -> Judgement:
         judge, commit = self.parts.judge, wanted.commit
-        try:
-            return await self._judging.run(
+        with self.supervisor.guarded() as caught:
+            judgement = await self._judging.run(
                 judge.examine, commit, wanted.base, self.parts.path, wanted.rewrite, wanted.lineage
             )
-        except Exception as error:  # noqa: BLE001 - a commit that can't be judged is refused, at once and with the reason
-            self._failed(error)
-            return Verdict(commit, None, reason=f"an internal error: {type(error).__name__}: {error}")
+        return judgement if caught.error is None else _refused_for(commit, caught.error)
 
-    async def _prepare(self, commit: str, verdict: Verdict) -> Verdict:
-        store, configuration = self.parts.store, verdict.configuration
+    async def _prepare(self, commit: str, judgement: Judgement) -> Judgement:
+        store, configuration = self.parts.store, judgement.configuration
         if configuration is None:
-            return verdict
-        try:
-            store.append(prepared_record(commit, Prepared(verdict.digest, configuration)), begins=True)
-            await self._writing.run(store.sync)
-        except StoreError as error:
-            self._store_failed(error)
-            return Verdict(commit, None, reason=f"this node can't keep it: {error}", transient=True)
-        except Exception as error:  # noqa: BLE001 - what can't be written down is refused, at once and with the reason
-            self._failed(error)
-            return Verdict(commit, None, reason=f"an internal error: {type(error).__name__}: {error}")
-        return verdict
+            return judgement
+        with self.supervisor.guarded() as caught:
+            try:
+                store.append(prepared_record(commit, Prepared(judgement.digest, configuration)), begins=True)
+                await self._writing.run(store.sync)
+            except StoreError as error:
+                self._store_failed(error)
+                return Judgement(commit, None, reason=f"this node can't keep it: {error}", transient=True)
+        return judgement if caught.error is None else _refused_for(commit, caught.error)
 
     async def record_active(self, commit: str) -> None:
         """Let the repository name the active commit. The journal is what counts; this is for people and for git.
@@ -379,21 +361,24 @@ class Shell:
                 continue
             if isinstance(message, _DURABLE):
                 self._syncing = True
-                self._begin(self._make_durable(sender, message))
+                self.supervisor.begin(self._make_durable(sender, message))
             else:
                 self.tell(Delivered(moment(), sender, message))
 
     async def _make_durable(self, sender: str, message: Message) -> None:
-        try:
-            await self._writing.run(self.parts.store.sync)
-        except Exception as error:  # noqa: BLE001 - without a thread, say: what is not known to be durable is not
-            if isinstance(error, StoreError):
+        failed: Exception | None = None
+        with self.supervisor.guarded() as caught:  # Without a thread, say: what is not known to be durable is not.
+            try:
+                await self._writing.run(self.parts.store.sync)
+            except StoreError as error:
                 self._store_failed(error)
+                failed = error
+        failed = failed or caught.error
+        try:
+            if failed is not None:
+                await self._not_durable(sender, message, str(failed))
             else:
-                self._failed(error)
-            await self._not_durable(sender, message, str(error))
-        else:
-            self.tell(Delivered(moment(), sender, message))
+                self.tell(Delivered(moment(), sender, message))
         finally:
             self._syncing = False
             self._read_inbox()
@@ -468,13 +453,19 @@ class Shell:
     def _sync_soon(self) -> None:
         self._sync_planned = False
         if not self._syncing:
-            self._begin(self._sync_quietly())
+            self.supervisor.begin(self._sync_quietly())
 
     async def _sync_quietly(self) -> None:
         try:
             await self._writing.run(self.parts.store.sync)
         except StoreError as error:
             self._store_failed(error)
+
+
+def _refused_for(commit: str, error: Exception) -> Judgement:
+    """What can't be judged or kept is refused, at once and with the reason."""
+    passing = isinstance(error, ReconcilerError) and error.remedy is Remedy.RETRY
+    return Judgement(commit, None, reason=f"an internal error: {type(error).__name__}: {error}", transient=passing)
 
 
 def moment() -> Moment:

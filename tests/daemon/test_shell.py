@@ -17,7 +17,7 @@ from reconciler.controller import events as ev
 from reconciler.controller.messages import Message, MessageError, Observe, Run
 from reconciler.controller.node import Node
 from reconciler.controller.replica import Replica
-from reconciler.daemon.compile import Verdict
+from reconciler.daemon.compile import Judgement
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.restore import restore_replica
 from reconciler.daemon.shell import Parts, Shell, moment
@@ -49,9 +49,9 @@ class Judge:
         self.commits: dict[str, Configuration] = {}
         self.repository = SimpleNamespace(set_reference=lambda *_: None)
 
-    def examine(self, commit: str, *_: object) -> Verdict:
+    def examine(self, commit: str, *_: object) -> Judgement:
         found = self.commits[commit]
-        return Verdict(commit, found, digest(found))
+        return Judgement(commit, found, digest(found))
 
 
 class Agents:
@@ -349,3 +349,25 @@ def test_what_was_refused_does_not_become_active_at_a_restart(
 
 def _full(_: bytes) -> None:
     raise StoreError("write a snapshot")
+
+
+def test_an_effect_that_fails_takes_none_of_the_others_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        await rig.start()
+        effects = [ev.Watch("a", None), ev.Emit("daemon", {"what": "second"}), ev.Unwatch("a")]  # type: ignore[arg-type]
+        unwatched: list[str] = []
+
+        def broken(_: str, __: AgentCall) -> None:
+            raise RuntimeError("no watch")
+
+        monkeypatch.setattr(rig.parts, "watch", broken)
+        monkeypatch.setattr(rig.parts, "unwatch", unwatched.append)
+        monkeypatch.setattr(rig.shell.node, "step", lambda _: effects)
+        rig.shell._step(ev.StopAsked(moment()))
+        assert [event["what"] for event in rig.events("daemon")][-2:] == ["internal-error", "second"]
+        assert unwatched == ["a"]
+        monkeypatch.undo()
+        rig.killed()
+
+    scenario(story)
