@@ -3,7 +3,7 @@
 The checker reads only the CIB, the plan's actions with their triggers, and its placements. It shares no code with the stages of the
 scheduler, so that a mistake there is not made twice. What it finds is a violation: the plan must not be carried out.
 
-Rules (design of the cluster, "Safety rules" 1, 3 and 7; the scheduler's specification, part 3, section 16):
+Rules (the design of the cluster, safety rules 1, 3 and 7; the scheduler's specification, part 3, section 16):
 
 * acyclic: every action comes after its triggers, and no triggers run in a circle;
 * one-active: a resource that is no clone is started only after it was stopped on every other node, or that node was fenced (fence

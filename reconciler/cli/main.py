@@ -1,7 +1,8 @@
 """The entry point: picks the command, loads only its module, and turns what goes wrong into a message and an exit code.
 
-Exit codes (design: command line): 64 is a usage error on every command, 124 a timeout, 130 an interruption; the others are the
-command's own. argparse would end with 2 on a usage error, which means "changes present" to a pipeline that runs `plan`.
+Exit codes (the design of the command line, "Exit codes"): 64 is a usage error on every command, 124 a timeout, 130 an
+interruption; the others are the command's own. argparse would end with 2 on a usage error, which means "changes present" to a
+pipeline that runs `plan`.
 """
 
 from __future__ import annotations

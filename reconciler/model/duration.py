@@ -1,7 +1,7 @@
 """Durations: how the texts for timeouts and intervals are read, in milliseconds.
 
-Source: the scheduler's specification, part 1, section 2.4, with its quirks (the units are found by prefix, so
-`5months` are minutes; an ISO 8601 day counts from the second one on).
+Source: the scheduler's specification, part 1, section 2.4, with its quirks: the units are found by prefix, so `5months`
+are minutes, and an ISO 8601 day counts from the second one on.
 """
 
 from __future__ import annotations

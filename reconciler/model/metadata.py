@@ -1,6 +1,6 @@
 """What an agent says about itself: its parameters and its actions with the advice that it gives for them.
 
-Source: OCF Resource Agent API 1.1, section 3.7 (meta-data); the fence agents' API uses the same document.
+Source: OCF Resource Agent API 1.1, "Meta data"; ClusterLabs, Fence Agent API, which uses the same document.
 """
 
 from __future__ import annotations

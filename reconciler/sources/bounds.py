@@ -1,6 +1,6 @@
 """How much a source may bring, and what of it is configuration.
 
-Source: the language's budgets (design: language).
+Source: the design of the language, "Bounds".
 """
 
 from __future__ import annotations

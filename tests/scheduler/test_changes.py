@@ -1,4 +1,4 @@
-"""What follows when the configuration is not what the history was made with (specification part 3, section 5; part 1, 15.3).
+"""What follows when the configuration is not what the history was made with (specification part 3, section 5; part 1, section 15.3).
 
 A has the parameters p=1 and q=2 and runs on n1; each row is a sentence, the digests recorded with its start, A's actions and the summary.
 """

@@ -1,7 +1,7 @@
 """Applying for the commands: consent, the proposal to the node, and the progress until the cluster is at rest.
 
-Exit codes (design of the command line): 0 converged, 1 failed, 3 refused by a guard or by the operator, 4 the saved plan is
-stale, 124 timeout.
+Exit codes (the design of the command line, "Exit codes"): 0 converged, 1 failed, 3 refused by a guard or by the operator, 4 the
+saved plan is stale, 124 timeout.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from reconciler.frozen import frozen
 Event = dict[str, Any]
 
 FAILED, STALE, TIMED_OUT = 1, 4, 124
-"""Exit codes of `apply` (design of the command line)."""
+"""Exit codes of `apply` (the design of the command line, "Exit codes")."""
 
 
 @frozen

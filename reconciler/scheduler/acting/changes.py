@@ -74,7 +74,7 @@ def _primitives_by_name(cluster: Cluster) -> dict[str, list[Resource]]:
 
 
 def _check_history(cluster: Cluster, resource: Resource, node: Node, history: ResourceHistory) -> None:
-    """Compare what one node remembers of one primitive (section 5.1)."""
+    """Compare what one node remembers of one primitive (part 3, section 5.1)."""
     if resource.orphan:
         if resource.root.kind is not Kind.CLONE or resource.unique:
             cause = Cause(Why.ORPHAN, resource.id)
@@ -138,7 +138,7 @@ def _check_active(cluster: Cluster, resource: Resource, node: Node, entry: Histo
 
 
 def _definition_changed(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry) -> bool:
-    """Whether the operation's definition changed; if so what is needed is asked for (section 5.2)."""
+    """Whether the operation's definition changed; if so what is needed is asked for (part 3, section 5.2)."""
     task = entry.attributes.get("operation", "")
     interval = interval_of(entry.attributes.get("interval"))
     cause = _cause(resource, entry)

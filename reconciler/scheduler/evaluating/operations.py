@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def find_operation(resource: Resource, key: str, *, include_disabled: bool) -> Operation | None:
-    """The operation configured for an action with this key (section 10.1), in document order the first.
+    """The operation configured for an action with this key (part 1, section 10.1), in document order the first.
 
     Migrations without one of their own take `migrate`, notifications `notify`.
     """
@@ -88,7 +88,7 @@ def action_values(
     operation: Operation | None,
     node: Node | None,
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The meta values of an action and its extra parameters (section 10.2), in dictionaries of the caller's own.
+    """The meta values of an action and its extra parameters (part 1, section 10.2), in dictionaries of the caller's own.
 
     `timeout` and `start-delay` are in milliseconds, and so is `interval`, which only recurring actions have.
     """
@@ -216,7 +216,7 @@ def on_fail(
     operation: Operation | None,
     meta: dict[str, str],
 ) -> FailurePolicy:
-    """What follows when the action with these values fails (section 10.4)."""
+    """What follows when the action with these values fails (part 1, section 10.4)."""
     word = _adjusted(resource, task, interval_ms, operation, meta)
     result = None if word is None else _configured_policy(cluster, resource, word)
     role = Role.STOPPED if result == "stop" else None

@@ -29,7 +29,7 @@ def start_table(cluster: Cluster, resource: Resource) -> None:
 
 
 def start_connection_table(cluster: Cluster, connection: Resource) -> None:
-    """Enter every node, also a bundle's, for the connection of a guest node where other resources start with none (section 4)."""
+    """Enter every node, also a bundle's, for the connection of a guest node where other resources start with none (part 2, section 4)."""
     for node in cluster.nodes:
         connection.table.set(node.index, add(0, node.base_score))
         if node.discovery_mode:

@@ -143,7 +143,7 @@ def target_rc(entry: HistoryEntry) -> int:
 
 
 def check_expiry(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry, rc: int) -> bool:
-    """Whether the entry's failure is to be forgotten; the fail count is cleared where it goes with it (section 14.3)."""
+    """Whether the entry's failure is to be forgotten; the fail count is cleared where it goes with it (part 1, section 14.3)."""
     expired = _is_past_timeout(cluster, resource, entry)
     cause = _cause_to_clear(cluster, resource, node, entry, expired=expired)
     if cause == _NOT_YET:

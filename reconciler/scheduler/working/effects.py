@@ -1,6 +1,6 @@
 """Effects of an ordering "first then then", as bits of a set.
 
-Source: the scheduler's specification, part 3, section 9.1; what each does exactly is its section 11.4.
+Source: the scheduler's specification, part 3, section 9.1, and section 11.4 for what each does exactly.
 """
 
 from __future__ import annotations
