@@ -13,9 +13,9 @@ from reconciler.analysis.status_edit import CountedFailure, NodeEdit, SimulatedR
 from reconciler.cib import Cib, Version
 from reconciler.frozen import frozen, replace
 from reconciler.scheduler.answer.action_attributes import attributes
-from reconciler.scheduler.evaluating.digests import digest
+from reconciler.scheduler.digest import digest
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction
-from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.working.action import Action
 
 ALWAYS_PRIORITY = 1_000_000

@@ -22,7 +22,7 @@ from reconciler.frozen import field, frozen
 from reconciler.model.operation import OperationStatus
 from reconciler.model.resource import Agent
 from reconciler.model.status import HistoryEntry, NodeState
-from reconciler.scheduler.evaluating.digests import digest
+from reconciler.scheduler.digest import digest
 
 PENDING_CODE = 193
 """The result code of an operation that has not ended."""

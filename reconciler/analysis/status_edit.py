@@ -15,7 +15,7 @@ from reconciler.model.resource import Agent
 from reconciler.model.score import add, read, show
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status
 from reconciler.model.text import integer
-from reconciler.scheduler.evaluating.digests import digest
+from reconciler.scheduler.digest import digest
 
 NOBODY = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 """The id that stands in a transition key for a transition that never took place."""

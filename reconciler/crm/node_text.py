@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from reconciler.crm.outline import Outline
 from reconciler.model.score import read
-from reconciler.scheduler.evaluating.options import Options
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.node import Node
+from reconciler.scheduler.working.options import Options
 from reconciler.scheduler.working.resource import Resource
 
 _HIDDEN_ATTRIBUTES = ("fail-count", "last-failure", "shutdown", "terminate", "standby", "#")

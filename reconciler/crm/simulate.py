@@ -23,7 +23,7 @@ from reconciler.model.date import Instant, parse
 from reconciler.model.resource import Agent
 from reconciler.scheduler import schedule
 from reconciler.scheduler.plan import Plan
-from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.state import read_state
 from reconciler.scheduler.working.cluster import Cluster
 

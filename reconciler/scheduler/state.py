@@ -12,10 +12,12 @@ from reconciler.model.date import Instant
 from reconciler.model.text import integer, is_true
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.evaluating.options import read_options
-from reconciler.scheduler.noting import actions
+from reconciler.scheduler.noting.actions import action_key
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.reading.connections import contain
+from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.reading.nodes import find_node, read_nodes
-from reconciler.scheduler.reading.resources import find, read_resources
+from reconciler.scheduler.reading.resources import read_resources
 from reconciler.scheduler.reading.settings import is_disabled, role_limit
 from reconciler.scheduler.recalling.aftermath import conclude, keep_recurring, note_known, stop_containers
 from reconciler.scheduler.recalling.history import sort_entries
@@ -169,7 +171,7 @@ def _found_stopped_only(resource: Resource, history: ResourceHistory) -> bool:
         return False
     if resource.partial_source is not None:
         return False
-    if resource.actions and actions.action_key(resource.id, "stop").lower() in resource.actions_by_key:
+    if resource.actions and action_key(resource.id, "stop").lower() in resource.actions_by_key:
         return False
     recorded = history.entries[0].attributes
     return (
@@ -198,9 +200,9 @@ def _read_shutdown_lock(cluster: Cluster, node: Node, resource: Resource, histor
         return
     limit_s = cluster.options.shutdown_lock_limit_s
     if limit_s > 0 and cluster.now.epoch_s > locked_s + limit_s:
-        key = actions.action_key(resource.id, "lrm_delete")
+        key = action_key(resource.id, "lrm_delete")
         cause = Cause(Why.SHUTDOWN_LOCK, node.name, "expired")
-        actions.request(cluster, resource, key, "lrm_delete", node, optional=False, cause=cause)
+        request(cluster, resource, key, "lrm_delete", node, optional=False, cause=cause)
         return
     if limit_s > 0:
         cluster.recheck_at(locked_s + limit_s + 1)

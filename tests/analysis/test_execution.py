@@ -13,7 +13,7 @@ from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status
 from reconciler.scheduler import schedule
-from reconciler.scheduler.evaluating.digests import digest
+from reconciler.scheduler.digest import digest
 from reconciler.scheduler.plan import Verb
 
 NOW = Instant(1_700_000_000)

@@ -11,7 +11,7 @@ from reconciler.model.date import Instant
 from reconciler.model.resource import Operation
 from reconciler.model.status import HistoryEntry, ResourceHistory
 from reconciler.scheduler import schedule
-from reconciler.scheduler.evaluating.digests import digest
+from reconciler.scheduler.digest import digest
 from reconciler.scheduler.plan import Plan
 from reconciler.scheduler.working.action import Action
 

@@ -11,7 +11,7 @@ from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Clone, Operation, Primitive, Resource
 from reconciler.model.score import INFINITY
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status
-from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.state import read_state
 from reconciler.scheduler.working.cluster import Cluster
 

@@ -12,15 +12,15 @@ from reconciler.model.resource import Operation
 from reconciler.scheduler.noting.actions import (
     action_key,
     assigned_nowhere,
-    fence_operation,
     find_actions,
     find_actions_exactly,
     make_required,
     make_unrunnable,
     newest,
-    request,
 )
-from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.noting.fencing import fence_operation
+from reconciler.scheduler.noting.requests import request
+from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.state import read_state
 from reconciler.scheduler.working.action import Action
 from reconciler.scheduler.working.cluster import Cluster

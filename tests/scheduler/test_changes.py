@@ -27,7 +27,7 @@ from reconciler.model.date import Instant
 from reconciler.model.resource import Operation
 from reconciler.model.status import HistoryEntry, ResourceHistory
 from reconciler.scheduler import schedule
-from reconciler.scheduler.evaluating.digests import digest
+from reconciler.scheduler.digest import digest
 
 NOW = digest({"p": "1", "q": "2"})
 ONLY_P = digest({"p": "1"})

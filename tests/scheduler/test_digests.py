@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Operation, Primitive
 from reconciler.model.status import HistoryEntry
-from reconciler.scheduler.evaluating.digests import NO_PARAMETERS, Verdict, calculate, compare, digest, escape
-from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.digest import NO_PARAMETERS, digest, escape
+from reconciler.scheduler.evaluating.digests import Verdict, calculate, compare
+from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.resource import Resource
 

@@ -9,7 +9,7 @@ from reconciler.model.attributes import plain
 from reconciler.model.resource import Clone, Operation, Primitive
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.placing.thresholds import threshold_reached
-from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.recalling.fail_counts import fail_count, last_failure
 from reconciler.scheduler.working.cluster import Cluster
 

@@ -6,7 +6,7 @@ import pytest
 from histories import cib, entry, history, primitive, read, shown, state
 
 from reconciler.model.status import HistoryEntry
-from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.working.cluster import Cluster
 
 N1_TO_N2 = {"migrate_source": "n1", "migrate_target": "n2"}

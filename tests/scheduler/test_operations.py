@@ -15,7 +15,7 @@ from reconciler.scheduler.evaluating.operations import (
     operation_for,
     requirement,
 )
-from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.resource import Resource
 

@@ -9,7 +9,7 @@ from histories import cib, primitive, read
 
 from reconciler.model.attributes import AttributeBlock, plain
 from reconciler.model.score import INFINITY
-from reconciler.scheduler.evaluating.options import Options
+from reconciler.scheduler.working.options import Options
 
 
 def options_of(values: dict[str, str], *, quorum: bool = True, panic: bool = False) -> Options:

@@ -8,7 +8,7 @@ from histories import FENCE_DEVICE, cib, entry, history, primitive, promotable, 
 from reconciler.model.attributes import Defaults, plain
 from reconciler.model.resource import Clone, Group, Operation
 from reconciler.model.status import HistoryEntry
-from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.working.cluster import Cluster
 
 START = entry("start", call=1)

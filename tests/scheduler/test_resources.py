@@ -12,7 +12,7 @@ from reconciler.model.attributes import AttributeBlock, Defaults, plain
 from reconciler.model.resource import Agent, Bundle, BundleNetwork, Clone, Group, Operation, Primitive, Template
 from reconciler.model.rule import AgentExpression, Rule
 from reconciler.model.score import INFINITY
-from reconciler.scheduler.reading.resources import find
+from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.resource import Resource
 

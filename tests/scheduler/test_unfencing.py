@@ -14,7 +14,7 @@ from reconciler.cib import Cib
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.model.status import HistoryEntry, ResourceHistory
-from reconciler.scheduler.evaluating.digests import digest
+from reconciler.scheduler.digest import digest
 from reconciler.scheduler.plan import Plan
 
 ON = {"stonith-enabled": "true"}

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 from reconciler.scheduler.acting.cleanup import schedule_cleanup
 from reconciler.scheduler.acting.recurring import cancel_recorded
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.evaluating.digests import Digests, Verdict, compare
+from reconciler.scheduler.evaluating.digests import Verdict, compare
+from reconciler.scheduler.evaluating.host_address import uses_host_address
 from reconciler.scheduler.evaluating.operations import operation_for
-from reconciler.scheduler.noting.actions import action_key, make_required, request, set_reason
+from reconciler.scheduler.noting.actions import action_key, make_required, set_reason
 from reconciler.scheduler.noting.orderings import order
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.unfencing import require_unfencing
-from reconciler.scheduler.reading.bundle import uses_host_address
 from reconciler.scheduler.recalling.fail_counts import clear_fail_count, fail_count
 from reconciler.scheduler.recalling.history import current_range, interval_of, sort_entries
+from reconciler.scheduler.working.digests import Digests
 from reconciler.scheduler.working.effects import CXL, ORD
 from reconciler.scheduler.working.roles import Kind
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.noting.actions import action_key, request
+from reconciler.scheduler.noting.actions import action_key
 from reconciler.scheduler.noting.orderings import order
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.recalling.fail_counts import clear_fail_count, fail_count
 from reconciler.scheduler.working.effects import ORD, RT
 

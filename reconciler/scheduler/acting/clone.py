@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.acting.notifications import create_phase, order_phases
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.noting.actions import action_key, find_actions, request
+from reconciler.scheduler.noting.actions import action_key, find_actions
 from reconciler.scheduler.noting.orderings import add_edge, order
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.working.effects import ORD, RN, SHF, SHT
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.text import boolean, integer
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.actions import action_key
-from reconciler.scheduler.noting.fenceable import mark_for_fencing
+from reconciler.scheduler.noting.fencing import mark_for_fencing
 from reconciler.scheduler.noting.orderings import order
 from reconciler.scheduler.working.activity import current_node
 from reconciler.scheduler.working.effects import KEEP, NONE, ORD, RF, RN, RT

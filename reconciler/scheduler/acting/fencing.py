@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.noting.actions import action_key, fence_operation, find_actions, make_pseudo, newest, request
-from reconciler.scheduler.noting.fenceable import can_fence
+from reconciler.scheduler.noting.actions import action_key, find_actions, make_pseudo, newest
+from reconciler.scheduler.noting.fencing import can_fence, fence_operation
 from reconciler.scheduler.noting.orderings import add_edge, order
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.working.effects import KEEP, ORD, RN, RT
 from reconciler.scheduler.working.roles import Kind
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.text import is_true
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.noting.actions import action_key, make_pseudo, request
+from reconciler.scheduler.noting.actions import action_key, make_pseudo
 from reconciler.scheduler.noting.orderings import order
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.working.effects import ORD, RN, RST, RT, SHF, SHT
 
 if TYPE_CHECKING:

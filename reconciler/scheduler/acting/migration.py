@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.noting.actions import action_key, request
+from reconciler.scheduler.noting.actions import action_key
 from reconciler.scheduler.noting.orderings import order
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.working.effects import MIGF, ORD, PSD
 
 if TYPE_CHECKING:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.noting.actions import newest, request
+from reconciler.scheduler.noting.actions import newest
 from reconciler.scheduler.noting.orderings import add_edge
+from reconciler.scheduler.noting.requests import request
+from reconciler.scheduler.working.action import Phase
 from reconciler.scheduler.working.effects import ORD, RT
 from reconciler.scheduler.working.roles import Role
 
@@ -34,22 +36,6 @@ _FOLLOWING = (
     ("demote", "stop"),
 )
 """The notifications after the first must be over before those before the second."""
-
-
-class Phase:
-    """The pseudo actions around one task of a clone: told before, confirmed, told after, confirmed.
-
-    A stop that a fencing implies has only the latter two.
-    """
-
-    __slots__ = ("after", "before", "confirmed_after", "confirmed_before", "task")
-
-    def __init__(self, task: str) -> None:
-        self.task = task
-        self.before: Action | None = None
-        self.confirmed_before: Action | None = None
-        self.after: Action | None = None
-        self.confirmed_after: Action | None = None
 
 
 def create_phase(cluster: Cluster, resource: Resource, begin: Action, end: Action) -> None:

@@ -12,9 +12,10 @@ from reconciler.scheduler.acting.clone import sort_by_number
 from reconciler.scheduler.acting.connection import ConnectionState, connection_state
 from reconciler.scheduler.acting.recurring import NOT_RUNNING, PROMOTED
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.noting.actions import action_key, find_actions, newest, request
-from reconciler.scheduler.noting.fenceable import mark_for_fencing
+from reconciler.scheduler.noting.actions import action_key, find_actions, newest
+from reconciler.scheduler.noting.fencing import mark_for_fencing
 from reconciler.scheduler.noting.orderings import order
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.unfencing import order_after_unfencing
 from reconciler.scheduler.working.effects import ORD, PRB, RN, SAME
 from reconciler.scheduler.working.roles import Kind, Role

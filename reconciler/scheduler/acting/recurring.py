@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from reconciler.model.duration import interval_ms
 from reconciler.model.text import boolean
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.noting.actions import action_key, find_actions, find_actions_exactly, request
+from reconciler.scheduler.noting.actions import action_key, find_actions, find_actions_exactly
 from reconciler.scheduler.noting.orderings import add_edge, order
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.working.effects import ORD, RN, RT
 from reconciler.scheduler.working.roles import ROLE_WORDS, Role
 

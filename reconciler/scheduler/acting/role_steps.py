@@ -12,8 +12,9 @@ from reconciler.scheduler.acting.cleanup import schedule_cleanup
 from reconciler.scheduler.acting.migration import can_migrate, create_migration
 from reconciler.scheduler.acting.recurring import create_recurring
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.noting.actions import action_key, find_actions_exactly, make_pseudo, request, set_reason
+from reconciler.scheduler.noting.actions import action_key, find_actions_exactly, make_pseudo, set_reason
 from reconciler.scheduler.noting.orderings import add_edge
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.unfencing import order_after_unfencing, unfence
 from reconciler.scheduler.working.activity import current_node, multiply_active
 from reconciler.scheduler.working.effects import RF, RT

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.scheduler.evaluating.host_address import HOST_ADDRESS, host_of
 from reconciler.scheduler.evaluating.parameters import parameters
-from reconciler.scheduler.reading.bundle import HOST_ADDRESS, host_of
 from reconciler.scheduler.working.activity import current_node
 from reconciler.scheduler.working.roles import Kind
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.text import integer
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.noting.actions import request
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.ordering.flags import OrderingFlags
 from reconciler.scheduler.plan import ActionKind, PlannedAction
 from reconciler.scheduler.working.activity import current_node

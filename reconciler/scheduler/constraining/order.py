@@ -14,8 +14,9 @@ from reconciler.model.constraint import ResourceSet
 from reconciler.model.text import boolean, integer, is_true
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.constraining.references import constrained, expand_sets, instance_of, members
-from reconciler.scheduler.noting.actions import action_key, request
+from reconciler.scheduler.noting.actions import action_key
 from reconciler.scheduler.noting.orderings import order
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.working.effects import ANTI, ANY, ASY, ORD, RF, RN, RT, SER, SHT
 from reconciler.scheduler.working.roles import Role
 

@@ -11,13 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.model.text import compare_versions, integer
+from reconciler.scheduler.digest import digest
+from reconciler.scheduler.evaluating.host_address import HOST_ADDRESS, host_of
 from reconciler.scheduler.evaluating.operations import action_values, operation_for
 from reconciler.scheduler.evaluating.parameters import parameters
-from reconciler.scheduler.reading.bundle import HOST_ADDRESS, host_of
+from reconciler.scheduler.working.digests import Digests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from reconciler.model.status import HistoryEntry
     from reconciler.scheduler.working.cluster import Cluster
     from reconciler.scheduler.working.node import Node
@@ -31,30 +31,6 @@ class Verdict(enum.Enum):
     RESTART = "restart"
     CHANGED = "changed"
     UNKNOWN = "unknown"  # No digest was recorded.
-
-
-class Digests:
-    """The digests of one action on one node; `restart` and `secure` only where an entry calls for them.
-
-    `texts` are the parameters behind the main digest; `has_extra` tells that the operation sets parameters itself.
-    """
-
-    __slots__ = ("_secure", "all", "has_extra", "make_secure", "restart", "texts")
-
-    def __init__(self, texts: dict[str, str], *, has_extra: bool) -> None:
-        self.texts = texts
-        self.has_extra = has_extra
-        self.all = digest(texts)
-        self.restart: str | None = None
-        self.make_secure: Callable[[], str] | None = None
-        self._secure: str | None = None
-
-    @property
-    def secure(self) -> str | None:
-        """The digest without what must not be seen; made when first asked for, because a match rarely needs it."""
-        if self._secure is None and self.make_secure is not None:
-            self._secure = self.make_secure()
-        return self._secure
 
 
 EXPIRED = "calculated-failure-timeout"
@@ -163,48 +139,3 @@ def _secure(cluster: Cluster, resource: Resource, node: Node, texts: dict[str, s
 
 def _is_fencing_parameter(name: str) -> bool:
     return name in _FENCING_PARAMETERS or _FENCING_ACTION.fullmatch(name) is not None
-
-
-NO_PARAMETERS = "f2317cad3d54cec5d7d7aa7d0bf35cf8"
-"""The digest of an action without parameters."""
-
-
-def digest(texts: dict[str, str]) -> str:
-    """The MD5 digest, in hexadecimal, of parameters written as an XML element with sorted attributes."""
-    if not texts:
-        return NO_PARAMETERS
-    from hashlib import md5  # Only runs with parameters need it, and it takes its time to load.
-
-    pairs = "".join(f' {name}="{escape(value)}"' for name, value in sorted(texts.items(), key=_byte_order))
-    return md5(f" <parameters{pairs}/>\n".encode(), usedforsecurity=False).hexdigest()
-
-
-def _byte_order(pair: tuple[str, str]) -> bytes:
-    return pair[0].encode()
-
-
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "\t": "    "}
-_NEEDS_ESCAPING = re.compile(r"[^ !#-%(-;=?-~]")
-
-
-def escape(value: str) -> str:
-    """A value as the digest's text holds it: markup as entities, control characters as escapes.
-
-    From the first character beyond ASCII on nothing is escaped any more.
-    """
-    if _NEEDS_ESCAPING.search(value) is None:
-        return value
-    result: list[str] = []
-    for place, char in enumerate(value):
-        if not char.isascii():
-            return "".join(result) + value[place:]
-        result.append(_escape_character(char))
-    return "".join(result)
-
-
-def _escape_character(char: str) -> str:
-    if char in _ENTITIES:
-        return _ENTITIES[char]
-    if char in "\n\r":
-        return "\\n" if char == "\n" else "\\r"
-    return char if char.isprintable() else f"\\{ord(char):03o}"

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.evaluating.digests import calculate
-from reconciler.scheduler.noting.actions import fence_operation
+from reconciler.scheduler.noting.fencing import fence_operation
 from reconciler.scheduler.noting.orderings import add_edge
 
 if TYPE_CHECKING:
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from reconciler.scheduler.working.resource import Resource
 
 UNFENCED = "#node-unfenced"
-DIGESTS_ALL = "#digests-all"
-DIGESTS_SECURE = "#digests-secure"
-"""Node attributes: when the node was unfenced, and with which definitions of the devices."""
 
 
 def unfence(cluster: Cluster, node: Node) -> Action:
@@ -56,41 +52,5 @@ def require_unfencing(cluster: Cluster, device: Resource | None, node: Node | No
                 require_unfencing(cluster, device, cluster.nodes_by_index[index], reason)
 
 
-def record_devices(cluster: Cluster, node: Node, operation: Action) -> bool:
-    """Note in the fence operation with which definitions of the unfencing devices it is done.
-
-    Answers whether a definition is not the one that the node was unfenced with last.
-    """
-    everything: list[str] = []
-    shareable: list[str] = []
-    changed = False
-    for device in reversed(_unfencing_devices(cluster.resources)):
-        agent = device.agent.type if device.agent is not None else ""
-        digests = calculate(cluster, device, "stonith-on", 0, node, secure_without_entry=True)
-        full = f"{device.id}:{agent}:{digests.all}"
-        secure = f"{device.id}:{agent}:{digests.secure}"
-        everything.append(f"{full},")
-        shareable.append(f"{secure},")
-        known = node.attributes.get(DIGESTS_ALL)
-        if known is not None:
-            changed = changed or not (full in known or secure in node.attributes.get(DIGESTS_SECURE, ""))
-    operation.meta["digests-all"] = "".join(everything)
-    operation.meta["digests-secure"] = "".join(shareable)
-    return changed
-
-
 def _usable(node: Node) -> bool:
     return node.online and not node.unclean and not node.shutdown
-
-
-def _unfencing_devices(resources: list[Resource]) -> list[Resource]:
-    """The fence devices that unfence, in resource order."""
-    found: list[Resource] = []
-    for resource in resources:
-        if resource.children:
-            found += _unfencing_devices(resource.children)
-        elif resource.is_stonith and (
-            resource.needs_unfencing or resource.meta.get("provides", "").lower() == "unfencing"
-        ):
-            found.append(resource)
-    return found

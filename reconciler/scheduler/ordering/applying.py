@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.scheduler.noting.actions import action_key, request
+from reconciler.scheduler.noting.actions import action_key
 from reconciler.scheduler.noting.orderings import add_edge
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.ordering.edge_effects import current_role
 from reconciler.scheduler.working.effects import RT
 from reconciler.scheduler.working.roles import Role

@@ -20,6 +20,7 @@ from reconciler.scheduler.noting.orderings import add_edge
 from reconciler.scheduler.ordering.edge_effects import affect
 from reconciler.scheduler.ordering.flags import OPTIONAL, RUNNABLE, OrderingFlags, containers
 from reconciler.scheduler.ordering.interleaving import interleaved, pairs
+from reconciler.scheduler.placing.settling import settle_nowhere
 from reconciler.scheduler.working.effects import (
     ANTI,
     ANY,
@@ -338,11 +339,7 @@ class Propagation:
 
     def _inhibit(self, instance: Resource, cause: Cause | None) -> bool:
         """An instance that has nobody to follow on its node must not run; whether it was to run is the answer."""
-        from reconciler.scheduler.placing.assignment import (
-            unassign_for_good,  # Few clones have instances without partners.
-        )
-
-        changed = unassign_for_good(self._cluster, instance, cause or Cause(Why.ORDER))
+        changed = settle_nowhere(self._cluster, instance, cause or Cause(Why.ORDER))
         self._flags.forget()
         return changed
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Contribution, Why
 from reconciler.scheduler.constraining.colocation import add_colocation
-from reconciler.scheduler.placing import assignment  # The kinds assign each other, so neither can be first.
+from reconciler.scheduler.placing.assignment import assign
 from reconciler.scheduler.placing.instances import compare_instances, distribute
 from reconciler.scheduler.placing.partners import instances
 from reconciler.scheduler.placing.score_lines import BUNDLE, list_scores
@@ -75,7 +75,7 @@ def _drop_surplus(cluster: Cluster, bundle: Resource) -> None:
 def _assign_replica(cluster: Cluster, replica: Replica, preferred: Node | None) -> None:
     """Assign the address, connection and inner instance that belong to a container."""
     if replica.ip is not None:
-        assignment.assign(cluster, replica.ip, preferred)
+        assign(cluster, replica.ip, preferred)
     host = None if replica.container is None else replica.container.node
     connection = replica.connection
     if connection is not None:
@@ -84,7 +84,7 @@ def _assign_replica(cluster: Cluster, replica: Replica, preferred: Node | None) 
             cause = Cause(Why.REMOTE, host.connection.id)
             nested = Colocation("child-remote-with-docker-remote", connection, host.connection, INFINITY, cause)
             add_colocation(cluster, nested)
-        assignment.assign(cluster, connection, preferred)
+        assign(cluster, connection, preferred)
     if replica.primitive is not None:
         _assign_inside(cluster, replica, replica.primitive)
 
@@ -102,7 +102,7 @@ def _assign_inside(cluster: Cluster, replica: Replica, instance: Resource) -> No
     if clone is None:
         return
     clone.assigning = True  # So that the instance doesn't ask for it.
-    assignment.assign(cluster, instance, own)
+    assign(cluster, instance, own)
     clone.assigning = False
 
 
@@ -112,7 +112,7 @@ def _assign_inner_clone(cluster: Cluster, bundle: Resource, clone: Resource, pre
     own = {replica.node.index for replica in (fields.replicas if fields else ()) if replica.node is not None}
     for index in clone.table.scores:
         _set(clone, index, 0 if index in own else -INFINITY, Cause(Why.CONTAINER, bundle.id))
-    assignment.assign(cluster, clone, preferred)
+    assign(cluster, clone, preferred)
 
 
 def _set(resource: Resource, index: int, score: int, cause: Cause) -> None:

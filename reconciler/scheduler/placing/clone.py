@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.scheduler.placing import assignment  # The kinds assign each other, so neither can be first.
+from reconciler.scheduler.placing.assignment import assign
 from reconciler.scheduler.placing.colocation import replace_table
 from reconciler.scheduler.placing.influence import has_influence
 from reconciler.scheduler.placing.instances import compare_instances, distribute
@@ -34,7 +34,7 @@ def assign_clone(cluster: Cluster, clone: Resource, preferred: Node | None) -> N
         add_promotion_scores(cluster, clone)
     clone.assigning = True
     for colocation in tuple(clone.colocations):
-        assignment.assign(cluster, colocation.primary, preferred)
+        assign(cluster, colocation.primary, preferred)
     for colocation in tuple(clone.followers):
         if has_influence(colocation, colocation.primary):
             table = mix_dependent(cluster, colocation, clone.table, positive_only=True)

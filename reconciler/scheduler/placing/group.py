@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.constraining.colocation import insert_follower, insert_own
-from reconciler.scheduler.placing import assignment  # The kinds assign each other, so neither can be first.
+from reconciler.scheduler.placing.assignment import assign
 from reconciler.scheduler.placing.score_lines import GROUP, list_scores
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def assign_group(cluster: Cluster, group: Resource, preferred: Node | None) -> N
     list_scores(cluster, group, GROUP)
     first: Node | None = None
     for member in group.children:
-        node = assignment.assign(cluster, member, preferred)
+        node = assign(cluster, member, preferred)
         first = node if first is None else first
     group.next_role = group.children[0].next_role
     group.next_role_cause = group.children[0].next_role_cause

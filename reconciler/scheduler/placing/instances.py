@@ -12,7 +12,7 @@ from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Contribution, Why
 from reconciler.scheduler.constraining.colocation import insert_follower, insert_own
 from reconciler.scheduler.noting.scores import ban_everywhere
-from reconciler.scheduler.placing import assignment  # The kinds assign each other, so neither can be first.
+from reconciler.scheduler.placing.assignment import assign
 from reconciler.scheduler.placing.candidates import usable
 from reconciler.scheduler.placing.influence import has_influence
 from reconciler.scheduler.placing.mixing import mix_dependent, mix_primary
@@ -159,7 +159,7 @@ class _Placing:
             return False
         self._forbid_full_nodes(instance)
         saved = instance.table.copy() if preferred is not None else None
-        node = assignment.assign(self.cluster, instance, preferred)
+        node = assign(self.cluster, instance, preferred)
         if node is None:
             return False
         if saved is not None and node is not preferred:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.score import INFINITY, add
 from reconciler.scheduler.placing.candidates import any_usable
 from reconciler.scheduler.placing.influence import has_influence
+from reconciler.scheduler.working.node import AttributeValues
 from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
@@ -29,19 +30,6 @@ BY_NAME = "#uname"
 """The node attribute that tells nodes apart where a constraint names none."""
 
 _SINGLE = struct.Struct("<f")
-
-
-class AttributeValues:
-    """One attribute of all nodes by node index, in lower case, None where it is missing.
-
-    `distinct` tells that each node has it and no two alike.
-    """
-
-    __slots__ = ("distinct", "values")
-
-    def __init__(self, values: list[str | None]) -> None:
-        self.values = values
-        self.distinct = None not in values and len(set(values)) == len(values)
 
 
 def attribute_values(cluster: Cluster, name: str) -> AttributeValues:

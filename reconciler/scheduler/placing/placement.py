@@ -16,6 +16,7 @@ from reconciler.scheduler.placing.assignment import assign
 from reconciler.scheduler.placing.candidates import note_nodes
 from reconciler.scheduler.placing.capacity import read_capacities
 from reconciler.scheduler.placing.discovery import apply_exclusive_discovery
+from reconciler.scheduler.placing.kinds import ASSIGNERS
 from reconciler.scheduler.placing.resource_order import sort_resources
 from reconciler.scheduler.placing.shutdown_locks import apply_shutdown_locks
 from reconciler.scheduler.placing.stickiness import apply_stickiness
@@ -43,6 +44,7 @@ def prepare_placement(cluster: Cluster) -> None:
 
 def place(cluster: Cluster) -> None:
     """Assign every resource to a node or to none, connections of remote nodes first, as they decide which nodes there are."""
+    cluster.assigners = ASSIGNERS
     note_nodes(cluster)
     read_capacities(cluster)
     with _deep_enough(cluster):

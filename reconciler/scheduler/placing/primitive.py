@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.scores import ban_everywhere
-from reconciler.scheduler.placing import assignment  # The kinds assign each other, so neither can be first.
+from reconciler.scheduler.placing.assignment import assign
 from reconciler.scheduler.placing.candidates import any_usable, best_candidate, note_availability, usable
 from reconciler.scheduler.placing.colocation import apply_colocation, replace_table
 from reconciler.scheduler.placing.influence import has_influence
@@ -32,7 +32,7 @@ def assign_primitive(cluster: Cluster, resource: Resource, preferred: Node | Non
     """Assign the primitive, unless it is settled or in the middle of its assignment; the answer is its node, if any."""
     parent = resource.parent
     if parent is not None and not parent.assigning:
-        assignment.assign(cluster, parent, preferred)
+        assign(cluster, parent, preferred)
     if resource.settled:
         return resource.node
     if resource.assigning:
@@ -58,7 +58,7 @@ def _follow(cluster: Cluster, resource: Resource, colocation: Colocation) -> Non
     droppable = colocation.dependent_role is Role.PROMOTED or -INFINITY < colocation.score < 0
     saved = resource.table.copy() if droppable else None
     noted = len(resource.contributions)
-    assignment.assign(cluster, colocation.primary)
+    assign(cluster, colocation.primary)
     apply_colocation(cluster, resource, colocation.primary, colocation)
     if saved is not None and not any_usable(cluster, resource.table):
         resource.table = saved

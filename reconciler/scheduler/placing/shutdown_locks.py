@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.text import integer
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.noting.actions import action_key, request
+from reconciler.scheduler.noting.actions import action_key
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.scores import ban
 from reconciler.scheduler.working.roles import Kind
 

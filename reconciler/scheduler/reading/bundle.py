@@ -11,27 +11,25 @@ from reconciler.model.attributes import plain
 from reconciler.model.resource import Bundle, Clone, Primitive
 from reconciler.model.score import INFINITY
 from reconciler.model.text import boolean, integer
-from reconciler.scheduler.reading import resources
+from reconciler.scheduler.evaluating.host_address import HOST_ADDRESS
 from reconciler.scheduler.reading.bundle_parts import DEFAULT_PORT, BundleSpec, address_resource, container_resource
 from reconciler.scheduler.reading.connections import connection, contain, link_connection
+from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.reading.nodes import add_node
-from reconciler.scheduler.working.activity import current_node
 from reconciler.scheduler.working.node import Node, NodeKind
 from reconciler.scheduler.working.resource import BundleFields, Replica
 from reconciler.scheduler.working.table import EXCLUSIVE, NEVER, NodeTable
 
 if TYPE_CHECKING:
+    from reconciler.scheduler.reading.settings import Create
     from reconciler.scheduler.working.cluster import Cluster
     from reconciler.scheduler.working.resource import Resource
 
 REPLICA_SCORE = 500
 """The score of a replica's node for the instance inside it."""
 
-HOST_ADDRESS = "#uname"
-"""The address of a connection that stands for the node on which its container runs."""
 
-
-def complete(cluster: Cluster, resource: Resource, configured: Bundle) -> bool:
+def complete(cluster: Cluster, resource: Resource, configured: Bundle, create: Create) -> bool:
     """Make the bundle's replicas and everything they consist of; False when that can't be done."""
     spec = _read(configured)
     if spec is None:
@@ -45,31 +43,16 @@ def complete(cluster: Cluster, resource: Resource, configured: Bundle) -> bool:
     for replica in fields.replicas:
         replica.ip_address = spec.addresses[replica.index]
     if configured.primitive is not None:
-        fields.clone = _inner_clone(cluster, resource, configured.primitive, spec)
+        fields.clone = _inner_clone(cluster, resource, configured.primitive, spec, create)
         if fields.clone is None:
             return False
         for replica, instance in zip(fields.replicas, fields.clone.children, strict=True):
             replica.primitive = instance
-    if not all(_add_replica(cluster, resource, replica, spec) for replica in fields.replicas):
+    if not all(_add_replica(cluster, resource, replica, spec, create) for replica in fields.replicas):
         return False
     if fields.clone is not None:
         resource.children.append(fields.clone)
     return True
-
-
-def uses_host_address(resource: Resource) -> bool:
-    """Whether the resource is a bundle's connection whose address follows from where its container runs."""
-    if not resource.is_connection or resource.container is None:
-        return False
-    return any(block.values.get("addr") == HOST_ADDRESS for block in resource.param_blocks[0])
-
-
-def host_of(connection: Resource) -> Node | None:
-    """The node that a connection's host address stands for: where its container will run, or else runs now."""
-    container = connection.container
-    if container is None:
-        return None
-    return container.node if container.node is not None else current_node(container)
 
 
 def _read(configured: Bundle) -> BundleSpec | None:
@@ -117,7 +100,9 @@ def _next_address(address: str | None) -> str | None:
     return f"{first}.{second}.{third}.{fourth}"
 
 
-def _inner_clone(cluster: Cluster, bundle: Resource, primitive: Primitive, spec: BundleSpec) -> Resource | None:
+def _inner_clone(
+    cluster: Cluster, bundle: Resource, primitive: Primitive, spec: BundleSpec, create: Create
+) -> Resource | None:
     meta = {
         "ordered": "true",
         "clone-max": str(spec.replicas),
@@ -128,7 +113,7 @@ def _inner_clone(cluster: Cluster, bundle: Resource, primitive: Primitive, spec:
     if spec.promoted_max > 0:
         suffix = "master"
         meta |= {"promotable": "true", "promoted-max": str(spec.promoted_max)}
-    clone = resources.create(cluster, Clone(f"{bundle.id}-{suffix}", primitive, meta=plain(meta)), bundle)
+    clone = create(cluster, Clone(f"{bundle.id}-{suffix}", primitive, meta=plain(meta)), bundle, None)
     if clone is None or clone.clone is None:
         return None
     for instance in clone.children:
@@ -139,35 +124,35 @@ def _inner_clone(cluster: Cluster, bundle: Resource, primitive: Primitive, spec:
     return clone
 
 
-def _add_replica(cluster: Cluster, bundle: Resource, replica: Replica, spec: BundleSpec) -> bool:
+def _add_replica(cluster: Cluster, bundle: Resource, replica: Replica, spec: BundleSpec, create: Create) -> bool:
     """Make container, address and connection of a replica, as far as it has them."""
-    replica.container = _add_part(cluster, bundle, container_resource(spec, replica))
+    replica.container = _add_part(cluster, bundle, container_resource(spec, replica), create)
     if replica.container is None:
         return False
     if replica.ip_address is not None:
-        replica.ip = _add_part(cluster, bundle, address_resource(spec, replica.ip_address))
+        replica.ip = _add_part(cluster, bundle, address_resource(spec, replica.ip_address), create)
         if replica.ip is None:
             return False
-    return replica.primitive is None or _add_connection(cluster, bundle, replica, spec)
+    return replica.primitive is None or _add_connection(cluster, bundle, replica, spec, create)
 
 
-def _add_part(cluster: Cluster, bundle: Resource, primitive: Primitive) -> Resource | None:
-    part = resources.create(cluster, primitive, bundle)
+def _add_part(cluster: Cluster, bundle: Resource, primitive: Primitive, create: Create) -> Resource | None:
+    part = create(cluster, primitive, bundle, None)
     if part is not None:
         bundle.children.append(part)
     return part
 
 
-def _add_connection(cluster: Cluster, bundle: Resource, replica: Replica, spec: BundleSpec) -> bool:
+def _add_connection(cluster: Cluster, bundle: Resource, replica: Replica, spec: BundleSpec, create: Create) -> bool:
     assert replica.container is not None
     assert replica.primitive is not None
     name = f"{bundle.id}-{replica.index}"
-    if resources.find(cluster, name) is not None:
+    if find(cluster, name) is not None:
         name = f"pcmk-internal-{replica.primitive.id}-remote-{replica.index}"
     port = spec.control_port or DEFAULT_PORT
     primitive = connection(name, replica.container.id, address=replica.ip_address or HOST_ADDRESS, port=port)
     node = _replica_node(cluster, name)
-    part = _add_part(cluster, bundle, primitive)
+    part = _add_part(cluster, bundle, primitive, create)
     if part is None:
         return False
     replica.connection, replica.node = part, node

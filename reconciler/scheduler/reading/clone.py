@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.resource import Clone
 from reconciler.model.text import integer, is_true
-from reconciler.scheduler.reading import resources
 from reconciler.scheduler.reading.settings import supports_promotion, supports_unique_clones
 from reconciler.scheduler.working.resource import CloneFields
 from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
+    from reconciler.scheduler.reading.settings import Create
     from reconciler.scheduler.working.cluster import Cluster
     from reconciler.scheduler.working.resource import Resource
 
@@ -36,7 +36,7 @@ def read_promotable(resource: Resource) -> None:
     fields.promotable = is_true(resource.meta.get("promotable"))
 
 
-def complete(cluster: Cluster, resource: Resource) -> bool:
+def complete(cluster: Cluster, resource: Resource, create: Create) -> bool:
     """Read the clone's limits and make its instances; False when an instance can't be made."""
     fields, meta = _fields(resource), resource.meta
     maximum = meta.get("clone-max")
@@ -54,20 +54,20 @@ def complete(cluster: Cluster, resource: Resource) -> bool:
     meta.setdefault("resource-stickiness", "1")
     meta.setdefault("globally-unique", "true" if resource.unique else "false")
     while len(resource.children) < max(1, fields.clone_max):
-        if create_instance(cluster, resource) is None:
+        if create_instance(cluster, resource, create) is None:
             return False
     return True
 
 
-def create_instance(cluster: Cluster, resource: Resource) -> Resource | None:
+def create_instance(cluster: Cluster, resource: Resource, create: Create) -> Resource | None:
     """Make the clone's next instance, an orphan with everything below it when it is beyond clone-max.
 
-    It is not yet entered in the index of names: see `reading.resources.register`.
+    It is not yet entered in the index of names: see `reading.index.register`.
     """
     fields = _fields(resource)
     assert fields.template is not None
     number = len(resource.children)
-    instance = resources.create(cluster, fields.template, resource, number)
+    instance = create(cluster, fields.template, resource, number)
     if instance is None:
         return None
     if number >= fields.clone_max:

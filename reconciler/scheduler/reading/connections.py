@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Agent, Group, Operation, Primitive
-from reconciler.scheduler.reading import resources
+from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.reading.nodes import add_node, assume_unseen
 from reconciler.scheduler.working.node import Node, NodeKind
 
@@ -101,7 +101,7 @@ def link_containers(cluster: Cluster) -> None:
             name = leaf.meta.get("container")
             if name is None or name == leaf.id or leaf.container is not None:
                 continue
-            container = resources.find(cluster, name)
+            container = find(cluster, name)
             if container is not None:
                 contain(leaf, container)
 

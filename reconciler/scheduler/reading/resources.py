@@ -1,6 +1,6 @@
-"""Resources of the configuration, made into working objects, and how they are found by name.
+"""Resources of the configuration, made into working objects.
 
-Source: the scheduler's specification, part 1, sections 8, 9 and 13.4.
+Source: the scheduler's specification, part 1, sections 8 and 9.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.evaluating.blocks import evaluate
 from reconciler.scheduler.evaluating.rules import RuleContext
 from reconciler.scheduler.noting.scores import ban_everywhere, start_connection_table, start_table
-from reconciler.scheduler.reading import bundle as bundles
-from reconciler.scheduler.reading import clone as clones
-from reconciler.scheduler.reading import connections
+from reconciler.scheduler.reading import bundle, clone, connections
+from reconciler.scheduler.reading.index import register
 from reconciler.scheduler.reading.settings import Configured, apply_meta, read_meta
 from reconciler.scheduler.reading.templates import apply_template
 from reconciler.scheduler.working.resource import Resource
@@ -51,7 +50,7 @@ def create(
 ) -> Resource | None:
     """Make a resource with everything below it, with its first node table; None when it can't be made.
 
-    It is not yet entered anywhere: see `register`.
+    It is not yet entered anywhere: see `index.register`.
     """
     resource = _begin(cluster, configured, parent, instance)
     if resource is None:
@@ -62,9 +61,9 @@ def create(
         case Group():
             complete = _complete_group(cluster, resource, configured)
         case Clone():
-            complete = clones.complete(cluster, resource)
+            complete = clone.complete(cluster, resource, create)
         case Bundle():
-            complete = bundles.complete(cluster, resource, configured)
+            complete = bundle.complete(cluster, resource, configured, create)
     if not complete:
         return None
     if cluster.options.symmetric_cluster:
@@ -72,52 +71,6 @@ def create(
     elif resource.is_connection and resource.meta.get("container") is not None:
         start_connection_table(cluster, resource)
     return resource
-
-
-def register(cluster: Cluster, resource: Resource) -> None:
-    """Enter the resource and everything below it in the index of names; the order of doing so is the order of finding."""
-    names = (resource.id,) if resource.id == resource.config_id else (resource.id, resource.config_id)
-    for name in names:
-        cluster.resource_index.setdefault(name, []).append(resource)
-    resource.sequence = cluster.resource_count
-    cluster.resource_count += 1
-    for child in resource.children:
-        register(cluster, child)
-
-
-def find(cluster: Cluster, name: str) -> Resource | None:
-    """The first resource in the tree with this internal id or history name (section 9.1)."""
-    candidates = cluster.resource_index.get(name)
-    if candidates is None:
-        return None
-    if len(candidates) == 1:
-        only = candidates[0]
-        return only if only.id == name or only.history_name == name else None
-    matching = [resource for resource in candidates if resource.id == name or resource.history_name == name]
-    return min(matching, key=_tree_order) if matching else None
-
-
-def find_all(cluster: Cluster, name: str) -> list[Resource]:
-    """All resources with this internal id or history name, in tree order."""
-    candidates = cluster.resource_index.get(name, ())
-    return sorted(
-        (resource for resource in candidates if resource.id == name or resource.history_name == name), key=_tree_order
-    )
-
-
-def _tree_order(resource: Resource) -> tuple[int, int]:
-    top = resource
-    while top.parent is not None:
-        top = top.parent
-    return top.rank, resource.sequence
-
-
-def name_by_history(cluster: Cluster, resource: Resource, name: str) -> None:
-    """Note under which name histories know the resource, so that it is found by it."""
-    resource.history_name = name
-    known = cluster.resource_index.setdefault(name, [])
-    if resource not in known:
-        known.append(resource)
 
 
 def create_orphan(cluster: Cluster, primitive: Primitive) -> Resource | None:
@@ -157,10 +110,10 @@ def _begin(cluster: Cluster, configured: Configured, parent: Resource | None, in
         resource.agent = configured.agent or Agent("", "")
         resource.operations = configured.operations
     elif isinstance(configured, Clone):
-        resource.clone = clones.begin(configured)
+        resource.clone = clone.begin(configured)
     read_meta(cluster, resource, configured)
     if resource.clone is not None:
-        clones.read_promotable(resource)
+        clone.read_promotable(resource)
     apply_meta(cluster, resource)
     if isinstance(configured, Primitive):
         evaluate(configured.utilization, RuleContext(cluster), into=resource.utilization)
@@ -178,7 +131,7 @@ _KINDS: dict[type[Configured], Kind] = {
 def _complete_primitive(cluster: Cluster, resource: Resource) -> bool:
     if resource.is_stonith:
         cluster.has_fence_device = True
-    return clones.accept_member(cluster, resource)
+    return clone.accept_member(cluster, resource)
 
 
 def _complete_group(cluster: Cluster, resource: Resource, configured: Group) -> bool:

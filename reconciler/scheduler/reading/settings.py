@@ -5,6 +5,7 @@ Source: the scheduler's specification, part 1, sections 8.3, 8.4 and 8.8.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from reconciler.model import score
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from reconciler.scheduler.working.resource import Resource
 
 Configured = Primitive | Group | Clone | Bundle
+
+Create = Callable[["Cluster", Configured, "Resource | None", int | None], "Resource | None"]
+"""Making a resource with everything below it, in a parent, as the instance with a number: what makes parts is told how to."""
 
 
 def read_meta(cluster: Cluster, resource: Resource, configured: Configured) -> None:

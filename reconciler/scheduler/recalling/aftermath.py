@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.noting import actions
-from reconciler.scheduler.noting.fenceable import mark_for_fencing
-from reconciler.scheduler.noting.scores import add_score, ban, replace_by_bans
+from reconciler.scheduler.noting.actions import action_key, find_actions
+from reconciler.scheduler.noting.fencing import mark_for_fencing
+from reconciler.scheduler.noting.requests import request
+from reconciler.scheduler.noting.scores import ban
+from reconciler.scheduler.recalling.active import record_active
 from reconciler.scheduler.recalling.history import current_range, interval_of
 from reconciler.scheduler.recalling.outcome import Reading, require_stop
-from reconciler.scheduler.working.activity import current_node, multiply_active
-from reconciler.scheduler.working.roles import Kind, Role
+from reconciler.scheduler.working.activity import current_node
+from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +39,8 @@ def keep_recurring(reading: Reading, entries: Sequence[HistoryEntry]) -> None:
         if not interval_ms or entry.attributes.get("op-status") == "-1":
             continue
         task = entry.attributes.get("operation", "")
-        key = actions.action_key(resource.id, task, interval_ms)
-        actions.request(reading.cluster, resource, key, task, reading.node, optional=True)
+        key = action_key(resource.id, task, interval_ms)
+        request(reading.cluster, resource, key, task, reading.node, optional=True)
 
 
 def conclude(reading: Reading) -> None:
@@ -63,7 +64,7 @@ def conclude(reading: Reading) -> None:
     elif resource.history_name is not None and ":" in resource.history_name:
         resource.history_name = None
     else:
-        for stop in actions.find_actions(resource, actions.action_key(resource.id, "stop"), node):
+        for stop in find_actions(resource, action_key(resource.id, "stop"), node):
             stop.optional = True
     if (
         resource.role is Role.STOPPED
@@ -108,8 +109,8 @@ def _apply(reading: Reading, worst: str) -> None:
     match worst:
         case "demote":
             resource.failed = True
-            key = actions.action_key(resource.id, "demote")
-            actions.request(cluster, resource, key, "demote", node, optional=False, cause=cause)
+            key = action_key(resource.id, "demote")
+            request(cluster, resource, key, "demote", node, optional=False, cause=cause)
         case "fence":
             mark_for_fencing(cluster, node, f"{resource.id} failed there")
         case "standby":
@@ -169,66 +170,6 @@ def _reset_connection(reading: Reading, cause: Cause) -> None:
         require_stop(cluster, resource, reading.node, cause)
     if resource.reconnect_interval_ms:
         _set_next_stopped(resource, cause)
-
-
-def record_active(cluster: Cluster, resource: Resource, node: Node, *, count_priority: bool) -> None:
-    """Record that the resource, and with it what it is part of, is active on the node; once for each.
-
-    With `count_priority` what it is worth counts for the node's priority.
-    """
-    if node in resource.active_on:
-        return
-    resource.active_on.append(node)
-    if resource.kind is Kind.PRIMITIVE:
-        node.running.append(resource)
-        if count_priority:
-            _raise_priority(resource, node)
-        if node.maintenance:
-            resource.managed = False
-    if not resource.managed:
-        _record_unmanaged(resource, node)
-        return
-    if resource.kind is Kind.PRIMITIVE and multiply_active(resource):
-        _limit_activity(cluster, resource)
-    if resource.parent is not None:
-        record_active(cluster, resource.parent, node, count_priority=count_priority)
-
-
-def _record_unmanaged(resource: Resource, node: Node) -> None:
-    """Let an unmanaged resource stay where it is; its ancestors count as active there without further ado."""
-    add_score(resource, node, INFINITY, Cause(Why.UNMANAGED, resource.id))
-    parent = resource.parent
-    while parent is not None and node.online:
-        parent.active_on.append(node)
-        parent = parent.parent
-
-
-def _limit_activity(cluster: Cluster, resource: Resource) -> None:
-    """Do what `multiple-active` says about a resource that turned out to be active more than once."""
-    if resource.multiple_active == "stop_only":
-        replace_by_bans(cluster, resource, Cause(Why.MULTIPLE_ACTIVE, resource.id))
-    elif resource.multiple_active == "block":
-        _block(resource)
-        parent = resource.parent
-        if parent is not None and parent.kind in (Kind.GROUP, Kind.BUNDLE) and parent.multiple_active == "block":
-            for child in parent.children:
-                _block(child)
-
-
-def _block(resource: Resource) -> None:
-    resource.managed = False
-    resource.blocked = True
-
-
-def _raise_priority(resource: Resource, node: Node) -> None:
-    """Count the resource's priority for the node, and for the hosts of its container if it is a guest."""
-    if resource.priority == 0:
-        return
-    amount = resource.priority + (resource.role is Role.PROMOTED)
-    node.priority += amount
-    if node.is_guest and node.connection is not None and node.connection.container is not None:
-        for host in node.connection.container.active_on:
-            host.priority += amount
 
 
 def stop_containers(cluster: Cluster) -> None:

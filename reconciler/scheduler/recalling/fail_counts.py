@@ -15,9 +15,11 @@ from reconciler.model.score import read as read_score
 from reconciler.model.text import compare_versions, integer
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.evaluating.digests import Verdict, compare
-from reconciler.scheduler.noting import actions
+from reconciler.scheduler.evaluating.host_address import uses_host_address
+from reconciler.scheduler.noting.actions import action_key
+from reconciler.scheduler.noting.fencing import fence_operation
 from reconciler.scheduler.noting.orderings import add_edge
-from reconciler.scheduler.reading.bundle import uses_host_address
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.working.effects import RT
 
 if TYPE_CHECKING:
@@ -210,13 +212,13 @@ def _changed_since(cluster: Cluster, resource: Resource, node: Node, entry: Hist
 
 def clear_fail_count(cluster: Cluster, resource: Resource, node: Node, reason: str) -> Action:
     """Have the resource's fail count on the node cleared, for a remote node that reconnects only after it was fenced."""
-    key = actions.action_key(resource.id, "clear_failcount")
+    key = action_key(resource.id, "clear_failcount")
     cause = Cause(Why.FAILURE, resource.id, reason)
-    action = actions.request(cluster, resource, key, "clear_failcount", node, optional=False, cause=cause)
+    action = request(cluster, resource, key, "clear_failcount", node, optional=False, cause=cause)
     action.meta["op_no_wait"] = "true"
     if cluster.options.stonith_enabled and resource.is_connection and resource.reconnect_interval_ms:
         remote = cluster.node_index.get(resource.id)
         if remote is not None:
-            fencing = actions.fence_operation(cluster, remote, optional=True, reason=None)
+            fencing = fence_operation(cluster, remote, optional=True, reason=None)
             add_edge(fencing, action, RT, cause)
     return action

@@ -12,7 +12,7 @@ from reconciler.model.text import integer, is_true
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.evaluating.blocks import evaluate
 from reconciler.scheduler.evaluating.rules import RuleContext
-from reconciler.scheduler.noting.fenceable import mark_for_fencing
+from reconciler.scheduler.noting.fencing import mark_for_fencing
 from reconciler.scheduler.reading.nodes import find_node, note_failures, set_builtin_attributes, set_site_name
 from reconciler.scheduler.working.node import NodeKind
 from reconciler.scheduler.working.roles import Role

@@ -11,8 +11,9 @@ from reconciler.model.operation import OperationStatus, ResultCode
 from reconciler.model.text import integer
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.evaluating.operations import SEVERITY, FailurePolicy, failure_policy
-from reconciler.scheduler.noting import actions
-from reconciler.scheduler.noting.fenceable import can_fence
+from reconciler.scheduler.noting.actions import action_key
+from reconciler.scheduler.noting.fencing import can_fence
+from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.scores import ban, ban_everywhere, replace_by_bans
 from reconciler.scheduler.recalling.fail_counts import check_expiry, target_rc
 from reconciler.scheduler.recalling.history import interval_of
@@ -113,7 +114,7 @@ def _set_next_role(resource: Resource, role: Role, cause: Cause) -> None:
 
 
 def _failure_cause(reading: Reading, result: Result) -> Cause:
-    key = actions.action_key(reading.resource.id, result.task, result.interval_ms)
+    key = action_key(reading.resource.id, result.task, result.interval_ms)
     return Cause(Why.FAILURE, key, f"{reading.node.name}, rc {result.recorded_rc}")
 
 
@@ -205,8 +206,8 @@ def _read_pending(reading: Reading, result: Result) -> None:
 
 def require_stop(cluster: Cluster, resource: Resource, node: Node, cause: Cause) -> None:
     """The resource has to be stopped on the node."""
-    key = actions.action_key(resource.id, "stop")
-    actions.request(cluster, resource, key, "stop", node, optional=False, cause=cause)
+    key = action_key(resource.id, "stop")
+    request(cluster, resource, key, "stop", node, optional=False, cause=cause)
 
 
 def _read_error(reading: Reading, result: Result) -> None:

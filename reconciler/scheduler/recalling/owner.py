@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Agent, Primitive
-from reconciler.scheduler.reading import resources
 from reconciler.scheduler.reading.clone import create_instance, is_universal
 from reconciler.scheduler.reading.connections import ensure_remote_node, link_connection
+from reconciler.scheduler.reading.index import find, name_by_history, register
+from reconciler.scheduler.reading.resources import banish_orphan, create, create_orphan
 from reconciler.scheduler.recalling.fail_counts import strip_instance
 from reconciler.scheduler.working.roles import Kind
 
@@ -28,9 +29,9 @@ def find_owner(cluster: Cluster, history: ResourceHistory, node: Node) -> Resour
     For an anonymous clone an instance is chosen, or an additional one made. None when no configured resource has the name.
     """
     name = history.id
-    resource = resources.find(cluster, name)
+    resource = find(cluster, name)
     if resource is None:
-        resource = resources.find(cluster, f"{strip_instance(name)}:0")
+        resource = find(cluster, f"{strip_instance(name)}:0")
         if resource is None or resource.unique:
             return None
     if resource.kind is not Kind.PRIMITIVE:
@@ -45,7 +46,7 @@ def find_owner(cluster: Cluster, history: ResourceHistory, node: Node) -> Resour
 
 def _known_as(cluster: Cluster, resource: Resource, name: str) -> Resource:
     if name.lower() not in (resource.id.lower(), (resource.history_name or "").lower()):
-        resources.name_by_history(cluster, resource, name)
+        name_by_history(cluster, resource, name)
     return resource
 
 
@@ -106,10 +107,10 @@ def _is_doubtful(cluster: Cluster, clone: Resource, leaf: Resource, node: Node) 
 
 
 def _additional_instance(cluster: Cluster, clone: Resource, base: str) -> Resource | None:
-    instance = create_instance(cluster, clone)
+    instance = create_instance(cluster, clone, create)
     if instance is None:
         return None
-    resources.register(cluster, instance)
+    register(cluster, instance)
     return _leaf(instance, base)
 
 
@@ -120,7 +121,7 @@ def adopt_orphan(cluster: Cluster, history: ResourceHistory) -> Resource | None:
     primitive = Primitive(
         history.id, agent, meta=plain({}), description=attributes.pop("description", None), extra=attributes
     )
-    resource = resources.create_orphan(cluster, primitive)
+    resource = create_orphan(cluster, primitive)
     if resource is None:
         return None
     if resource.is_connection:
@@ -129,5 +130,5 @@ def adopt_orphan(cluster: Cluster, history: ResourceHistory) -> Resource | None:
         node.shutdown = True
     if "container" in history.attributes:
         resource.filler_orphan = True
-    resources.banish_orphan(cluster, resource)
+    banish_orphan(cluster, resource)
     return resource

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.text import integer
+from reconciler.scheduler.recalling.active import record_active
 from reconciler.scheduler.recalling.history import is_later
 from reconciler.scheduler.working.roles import Role
 
@@ -42,11 +43,11 @@ def read_successful_migrate_to(cluster: Cluster, resource: Resource, node: Node,
         resource.dangling.insert(0, node)
     elif arrived is not None and not _is_pending(arrived):
         if not replaced and target_node is not None and target_node.online:
-            _record_active(cluster, resource, target_node)
+            record_active(cluster, resource, target_node, count_priority=False)
         else:
             _give_up(resource)
     elif not replaced and target_node is not None and target_node.online:
-        _record_active(cluster, resource, target_node)
+        record_active(cluster, resource, target_node, count_priority=False)
         if node.online:
             resource.partial_target = target_node
             resource.partial_source = node
@@ -76,7 +77,7 @@ def _read_failed_migrate_to(cluster: Cluster, resource: Resource, node: Node, en
     if known and not _has_newer_state(cluster, target, resource, reference, same_node=arrived is not None):
         target_node = cluster.node_index.get(target)
         if target_node is not None and target_node.online:
-            _record_active(cluster, resource, target_node)
+            record_active(cluster, resource, target_node, count_priority=False)
     elif not _has_later_change(cluster, source, resource, entry, same_node=True):
         resource.dangling.insert(0, node)
 
@@ -95,7 +96,7 @@ def _read_failed_migrate_from(cluster: Cluster, resource: Resource, node: Node, 
     if known and not _has_newer_state(cluster, source, resource, reference, same_node=sent is not None):
         source_node = cluster.node_index.get(source)
         if source_node is not None and source_node.online:
-            _record_active(cluster, resource, source_node)
+            record_active(cluster, resource, source_node, count_priority=False)
 
 
 def _partners(entry: HistoryEntry, *, source: Node | None = None, target: Node | None = None) -> tuple[str, str] | None:
@@ -106,14 +107,6 @@ def _partners(entry: HistoryEntry, *, source: Node | None = None, target: Node |
     if source is not None and source.name != from_name:
         return None
     return None if target is not None and target.name != to_name else (from_name, to_name)
-
-
-def _record_active(cluster: Cluster, resource: Resource, node: Node) -> None:
-    from reconciler.scheduler.recalling.aftermath import (
-        record_active,  # It follows the reading of results, which calls this.
-    )
-
-    record_active(cluster, resource, node, count_priority=False)
 
 
 def _give_up(resource: Resource) -> None:

@@ -169,3 +169,19 @@ class Action:
 
     def __repr__(self) -> str:
         return f"<Action {self.id} {self.key}{' on ' + self.node.name if self.node else ''}>"
+
+
+class Phase:
+    """The pseudo actions around one task of a clone: told before, confirmed, told after, confirmed.
+
+    A stop that a fencing implies has only the latter two.
+    """
+
+    __slots__ = ("after", "before", "confirmed_after", "confirmed_before", "task")
+
+    def __init__(self, task: str) -> None:
+        self.task = task
+        self.before: Action | None = None
+        self.confirmed_before: Action | None = None
+        self.after: Action | None = None
+        self.confirmed_after: Action | None = None

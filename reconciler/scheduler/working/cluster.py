@@ -5,21 +5,26 @@ Source: the scheduler's specification, part 1, sections 1 and 6.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from reconciler.scheduler.evaluating.options import Options
+from reconciler.scheduler.working.options import Options
 
 if TYPE_CHECKING:
     from reconciler.cib import Cib
     from reconciler.model.date import Instant
     from reconciler.model.status import HistoryEntry, NodeState
-    from reconciler.scheduler.evaluating.digests import Digests
-    from reconciler.scheduler.placing.mixing import AttributeValues
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.constraints import Colocation, Location, Ordering, TicketHold
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.digests import Digests
+    from reconciler.scheduler.working.node import AttributeValues, Node
     from reconciler.scheduler.working.resource import Resource
+    from reconciler.scheduler.working.roles import Kind
     from reconciler.scheduler.working.table import NodeTable
+
+
+Assign = Callable[["Cluster", "Resource", "Node | None"], "Node | None"]
+"""Assigning a resource of one kind, first to the node that is preferred; the answer is the node of a primitive or group."""
 
 
 class FailedEntry:
@@ -40,6 +45,7 @@ class Cluster:
     __slots__ = (
         "actions",
         "actions_by_key",
+        "assigners",
         "assignment_log",
         "attribute_values",
         "available",
@@ -90,6 +96,8 @@ class Cluster:
 
     def __init__(self, cib: Cib, now: Instant) -> None:
         self.cib = cib
+        self.assigners: Mapping[Kind, Assign] = {}
+        """For each kind of resource how it is assigned: the kinds call one another, by way of this table."""
         self.now = now
         self.options = Options()
         self.feature_set = cib.feature_set or "3.16.1"

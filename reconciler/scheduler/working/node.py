@@ -120,3 +120,16 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<Node {self.name}>"
+
+
+class AttributeValues:
+    """One attribute of all nodes by node index, in lower case, None where it is missing.
+
+    `distinct` tells that each node has it and no two alike.
+    """
+
+    __slots__ = ("distinct", "values")
+
+    def __init__(self, values: list[str | None]) -> None:
+        self.values = values
+        self.distinct = None not in values and len(set(values)) == len(values)

@@ -18,8 +18,7 @@ from reconciler.scheduler.working.table import NodeTable
 
 if TYPE_CHECKING:
     from reconciler.model import resource as configured
-    from reconciler.scheduler.acting.notifications import Phase
-    from reconciler.scheduler.working.action import Action
+    from reconciler.scheduler.working.action import Action, Phase
     from reconciler.scheduler.working.constraints import Colocation, Location, TicketRule
     from reconciler.scheduler.working.node import Node
 
