@@ -50,13 +50,19 @@ need_packages() {
 }
 
 need_environment() {
+  install_environment "$1"
+  # What changed since the last time as well: where bytecode can't be written each command compiles it again, and takes twice as long.
+  .venv/bin/python -m compileall -q reconciler
+}
+
+install_environment() {
   local requirements=$1 stamp=.venv/installed.sha256 wanted
   wanted=$(cat "$requirements" pyproject.toml | sha256sum | cut -d' ' -f1)
   if [ -x .venv/bin/reconciler ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return; fi
   say "making .venv and installing $requirements (hashes checked)"
   [ -x .venv/bin/python ] || "$PYTHON" -m venv .venv || die "python3-venv is needed: apt-get install python3-venv"
   [ -x .venv/bin/uv ] || .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r ci/requirements-build.txt
-  .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r ci/requirements-build.txt -r "$requirements"
-  .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+  .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r ci/requirements-build.txt -r "$requirements"
+  .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --no-deps --no-build-isolation --editable .
   printf '%s\n' "$wanted" >"$stamp"
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.cli.terminal.paint import Paint
+from reconciler.errors import Place
 
 Json = dict[str, Any]
 
@@ -60,8 +61,8 @@ def _alarms(status: Json, paint: Paint) -> Iterator[str]:
             f"! {rejected['commit'][:12]} from {rejected['source']} was rejected: {printable(rejected['reason'])}",
         )
         for finding in rejected["findings"]:
-            place = f"{finding['file']}:{finding['line']}:{finding['column']}"
-            yield printable(f"  {place}: {finding['text']} [{finding['code']}]")
+            place = Place(finding["file"], finding["line"], finding["column"])
+            yield printable(f"  {f'{place}: ' if place.file else ''}{finding['text']} [{finding['code']}]")
             if finding.get("hint"):
                 yield printable(f"    {finding['hint']}")
     for failed in status["failed_actions"]:

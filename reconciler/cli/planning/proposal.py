@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reconciler.cli.node.client import Client, ClientError
+from reconciler.errors import Place
 from reconciler.frozen import frozen
 
 Event = dict[str, Any]
@@ -52,13 +53,17 @@ def follow(client: Client, answer: Event, timeout_s: float, seen: Callable[[Even
 
 
 def _rejected(event: Event, commit: str) -> Ending:
-    findings = tuple(
-        f"{finding['file']}:{finding['line']}:{finding['column']}: {finding['text']} [{finding['code']}]"
-        for finding in event.get("findings", ())
-    )
+    findings = tuple(map(_finding, event.get("findings", ())))
     return Ending(
         FAILED, f"{commit[:12]} was rejected by {event.get('by', 'the node')}: {event['reason']}", findings, commit
     )
+
+
+def _finding(finding: Event) -> str:
+    """A finding on one line, with as much of its place as is known, and what to do about it."""
+    place = Place(finding["file"], finding["line"], finding["column"])
+    hint = f" ({finding['hint']})" if finding.get("hint") else ""
+    return f"{f'{place}: ' if place.file else ''}{finding['text']}{hint} [{finding['code']}]"
 
 
 def _converged(event: Event, commit: str) -> Ending:
