@@ -26,7 +26,7 @@ from reconciler.daemon.status import StatusView
 from reconciler.daemon.threads import Threads
 from reconciler.errors import Finding, InputError, Place, ReconcilerError
 from reconciler.sources.bounds import Bounds, is_configuration
-from reconciler.sources.repository import CommitFacts
+from reconciler.sources.commit_object import CommitFacts
 from reconciler.sources.source import Source, SourceStatus
 from reconciler.version import __version__
 
