@@ -68,7 +68,7 @@ class Store:
         """Why the last write failed; None once one succeeds."""
         self._journal = -1
         self._generation = 0
-        self._at.end = 0
+        self._end = 0
         self._room = 0
         self._unsynced = False
         self._doubtful: str | None = None
@@ -121,7 +121,7 @@ class Store:
     def begin(self, snapshot: bytes) -> None:
         """Start a new generation with this snapshot; records follow. Raises StoreError, and then the old one goes on."""
         try:
-            generation = max([self._at.generation, *_generations(self.directory)], default=0) + 1
+            generation = max([self._generation, *_generations(self.directory)], default=0) + 1
         except OSError as error:
             raise self._failed("write a snapshot", error) from error
         path = self._path("snapshot", generation)
@@ -145,7 +145,7 @@ class Store:
         with self._syncing:
             if self._journal >= 0:
                 os.close(self._journal)
-            self._journal, self._generation, self._at.end, self._room = descriptor, generation, 0, _CHUNK_BYTES
+            self._journal, self._generation, self._end, self._room = descriptor, generation, 0, _CHUNK_BYTES
             self._snapshot_bytes, self._unsynced, self.failing = len(snapshot), False, None
             self._doubtful = None
         self._remove_before(generation - 1)
@@ -158,7 +158,7 @@ class Store:
     @property
     def wants_snapshot(self) -> bool:
         """Whether the journal has grown so long that a snapshot would make the next start faster, or a write failed."""
-        return self._at.end > max(_ROTATE_BYTES, 2 * self._snapshot_bytes) or self.failing is not None
+        return self._end > max(_ROTATE_BYTES, 2 * self._snapshot_bytes) or self.failing is not None
 
     def append(self, record: Record, *, begins: bool = False) -> None:
         """Write a record; `sync` makes it durable. With `begins` room is left for the end of what it begins.
@@ -166,16 +166,16 @@ class Store:
         Raises StoreError when it can't be written; then it is not there.
         """
         framed = _framed(record.kind, record.data)
-        wanted = self._at.end + len(framed) + (_RESERVE_BYTES if begins else 0)
+        wanted = self._end + len(framed) + (_RESERVE_BYTES if begins else 0)
         try:
             if self._journal < 0:
                 raise OSError(errno.EBADF, "no journal could be started")
             if wanted > self._room:
-                self._take_room(wanted, needed=begins or self._at.end + len(framed) > self._room)
-            _write_all(self._journal, framed, self._at.end)
+                self._take_room(wanted, needed=begins or self._end + len(framed) > self._room)
+            _write_all(self._journal, framed, self._end)
         except OSError as error:
             raise self._failed("write to the journal", error) from error
-        self._at.end += len(framed)
+        self._end += len(framed)
         self._unsynced = True
 
     def sync(self) -> None:

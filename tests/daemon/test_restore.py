@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from reconciler.daemon.journal import Record
 
 from reconciler.cib.canonical import digest
 from reconciler.cib.observations import transient
@@ -16,7 +15,7 @@ from reconciler.controller.messages import Joined, encode
 from reconciler.controller.replica import Replica
 from reconciler.controller.snapshot import FORMAT, ForeignStateError
 from reconciler.daemon.restore import NewerStateError, message_record, restore_state, snapshot_bytes
-from reconciler.daemon.store import Store
+from reconciler.daemon.store import Record, Store
 
 from .conftest import Node
 
