@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from reconciler.analysis.recording import AgentTraits, Launched, Outcome, ended, is_failure
+from reconciler.analysis.recording import AgentTraits, Launched, OperationOutcome, ended, is_failure
 from reconciler.cib.observations import EntryForgotten, Observation, ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, Effect, RunAgent, SetTimer, Unwatch, Watch
 from reconciler.controller.messages import Order, Reported
@@ -281,7 +281,7 @@ class Executor:
 
     def _report(self, job: Job, result: AgentResult, traits: AgentTraits, now: Moment) -> Reported:
         launched = replace(job.launched, traits=traits)
-        outcome = Outcome(
+        outcome = OperationOutcome(
             result.code,
             result.status,
             now.epoch_s,
@@ -327,7 +327,7 @@ def agent_call(order: Order) -> AgentCall:
     )
 
 
-def _observations(launched: Launched, outcome: Outcome) -> tuple[Observation, ...]:
+def _observations(launched: Launched, outcome: OperationOutcome) -> tuple[Observation, ...]:
     match launched.task:
         case "delete":
             return (ResourceForgotten(launched.node_id, launched.resource),)

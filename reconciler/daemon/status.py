@@ -224,7 +224,7 @@ def _role(resource: Resource, children: list[dict[str, Any]]) -> str:
     return max((str(child["role"]) for child in children), key=lambda word: order.index(word) if word in order else 0)
 
 
-def _node(cib: Cib, node: scheduled.Node) -> dict[str, Any]:
+def _node(cib: Cib, node: scheduled.ClusterNode) -> dict[str, Any]:
     return {
         "name": node.name,
         "id": node.id,
@@ -239,7 +239,7 @@ def _node(cib: Cib, node: scheduled.Node) -> dict[str, Any]:
     }
 
 
-def _node_state(node: scheduled.Node) -> str:
+def _node_state(node: scheduled.ClusterNode) -> str:
     states = (
         ("unclean", node.unclean),
         ("pending", node.pending),

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from reconciler.analysis.expectations import STEADY, Verdict
-from reconciler.analysis.survival import Outcome
+from reconciler.analysis.expectations import STEADY, Judgement
+from reconciler.analysis.survival import CaseOutcome
 from reconciler.cli.explaining.verifying import Analysed, Analysis
 from reconciler.cli.planning.markdown_form import LONGEST, plain
 
@@ -56,13 +56,13 @@ def _text(result: Analysis, *, every: bool) -> Iterator[str]:
     yield _verdict(result)
 
 
-def _first(verdict: Verdict, most: int = 10) -> Iterator[tuple[str, str]]:
+def _first(verdict: Judgement, most: int = 10) -> Iterator[tuple[str, str]]:
     yield from verdict.broken[:most]
     if len(verdict.broken) > most:
         yield "…", f"{len(verdict.broken) - most} more"
 
 
-def facts(outcome: Outcome) -> list[str]:
+def facts(outcome: CaseOutcome) -> list[str]:
     """What became of one case, in short phrases; empty when nothing is worth a word."""
     found = [
         *_phrase("down", outcome.down),

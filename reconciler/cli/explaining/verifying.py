@@ -8,10 +8,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconciler.analysis.expectations import STEADY, Verdict, judge, unknown_resources
+from reconciler.analysis.expectations import STEADY, Judgement, judge, unknown_resources
 from reconciler.analysis.failures import Case, cases
 from reconciler.analysis.steady import Settled, settle, steady
-from reconciler.analysis.survival import Outcome, Services, services, survive
+from reconciler.analysis.survival import CaseOutcome, Services, services, survive
 from reconciler.cib import Cib
 from reconciler.cli.inputs.configurations import Named, named
 from reconciler.cli.inputs.files import read_directory
@@ -38,7 +38,7 @@ class Analysed:
     name: str
     configuration: Configuration
     steady: Services
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[CaseOutcome, ...]
 
 
 @frozen
@@ -47,7 +47,7 @@ class Analysis:
 
     head: Analysed
     base: Analysed | None
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Judgement, ...]
     regressions: tuple[tuple[str, str], ...]
     """(case name, service) that the base survived and the head does not."""
 
@@ -153,7 +153,7 @@ _shared: tuple[Cib, Services, Instant] | None = None
 """What every process simulates from: set before the processes are forked, so that it is not sent to them."""
 
 
-def _simulate(cib: Cib, before: Services, chosen: list[Case], now: Instant, jobs: int) -> list[Outcome]:
+def _simulate(cib: Cib, before: Services, chosen: list[Case], now: Instant, jobs: int) -> list[CaseOutcome]:
     global _shared
     if jobs <= 1:
         return [survive(cib, before, case, now) for case in chosen]
@@ -165,7 +165,7 @@ def _simulate(cib: Cib, before: Services, chosen: list[Case], now: Instant, jobs
         _shared = None
 
 
-def _one(case: Case) -> Outcome:
+def _one(case: Case) -> CaseOutcome:
     assert _shared is not None
     cib, before, now = _shared
     return survive(cib, before, case, now)
@@ -194,7 +194,7 @@ def _regressions(base: Analysed, head: Analysed) -> tuple[tuple[str, str], ...]:
     return (*idle, *worse)
 
 
-def _lost(outcome: Outcome) -> tuple[str, ...]:
+def _lost(outcome: CaseOutcome) -> tuple[str, ...]:
     return (*outcome.down, *outcome.demoted)
 
 

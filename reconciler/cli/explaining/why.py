@@ -17,7 +17,7 @@ from reconciler.cli.terminal.paint import Paint, add_colour_argument
 from reconciler.model.score import show
 
 if TYPE_CHECKING:
-    from reconciler.analysis.explanation import Answer, NodeScore
+    from reconciler.analysis.explanation import Explanation, NodeScore
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def lines(answer: Answer, paint: Paint, *, scores: bool) -> Iterator[str]:
+def lines(answer: Explanation, paint: Paint, *, scores: bool) -> Iterator[str]:
     """The explanation as lines for people."""
     yield paint("bold", answer.headline)
     for link in answer.chain:
@@ -89,7 +89,7 @@ def _node(node: NodeScore, paint: Paint, scores: bool) -> Iterator[str]:
             yield f"      {sign}{show(term.score)}  {term.text}{place}"
 
 
-def _document(answer: Answer) -> dict[str, Any]:
+def _document(answer: Explanation) -> dict[str, Any]:
     return {
         "resource": answer.resource,
         "headline": answer.headline,

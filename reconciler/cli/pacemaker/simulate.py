@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.analysis.execution import Failure
     from reconciler.analysis.injection import Injections
     from reconciler.cib import Cib
-    from reconciler.crm.simulate import Extent, Options, Simulation
+    from reconciler.crm.simulate import Extent, SimulateOptions, Simulation
     from reconciler.model.date import Instant
 
 _NOT_SUPPORTED = {
@@ -154,11 +154,11 @@ def _read(args: argparse.Namespace) -> Cib:
     return cib
 
 
-def _options(args: argparse.Namespace, cib: Cib) -> Options:
-    from reconciler.crm.simulate import Options
+def _options(args: argparse.Namespace, cib: Cib) -> SimulateOptions:
+    from reconciler.crm.simulate import SimulateOptions
 
     now_s = int(time.time())
-    return Options(
+    return SimulateOptions(
         _moment(args.set_datetime, cib, now_s),
         args.set_datetime,
         now_s,
