@@ -57,7 +57,7 @@ def command_parser(name: str, module: ModuleType) -> Parser:
 
 def full_parser() -> Parser:
     """The parser of everything, for completion scripts and manual pages; it loads every command's module."""
-    parser = Parser(prog="reconciler", description=(sys.modules["reconciler"].__doc__))
+    parser = Parser(prog="reconciler", description=(sys.modules["reconciler"].__doc__ or "").partition("\n")[0])
     parser.add_argument("--version", action="version", version=__version__)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, command in COMMANDS.items():
