@@ -49,11 +49,11 @@ def _stands_out(node: ClusterNode) -> bool:
 def _kind(node: ClusterNode) -> str:
     if node.is_guest:
         return "GuestNode"
-    return "RemoteNode" if node.is_remote else "ClusterNode"
+    return "RemoteNode" if node.is_remote else "Node"
 
 
 def _list_name(node: ClusterNode) -> str:
-    prefix = _kind(node).removesuffix("ClusterNode")
+    prefix = _kind(node).removesuffix("Node")
     return prefix + ("Online" if node.online else "OFFLINE")
 
 
