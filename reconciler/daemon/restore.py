@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 from reconciler.cib.canonical import plain_bytes
 from reconciler.controller.messages import decode
@@ -15,7 +16,8 @@ from reconciler.controller.snapshot import (
     restore,
     to_plain,
 )
-from reconciler.daemon.store import Contents, Record, Store
+from reconciler.daemon.journal import Record
+from reconciler.daemon.store import Contents, Store
 from reconciler.errors import ReconcilerError, Remedy
 
 MESSAGE = "M"
@@ -36,7 +38,14 @@ class UnusableSnapshotError(ReconcilerError):
     remedy = Remedy.STOP
 
 
-def restore_state(own: str, store: Store) -> tuple[Replica, list[str]]:
+class Restored(NamedTuple):
+    """The state, and what is wrong with what it was read from: as long as there is anything, there may have been a newer one."""
+
+    replica: Replica
+    problems: list[str]
+
+
+def restore_state(own: str, store: Store) -> Restored:
     """The state out of the newest generation that can be used, and what could not; all that could not is kept in quarantine.
 
     Without any such generation the state is empty. Raises ForeignStateError when it is of a node of another name, NewerStateError
@@ -45,7 +54,8 @@ def restore_state(own: str, store: Store) -> tuple[Replica, list[str]]:
     problems: list[str] = []
     while True:
         contents = store.read()
-        problems += [f"{path}: does not read, and was set aside" for path in contents.quarantined]
+        problems += [text for text in contents.damage if text not in problems]
+        problems += [f"{path}: does not read to its end, and was set aside" for path in contents.quarantined]
         try:
             replica, unused = restore_replica(own, contents)
         except UnusableSnapshotError as error:
@@ -56,7 +66,7 @@ def restore_state(own: str, store: Store) -> tuple[Replica, list[str]]:
                 *unused,
                 *(f"{path}: is a journal that could not be used to its end" for path in store.keep_journals()),
             ]
-        return replica, problems
+        return Restored(replica, problems)
 
 
 def restore_replica(own: str, contents: Contents) -> tuple[Replica, list[str]]:

@@ -457,7 +457,7 @@ class Shell:
 
     async def _sync_quietly(self) -> None:
         try:
-            await self._writing.run(self.parts.store.sync)
+            await self._writing.run(self.parts.store.settle)
         except StoreError as error:
             self._store_failed(error)
 

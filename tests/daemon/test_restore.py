@@ -14,8 +14,9 @@ from reconciler.cib.observations import transient
 from reconciler.controller.messages import Joined, encode
 from reconciler.controller.replica import Replica
 from reconciler.controller.snapshot import FORMAT, ForeignStateError
+from reconciler.daemon.journal import Record
 from reconciler.daemon.restore import NewerStateError, message_record, restore_state, snapshot_bytes
-from reconciler.daemon.store import Record, Store
+from reconciler.daemon.store import Store
 
 from .conftest import Node
 
