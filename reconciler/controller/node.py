@@ -55,6 +55,7 @@ from reconciler.model.operation import OperationStatus
 from reconciler.model.status import NodeState, ResourceHistory
 from reconciler.model.text import integer
 
+# A clock that is slewed moves less between two events; expiries and date rules count in seconds.
 _CLOCK_SET_MS = 1000
 
 

@@ -28,6 +28,7 @@ from reconciler.frozen import replace
 
 EXAMINATION_MS = 60_000
 """How long members have to answer a proposal; silence is never acceptance."""
+# A refusal that fits into no message can't be told: the proposal would wait for its deadline, and say nothing.
 _MOST_FINDINGS = 500
 _LONGEST_TEXT = 1000
 EXAMINE_TIMER = "examine "

@@ -151,6 +151,7 @@ class Replica:
         known = self.proposals.get(message.commit)
         if message.commit == self.commit or (known is not None and known.base == self.commit):
             return
+        # With what it compiled to, which would stay in memory and in every snapshot.
         while len(self.proposals) >= _MOST_PROPOSALS:
             evicted = next(iter(self.proposals))
             del self.proposals[evicted]

@@ -31,6 +31,7 @@ from reconciler.sources.source import Source, SourceStatus
 from reconciler.version import __version__
 
 VERSION = 1
+# Requests that take long (a history, a commit) hold up each other and nothing else.
 _THREADS = 2
 CANDIDATE = "refs/reconciler/candidate/apply"
 _ALIVE_S = 15.0
@@ -439,6 +440,7 @@ def _text(body: Mapping[str, Any], key: str, default: str) -> str:
 
 
 def _number(text: str, most: int) -> int:
+    # int() refuses more than 4,300 digits by a ValueError.
     if len(text) > len(str(most)) or not text.isdecimal() or not 1 <= int(text) <= most:
         raise ApiError(400, "bad-request", f"limit must be a number from 1 to {most}")
     return int(text)

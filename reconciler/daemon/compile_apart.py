@@ -21,6 +21,7 @@ from reconciler.frozen import frozen
 from reconciler.language import Loaded, load
 from reconciler.model.cluster import Configuration
 
+# Less than the 60 s that members have to answer a proposal: a refusal with its reason, never silence.
 _TIMEOUT_S = 45.0
 _MEMORY_BYTES = 4 * 1024 * 1024 * 1024
 

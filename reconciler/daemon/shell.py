@@ -68,9 +68,11 @@ _DURABLE = (Activate, Joined)
 """Messages on which something is built that a crash must not take away; what is accepted was made durable before."""
 _DROPPABLE = (Propose, Accept, Activate)
 """Messages that begin something new: without room for them in the store nothing new begins."""
+# Only a crash of the machine takes what was not synchronised, and after that nothing runs that it told of.
 _SYNC_S = 1.0
 _SNAPSHOT_AGAIN_S = 10.0
 _EXAMINATIONS_AT_ONCE = 2
+# After so many, sockets and timers have their turn; what waits keeps its order.
 _MOST_EVENTS_AT_ONCE = 200
 _LOOK_AGAIN_S = 0.01
 
@@ -252,6 +254,7 @@ class Shell:
     def _set_timer(self, name: str, at_ms: int) -> None:
         if (known := self._timers.pop(name, None)) is not None:
             known.cancel()
+        # Half a millisecond late: the loop may fire early by its clock's resolution, and moments are cut to milliseconds.
         self._timers[name] = self._loop.call_at(at_ms / 1000 + 0.0005, self._fire, name)
 
     def _fire(self, name: str) -> None:
