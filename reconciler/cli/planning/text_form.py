@@ -85,7 +85,7 @@ def _transitions(transitions: tuple[Consequence, ...], paint: Paint) -> Iterator
     if not transitions:
         return
     yield ""
-    yield paint("bold", "Consequence")
+    yield paint("bold", "Transition")
     step_width = len(str(max(transition.step for transition in transitions)))
     verb_width = max(len(transition.verb.value) for transition in transitions)
     name_width = max(len(transition.resource) for transition in transitions)
