@@ -57,7 +57,7 @@ happenings = st.lists(
         st.tuples(st.just("crash"), st.booleans()),
         st.tuples(st.just("die"), st.sampled_from(NAMES)),
         st.tuples(st.just("hint"), st.sampled_from(NAMES)),
-        st.tuples(st.just("fail"), st.tuples(st.sampled_from(NAMES), st.sampled_from(("start", "monitor")))),
+        st.tuples(st.just("fail"), st.tuples(st.sampled_from(NAMES), st.sampled_from(("start", "stop", "monitor")))),
         st.tuples(st.just("mend"), st.none()),
         st.tuples(st.just("refresh"), st.sampled_from(NAMES)),
         st.tuples(st.just("cleanup"), st.sampled_from(NAMES)),
