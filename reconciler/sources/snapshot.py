@@ -163,6 +163,7 @@ def _file(root: str, path: str, entry: os.DirEntry[str]) -> _Seen | Finding | No
 
 def _read(seen: _Seen, bounds: Bounds) -> bytes | Finding:
     try:
+        # Between the look and this it may have become a link or a pipe.
         descriptor = os.open(seen.real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
             content = file.read(bounds.file_bytes + 1)

@@ -135,6 +135,7 @@ def _is_known_on(cluster: Cluster, node_name: str, resource: Resource) -> bool:
     return any(entry.attributes.get("rc-code") != _NO_RESULT_YET for entry in _entries(cluster, node_name, resource))
 
 
+# What Pacemaker writes for the result of an operation that is still under way.
 _NO_RESULT_YET = "193"
 
 
