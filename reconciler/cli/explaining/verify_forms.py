@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,20 +10,21 @@ from xml.etree import ElementTree
 
 from reconciler.analysis.expectations import STEADY, Judgement
 from reconciler.analysis.survival import CaseOutcome
+from reconciler.cli.explaining.question import Form
 from reconciler.cli.explaining.verifying import Analysed, Analysis
 from reconciler.cli.planning.markdown_form import LONGEST, plain
 
 
-def report(args: argparse.Namespace, result: Analysis) -> None:
-    """Print the analysis in the form that the options ask for."""
-    if args.json:
+def report(form: Form, result: Analysis) -> None:
+    """Print the analysis in a form."""
+    if form.json:
         print(json.dumps(_document(result), sort_keys=True, indent=2))
-    elif args.markdown:
-        print("\n".join(_fitting(_markdown(result, every=args.all))))
+    elif form.markdown:
+        print("\n".join(_fitting(_markdown(result, every=form.all))))
     else:
-        if args.junit is not None:
-            Path(args.junit).write_bytes(_junit(result))
-        print("\n".join(_text(result, every=args.all)))
+        if form.junit is not None:
+            Path(form.junit).write_bytes(_junit(result))
+        print("\n".join(_text(result, every=form.all)))
 
 
 def _text(result: Analysis, *, every: bool) -> Iterator[str]:
