@@ -230,7 +230,7 @@ class Coordinator:
             return [Emit("daemon", {"what": "unsound-plan", "text": text}), self._recheck(plan, now)]
         if pause := self._pause(plan, now):
             return pause
-        self._number = max(self._number, replica.transition) + 1
+        self._number = max(self._number, replica.shared.transition) + 1
         self.transition = Transition(self._number, plan, now)
         return [ClearTimer(RECHECK), ClearTimer(RETRY), _planned(self.transition, replica.cib)]
 

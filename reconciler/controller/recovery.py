@@ -81,7 +81,7 @@ class Recovery:
         return Joined(self.own, replica.term, self.boot, stopped, tuple(seen), now.wall_ms), effects
 
     def _is_fresh(self, replica: Replica) -> bool:
-        return replica.boots.get(self.own, self.boot) != self.boot
+        return replica.shared.boots.get(self.own, self.boot) != self.boot
 
 
 def _findings(state: NodeState, wanted: frozenset[str], executor: Executor, now: Moment) -> list[Observation]:

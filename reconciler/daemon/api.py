@@ -16,7 +16,7 @@ from typing import Any
 
 from reconciler.cib.canonical import to_json
 from reconciler.controller.events import CleanupAsked, CommitArrived, RefreshAsked, StopAsked
-from reconciler.controller.replica import Activation, activation_of
+from reconciler.controller.shared import Activation, activation_of
 from reconciler.daemon.config import Access
 from reconciler.daemon.http import Answer, ApiError, Request, findings_to_plain, refuse_unknown
 from reconciler.daemon.log import say

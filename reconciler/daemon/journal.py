@@ -13,6 +13,8 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from reconciler.controller.journal import Record
+
 CHUNK_BYTES = 1024 * 1024
 """What a journal has at least from its first moment on: a shorter one has lost its end."""
 BEGINNING = "B"
@@ -21,13 +23,6 @@ _OLD_SNAPSHOT = "S"
 _SNAPSHOT = "S2"
 """Its journal has a beginning; that of an older program's `S` has none, and its records are not chained."""
 _LARGEST_SNAPSHOT = 256 * 1024 * 1024
-
-
-class Record(NamedTuple):
-    """One entry of the journal: what kind it is, and its bytes, which hold no line end."""
-
-    kind: str
-    data: bytes
 
 
 class Reached(NamedTuple):

@@ -37,6 +37,7 @@ from reconciler.controller.events import (
     ViewChanged,
     Watch,
 )
+from reconciler.controller.journal import message_record, prepared_record, snapshot_bytes
 from reconciler.controller.messages import (
     LARGEST_BYTES,
     Accept,
@@ -50,11 +51,10 @@ from reconciler.controller.messages import (
 )
 from reconciler.controller.moment import Moment
 from reconciler.controller.node import Node
-from reconciler.controller.replica import Prepared
+from reconciler.controller.shared import Prepared
 from reconciler.daemon.compile import Judge, Judgement
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.log import LOG, say
-from reconciler.daemon.restore import message_record, prepared_record, snapshot_bytes
 from reconciler.daemon.store import Store, StoreError
 from reconciler.daemon.supervisor import Supervisor
 from reconciler.daemon.threads import Threads

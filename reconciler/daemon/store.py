@@ -17,12 +17,12 @@ import threading
 import time
 from typing import NamedTuple
 
+from reconciler.controller.journal import Record
 from reconciler.daemon.journal import (
     CHUNK_BYTES,
     Journal,
     Mark,
     Reached,
-    Record,
     Snapshot,
     framed,
     framed_beginning,

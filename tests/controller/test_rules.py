@@ -19,7 +19,8 @@ from reconciler.controller.messages import (
     encode,
 )
 from reconciler.controller.moment import Moment
-from reconciler.controller.replica import Prepared, Replica
+from reconciler.controller.replica import Replica
+from reconciler.controller.shared import Prepared, agreed
 from reconciler.controller.transition import Transition
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
@@ -201,17 +202,17 @@ def test_an_activation_of_an_older_term_is_refused(term, active):
 def test_an_activation_that_does_not_follow_is_refused(activation):
     replica = agreed_on("one", joined("n1", 0))
     replica.deliver("n1", activation)
-    assert (replica.commit, replica.activations) == (None, [])
+    assert (replica.commit, replica.activations) == (None, ())
 
 
 def test_a_join_clears_proposals():
     """The new member has not examined them: what was agreed on without it must not become active."""
     replica = agreed_on("one", joined("n1", 0))
     replica.deliver("n2", joined("n2", 1))
-    assert replica.agreed(("n1",)) is None
+    assert agreed(replica.shared, ("n1",)) is None
     replica.deliver("n1", Activate("one", 1, "digest", 0, replica.term))
     assert replica.commit is None
-    assert (replica.proposals, replica.prepared) == ({}, {})
+    assert (replica.proposals, replica.own.prepared) == ({}, {})
 
 
 def test_only_own_proposals_are_proposed_again(single):
@@ -236,7 +237,7 @@ def test_only_own_proposals_are_proposed_again(single):
 def test_a_text_in_a_message_has_a_bound():
     longest = Propose("c", None, "s", "x" * 1_000_000, False, 1)
     assert decode(encode(longest)) == longest
-    with pytest.raises(MessageError, match="subject"):
+    with pytest.raises(MessageError, match="longer than"):
         decode(encode(replace(longest, subject="x" * 1_000_001)))
 
 

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.daemon.journal import CHUNK_BYTES, Record
+from reconciler.controller.journal import Record
+from reconciler.daemon.journal import CHUNK_BYTES
 from reconciler.daemon.store import Store, StoreBusyError, StoreError
 
 
