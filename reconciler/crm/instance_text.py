@@ -9,8 +9,8 @@ from reconciler.crm.result_text import code_text
 from reconciler.model.text import integer, is_true
 from reconciler.scheduler.working.activity import current_node
 from reconciler.scheduler.working.cluster import Cluster, FailedEntry
-from reconciler.scheduler.working.node import ClusterNode
-from reconciler.scheduler.working.resource import BundleReplica, Resource
+from reconciler.scheduler.working.node import Node
+from reconciler.scheduler.working.resource import Replica, Resource
 from reconciler.scheduler.working.roles import ROLE_WORDS, Kind, Role
 
 _PENDING_WORDS = {
@@ -23,7 +23,7 @@ _PENDING_WORDS = {
 }
 
 
-def replica_parts(replica: BundleReplica) -> list[Resource]:
+def replica_parts(replica: Replica) -> list[Resource]:
     """The resources that a replica of a bundle consists of."""
     parts = (replica.ip, replica.primitive, replica.container, replica.connection)
     return [part for part in parts if part is not None]
@@ -63,8 +63,9 @@ def target_role(resource: Resource) -> Role | None:
 
 
 def disabled(resource: Resource) -> bool:
-    """Whether it is meant to be stopped."""
-    return target_role(resource) is Role.STOPPED
+    """Whether it is meant to be stopped, or in a promotable clone not to be promoted."""
+    limit = target_role(resource)
+    return limit is Role.STOPPED or (limit is Role.UNPROMOTED and resource.promotable_root)
 
 
 def shown_role(resource: Resource) -> Role:
@@ -72,7 +73,7 @@ def shown_role(resource: Resource) -> Role:
     return Role.UNPROMOTED if resource.role is Role.STARTED and resource.promotable_root else resource.role
 
 
-def masked_probe(cluster: Cluster, resource: Resource, node: ClusterNode | None) -> FailedEntry | None:
+def masked_probe(cluster: Cluster, resource: Resource, node: Node | None) -> FailedEntry | None:
     """The recorded probe failure that says the resource can't run on the node (or anywhere, without one)."""
     root = resource.root
     name = root.clone.xml_child_id if root.clone is not None else resource.id
@@ -124,7 +125,7 @@ def _agent(resource: Resource) -> str:
     if agent is None:
         return "unknown:unknown"
     provider = f":{agent.provider}" if agent.provider and agent.standard.lower() == "ocf" else ""
-    return f"{agent.standard}{provider}:{agent.type}"
+    return f"{agent.standard or 'unknown'}{provider}:{agent.type or 'unknown'}"
 
 
 def _state(resource: Resource, show_pending: bool) -> str:
@@ -136,7 +137,7 @@ def _state(resource: Resource, show_pending: bool) -> str:
     return str(role)
 
 
-def _flags(resource: Resource, node: ClusterNode | None, show_pending: bool) -> list[str]:
+def _flags(resource: Resource, node: Node | None, show_pending: bool) -> list[str]:
     flags: list[str] = []
     if node is not None and not node.online and node.unclean:
         flags.append("UNCLEAN")

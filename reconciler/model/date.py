@@ -24,11 +24,12 @@ class Instant(NamedTuple):
 
 _EPOCH = Instant(0)
 
+_NUMBER = r"[+]?[0-9]{1,9}(?![0-9])"
 _DATE = re.compile(
-    r"(?P<wyear>[0-9]+)-W(?P<week>[0-9]+)-(?P<weekday>[0-9]+)"
-    r"|(?P<year>[0-9]+)-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
-    r"|(?P<oyear>[0-9]+)-(?P<yearday>[0-9]+)"
-    r"|(?P<pyear>[0-9]{4})(?P<pmonth>[0-9]{2})(?P<pday>[0-9]{2})"
+    r"(?P<wyear>[0-9]{1,9})-W(?P<week>[0-9]{1,9})-(?P<weekday>[0-9]{1,9})"
+    rf"|(?P<year>{_NUMBER})-(?P<month>{_NUMBER})-(?P<day>{_NUMBER})"
+    rf"|(?P<oyear>{_NUMBER})-(?P<yearday>{_NUMBER})"
+    r"|(?P<pyear>[0-9]{4})(?P<pmonth>[0-9]{2})(?P<pday>[0-9]{1,2})"
 )
 _TIME = re.compile(
     r"(?P<phour>[0-9]{2})(?P<pminute>[0-9]{2})(?P<psecond>[0-9]{2})?"
@@ -69,7 +70,10 @@ def _day(found: re.Match[str]) -> int | None:
         return days_before(year) + yearday - 1 if 1 <= yearday <= _year_length(year) else None
     year = int(found["year"] or found["pyear"])
     month, day = int(found["month"] or found["pmonth"]), int(found["day"] or found["pday"])
-    return _civil_day(year, month, day) if 1 <= month <= 12 and 1 <= day <= month_length(year, month) else None
+    if not (1 <= month <= 12 and 0 <= day <= month_length(year, month)):
+        return None
+    # The day 0 of a month is the last one of the month before, as Pacemaker reads it; but of the same year.
+    return _civil_day(year, month, day) if day or month > 1 else None
 
 
 def _with_time(day: int, text: str, local_s: int) -> Instant | None:
@@ -177,17 +181,37 @@ def next_change_s(instant: Instant, specification: Mapping[str, str]) -> int:
     return (local // unit_s + 1) * unit_s - instant.offset_s
 
 
-_RANGE = re.compile(r"\s*([0-9]+)?(-([0-9]+)?)?")
+_WHOLE_NUMBER = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+")
+_LONG = 1 << 63
+_LONGEST_NUMBER = 1000
+"""Characters; what is longer is no number that fits into 64 bits, but for zeros before it."""
 
 
 def _in_range(value: int, text: str) -> bool:
-    """Whether a number is `N`, or within `N-M`, `N-` or `-M`; a text that is none of them holds always."""
-    found = _RANGE.match(text)
-    if found is None or (found[1] is None and found[3] is None):
+    """Whether a number is `N`, or within `N-M`, `N-` or `-M`; a text that is none of them to its end holds always."""
+    low_text, high_text = _ends(text)
+    low, high = _whole_number(low_text), _whole_number(high_text)
+    if (low_text and low is None) or (high_text and high is None):
         return True
-    if found[2] is None:
-        return value == int(found[1])
-    return (found[1] is None or int(found[1]) <= value) and (found[3] is None or value <= int(found[3]))
+    return (low is None or low <= value) and (high is None or value <= high)
+
+
+def _ends(text: str) -> tuple[str, str]:
+    """The texts of the lower and the upper end, empty where there is none; a number may have a sign of its own."""
+    if text.startswith("-"):
+        return "", text[1:]
+    if (low := _WHOLE_NUMBER.match(text)) is None or low.end() == len(text):
+        return text, text
+    rest = text[low.end() :]
+    return (low[0], rest[1:]) if rest.startswith("-") else (text, text)
+
+
+def _whole_number(text: str) -> int | None:
+    """The integer of 64 bits that the whole text is; None when it is none."""
+    if _WHOLE_NUMBER.fullmatch(text) is None or len(text) > _LONGEST_NUMBER:
+        return None
+    value = int(text)
+    return value if -_LONG <= value < _LONG else None
 
 
 def days_before(year: int) -> int:

@@ -15,6 +15,14 @@ DEFAULT_TIMEOUT_MS = 20_000
 LONGEST_INTERVAL_MS = 4_294_967_295
 """Intervals are clipped to 32 bits."""
 
+LONGEST_TIMEOUT_MS = 2_147_483_647
+"""Timeouts and delays have 31 bits (24.8 days). What is longer counts as unreadable, as it does for Pacemaker up to 32 bits; beyond
+those it keeps the lowest 32, so that 4294967297 ms are one: that is not followed."""
+
+_LONG = (1 << 63) - 1
+_LONGEST_NUMBER = 19
+"""Digits: a number with more does not fit into 64 bits, and stands for the largest that does."""
+
 _SIMPLE = re.compile(r"\s*([0-9.]+)\s*(.*)", re.DOTALL)
 _UNITS = (("ms", 1, 1), ("us", 1, 1000), ("s", 1000, 1), ("m", 60_000, 1), ("h", 3_600_000, 1))
 _ISO = re.compile(r"P((?:[0-9]+[YMWDHS])*)(?:T((?:[0-9]+[YMWDHS])*))?")
@@ -26,13 +34,14 @@ def simple_ms(text: str | None) -> int | None:
     """A number with an optional unit in milliseconds (no unit means seconds); None when it is neither."""
     if text is None or (found := _SIMPLE.match(text)) is None:
         return None
-    number, unit = found[1].split(".")[0], found[2].lower()
-    if not number:
+    digits, unit = found[1].split(".")[0], found[2].lower()
+    if not digits:
         return None
+    number = int(digits) if len(digits) < _LONGEST_NUMBER else _LONG
     for prefix, multiplier, divisor in _UNITS:
         if unit.startswith(prefix):
-            return int(number) * multiplier // divisor
-    return int(number) * 1000 if not unit or unit[0] in "\n\r" else None
+            return min(number * multiplier // divisor, _LONG)
+    return min(number * 1000, _LONG) if not unit or unit[0] in "\n\r" else None
 
 
 @lru_cache(maxsize=4096)
@@ -45,9 +54,15 @@ def interval_ms(text: str | None) -> int:
 
 
 def timeout_ms(text: str | None) -> int:
-    """A timeout in milliseconds; `DEFAULT_TIMEOUT_MS` when missing, negative or unreadable."""
+    """A timeout in milliseconds; `DEFAULT_TIMEOUT_MS` when missing, unreadable or longer than `LONGEST_TIMEOUT_MS`."""
     value = simple_ms(text)
-    return DEFAULT_TIMEOUT_MS if value is None else value
+    return DEFAULT_TIMEOUT_MS if value is None or value > LONGEST_TIMEOUT_MS else value
+
+
+def delay_ms(text: str | None) -> int:
+    """A delay in milliseconds; 0 when missing, unreadable or longer than `LONGEST_TIMEOUT_MS`."""
+    value = simple_ms(text)
+    return 0 if value is None or value > LONGEST_TIMEOUT_MS else value
 
 
 def _iso_ms(text: str) -> int | None:

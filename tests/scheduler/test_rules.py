@@ -44,7 +44,7 @@ COMPARED = [
     pytest.param("a", "like", "a", None, False, id="an operation that there isn't never holds"),
     pytest.param(None, "ne", "x", None, True, id="a missing attribute differs from any value"),
     pytest.param(None, "eq", None, None, True, id="and equals a missing value"),
-    pytest.param("", "eq", "", None, False, id="an empty value counts as missing, an empty attribute does not"),
+    pytest.param("", "eq", "", None, True, id="an empty value is the empty text in blocks"),
     pytest.param(None, "lt", "5", None, False, id="nothing is in no order"),
     pytest.param("5", "defined", None, None, True, id="a set attribute is defined"),
     pytest.param(None, "not_defined", None, None, True, id="a missing one is not"),
@@ -70,6 +70,12 @@ def test_a_value_may_come_from_parameters_or_meta_attributes() -> None:
     offered = context(attributes={"rack": "7"}, parameters={"wanted": "7"}, meta={"wanted": "8"})
     assert passes(both(AttributeExpression("rack", "eq", "wanted", value_source="param")), offered)
     assert not passes(both(AttributeExpression("rack", "eq", "wanted", value_source="meta")), offered)
+
+
+def test_in_a_location_an_empty_value_counts_as_missing_and_an_empty_attribute_does_not() -> None:
+    there = context(attributes={"a": ""}, parameters={}, meta={})
+    assert not passes(both(AttributeExpression("a", "eq", "")), there)
+    assert passes(both(AttributeExpression("a", "ne", "")), there)
 
 
 def test_submatches_of_a_resource_pattern_make_attribute_names() -> None:
@@ -113,7 +119,9 @@ def test_dates(expression: DateExpression, expected: bool) -> None:
 
 
 RECHECKS = [
-    pytest.param(DateExpression("gt", start="2023-11-15 13:00:00Z"), "2023-11-15 13:00:00Z", id="a start ahead"),
+    pytest.param(DateExpression("gt", start="2023-11-15 13:00:00Z"), "2023-11-15 13:00:01Z", id="after a start"),
+    pytest.param(DateExpression(start="2023-11-15 13:00:00Z"), "2023-11-15 13:00:00Z", id="a range that begins"),
+    pytest.param(DateExpression(end="2023-11-15 13:00:00Z"), "2023-11-15 13:00:01Z", id="after a range's end"),
     pytest.param(DateExpression("lt", end="2023-11-15 13:00:00Z"), "2023-11-15 13:00:00Z", id="an end ahead"),
     pytest.param(DateExpression("date_spec", date_spec={"hours": "9-16"}), "2023-11-15 13:00:00Z", id="the next hour"),
     pytest.param(DateExpression("date_spec", date_spec={"weekdays": "1"}), "2023-11-16", id="the next day"),

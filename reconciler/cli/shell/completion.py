@@ -10,16 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from reconciler.frozen import frozen
-
 SHELLS = ("bash", "zsh", "tcsh")
-
-
-@frozen
-class Options:
-    """What the command line asks for."""
-
-    shell: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, help="the shell to complete in")
 
 
-def run(options: Options) -> int:
+def run(args: argparse.Namespace) -> int:
     """Print the script, which was generated from the parsers of all commands (ci/generate)."""
-    print(Path(__file__).with_name("completions").joinpath(f"reconciler.{options.shell}").read_text(), end="")
+    print(Path(__file__).with_name("completions").joinpath(f"reconciler.{args.shell}").read_text(), end="")
     return 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model.text import natural_key
 from reconciler.scheduler.acting.load import order_load
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.actions import action_key
@@ -17,7 +18,7 @@ from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import ClusterNode
+    from reconciler.scheduler.working.node import Node
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -42,9 +43,9 @@ def order_primitive(cluster: Cluster, resource: Resource) -> None:
         _order_container(cluster, resource, resource.container)
 
 
-def allowed_nodes(cluster: Cluster, resource: Resource) -> list[ClusterNode]:
+def allowed_nodes(cluster: Cluster, resource: Resource) -> list[Node]:
     """The nodes in the resource's table, in byte order of their names."""
-    return sorted((cluster.nodes_by_index[index] for index in resource.table), key=lambda node: node.name)
+    return sorted((cluster.nodes_by_index[index] for index in resource.table), key=lambda node: natural_key(node.name))
 
 
 def _order_unfencing(cluster: Cluster, resource: Resource) -> None:

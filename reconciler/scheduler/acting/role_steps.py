@@ -12,7 +12,7 @@ from reconciler.scheduler.acting.cleanup import schedule_cleanup
 from reconciler.scheduler.acting.migration import can_migrate, create_migration
 from reconciler.scheduler.acting.recurring import create_recurring
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.noting.actions import action_key, find_actions_exactly, make_pseudo, set_reason
+from reconciler.scheduler.noting.actions import action_key, find_actions_exactly, set_reason
 from reconciler.scheduler.noting.orderings import add_edge
 from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.unfencing import order_after_unfencing, unfence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import ClusterNode
+    from reconciler.scheduler.working.node import Node
     from reconciler.scheduler.working.resource import Resource
 
 STEPS: dict[Role, dict[Role, tuple[Role, str | None]]] = {
@@ -100,7 +100,7 @@ def _stop_dangling(cluster: Cluster, resource: Resource) -> None:
             schedule_cleanup(cluster, resource, source, optional=False)
 
 
-def _continues_migration(resource: Resource, current: ClusterNode | None) -> bool:
+def _continues_migration(resource: Resource, current: Node | None) -> bool:
     """Whether a half-done migration is to be completed: source and target are where it is and will be, and nothing else is."""
     source, target = resource.partial_source, resource.partial_target
     return (
@@ -119,7 +119,7 @@ def _leave_unexpected(resource: Resource) -> bool:
     return resource.multiple_active in ("stop_start", "stop_unexpected")
 
 
-def _needed_in_place(cluster: Cluster, resource: Resource, current: ClusterNode | None) -> tuple[bool, bool]:
+def _needed_in_place(cluster: Cluster, resource: Resource, current: Node | None) -> tuple[bool, bool]:
     """Whether a resource that doesn't move needs a stop, and whether it needs to be promoted again."""
     if resource.failed:
         return resource.must_stop, not resource.must_stop and resource.next_role is Role.PROMOTED
@@ -160,7 +160,7 @@ def _to_next_role(cluster: Cluster, resource: Resource) -> None:
         role = following
 
 
-def _expected(resource: Resource, node: ClusterNode | None, restarting: bool) -> bool:
+def _expected(resource: Resource, node: Node | None, restarting: bool) -> bool:
     """Whether a multiply active resource may stay on this node while it is brought down elsewhere."""
     return restarting and node is not None and node is resource.expected_node and resource.next_role > Role.STOPPED
 
@@ -202,7 +202,7 @@ def _start(cluster: Cluster, resource: Resource, optional: bool, restarting: boo
         if start.cause is None:
             start.cause = _role_change(resource)
     if _expected(resource, node, restarting):
-        make_pseudo(start)
+        start.pseudo = True  # One that may not run stays so: it is dashed in the graph, and nothing follows from it.
 
 
 def _promote(cluster: Cluster, resource: Resource, optional: bool, restarting: bool) -> None:
@@ -214,7 +214,7 @@ def _promote(cluster: Cluster, resource: Resource, optional: bool, restarting: b
         cause = None if optional else _role_change(resource)
         promote = request(cluster, resource, key, "promote", node, optional=optional, cause=cause)
         if _expected(resource, node, restarting):
-            make_pseudo(promote)
+            promote.pseudo = True
     elif node is not None:
         for promote in find_actions_exactly(resource, key, node):
             promote.runnable = False
@@ -237,7 +237,7 @@ _DO: dict[str, Callable[[Cluster, Resource, bool, bool], None]] = {
 }
 
 
-def _request_start(cluster: Cluster, resource: Resource, node: ClusterNode | None) -> Action:
+def _request_start(cluster: Cluster, resource: Resource, node: Node | None) -> Action:
     return request(cluster, resource, action_key(resource.id, "start"), "start", node, optional=True)
 
 

@@ -9,8 +9,8 @@ from math import fmod
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model import date
+from reconciler.model.duration import delay_ms, timeout_ms
 from reconciler.model.duration import interval_ms as read_interval_ms
-from reconciler.model.duration import simple_ms, timeout_ms
 from reconciler.model.text import boolean
 from reconciler.scheduler.evaluating.blocks import evaluate
 from reconciler.scheduler.evaluating.parameters import parameters
@@ -20,7 +20,7 @@ from reconciler.scheduler.working.roles import ROLE_WORDS, Role
 if TYPE_CHECKING:
     from reconciler.model.resource import Operation
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import ClusterNode
+    from reconciler.scheduler.working.node import Node
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -86,7 +86,7 @@ def action_values(
     task: str,
     interval_ms: int,
     operation: Operation | None,
-    node: ClusterNode | None,
+    node: Node | None,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The meta values of an action and its extra parameters (part 1, section 10.2), in dictionaries of the caller's own.
 
@@ -105,7 +105,7 @@ def action_values(
     return meta, extra_parameters(cluster, operation, node)
 
 
-def extra_parameters(cluster: Cluster, operation: Operation | None, node: ClusterNode | None) -> dict[str, str]:
+def extra_parameters(cluster: Cluster, operation: Operation | None, node: Node | None) -> dict[str, str]:
     """The parameters that the operation itself sets on the node."""
     if operation is None or not operation.params:
         return {}
@@ -152,7 +152,7 @@ def _probe_timeout(resource: Resource) -> str | None:
 
 def _set_start_delay(cluster: Cluster, meta: dict[str, str], interval_ms: int) -> None:
     if "start-delay" in meta:
-        meta["start-delay"] = str(simple_ms(meta["start-delay"]) or 0)
+        meta["start-delay"] = str(delay_ms(meta["start-delay"]))
     elif "interval-origin" in meta and interval_ms >= 1000:
         origin = date.parse(meta["interval-origin"], cluster.now)
         if origin is not None:
@@ -242,7 +242,7 @@ def on_fail(
 
 
 def failure_policy(
-    cluster: Cluster, resource: Resource, key: str, task: str, interval_ms: int, node: ClusterNode
+    cluster: Cluster, resource: Resource, key: str, task: str, interval_ms: int, node: Node
 ) -> FailurePolicy:
     """What follows when this action, recorded under the key, failed on the node.
 

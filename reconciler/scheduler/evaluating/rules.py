@@ -6,6 +6,7 @@ Source: the scheduler's specification, part 1, section 5.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -123,16 +124,13 @@ def _date_holds(expression: DateExpression, context: RuleContext) -> bool:
     start, end = date.parse(expression.start, now), date.parse(expression.end, now)
     if start is not None and end is None and expression.duration is not None:
         end = date.shift(start, expression.duration)
-    _note_recheck(start, end, context)
     match (expression.operation or "in_range").lower():
         case "in_range":
-            after = start is None or start.epoch_s <= now.epoch_s
-            before = end is None or now.epoch_s <= end.epoch_s
-            return after and before and not (start is None and end is None)
+            return _in_range(start, end, context)
         case "gt":
-            return start is not None and now.epoch_s > start.epoch_s
+            return start is not None and _is_past(start.epoch_s + 1, context)
         case "lt":
-            return end is not None and now.epoch_s < end.epoch_s
+            return end is not None and not _is_past(end.epoch_s, context)
         case "date_spec":
             specification = expression.date_spec or {}
             if specification:
@@ -141,14 +139,21 @@ def _date_holds(expression: DateExpression, context: RuleContext) -> bool:
     return False
 
 
-def _note_recheck(start: date.Instant | None, end: date.Instant | None, context: RuleContext) -> None:
-    """Tell the cluster of the second after each boundary that is still ahead (both ends are inclusive)."""
-    now_s = context.cluster.now.epoch_s
-    if start is not None and start.epoch_s >= now_s:
-        context.cluster.recheck_at(start.epoch_s if start.epoch_s > now_s else now_s + 1)
-    if end is not None and end.epoch_s >= now_s:
-        context.cluster.recheck_at(end.epoch_s if end.epoch_s > now_s else now_s + 1)
-        context.cluster.recheck_at(end.epoch_s + 1)
+def _in_range(start: date.Instant | None, end: date.Instant | None, context: RuleContext) -> bool:
+    """Whether it is now within the range, both ends included; a range without ends is none."""
+    if start is None and end is None:
+        return False
+    if start is not None and not _is_past(start.epoch_s, context):
+        return False
+    return end is None or not _is_past(end.epoch_s + 1, context)
+
+
+def _is_past(boundary_s: int, context: RuleContext) -> bool:
+    """Whether the second has come; when it is still ahead, the cluster is told of it."""
+    if boundary_s <= context.cluster.now.epoch_s:
+        return True
+    context.cluster.recheck_at(boundary_s)
+    return False
 
 
 def _attribute_holds(expression: AttributeExpression, context: RuleContext) -> bool:
@@ -181,9 +186,13 @@ def _attribute_holds(expression: AttributeExpression, context: RuleContext) -> b
 
 
 def _right_side(expression: AttributeExpression, context: RuleContext) -> str | None:
-    """What the attribute is compared with: the literal, or what it names; an empty or missing value is none."""
+    """What the attribute is compared with: the literal, or what it names.
+
+    In a location an empty value is none; in blocks of pairs it is the empty text.
+    """
+    in_location = context.parameters is not None
     if not expression.value:
-        return None
+        return None if in_location else expression.value
     if expression.value_source == "param" and context.parameters is not None:
         return context.parameters.get(expression.value)
     if expression.value_source == "meta" and context.meta is not None:
@@ -191,7 +200,11 @@ def _right_side(expression: AttributeExpression, context: RuleContext) -> str | 
     return expression.value
 
 
-_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_HEXADECIMAL = r"0x(?:[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(?:p[+-]?[0-9]+)?"
+_DECIMAL = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?"
+_NUMBER = re.compile(
+    rf"[ \t\n\v\f\r]*([+-]?)(?:({_HEXADECIMAL})|({_DECIMAL})|(inf(?:inity)?|nan))", re.ASCII | re.IGNORECASE
+)
 _INTEGER = re.compile(r"\s*([+-]?[0-9]+)")
 
 
@@ -208,9 +221,33 @@ def _compare(left: str | None, right: str | None, type: str | None, *, equality:
         ours, theirs = _INTEGER.match(left), _INTEGER.match(right)
         return _order(int(ours[1]), int(theirs[1])) if ours and theirs else _order(left.lower(), right.lower())
     if kind == "number":
-        ours, theirs = _NUMBER.match(left), _NUMBER.match(right)
-        return _order(float(ours[0]), float(theirs[0])) if ours and theirs else _order(left.lower(), right.lower())
+        first, second = _number(left), _number(right)
+        if first is None or second is None:
+            return _order(left.lower(), right.lower())
+        return _order(first, second)  # What is not a number ("nan") is neither more nor less than anything: equal.
     return 0
+
+
+def _number(text: str) -> float | None:
+    """The number that a text begins with, as C reads one (decimal, hexadecimal, infinite, "nan"); None without or beyond a double."""
+    if (found := _NUMBER.match(text)) is None:
+        return None
+    sign, hexadecimal, decimal, word = found.groups()
+    try:
+        value = float.fromhex(hexadecimal) if hexadecimal else float(decimal or word)
+    except OverflowError:
+        return None
+    if value in (0.0, math.inf) and not word and _is_out_of_range(hexadecimal or decimal, value):
+        return None
+    return -value if sign == "-" else value
+
+
+def _is_out_of_range(digits: str, value: float) -> bool:
+    """Whether a value is infinite, or zero although its digits are not."""
+    mantissa = re.split("p" if digits[:2].lower() == "0x" else "e", digits, flags=re.IGNORECASE)[0]
+    return (
+        value != 0 or re.search("[1-9a-f]", mantissa.removeprefix("0x").removeprefix("0X"), re.IGNORECASE) is not None
+    )
 
 
 def _default_type(left: str, right: str, *, equality: bool) -> str:

@@ -16,8 +16,8 @@ from reconciler.scheduler.reading.bundle_parts import DEFAULT_PORT, BundleSpec, 
 from reconciler.scheduler.reading.connections import connection, contain, link_connection
 from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.reading.nodes import add_node
-from reconciler.scheduler.working.node import ClusterNode, NodeKind
-from reconciler.scheduler.working.resource import BundleFields, BundleReplica
+from reconciler.scheduler.working.node import Node, NodeKind
+from reconciler.scheduler.working.resource import BundleFields, Replica
 from reconciler.scheduler.working.table import EXCLUSIVE, NEVER, NodeTable
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def complete(cluster: Cluster, resource: Resource, configured: Bundle, create: C
     resource.bundle = fields
     fields.tech, fields.image = configured.container, spec.image
     fields.promoted_max, fields.replicas_per_host = spec.promoted_max, spec.replicas_per_host
-    fields.unique = resource.unique = spec.replicas_per_host > 1
-    fields.replicas = [BundleReplica(index) for index in range(spec.replicas)]
+    fields.unique, resource.unique = spec.called_unique, spec.replicas_per_host > 1
+    fields.replicas = [Replica(index) for index in range(spec.replicas)]
     for replica in fields.replicas:
         replica.ip_address = spec.addresses[replica.index]
     if configured.primitive is not None:
@@ -62,6 +62,7 @@ def _read(configured: Bundle) -> BundleSpec | None:
     promoted_max = max(0, integer(attributes.get("promoted-max", attributes.get("masters"))))
     replicas = max(1, integer(attributes.get("replicas"), promoted_max or 1))
     per_host = max(1, integer(attributes.get("replicas-per-host"), 1))
+    called_unique = per_host > 1
     first_address, control_port = network.get("ip-range-start"), network.get("control-port")
     if configured.primitive is not None and first_address is None:
         if control_port is None:
@@ -71,6 +72,7 @@ def _read(configured: Bundle) -> BundleSpec | None:
         configured,
         replicas=replicas,
         replicas_per_host=per_host,
+        called_unique=called_unique,
         promoted_max=promoted_max,
         addresses=_addresses(first_address, replicas),
         control_port=control_port,
@@ -124,7 +126,7 @@ def _inner_clone(
     return clone
 
 
-def _add_replica(cluster: Cluster, bundle: Resource, replica: BundleReplica, spec: BundleSpec, create: Create) -> bool:
+def _add_replica(cluster: Cluster, bundle: Resource, replica: Replica, spec: BundleSpec, create: Create) -> bool:
     """Make container, address and connection of a replica, as far as it has them."""
     replica.container = _add_part(cluster, bundle, container_resource(spec, replica), create)
     if replica.container is None:
@@ -143,9 +145,7 @@ def _add_part(cluster: Cluster, bundle: Resource, primitive: Primitive, create: 
     return part
 
 
-def _add_connection(
-    cluster: Cluster, bundle: Resource, replica: BundleReplica, spec: BundleSpec, create: Create
-) -> bool:
+def _add_connection(cluster: Cluster, bundle: Resource, replica: Replica, spec: BundleSpec, create: Create) -> bool:
     assert replica.container is not None
     assert replica.primitive is not None
     name = f"{bundle.id}-{replica.index}"
@@ -171,7 +171,7 @@ def _add_connection(
     return True
 
 
-def _replica_node(cluster: Cluster, name: str) -> ClusterNode:
+def _replica_node(cluster: Cluster, name: str) -> Node:
     """The node that a replica provides: nothing but the replica's own instance is ever placed there."""
     node = cluster.node_index.get(name)
     if node is None:
@@ -185,7 +185,7 @@ def _replica_node(cluster: Cluster, name: str) -> ClusterNode:
     return node
 
 
-def _forbid(resource: Resource, node: ClusterNode) -> None:
+def _forbid(resource: Resource, node: Node) -> None:
     if node.index in resource.table:
         resource.table.set(node.index, -INFINITY)
         resource.table.modes[node.index] = NEVER
@@ -193,7 +193,7 @@ def _forbid(resource: Resource, node: ClusterNode) -> None:
         _forbid(child, node)
 
 
-def _confine(instance: Resource, node: ClusterNode) -> None:
+def _confine(instance: Resource, node: Node) -> None:
     """Let a replica's instance run in this replica's node only."""
     instance.table = NodeTable()
     instance.table.set(node.index, REPLICA_SCORE)
