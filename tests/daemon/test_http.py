@@ -174,6 +174,20 @@ def test_the_body_of_a_request_that_may_not_be_made_is_not_read(path: str) -> No
     assert [request.method for request in service.handled] == ["GET"]
 
 
+@pytest.mark.parametrize(("headers", "status"), [(64, b"200"), (65, b"431")])
+def test_a_request_has_at_most_64_headers(path: str, headers: int, status: bytes) -> None:
+    """Each costs memory before anybody has looked at the request."""
+    service = Service()
+
+    async def test(server: UnixServer) -> None:
+        lines = [b"Host: x"] + [b"X-%d: y" % number for number in range(headers - 1)]
+        answer = await ask(path, b"GET /x HTTP/1.1\r\n" + b"\r\n".join(lines) + b"\r\n\r\n")
+        assert answer.split()[1] == status
+        assert len(service.handled) == (status == b"200")
+
+    serving(path, service, test)
+
+
 @needs_root
 @pytest.mark.parametrize("user", [READER, STRANGER])
 def test_nobody_keeps_root_out_by_holding_connections(path: str, user: int) -> None:

@@ -264,3 +264,25 @@ def test_after_a_failed_sync_nothing_is_durable_until_a_new_generation(
     store.sync()
     store.close()
     assert contents(tmp_path) == (b'{"second":2}', (record(2),), ())
+
+
+def test_a_snapshot_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a power failure leaves the name of a snapshot that is empty, and the generation before is gone."""
+    done: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def synced(descriptor: int) -> None:
+        fsync(descriptor)
+        done.append(f"sync {os.path.basename(os.readlink(f'/proc/self/fd/{descriptor}'))}")
+
+    def renamed(old: str, new: str) -> None:
+        rename(old, new)
+        done.append(f"rename {os.path.basename(new)}")
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", renamed)
+    filled(tmp_path)
+    name = newest(tmp_path, "snapshot").name
+    at = done.index(f"rename {name}")
+    assert done[at - 1] == f"sync {name}.new"
+    assert done[at + 1] == f"sync {tmp_path.name}"

@@ -161,3 +161,11 @@ def test_an_alias_shares_a_value() -> None:
     answer = load({"a.yaml": b"defaults: {resources: &d {priority: 5}}\nnodes: {n: {attributes: *d}}\n"})
     assert answer.configuration is not None
     assert answer.configuration.nodes[0].attributes == answer.configuration.defaults.resources
+
+
+def test_anchors_end_with_their_document() -> None:
+    """One file may be cut into two at a document's end, and must not then mean something else."""
+    answer = load({"a.yaml": b"defaults: {resources: &d {priority: 5}}\n---\nnodes: {n: {attributes: *d}}\n"})
+    assert [(one.code, one.place.line) for one in answer.findings] == [("undefined-alias", 3)]
+    again = b"tags: {one: &d [n]}\n---\ntags: {two: &d [n]}\n---\nnodes: {n: {}}\n"
+    assert load({"a.yaml": again}).findings == ()

@@ -523,6 +523,21 @@ def test_what_is_doubtful_is_a_warning(name: str) -> None:
     assert judged(text, strict=True).configuration is None
 
 
+def test_numbered_tickets_are_no_slip() -> None:
+    """site1 and site2 are as near to each other as a slip is, and both are meant."""
+    tickets = [
+        "t1: {ticket: site1, resource: d1}",
+        "t2: {ticket: site1, resource: d2}",
+        "t3: {ticket: site2, resource: db}",
+    ]
+    text = CLEAN.replace(
+        "  colocations:\n", "  tickets:\n" + "".join(f"    {one}\n" for one in tickets) + "  colocations:\n", 1
+    )
+    assert text != CLEAN
+    assert judged(text).findings == ()
+    assert [finding.code for finding in judged(text.replace("site2", "sitex")).findings] == ["unknown-ticket"]
+
+
 AGENT = AgentMetadata(
     "IPaddr2",
     parameters={

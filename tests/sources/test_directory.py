@@ -16,7 +16,7 @@ from reconciler.frozen import replace
 from reconciler.sources.bounds import Bounds
 from reconciler.sources.directory import DirectorySettings, DirectorySource
 from reconciler.sources.repository import Repository
-from reconciler.sources.snapshot import fingerprint, first_directories, read_directory
+from reconciler.sources.snapshot import Snapshot, fingerprint, first_directories, read_directory
 from reconciler.sources.source import SourceState
 
 
@@ -120,6 +120,48 @@ def test_content_in_force_is_not_offered(repository: Repository, settings: Direc
         await asyncio.sleep(0.3)
         assert watched.commits == []
         assert watched.source.status().commit == active
+
+    watch(repository, settings, story)
+
+
+def test_only_what_was_read_twice_alike_is_offered(
+    repository: Repository, settings: DirectorySettings, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second reading finds another file than the first: half of what somebody is just copying must not become a commit."""
+    readings = []
+
+    def read(path: str, bounds: Bounds) -> Snapshot:
+        readings.append(read_directory(path, bounds))
+        if len(readings) < 4:
+            (directory / f"{len(readings)}.yaml").write_text("more: 1\n")
+        return readings[-1]
+
+    monkeypatch.setattr("reconciler.sources.directory.read_directory", read)
+
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+        assert set(watched.files()) == {"a.yaml", "1.yaml", "2.yaml", "3.yaml"}
+
+    watch(repository, settings, story)
+    assert [len(one.files) for one in readings[:5]] == [1, 2, 3, 4, 4]
+
+
+def test_what_never_comes_to_rest_is_not_offered(
+    repository: Repository, settings: DirectorySettings, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.sources.directory._MOST_LOOKS", 3)
+    count = iter(range(1_000_000))
+
+    def read(path: str, bounds: Bounds) -> Snapshot:
+        (directory / "a.yaml").write_text(f"a: {next(count)}\n")
+        return read_directory(path, bounds)
+
+    monkeypatch.setattr("reconciler.sources.directory.read_directory", read)
+
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: bool(watched.findings))
+        assert watched.findings[0][0].code == "still-changing"
+        assert watched.commits == []
 
     watch(repository, settings, story)
 

@@ -488,6 +488,21 @@ def test_source_polls(repository: Repository, work) -> None:  # type: ignore[no-
     follow(repository, GitSettings("web", str(work.path), local_urls=True, poll_s=1.0), story)
 
 
+def test_nodes_do_not_all_ask_at_the_same_moment(repository: Repository) -> None:
+    """A hundred nodes that poll alike would be a flood every half minute."""
+
+    def pauses(seed: int, poll_s: float) -> list[float]:
+        settings = GitSettings("web", "/nowhere", poll_s=poll_s, jitter=0.2, seed=seed)
+        source = Followed(repository, settings).source
+        return [source._pause_s() for _ in range(200)]
+
+    found = pauses(1, 30.0)
+    assert 24.0 <= min(found) < 25.0
+    assert 35.0 < max(found) <= 36.0
+    assert pauses(1, 30.0) == found != pauses(2, 30.0)
+    assert set(pauses(1, 0.1)) == {1.0}, "never more often than once a second"
+
+
 def test_source_tells_of_trouble_once_and_of_its_end(repository: Repository, work) -> None:  # type: ignore[no-untyped-def]
     work.write("cluster.d/a.yaml", "a: 1\n")
     work.commit()
