@@ -1,7 +1,8 @@
 """Which agents are being called now, kept where the next daemon finds it when this one dies.
 
 One file for each runner, mapped into memory: a slot for each call that may run at the same time. What is written to a slot stays
-there when the process is killed, needs no room on a disk that has become full, and takes no system call.
+there when the process is killed, needs no room on a disk that has become full, and takes no system call. A gate that lets the agent
+begin only once it is noted down was tried: the shell that it takes drops variables whose names are no identifiers.
 """
 
 from __future__ import annotations

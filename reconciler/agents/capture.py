@@ -12,6 +12,7 @@ import asyncio
 import fcntl
 import os
 
+# How it began and how it ended: what lies between is rarely why it failed.
 _HEAD_BYTES = 16 * 1024
 _TAIL_BYTES = 48 * 1024
 _CHUNK_BYTES = 64 * 1024

@@ -27,6 +27,7 @@ def base_environment(commands: str | None = None) -> dict[str, str]:
         "SHELL": "/bin/sh",
         "LANG": "C",
     }
+    # Services write times to their logs as the machine does.
     if zone := os.environ.get("TZ"):
         environment["TZ"] = zone
     return environment

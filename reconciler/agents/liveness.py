@@ -21,6 +21,7 @@ OnGone = Callable[[str], None]
 """`on_gone(resource)`: something of the resource has ended; it is no longer watched."""
 
 _PID_FILE_PARAMETERS = ("pidfile", "pid_file", "pid", "pidfile_path")
+# Looking through /proc for the processes of one resource costs as much as for those of a hundred.
 _TOGETHER_S = 0.2
 _LOOK_AGAIN_S = 0.005
 _REAPED_WITHIN_S = 1.0

@@ -250,6 +250,7 @@ class _Child:
         argv = command.argv
         if self.group is not None:
             _check_executable(argv[0])
+            # The child enters its group itself: moved from outside, it could have forked before.
             argv = self.group.wrap(argv, command.environment)
         with _standard_input(command.standard_input) as stdin:
             return subprocess.Popen(

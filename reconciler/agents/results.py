@@ -14,6 +14,7 @@ from reconciler.agents.process import Ended
 from reconciler.model.operation import AgentResult, OperationStatus, ResultCode
 
 _EXIT_REASON = "ocf-exit-reason:"
+# A reason travels in messages and is kept in the status for as long as the failure is.
 _LONGEST_REASON = 1024
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENOEXEC})

@@ -22,6 +22,7 @@ _CALLS_IN_FLIGHT = 32
 """More would only fill the socket: systemd answers one after the other."""
 _ENDED_JOBS_KEPT = 1024
 _CONNECT_S = 10.0
+# systemd that is started anew tells the end of no job that it had before.
 _LOOK_AGAIN_S = 2.0
 
 

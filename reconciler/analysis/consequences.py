@@ -35,7 +35,7 @@ class Because:
 
 
 @frozen
-class Transition:
+class Consequence:
     """What happens to one resource or node; steps count from 1, and what has the same step can happen at once."""
 
     step: int
@@ -79,7 +79,7 @@ class Consequences:
     """Everything that a change of the configuration does to a cluster in a known state."""
 
     changes: tuple[ConfigChange, ...]
-    transitions: tuple[Transition, ...]
+    transitions: tuple[Consequence, ...]
     impacts: tuple[Impact, ...]
     guards: tuple[Guard, ...]
     settled: Settled
@@ -116,7 +116,7 @@ def consequences(base: Cib, head: Configuration, now: Instant, written: Configur
     changes = diff(written, head)
     settled = settle(under(base, head), now)
     reasons = _Reasons(written, head, changes)
-    transitions: list[Transition] = []
+    transitions: list[Consequence] = []
     impacts: list[Impact] = []
     step = 0
     cib = under(base, head)
@@ -140,8 +140,8 @@ def consequences(base: Cib, head: Configuration, now: Instant, written: Configur
     )
 
 
-def _transition(change: Change, timing: Timing, reasons: _Reasons, earlier_steps: int) -> Transition:
-    return Transition(
+def _transition(change: Change, timing: Timing, reasons: _Reasons, earlier_steps: int) -> Consequence:
+    return Consequence(
         step=earlier_steps + timing.step(change),
         verb=change.verb,
         resource=change.subject,
@@ -165,7 +165,7 @@ def _impact(change: Change, timing: Timing) -> Impact | None:
 
 
 def _guards(
-    base: Configuration, head: Configuration, changes: tuple[ConfigChange, ...], transitions: list[Transition]
+    base: Configuration, head: Configuration, changes: tuple[ConfigChange, ...], transitions: list[Consequence]
 ) -> tuple[Guard, ...]:
     """What of the change needs consent, each thing once, in order of appearance."""
     removed = _whole(changes, "remove")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from reconciler.analysis.survival import Outcome, Service, Services
+from reconciler.analysis.survival import CaseOutcome, ServiceExtent, Services
 from reconciler.frozen import frozen
 from reconciler.model.cluster import Configuration
 from reconciler.model.expectation import Apart, AtMost, Claim, Expectation, NeverStops, Survives, Together
@@ -13,7 +13,7 @@ from reconciler.model.resource import primitives
 
 
 @frozen
-class Verdict:
+class Judgement:
     """One expectation with every case that breaks it (case name, what is wrong); kept when there is none."""
 
     expectation: Expectation
@@ -30,12 +30,13 @@ STEADY = "steady state"
 
 
 def judge(
-    expectations: Sequence[Expectation], configuration: Configuration, steady: Services, outcomes: Sequence[Outcome]
-) -> tuple[Verdict, ...]:
+    expectations: Sequence[Expectation], configuration: Configuration, steady: Services, outcomes: Sequence[CaseOutcome]
+) -> tuple[Judgement, ...]:
     """A verdict for each expectation, in their order. What no outcome puts to the test is broken: nothing shows that it holds."""
     names = _members(configuration)
     return tuple(
-        Verdict(expectation, tuple(_broken(expectation.claim, names, steady, outcomes))) for expectation in expectations
+        Judgement(expectation, tuple(_broken(expectation.claim, names, steady, outcomes)))
+        for expectation in expectations
     )
 
 
@@ -57,14 +58,14 @@ def _members(configuration: Configuration) -> dict[str, tuple[str, ...]]:
 
 
 def _broken(
-    claim: Claim, names: dict[str, tuple[str, ...]], steady: Services, outcomes: Sequence[Outcome]
+    claim: Claim, names: dict[str, tuple[str, ...]], steady: Services, outcomes: Sequence[CaseOutcome]
 ) -> Iterator[tuple[str, str]]:
     resources = [member for name in claim.resources or () for member in names.get(name, (name,))]
     match claim:
         case Survives(nodes=count):
             tried = [one for one in outcomes if len(one.case.lost) == count and not one.case.devices]
             for name in resources:
-                if not steady.get(name, Service()).nodes:
+                if not steady.get(name, ServiceExtent()).nodes:
                     yield STEADY, f"{name} does not run"
             for outcome in tried:
                 yield from _gone(outcome, resources if claim.resources is not None else None)
@@ -88,7 +89,7 @@ def _base(resource: str) -> str:
     return resource.partition(":")[0]
 
 
-def _gone(outcome: Outcome, resources: list[str] | None) -> Iterator[tuple[str, str]]:
+def _gone(outcome: CaseOutcome, resources: list[str] | None) -> Iterator[tuple[str, str]]:
     for name in outcome.down:
         if resources is None or name in resources:
             yield outcome.case.name, f"{name} is down"
@@ -98,7 +99,7 @@ def _gone(outcome: Outcome, resources: list[str] | None) -> Iterator[tuple[str, 
 
 
 def _misplaced(claim: Apart | Together | AtMost, resources: list[str], services: Services) -> Iterator[str]:
-    where = {name: set(services.get(name, Service()).nodes) for name in resources}
+    where = {name: set(services.get(name, ServiceExtent()).nodes) for name in resources}
     match claim:
         case Apart():
             for first, second in itertools.combinations(resources, 2):

@@ -23,7 +23,7 @@ from reconciler.scheduler.cause import Cause, Contribution, Why
 from reconciler.scheduler.recalling.fail_counts import fail_count
 from reconciler.scheduler.working.action import Action
 from reconciler.scheduler.working.cluster import Cluster
-from reconciler.scheduler.working.node import Node
+from reconciler.scheduler.working.node import ClusterNode
 from reconciler.scheduler.working.resource import Resource
 from reconciler.scheduler.working.roles import Role
 
@@ -70,7 +70,7 @@ class NodeScore:
 
 
 @frozen
-class Answer:
+class Explanation:
     """The answer for one primitive instance."""
 
     resource: str
@@ -80,7 +80,7 @@ class Answer:
     edits: tuple[Edit, ...]
 
 
-def explain(cib: Cib, now: Instant, name: str, on: str | None = None) -> tuple[Answer, ...]:
+def explain(cib: Cib, now: Instant, name: str, on: str | None = None) -> tuple[Explanation, ...]:
     """An answer for each primitive that the name stands for, in order; `on` asks about one node.
 
     Raises `UnknownResource` when there is no such resource or node.
@@ -121,13 +121,13 @@ def _descendants(resource: Resource) -> Iterator[Resource]:
         yield from _descendants(child)
 
 
-def _answer(cib: Cib, now: Instant, cluster: Cluster, leaf: Resource, on: Node | None) -> Answer:
+def _answer(cib: Cib, now: Instant, cluster: Cluster, leaf: Resource, on: ClusterNode | None) -> Explanation:
     chain = tuple(_chain(cluster, leaf, on, frozenset()))
     wanted = _Wanted(leaf.id, leaf.config_id, on.name if on is not None else None)
     edits: tuple[Edit, ...] = ()
     if not wanted.fulfilled(cluster):
         edits = tuple(_working_edits(cib, now, cluster, leaf, on, wanted))
-    return Answer(leaf.id, _headline(cluster, leaf, on), chain, _scores(cluster, leaf), edits)
+    return Explanation(leaf.id, _headline(cluster, leaf, on), chain, _scores(cluster, leaf), edits)
 
 
 @frozen
@@ -162,7 +162,7 @@ def _blocked_start(leaf: Resource) -> Action | None:
     return None
 
 
-def _headline(cluster: Cluster, leaf: Resource, on: Node | None) -> str:
+def _headline(cluster: Cluster, leaf: Resource, on: ClusterNode | None) -> str:
     now = _now(leaf)
     if not leaf.managed:
         return f"{leaf.id} {now} and stays so: nothing may be done to it"
@@ -193,7 +193,7 @@ def _change(leaf: Resource) -> str:
     return "will be demoted" if leaf.role is Role.PROMOTED and leaf.next_role is not Role.PROMOTED else "stays"
 
 
-def _chain(cluster: Cluster, leaf: Resource, on: Node | None, seen: frozenset[str]) -> Iterator[Link]:
+def _chain(cluster: Cluster, leaf: Resource, on: ClusterNode | None, seen: frozenset[str]) -> Iterator[Link]:
     """The reasons, the nearest first; another resource's reasons follow where they are the cause."""
     if leaf.id in seen or len(seen) >= DEEPEST:
         return
@@ -290,7 +290,7 @@ def _follow(cluster: Cluster, other: Resource, seen: frozenset[str]) -> Iterator
         yield from _chain(cluster, other, None, seen)
 
 
-def _obstacle(cluster: Cluster, leaf: Resource, node: Node) -> tuple[str, Cause | None]:
+def _obstacle(cluster: Cluster, leaf: Resource, node: ClusterNode) -> tuple[str, Cause | None]:
     """What keeps a node from running the resource: the ban, else the state of the node."""
     score = leaf.table.get(node.index)
     bans = [change for change in _changes(leaf, node) if change.score <= -INFINITY]
@@ -302,12 +302,12 @@ def _obstacle(cluster: Cluster, leaf: Resource, node: Node) -> tuple[str, Cause 
     return (state or "another node was better"), None
 
 
-def _worst(leaf: Resource, node: Node) -> Cause | None:
+def _worst(leaf: Resource, node: ClusterNode) -> Cause | None:
     changes = [change for change in _changes(leaf, node) if change.score < 0]
     return min(changes, key=lambda change: change.score).cause if changes else None
 
 
-def node_obstacle(node: Node) -> str | None:
+def node_obstacle(node: ClusterNode) -> str | None:
     """Why a node can't be used at all; None when it can."""
     if not node.online:
         return "unclean, and to be fenced" if node.unclean else "offline"
@@ -354,7 +354,7 @@ def _waiting(cluster: Cluster, leaf: Resource, start: Action, seen: frozenset[st
         yield Link(start.reason)
 
 
-def _placed(cluster: Cluster, leaf: Resource, on: Node | None) -> Iterator[Link]:
+def _placed(cluster: Cluster, leaf: Resource, on: ClusterNode | None) -> Iterator[Link]:
     assert leaf.node is not None
     if leaf.assigned is not None:
         place = cause_place(cluster.cib.configuration, leaf.assigned)
@@ -393,7 +393,7 @@ def _expired(cluster: Cluster, leaf: Resource) -> Iterator[Link]:
             yield Link(f"its failure on {node.name} no longer counts: failure-timeout has passed")
 
 
-def _changes(leaf: Resource, node: Node) -> list[Contribution]:
+def _changes(leaf: Resource, node: ClusterNode) -> list[Contribution]:
     return [change for change in leaf.contributions if change.node in (node.index, -1)]
 
 
@@ -416,7 +416,7 @@ def _scores(cluster: Cluster, leaf: Resource) -> tuple[NodeScore, ...]:
     )
 
 
-def _lacks(cluster: Cluster, leaf: Resource, node: Node) -> str | None:
+def _lacks(cluster: Cluster, leaf: Resource, node: ClusterNode) -> str | None:
     """What a node that can be used lacks to be chosen; None when something forbids it."""
     score, best = leaf.table.get(node.index), leaf.table.get(leaf.node.index) if leaf.node is not None else None
     if score is None or best is None or score < 0 or node_obstacle(node) is not None:
@@ -431,7 +431,7 @@ def _link(cluster: Cluster, cause: Cause) -> Link:
 
 
 def _working_edits(
-    cib: Cib, now: Instant, cluster: Cluster, leaf: Resource, on: Node | None, wanted: _Wanted
+    cib: Cib, now: Instant, cluster: Cluster, leaf: Resource, on: ClusterNode | None, wanted: _Wanted
 ) -> Iterator[Edit]:
     """Edits after which the scheduler answers as wanted, the smallest first; pairs only where no single one is enough."""
     candidates = sorted(remedies(cluster, leaf, on), key=lambda edit: edit.weight)

@@ -66,7 +66,7 @@ class Launched:
 
 
 @frozen
-class Outcome:
+class OperationOutcome:
     """How an operation ended: code, status, when (epoch seconds), durations in milliseconds, and the agent's reason."""
 
     rc: int
@@ -78,7 +78,7 @@ class Outcome:
     exit_reason: str = ""
 
 
-def is_failure(launched: Launched, outcome: Outcome) -> bool:
+def is_failure(launched: Launched, outcome: OperationOutcome) -> bool:
     """Whether an ended operation counts as failed: it did not run, or its result is not the expected one."""
     if outcome.status in (OperationStatus.PENDING, OperationStatus.CANCELLED):
         return False
@@ -89,11 +89,11 @@ def pending(launched: Launched, at_s: int) -> tuple[Observation, ...]:
     """What says that an operation was started and has not ended; nothing for operations that are not remembered."""
     if launched.task in _UNRECORDED | _RELOADS:
         return ()
-    outcome = Outcome(PENDING_CODE, OperationStatus.PENDING, at_s, -1)
+    outcome = OperationOutcome(PENDING_CODE, OperationStatus.PENDING, at_s, -1)
     return (_recorded(launched, outcome, entry_id(launched), launched.task),)
 
 
-def ended(launched: Launched, outcome: Outcome) -> tuple[Observation, ...]:
+def ended(launched: Launched, outcome: OperationOutcome) -> tuple[Observation, ...]:
     """What is to be remembered of an ended operation: its entries, and a failure's count."""
     if launched.task in _UNRECORDED:
         return ()
@@ -136,7 +136,7 @@ def _recorded_task(task: str, failed: bool) -> str:
     return task
 
 
-def _recorded(launched: Launched, outcome: Outcome, id: str, task: str) -> Recorded:
+def _recorded(launched: Launched, outcome: OperationOutcome, id: str, task: str) -> Recorded:
     return Recorded(
         launched.node_id,
         launched.resource,
@@ -150,7 +150,7 @@ def _agent_keys(agent: Agent) -> dict[str, str]:
     return keys if agent.provider is None else keys | {"provider": agent.provider}
 
 
-def _entry(launched: Launched, outcome: Outcome, task: str) -> dict[str, str]:
+def _entry(launched: Launched, outcome: OperationOutcome, task: str) -> dict[str, str]:
     magic = f"{int(outcome.status)}:{outcome.rc};{launched.transition_key}"
     entry = {
         "operation": task,
@@ -187,7 +187,7 @@ def _digests(launched: Launched) -> dict[str, str]:
     return found
 
 
-def _counted(launched: Launched, outcome: Outcome) -> tuple[Observation, ...]:
+def _counted(launched: Launched, outcome: OperationOutcome) -> tuple[Observation, ...]:
     """A failure's count: a failed stop counts as infinitely many, and so does a failed start where that is fatal."""
     if not launched.interval_ms and launched.task not in _COUNTED:
         return ()

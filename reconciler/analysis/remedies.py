@@ -11,7 +11,7 @@ from reconciler.model.score import INFINITY
 from reconciler.model.text import integer
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.working.cluster import Cluster
-from reconciler.scheduler.working.node import Node
+from reconciler.scheduler.working.node import ClusterNode
 from reconciler.scheduler.working.resource import Resource
 from reconciler.scheduler.working.roles import Role
 
@@ -19,7 +19,7 @@ DEEPEST = 4
 """How many resources are followed from one to the next."""
 
 
-def remedies(cluster: Cluster, leaf: Resource, on: Node | None = None) -> list[Edit]:
+def remedies(cluster: Cluster, leaf: Resource, on: ClusterNode | None = None) -> list[Edit]:
     """Edits that may let the primitive run (on the node, if one is given), each once, nearest reasons first."""
     found: dict[str, Edit] = {}
     for edit in _remedies(cluster, leaf, on, frozenset()):
@@ -27,7 +27,7 @@ def remedies(cluster: Cluster, leaf: Resource, on: Node | None = None) -> list[E
     return list(found.values())
 
 
-def _remedies(cluster: Cluster, leaf: Resource, on: Node | None, seen: frozenset[str]) -> Iterator[Edit]:
+def _remedies(cluster: Cluster, leaf: Resource, on: ClusterNode | None, seen: frozenset[str]) -> Iterator[Edit]:
     if leaf.id in seen or len(seen) >= DEEPEST:
         return
     seen |= {leaf.id}
@@ -74,7 +74,7 @@ def _of_resource(cluster: Cluster, leaf: Resource) -> Iterator[Edit]:
         yield edits.forget(leaf.history_name or leaf.config_id)
 
 
-def _of_node(cluster: Cluster, leaf: Resource, node: Node, seen: frozenset[str]) -> Iterator[Edit]:
+def _of_node(cluster: Cluster, leaf: Resource, node: ClusterNode, seen: frozenset[str]) -> Iterator[Edit]:
     """What forbids the node, or keeps it from being used."""
     if node.standby and not node.pending:
         yield edits.clear_node_attribute(node.name, "standby", f"take {node.name} out of standby")
@@ -89,7 +89,7 @@ def _of_node(cluster: Cluster, leaf: Resource, node: Node, seen: frozenset[str])
             yield from _of_ban(cluster, leaf, node, change.cause, seen)
 
 
-def _of_ban(cluster: Cluster, leaf: Resource, node: Node, cause: Cause, seen: frozenset[str]) -> Iterator[Edit]:
+def _of_ban(cluster: Cluster, leaf: Resource, node: ClusterNode, cause: Cause, seen: frozenset[str]) -> Iterator[Edit]:
     match cause.why:
         case Why.LOCATION | Why.DISCOVERY:
             yield edits.remove_constraint(cause.subject)
@@ -139,7 +139,7 @@ def _of_order(cluster: Cluster, cause: Cause | None, first: Resource | None, see
             yield edits.make_optional(constraint)
 
 
-def _of_scores(leaf: Resource, on: Node) -> Iterator[Edit]:
+def _of_scores(leaf: Resource, on: ClusterNode) -> Iterator[Edit]:
     """A preference that outweighs what speaks for the node it is on."""
     assert leaf.node is not None
     best, score = leaf.table.get(leaf.node.index), leaf.table.get(on.index)

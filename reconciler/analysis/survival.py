@@ -19,19 +19,19 @@ from reconciler.scheduler.plan import Plan, Verb
 
 
 @frozen
-class Service:
+class ServiceExtent:
     """How much of one configured primitive runs: nodes of its instances, and nodes where one is promoted."""
 
     nodes: tuple[str, ...] = ()
     promoted: tuple[str, ...] = ()
 
 
-Services = Mapping[str, Service]
+Services = Mapping[str, ServiceExtent]
 """Services by the id of the primitive, without instance numbers."""
 
 
 @frozen
-class Outcome:
+class CaseOutcome:
     """What became of one case.
 
     `down` are services that ran before and don't any more, `demoted` those that have lost their last promoted instance, `reduced` those
@@ -59,7 +59,7 @@ class Outcome:
         return not (self.down or self.demoted or self.stuck or self.violations)
 
 
-def services(plan: Plan, lost: frozenset[str] = frozenset()) -> dict[str, Service]:
+def services(plan: Plan, lost: frozenset[str] = frozenset()) -> dict[str, ServiceExtent]:
     """What runs according to the plan's placements, as they are before it is carried out; lost nodes don't count."""
     found: dict[str, tuple[set[str], set[str]]] = {}
     for placement in plan.placements:
@@ -69,12 +69,12 @@ def services(plan: Plan, lost: frozenset[str] = frozenset()) -> dict[str, Servic
         if placement.role == "Promoted":
             promoted |= where
     return {
-        name: Service(tuple(sorted(nodes)), tuple(sorted(promoted)))
+        name: ServiceExtent(tuple(sorted(nodes)), tuple(sorted(promoted)))
         for name, (nodes, promoted) in sorted(found.items())
     }
 
 
-def survive(steady: Cib, before: Services, case: Case, now: Instant) -> Outcome:
+def survive(steady: Cib, before: Services, case: Case, now: Instant) -> CaseOutcome:
     """Let the failure happen in the steady state in which the services `before` run, and see what comes of it."""
     struck = strike(steady, case, now)
     lost = frozenset(case.lost)
@@ -86,12 +86,12 @@ def survive(steady: Cib, before: Services, case: Case, now: Instant) -> Outcome:
     after: Services = services(final, lost)
     if unnoticed and case.failed is not None:
         after = _without(after, _base(case.failed[0]), case.failed[1])
-    empty = Service()
+    empty = ServiceExtent()
     pairs = [
         (name, had, after.get(name, empty)) for name, had in before.items() if had.nodes and name not in case.devices
     ]
     stopped = {_base(change.subject) for plan in settled.plans for change in plan.changes if change.verb in _STOPPING}
-    return Outcome(
+    return CaseOutcome(
         case,
         down=tuple(name for name, _, has in pairs if not has.nodes),
         demoted=tuple(name for name, had, has in pairs if had.promoted and has.nodes and not has.promoted),
@@ -118,9 +118,9 @@ def _fenced(settled: Settled) -> list[str]:
 
 def _without(after: Services, name: str, node: str) -> Services:
     """The services when the one no longer runs on the node."""
-    service = after.get(name, Service())
+    service = after.get(name, ServiceExtent())
     nodes, promoted = (tuple(one for one in part if one != node) for part in (service.nodes, service.promoted))
-    return {**after, name: Service(nodes, promoted)}
+    return {**after, name: ServiceExtent(nodes, promoted)}
 
 
 def _base(resource: str) -> str:

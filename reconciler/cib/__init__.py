@@ -1,4 +1,10 @@
-"""The CIB: configuration and status as one versioned whole."""
+"""The CIB: configuration and status as one versioned value.
+
+`Cib` and its `Version` are here; `canonical` gives any value its one JSON form, bytes and digest, and reads them back strictly
+and bounded; `difference` tells what an operator changed; `observations` is the one way in which the status changes.
+
+It doesn't know who observes, who decides, nor where a CIB is kept.
+"""
 
 from __future__ import annotations
 

@@ -15,15 +15,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from reconciler.cib.bounds import Bounds, BoundsError, parse
 from reconciler.errors import ReconcilerError
 
 DEEPEST = 64
 """How deep values may be nested: rules within rules are the only ones without an end of their own."""
 
 LARGEST_BYTES = 256 * 1024 * 1024
-"""The most bytes that `from_bytes` takes; callers with a smaller bound of their own apply it first."""
+LARGEST = Bounds(LARGEST_BYTES, depth=DEEPEST * 4, items=20_000_000, text=LARGEST_BYTES, number=1 << 256)
+"""The most that `from_bytes` takes where its caller has no smaller bounds."""
 
 T = TypeVar("T")
 Encode = Callable[[Any], Any]
@@ -44,12 +46,28 @@ def to_json(value: object) -> Any:
     return _codec(type(value)).encode(value)
 
 
+def to_variant(value: object) -> Any:
+    """The plain form of a value that may be of several classes: `is` names the one."""
+    return _encode_variant(value)
+
+
 def from_json(kind: type[T], data: object) -> T:
     """The value of class `kind` that `to_json` made `data` from.
 
     Raises CanonicalError when anything in it is unknown, of a wrong type or nested too deep.
     """
     return cast(T, _codec(kind).decode(data, 0))
+
+
+class Variants(Generic[T]):
+    """The classes that a value may be of, each told by its `is`."""
+
+    def __init__(self, *kinds: type[T]) -> None:
+        self._decode = _variant_decoder(list(kinds), " | ".join(kind.__name__ for kind in kinds))
+
+    def from_json(self, data: object) -> T:
+        """The value that `to_variant` made `data` from. Raises CanonicalError as `from_json`."""
+        return cast(T, self._decode(data, 0))
 
 
 def canonical_bytes(value: object) -> bytes:
@@ -64,14 +82,12 @@ def plain_bytes(data: object) -> bytes:
     )
 
 
-def from_bytes(kind: type[T], data: bytes) -> T:
-    """The value whose canonical bytes these are. Raises CanonicalError as `from_json`, and when it is no JSON."""
-    if len(data) > LARGEST_BYTES:
-        raise CanonicalError(f"read {len(data)} bytes of {kind.__name__}: more than {LARGEST_BYTES}")
+def from_bytes(kind: type[T], data: bytes, bounds: Bounds = LARGEST) -> T:
+    """The value whose canonical bytes these are. Raises CanonicalError as `from_json`, and when it is no JSON within the bounds."""
     try:
-        plain = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise CanonicalError(f"read {kind.__name__} as JSON") from error
+        plain = parse(data, bounds)
+    except BoundsError as error:
+        raise CanonicalError(f"read {kind.__name__}: {error}") from error
     return from_json(kind, plain)
 
 
@@ -211,8 +227,12 @@ def _decoder(hint: Any, where: str) -> Decode:
         return _enum_decoder(hint, where)
     if is_dataclass(hint):
         return lambda data, depth: _codec(cast(type, hint)).decode(data, depth)
-    if hint in (str, bool, int, float):
+    if hint is float:
+        return _float_decoder(where)
+    if hint in (str, bool, int):
         return _plain_decoder(hint, where)
+    if hint is Any:
+        return lambda data, depth: data
     raise TypeError(f"{where}: {hint} has no canonical form")
 
 
@@ -221,6 +241,17 @@ def _plain_decoder(kind: type, where: str) -> Decode:
         if type(data) is not kind:
             raise CanonicalError(f"{where}: expected {kind.__name__}, found {_shown(data)}")
         return data
+
+    return decode
+
+
+def _float_decoder(where: str) -> Decode:
+    """A whole number is one, too: whoever wrote `10` meant it."""
+
+    def decode(data: Any, depth: int) -> Any:
+        if type(data) not in (int, float):
+            raise CanonicalError(f"{where}: expected float, found {_shown(data)}")
+        return float(data)
 
     return decode
 

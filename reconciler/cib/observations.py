@@ -7,21 +7,18 @@ Source: Pacemaker Explained, "Status"; the scheduler's specification, part 1, se
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
 
-from reconciler.errors import ReconcilerError
-from reconciler.frozen import replace
+from reconciler.frozen import frozen, replace
 from reconciler.model.attributes import NO_ATTRIBUTES, AttributeBlock, AttributeBlocks
 from reconciler.model.score import INFINITY
 from reconciler.model.score import read as read_score
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status
 
 _AGENT_KEYS = frozenset({"class", "provider", "type"})
-LONGEST_TEXT = 65_536
-"""The longest text of an observation that a peer may send."""
 
 
-class Recorded(NamedTuple):
+@frozen
+class Recorded:
     """A history entry is there: added, or in the place of the one with the same id. `agent` holds class, provider, type."""
 
     node: str
@@ -30,7 +27,8 @@ class Recorded(NamedTuple):
     entry: HistoryEntry
 
 
-class EntryForgotten(NamedTuple):
+@frozen
+class EntryForgotten:
     """A history entry is gone, and with the last one the resource's history."""
 
     node: str
@@ -38,21 +36,24 @@ class EntryForgotten(NamedTuple):
     entry: str
 
 
-class ResourceForgotten(NamedTuple):
+@frozen
+class ResourceForgotten:
     """What a node remembered of a resource is gone."""
 
     node: str
     resource: str
 
 
-class HistoryForgotten(NamedTuple):
+@frozen
+class HistoryForgotten:
     """What a node remembered of all resources is gone, and with `attributes` its transient attributes too."""
 
     node: str
     attributes: bool
 
 
-class AttributeSet(NamedTuple):
+@frozen
+class AttributeSet:
     """A transient node attribute has a value; None: it is gone."""
 
     node: str
@@ -60,14 +61,16 @@ class AttributeSet(NamedTuple):
     value: str | None
 
 
-class AttributeRaised(NamedTuple):
+@frozen
+class AttributeRaised:
     """A transient node attribute that counts went up by one; it stays where it is at INFINITY."""
 
     node: str
     name: str
 
 
-class NodeObserved(NamedTuple):
+@frozen
+class NodeObserved:
     """The state of a node changed; a value of None takes a key away. An unknown node is added."""
 
     node: str
@@ -78,23 +81,6 @@ class NodeObserved(NamedTuple):
 Observation = (
     Recorded | EntryForgotten | ResourceForgotten | HistoryForgotten | AttributeSet | AttributeRaised | NodeObserved
 )
-
-_TAGS: dict[str, type[Any]] = {
-    "entry": Recorded,
-    "forget-entry": EntryForgotten,
-    "forget": ResourceForgotten,
-    "forget-all": HistoryForgotten,
-    "set": AttributeSet,
-    "raise": AttributeRaised,
-    "node": NodeObserved,
-}
-_TAG_OF = {kind: tag for tag, kind in _TAGS.items()}
-
-
-class ObservationError(ReconcilerError):
-    """What was given stands for no observation; nothing of it was applied."""
-
-    code = "observation"
 
 
 def observe(status: Status, observations: Iterable[Observation]) -> Status:
@@ -121,48 +107,6 @@ def transient(state: NodeState) -> dict[str, str]:
         if not block.rules:
             values.update(block.values)
     return values
-
-
-def to_plain(seen: Observation) -> list[Any]:
-    """The plain form of an observation: a list that begins with its tag."""
-    if isinstance(seen, Recorded):
-        return ["entry", seen.node, seen.resource, dict(seen.agent), seen.entry.id, dict(seen.entry.attributes)]
-    if isinstance(seen, NodeObserved):
-        return ["node", seen.node, seen.name, dict(seen.attributes)]
-    return [_TAG_OF[type(seen)], *seen]
-
-
-def from_plain(data: object) -> Observation:
-    """The observation that `to_plain` made `data` from. Raises ObservationError when it is none."""
-    if type(data) is not list or not data or not isinstance(data[0], str):
-        raise ObservationError("read an observation: it is no list with a tag")
-    match data:
-        case ["entry", str(node), str(resource), dict(agent), str(entry), dict(attributes)]:
-            return Recorded(node, resource, _texts(agent), HistoryEntry(entry, _texts(attributes)))
-        case ["forget-entry", str(node), str(resource), str(entry)]:
-            return EntryForgotten(node, resource, entry)
-        case ["forget", str(node), str(resource)]:
-            return ResourceForgotten(node, resource)
-        case ["forget-all", str(node), bool(attributes)]:
-            return HistoryForgotten(node, attributes)
-        case ["set", str(node), str(name), None | str() as value]:
-            return AttributeSet(node, _bounded(name), None if value is None else _bounded(value))
-        case ["raise", str(node), str(name)]:
-            return AttributeRaised(node, _bounded(name))
-        case ["node", str(node), str(name), dict(attributes)]:
-            kept = {key: None if value is None else _bounded(value) for key, value in attributes.items()}
-            return NodeObserved(node, name, kept)
-    raise ObservationError(f"read an observation: {data[0][:40]!r} with {len(data) - 1} parts is unknown")
-
-
-def _texts(data: dict[str, Any]) -> dict[str, str]:
-    return {name: _bounded(value) for name, value in data.items()}
-
-
-def _bounded(value: object) -> str:
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
-        raise ObservationError("read an observation: a value is no text, or too long")
-    return value
 
 
 class _WorkingNode:

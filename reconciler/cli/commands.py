@@ -1,7 +1,8 @@
 """The table of commands: what each is for, and the module that holds it, loaded only when the command is called.
 
-A command's module has two functions: `add_arguments(parser)` declares its options, `run(args) -> int` carries the command out and returns
-the exit code. Modules are named by text and imported when called, so that a command starts without the other ones.
+A command's module has a frozen class `Options` and two functions: `add_arguments(parser)` declares the options, `run(options) -> int`
+carries the command out and returns the exit code. A parser of a subcommand names its own class (`set_defaults(kind=…)`). Modules are named
+by text and imported when called, so that a command starts without the other ones.
 """
 
 from __future__ import annotations

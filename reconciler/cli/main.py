@@ -16,10 +16,10 @@ from types import ModuleType
 from typing import NoReturn
 
 from reconciler.cli.commands import COMMANDS, module_of
+from reconciler.cli.options import USAGE_ERROR, UsageError, value_of
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.version import __version__
 
-USAGE_ERROR = 64
 INTERRUPTED = 130
 
 
@@ -57,7 +57,7 @@ def command_parser(name: str, module: ModuleType) -> Parser:
 
 def full_parser() -> Parser:
     """The parser of everything, for completion scripts and manual pages; it loads every command's module."""
-    parser = Parser(prog="reconciler", description=(sys.modules["reconciler"].__doc__))
+    parser = Parser(prog="reconciler", description=(sys.modules["reconciler"].__doc__ or "").partition("\n")[0])
     parser.add_argument("--version", action="version", version=__version__)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, command in COMMANDS.items():
@@ -111,7 +111,12 @@ def _dispatch(words: list[str]) -> int:
     if words[0] not in COMMANDS:
         return _unknown(words[0])
     module = importlib.import_module(module_of(words[0]))
-    return int(module.run(command_parser(words[0], module).parse_args(words[1:])))
+    parser = command_parser(words[0], module)
+    try:
+        parsed = parser.parse_args(words[1:])
+        return int(module.run(value_of(getattr(parsed, "kind", None) or module.Options, parsed)))
+    except UsageError as error:
+        parser.error(str(error))
 
 
 def _unknown(word: str) -> int:

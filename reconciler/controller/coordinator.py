@@ -34,7 +34,10 @@ _STOOD_STILL_MS = 30_000
 RETRY = "retry"
 """The timer that ends the pause before the same actions are tried once more."""
 _DEFAULT_RECHECK = "15min"
+# Expiries and date rules count in whole seconds.
 _SOONEST_RECHECK_MS = 1000
+# Not at the first repetition: a failure may well be followed by the same actions once more. But some states never rest: Pacemaker
+# 2.1.5, and so we, exchanges the instances of a clone without stickiness for ever.
 _PATIENCE = 2
 _LONGEST_PAUSE_S = 300
 _MOST_SHOWN = 500
@@ -220,13 +223,14 @@ class Coordinator:
         if not _does_something(plan):
             self._signature, self._repeats = (), 0
             return self._settle(plan, now)
+        # A plan that breaks a rule is a fault of ours. Doing nothing is safer than doing that.
         if broken := violations(cib, plan):
             self.problems = tuple({"resource": "", "text": f"{found.rule}: {found.text}"} for found in broken)
             text = "; ".join(problem["text"] for problem in self.problems)
             return [Emit("daemon", {"what": "unsound-plan", "text": text}), self._recheck(plan, now)]
         if pause := self._pause(plan, now):
             return pause
-        self._number = max(self._number, replica.transition) + 1
+        self._number = max(self._number, replica.shared.transition) + 1
         self.transition = Transition(self._number, plan, now)
         return [ClearTimer(RECHECK), ClearTimer(RETRY), _planned(self.transition, replica.cib)]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from reconciler.analysis.recording import AgentTraits, Launched, Outcome, ended, is_failure
+from reconciler.analysis.recording import AgentTraits, Launched, OperationOutcome, ended, is_failure
 from reconciler.cib.observations import EntryForgotten, Observation, ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, Effect, RunAgent, SetTimer, Unwatch, Watch
 from reconciler.controller.messages import Order, Reported
@@ -20,6 +20,8 @@ from reconciler.model.operation import AgentCall, AgentResult, OperationStatus
 from reconciler.model.text import integer
 
 _ENDS_MONITORING = frozenset({"start", "stop", "promote", "demote", "migrate_to", "migrate_from", "reload-agent"})
+_AS_STARTED = frozenset({"stop", "monitor"})
+"""What is asked of what may run with the parameters of its start: with others a probe would miss it, and it would start twice."""
 _UNRUN = frozenset({"cancel", "delete"})
 RUNNING_CODES = frozenset({0, 8, 190, 191})
 """What an agent says of a resource that runs: plain, promoted, and both with less than it should have."""
@@ -119,7 +121,7 @@ class Executor:
         effects: list[Effect] = []
         if launched.task in _ENDS_MONITORING:
             effects += self._end_monitoring(launched.resource)
-        if launched.task == "stop" and launched.resource in started:
+        if launched.task in _AS_STARTED and not launched.interval_ms and launched.resource in started:
             order = replace(order, launched=_as_started(launched, started[launched.resource]))
         if launched.interval_ms:
             return effects + self._begin_recurring(order, transition, now)
@@ -281,7 +283,7 @@ class Executor:
 
     def _report(self, job: Job, result: AgentResult, traits: AgentTraits, now: Moment) -> Reported:
         launched = replace(job.launched, traits=traits)
-        outcome = Outcome(
+        outcome = OperationOutcome(
             result.code,
             result.status,
             now.epoch_s,
@@ -327,7 +329,7 @@ def agent_call(order: Order) -> AgentCall:
     )
 
 
-def _observations(launched: Launched, outcome: Outcome) -> tuple[Observation, ...]:
+def _observations(launched: Launched, outcome: OperationOutcome) -> tuple[Observation, ...]:
     match launched.task:
         case "delete":
             return (ResourceForgotten(launched.node_id, launched.resource),)
@@ -343,10 +345,10 @@ def _cancelled(launched: Launched) -> Key:
 
 
 def _as_started(launched: Launched, started: Launched) -> Launched:
-    """A stop with the parameters and the agent of the start, and its own meta-attributes."""
+    """A stop or a probe with the parameters and the agent of the start, and its own meta-attributes."""
     attributes = {name: value for name, value in started.attributes.items() if not name.startswith(_META)}
     attributes |= {name: value for name, value in launched.attributes.items() if name.startswith(_META)}
-    return replace(launched, agent=started.agent, attributes=attributes)
+    return replace(launched, agent=started.agent, attributes=attributes, digested=started.digested)
 
 
 def _probe_attributes(attributes: Mapping[str, str]) -> dict[str, str]:

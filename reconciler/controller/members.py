@@ -53,7 +53,7 @@ def by_name(cib: Cib, observations: Iterable[Observation]) -> tuple[tuple[Observ
         if name is None:
             unknown.append(one.node)
         else:
-            seen.append(one if name == one.node else one._replace(node=name))
+            seen.append(one if name == one.node else replace(one, node=name))
     return tuple(seen), tuple(unknown)
 
 

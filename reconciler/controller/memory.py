@@ -6,48 +6,60 @@ configuration says nothing about what already runs. It follows from delivered me
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
 from reconciler.analysis.recording import Launched
-
-if TYPE_CHECKING:
-    from reconciler.controller.messages import Reported, Run
+from reconciler.controller.messages import Reported, Run
+from reconciler.frozen import field, frozen
 
 _STARTING = frozenset({"start", "migrate_from"})
+_FINDING_OUT = frozenset({"reload-agent", "monitor"})
 _RUNNING_CODES = frozenset({0, 8, 190, 191})
 
 
+@frozen
 class Memory:
     """By resource: the operation that stands for its start, and what was last ordered that may take its place."""
 
-    def __init__(self) -> None:
-        self.started: dict[str, Launched] = {}
-        self.asked: dict[str, Launched] = {}
+    started: Mapping[str, Launched] = field(default_factory=dict)
+    asked: Mapping[str, Launched] = field(default_factory=dict)
 
-    def ordered(self, own: str, message: Run) -> None:
-        """An order was delivered: a resource counts as started with its parameters before the agent is called."""
-        for order in message.orders:
-            launched = order.launched
-            if launched.node != own or launched.interval_ms:
-                continue
-            if launched.task in _STARTING:
-                self.started[launched.resource] = launched
-            elif launched.task in ("reload-agent", "monitor"):
-                self.asked[launched.resource] = launched
 
-    def reported(self, own: str, message: Reported) -> None:
-        """A result was delivered: what stopped is forgotten, what was found running or reloaded is remembered."""
-        if message.node != own or message.interval_ms:
-            return
-        if message.task in ("stop", "delete") and not message.failed:
-            self.started.pop(message.resource, None)
-        asked = self.asked.pop(message.resource, None) if message.task in ("reload-agent", "monitor") else None
-        if asked is None or asked.task != message.task or message.rc not in _RUNNING_CODES:
-            return
-        if message.task == "reload-agent" or message.resource not in self.started:
-            self.started[message.resource] = asked
+def ordered(memory: Memory, own: str, message: Run) -> Memory:
+    """An order was delivered: a resource counts as started with its parameters before the agent is called."""
+    mine = [order.launched for order in message.orders if order.launched.node == own and not order.launched.interval_ms]
+    started = {launched.resource: launched for launched in mine if launched.task in _STARTING}
+    asked = {launched.resource: launched for launched in mine if launched.task in _FINDING_OUT}
+    if not (started or asked):
+        return memory
+    return Memory({**memory.started, **started}, {**memory.asked, **asked})
 
-    def forget(self, resource: str) -> None:
-        """The resource does not run here."""
-        self.started.pop(resource, None)
-        self.asked.pop(resource, None)
+
+def reported(memory: Memory, own: str, message: Reported) -> Memory:
+    """A result was delivered: what stopped is forgotten, what was found running or reloaded is remembered."""
+    resource = message.resource
+    if message.node != own or message.interval_ms:
+        return memory
+    if message.task in ("stop", "delete") and not message.failed:
+        return Memory(_without(memory.started, resource), memory.asked)
+    asked = memory.asked.get(resource)
+    if asked is None or message.task not in _FINDING_OUT:
+        return memory
+    left = Memory(memory.started, _without(memory.asked, resource))
+    if asked.task != message.task or message.rc not in _RUNNING_CODES:
+        return left
+    if message.task == "reload-agent" or resource not in memory.started:
+        return Memory({**memory.started, resource: asked}, left.asked)
+    return left
+
+
+def forgotten(memory: Memory, resources: Iterable[str]) -> Memory:
+    """None of these resources runs here."""
+    gone = frozenset(resources)
+    return Memory(_without(memory.started, *gone), _without(memory.asked, *gone)) if gone else memory
+
+
+def _without(by_resource: Mapping[str, Launched], *resources: str) -> Mapping[str, Launched]:
+    if not any(resource in by_resource for resource in resources):
+        return by_resource
+    return {name: launched for name, launched in by_resource.items() if name not in resources}

@@ -50,11 +50,13 @@ from reconciler.controller.messages import (
 from reconciler.controller.moment import Moment
 from reconciler.controller.proposals import EXAMINE_TIMER, Proposals
 from reconciler.controller.recovery import Recovery
-from reconciler.controller.replica import Proposal, Replica
+from reconciler.controller.replica import Partition, Replica
+from reconciler.controller.shared import Proposal
 from reconciler.model.operation import OperationStatus
 from reconciler.model.status import NodeState, ResourceHistory
 from reconciler.model.text import integer
 
+# A clock that is slewed moves less between two events; expiries and date rules count in seconds.
 _CLOCK_SET_MS = 1000
 
 
@@ -132,7 +134,7 @@ class Node:
 
     def _view_changed(self, event: ViewChanged) -> list[Effect]:
         self.members, self.quorate = event.members, event.quorate
-        self.replica.with_partition(event.members[0] if event.members else None, event.quorate)
+        self.replica.partition = Partition(event.members, event.quorate)
         if not self.recovery.begun:
             return self.recovery.begin(self.replica, self.executor, event.now) + self._join_if_ready(event.now)
         return self.coordinator.changed("the members changed")
@@ -174,9 +176,9 @@ class Node:
         replica, message = self.replica, event.message
         commit = getattr(message, "commit", "")
         known, old_digest = replica.proposals.get(commit), replica.digest
-        before, ignored = replica.cib, replica.ignored
+        before, ignored = replica.shared.cib, replica.shared.ignored
         replica.deliver(event.sender, message)
-        if replica.ignored != ignored:
+        if replica.shared.ignored != ignored:
             return [_unknown_node(event), *self._followed(event, known, old_digest, before)]
         return self._followed(event, known, old_digest, before)
 
@@ -197,7 +199,7 @@ class Node:
                 activated = self.proposals.activated(known, message, old_digest)
                 return activated + (self.coordinator.changed("the configuration changed") if activated else [])
             case Observe():
-                return self._observed(message, before is not replica.cib)
+                return self._observed(message, before is not replica.shared.cib)
             case Run():
                 return self._ordered(message, event.now)
             case Reported():

@@ -20,6 +20,8 @@ from reconciler.scheduler.working.cluster import Cluster
 _DIGESTED_AS = {"reload-agent": "start", "reload": "start"}
 _UNDIGESTED = frozenset({"cancel", "delete", "notify"})
 _NO_AGENT = Agent("", "")
+# Ten thousand probes in one message were more than any member takes, and so were two hundred orders with large parameters: refused by
+# our own reader, their actions ran for ever.
 _BUNDLE_BYTES = 1024 * 1024
 _MOST_TOGETHER = 200
 

@@ -22,12 +22,14 @@ from reconciler.controller.events import (
 )
 from reconciler.controller.messages import Accept, Activate, Propose, Reject, finding_to_plain
 from reconciler.controller.moment import Moment
-from reconciler.controller.replica import Prepared, Proposal, Replica
+from reconciler.controller.replica import Replica
+from reconciler.controller.shared import Prepared, Proposal, agreed, differing, lineage
 from reconciler.errors import Finding
 from reconciler.frozen import replace
 
 EXAMINATION_MS = 60_000
 """How long members have to answer a proposal; silence is never acceptance."""
+# A refusal that fits into no message can't be told: the proposal would wait for its deadline, and say nothing.
 _MOST_FINDINGS = 500
 _LONGEST_TEXT = 1000
 EXAMINE_TIMER = "examine "
@@ -59,7 +61,9 @@ class Proposals:
         return [
             _event("proposed", message.commit, fields),
             SetTimer(EXAMINE_TIMER + message.commit, now.mono_ms + EXAMINATION_MS),
-            Examine(message.commit, base, message.source, message.rewrite, self.replica.lineage(message.source)),
+            Examine(
+                message.commit, base, message.source, message.rewrite, lineage(self.replica.shared, message.source)
+            ),
         ]
 
     def examined(self, event: Examined) -> list[Effect]:
@@ -85,15 +89,15 @@ class Proposals:
         if self._activating is not None:
             return []
         replica = self.replica
-        if (differing := replica.differing(members)) is not None:
-            reason = f"members understand it differently: {_answers(differing)}"
-            return [Broadcast(Reject(differing.commit, reason, (), replica.term, now.wall_ms))]
-        agreed = replica.agreed(members)
-        if agreed is None:
+        if (disputed := differing(replica.shared, members)) is not None:
+            reason = f"members understand it differently: {_answers(disputed)}"
+            return [Broadcast(Reject(disputed.commit, reason, (), replica.term, now.wall_ms))]
+        accepted = agreed(replica.shared, members)
+        if accepted is None:
             return []
-        self._activating = agreed.commit
-        epoch, digest = replica.cib.version.epoch + 1, agreed.answers[self.own]
-        return [Broadcast(Activate(agreed.commit, epoch, digest, now.wall_ms, replica.term))]
+        self._activating = accepted.commit
+        epoch, digest = replica.cib.version.epoch + 1, accepted.answers[self.own]
+        return [Broadcast(Activate(accepted.commit, epoch, digest, now.wall_ms, replica.term))]
 
     def activated(self, before: Proposal | None, message: Activate, old_digest: str) -> list[Effect]:
         """An activation was delivered; nothing follows from one that did not apply."""

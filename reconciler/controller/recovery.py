@@ -9,7 +9,7 @@ Source: the design of the cluster, safety rule 8.
 from __future__ import annotations
 
 from reconciler.analysis.entry_names import last_id
-from reconciler.analysis.recording import AgentTraits, Launched, Outcome, ended
+from reconciler.analysis.recording import AgentTraits, Launched, OperationOutcome, ended
 from reconciler.cib.observations import (
     AttributeSet,
     EntryForgotten,
@@ -81,7 +81,7 @@ class Recovery:
         return Joined(self.own, replica.term, self.boot, stopped, tuple(seen), now.wall_ms), effects
 
     def _is_fresh(self, replica: Replica) -> bool:
-        return replica.boots.get(self.own, self.boot) != self.boot
+        return replica.shared.boots.get(self.own, self.boot) != self.boot
 
 
 def _findings(state: NodeState, wanted: frozenset[str], executor: Executor, now: Moment) -> list[Observation]:
@@ -125,7 +125,7 @@ def _is_recurring_or_pending(entry: HistoryEntry) -> bool:
 def _recorded(
     launched: Launched, result: AgentResult, traits: AgentTraits, executor: Executor, now: Moment
 ) -> tuple[Observation, ...]:
-    outcome = Outcome(
+    outcome = OperationOutcome(
         result.code,
         result.status,
         now.epoch_s,

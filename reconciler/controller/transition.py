@@ -14,7 +14,7 @@ from reconciler.controller.moment import Moment
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction
 
-_PATIENCE_MS = 5 * 60_000
+_PATIENCE_MS = 5 * 60_000  # For what is called besides agents: secrets, agents' descriptions, the journal.
 _MIGRATIONS = frozenset({"migrate_to", "migrate_from"})
 
 
@@ -129,6 +129,7 @@ class Transition:
 
     def _is_held(self, action: PlannedAction) -> bool:
         """After an abort only what completes something begun goes on; migrations have a limit of their own."""
+        # Infinite is the priority of a clone's completions and of the notifications after them: what was begun is told to have ended.
         if self.aborted is not None and action.priority < INFINITY:
             return True
         if self._migration_limit <= 0 or action.task not in _MIGRATIONS:

@@ -11,7 +11,7 @@ from reconciler.crm.instance_text import active, disabled, masked_probe, pending
 from reconciler.crm.outline import Outline
 from reconciler.model.text import natural_key
 from reconciler.scheduler.working.cluster import Cluster
-from reconciler.scheduler.working.node import Node
+from reconciler.scheduler.working.node import ClusterNode
 from reconciler.scheduler.working.resource import CloneFields, Resource
 from reconciler.scheduler.working.roles import Kind, Role
 
@@ -21,8 +21,8 @@ class _Sorted:
 
     def __init__(self) -> None:
         self.in_full: list[Resource] = []
-        self.promoted: list[Node] = []
-        self.started: list[Node] = []
+        self.promoted: list[ClusterNode] = []
+        self.started: list[ClusterNode] = []
         self.stopped: list[Resource] = []
 
 
@@ -76,7 +76,7 @@ def _sort(clone: Resource, show_pending: bool) -> _Sorted:
     return found
 
 
-def _ordinary_node(instance: Resource) -> Node | None:
+def _ordinary_node(instance: Resource) -> ClusterNode | None:
     """The node of an instance that needs no line of its own: nothing unusual in it, and all of it on one good node."""
     if _unusual(instance) or not active(instance, everywhere=True):
         return None
@@ -105,7 +105,7 @@ def _configured_role(clone: Resource) -> Role | None:
     return None if holder is None else target_role(holder)
 
 
-def _add_node_list(outline: Outline, title: str, nodes: list[Node]) -> None:
+def _add_node_list(outline: Outline, title: str, nodes: list[ClusterNode]) -> None:
     if nodes:
         names = sorted((node.name for node in nodes), key=natural_key)
         outline.item(f"{title}: [ {' '.join(names)} ]")
@@ -115,7 +115,7 @@ def _add_stopped_nodes(outline: Outline, cluster: Cluster, clone: Resource) -> N
     """List the nodes where the clone may run and does not, by why."""
     candidates = list(clone.table) or list(clone.known_on)
     busy = {node.index for node in clone.active_on}
-    by_state: dict[str, list[Node]] = {}
+    by_state: dict[str, list[ClusterNode]] = {}
     for index in candidates:
         if index not in busy:
             node = cluster.nodes_by_index[index]
@@ -124,7 +124,7 @@ def _add_stopped_nodes(outline: Outline, cluster: Cluster, clone: Resource) -> N
         _add_node_list(outline, state, by_state[state])
 
 
-def _stopped_text(cluster: Cluster, clone: Resource, node: Node) -> str:
+def _stopped_text(cluster: Cluster, clone: Resource, node: ClusterNode) -> str:
     failed = masked_probe(cluster, clone, node)
     if failed is not None:
         return f"Stopped ({probe_text(failed)})"

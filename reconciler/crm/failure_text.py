@@ -12,7 +12,7 @@ from reconciler.model.text import integer
 from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.recalling.fail_counts import fail_count, last_failure
 from reconciler.scheduler.working.cluster import Cluster, FailedEntry
-from reconciler.scheduler.working.node import Node
+from reconciler.scheduler.working.node import ClusterNode
 
 
 def add_migration_summary(outline: Outline, cluster: Cluster) -> None:
@@ -37,7 +37,7 @@ def _is_online(cluster: Cluster, name: str) -> bool:
     return name in cluster.node_index and cluster.node_index[name].online
 
 
-def _fail_count_line(cluster: Cluster, node: Node, id: str) -> str | None:
+def _fail_count_line(cluster: Cluster, node: ClusterNode, id: str) -> str | None:
     resource = find(cluster, id)
     if resource is None:
         return None

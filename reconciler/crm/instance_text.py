@@ -9,8 +9,8 @@ from reconciler.crm.result_text import code_text
 from reconciler.model.text import integer, is_true
 from reconciler.scheduler.working.activity import current_node
 from reconciler.scheduler.working.cluster import Cluster, FailedEntry
-from reconciler.scheduler.working.node import Node
-from reconciler.scheduler.working.resource import Replica, Resource
+from reconciler.scheduler.working.node import ClusterNode
+from reconciler.scheduler.working.resource import BundleReplica, Resource
 from reconciler.scheduler.working.roles import ROLE_WORDS, Kind, Role
 
 _PENDING_WORDS = {
@@ -23,7 +23,7 @@ _PENDING_WORDS = {
 }
 
 
-def replica_parts(replica: Replica) -> list[Resource]:
+def replica_parts(replica: BundleReplica) -> list[Resource]:
     """The resources that a replica of a bundle consists of."""
     parts = (replica.ip, replica.primitive, replica.container, replica.connection)
     return [part for part in parts if part is not None]
@@ -73,7 +73,7 @@ def shown_role(resource: Resource) -> Role:
     return Role.UNPROMOTED if resource.role is Role.STARTED and resource.promotable_root else resource.role
 
 
-def masked_probe(cluster: Cluster, resource: Resource, node: Node | None) -> FailedEntry | None:
+def masked_probe(cluster: Cluster, resource: Resource, node: ClusterNode | None) -> FailedEntry | None:
     """The recorded probe failure that says the resource can't run on the node (or anywhere, without one)."""
     root = resource.root
     name = root.clone.xml_child_id if root.clone is not None else resource.id
@@ -137,7 +137,7 @@ def _state(resource: Resource, show_pending: bool) -> str:
     return str(role)
 
 
-def _flags(resource: Resource, node: Node | None, show_pending: bool) -> list[str]:
+def _flags(resource: Resource, node: ClusterNode | None, show_pending: bool) -> list[str]:
     flags: list[str] = []
     if node is not None and not node.online and node.unclean:
         flags.append("UNCLEAN")

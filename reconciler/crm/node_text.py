@@ -8,8 +8,8 @@ from __future__ import annotations
 from reconciler.crm.outline import Outline
 from reconciler.model.score import read
 from reconciler.scheduler.working.cluster import Cluster
-from reconciler.scheduler.working.node import Node
-from reconciler.scheduler.working.options import Options
+from reconciler.scheduler.working.node import ClusterNode
+from reconciler.scheduler.working.options import ClusterOptions
 from reconciler.scheduler.working.resource import Resource
 
 _HIDDEN_ATTRIBUTES = ("fail-count", "last-failure", "shutdown", "terminate", "standby", "#")
@@ -40,24 +40,24 @@ def add_nodes(outline: Outline, cluster: Cluster) -> bool:
     return True
 
 
-def _stands_out(node: Node) -> bool:
+def _stands_out(node: ClusterNode) -> bool:
     """Whether the node gets a line of its own."""
     on_fail = node.standby_on_fail and node.online
     return node.unclean or node.pending or on_fail or node.standby or node.maintenance
 
 
-def _kind(node: Node) -> str:
+def _kind(node: ClusterNode) -> str:
     if node.is_guest:
         return "GuestNode"
     return "RemoteNode" if node.is_remote else "Node"
 
 
-def _list_name(node: Node) -> str:
+def _list_name(node: ClusterNode) -> str:
     prefix = _kind(node).removesuffix("Node")
     return prefix + ("Online" if node.online else "OFFLINE")
 
 
-def _state(node: Node) -> str:
+def _state(node: ClusterNode) -> str:
     if node.unclean:
         return "UNCLEAN (online)" if node.online else "UNCLEAN (pending)" if node.pending else "UNCLEAN (offline)"
     if node.pending:
@@ -73,7 +73,7 @@ def _state(node: Node) -> str:
     return "online" if node.online else "OFFLINE"
 
 
-def _health_remark(node: Node, options: Options) -> str:
+def _health_remark(node: ClusterNode, options: ClusterOptions) -> str:
     if options.health_strategy == "none":
         return ""
     colours = {_health_colour(value, options) for name, value in node.attributes.items() if name.startswith("#health")}
@@ -83,7 +83,7 @@ def _health_remark(node: Node, options: Options) -> str:
     return ""
 
 
-def _health_colour(value: str, options: Options) -> str:
+def _health_colour(value: str, options: ClusterOptions) -> str:
     red, yellow, green = options.health_colours
     if value.lower() in ("red", "yellow", "green"):
         return value.upper()
@@ -109,11 +109,11 @@ def add_attributes(outline: Outline, cluster: Cluster) -> None:
     outline.end()
 
 
-def _shown_attributes(node: Node) -> list[str]:
+def _shown_attributes(node: ClusterNode) -> list[str]:
     return sorted(name for name in node.attributes if not name.startswith(_HIDDEN_ATTRIBUTES))
 
 
-def _connectivity(node: Node, name: str, value: str) -> str:
+def _connectivity(node: ClusterNode, name: str, value: str) -> str:
     """What a ping resource on the node makes of its attribute."""
     expected = next((found for resource in node.running if (found := _ping_score(resource, name)) is not None), None)
     if expected is None:

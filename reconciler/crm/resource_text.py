@@ -9,7 +9,7 @@ from reconciler.crm.clone_text import add_clone
 from reconciler.crm.instance_text import active, disabled, instance_line, listed, placeless
 from reconciler.crm.outline import Outline
 from reconciler.scheduler.working.cluster import Cluster
-from reconciler.scheduler.working.resource import Replica, Resource
+from reconciler.scheduler.working.resource import BundleReplica, Resource
 from reconciler.scheduler.working.roles import Kind
 
 
@@ -76,7 +76,7 @@ class _Listing:
         self.outline.end()
         return True
 
-    def add_replica(self, replica: Replica) -> None:
+    def add_replica(self, replica: BundleReplica) -> None:
         container = replica.container
         assert container is not None
         shown = container if replica.primitive is None else replica.primitive

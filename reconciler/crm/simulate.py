@@ -40,7 +40,7 @@ class Extent(enum.IntEnum):
 
 
 @frozen
-class Options:
+class SimulateOptions:
     """What is asked for, as of which moment; `moment_text` is how that was written, None when it was not given."""
 
     now: Instant
@@ -72,7 +72,7 @@ class Simulation:
     """Whether the plan could not be carried out to its end, though nothing was asked to fail."""
 
 
-def run(cib: Cib, options: Options) -> Simulation:
+def run(cib: Cib, options: SimulateOptions) -> Simulation:
     """Do what the options ask for. Raises InjectionError when events make no sense in this cluster."""
     return _Session(cib, options).run()
 
@@ -80,7 +80,7 @@ def run(cib: Cib, options: Options) -> Simulation:
 class _Session:
     """One simulation: collects lines while it goes from stage to stage."""
 
-    def __init__(self, cib: Cib, options: Options) -> None:
+    def __init__(self, cib: Cib, options: SimulateOptions) -> None:
         self.cib = cib
         self.options = options
         self.lines: list[str] = []
@@ -211,6 +211,6 @@ def for_conformance(xml_path: str, args: Sequence[str]) -> tuple[str, str]:
         cib = read_cib(file.read(), xml_path)
     moment_text = args[1] if args[:1] == ["-t"] else None
     moment = parse(moment_text) or Instant(cib.execution_date or _AFTERWARDS_S)
-    simulation = run(cib, Options(moment, moment_text, extent=Extent.SIMULATE, scores=True, fancy=True))
+    simulation = run(cib, SimulateOptions(moment, moment_text, extent=Extent.SIMULATE, scores=True, fancy=True))
     assert simulation.plan is not None
     return simulation.text, dot_text(simulation.plan.cluster)

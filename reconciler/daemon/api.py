@@ -16,7 +16,7 @@ from typing import Any
 
 from reconciler.cib.canonical import to_json
 from reconciler.controller.events import CleanupAsked, CommitArrived, RefreshAsked, StopAsked
-from reconciler.controller.replica import Activation, activation_of
+from reconciler.controller.shared import Activation, activation_of
 from reconciler.daemon.config import Access
 from reconciler.daemon.http import Answer, ApiError, Request, findings_to_plain, refuse_unknown
 from reconciler.daemon.log import say
@@ -26,11 +26,12 @@ from reconciler.daemon.status import StatusView
 from reconciler.daemon.threads import Threads
 from reconciler.errors import Finding, InputError, Place, ReconcilerError
 from reconciler.sources.bounds import Bounds, is_configuration
-from reconciler.sources.repository import CommitFacts
+from reconciler.sources.commit_object import CommitFacts
 from reconciler.sources.source import Source, SourceStatus
 from reconciler.version import __version__
 
 VERSION = 1
+# Requests that take long (a history, a commit) hold up each other and nothing else.
 _THREADS = 2
 CANDIDATE = "refs/reconciler/candidate/apply"
 _ALIVE_S = 15.0
@@ -439,6 +440,7 @@ def _text(body: Mapping[str, Any], key: str, default: str) -> str:
 
 
 def _number(text: str, most: int) -> int:
+    # int() refuses more than 4,300 digits by a ValueError.
     if len(text) > len(str(most)) or not text.isdecimal() or not 1 <= int(text) <= most:
         raise ApiError(400, "bad-request", f"limit must be a number from 1 to {most}")
     return int(text)

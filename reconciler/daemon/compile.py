@@ -12,7 +12,8 @@ from reconciler.model.attributes import AttributeBlocks, secret_name
 from reconciler.model.cluster import Configuration
 from reconciler.model.metadata import AgentMetadata
 from reconciler.model.resource import Agent, Bundle, Clone, Group, Primitive, Resource
-from reconciler.sources.repository import CommitFacts, Repository
+from reconciler.sources.commit_object import CommitFacts
+from reconciler.sources.repository import Repository
 
 if TYPE_CHECKING:
     from reconciler.daemon.compile_apart import AgentSettings

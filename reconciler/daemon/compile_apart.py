@@ -6,7 +6,6 @@ turn out to be rubbish. The child has bounds of memory and time; what it answers
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
@@ -15,12 +14,12 @@ import sys
 from collections.abc import Mapping
 
 from reconciler.agents.installed import Roots
-from reconciler.cib.canonical import CanonicalError, from_json, to_json
+from reconciler.cib.canonical import CanonicalError, canonical_bytes, from_bytes
 from reconciler.errors import Finding, Place
 from reconciler.frozen import frozen
 from reconciler.language import Loaded, load
-from reconciler.model.cluster import Configuration
 
+# Less than the 60 s that members have to answer a proposal: a refusal with its reason, never silence.
 _TIMEOUT_S = 45.0
 _MEMORY_BYTES = 4 * 1024 * 1024 * 1024
 
@@ -33,13 +32,18 @@ class AgentSettings:
     cache_directory: str
 
 
+@frozen
+class _Request:
+    """What the child is to read; the bytes of a file are characters of the same number."""
+
+    files: Mapping[str, str]
+    strict: bool
+    agents: AgentSettings | None
+
+
 def load_apart(files: Mapping[str, bytes], *, strict: bool, agents: AgentSettings | None) -> Loaded:
     """What `language.load` answers, from a process of its own; a child that fails or takes too long is a finding."""
-    request = {
-        "files": {name: data.decode("latin-1") for name, data in files.items()},
-        "strict": strict,
-        "agents": None if agents is None else {"roots": to_json(agents.roots), "cache": agents.cache_directory},
-    }
+    request = _Request({name: data.decode("latin-1") for name, data in files.items()}, strict, agents)
     child = subprocess.Popen(
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,
@@ -49,7 +53,7 @@ def load_apart(files: Mapping[str, bytes], *, strict: bool, agents: AgentSetting
         cwd="/",
     )
     try:
-        answer, _ = child.communicate(json.dumps(request).encode(), _TIMEOUT_S)
+        answer, _ = child.communicate(canonical_bytes(request), _TIMEOUT_S)
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
@@ -60,12 +64,8 @@ def load_apart(files: Mapping[str, bytes], *, strict: bool, agents: AgentSetting
 
 
 def _read(answer: bytes) -> Loaded:
-    plain = json.loads(answer)
     try:
-        findings = tuple(from_json(Finding, finding) for finding in plain["findings"])
-        if plain["configuration"] is None:
-            return Loaded(None, findings)
-        return Loaded(from_json(Configuration, plain["configuration"]), findings)
+        return from_bytes(Loaded, answer)
     except CanonicalError as error:
         return _failed(f"what was read is not understood: {error}")
 
@@ -77,19 +77,14 @@ def _failed(text: str) -> Loaded:
 def main() -> int:
     """Answer the request on standard input."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    request = json.loads(sys.stdin.buffer.read())
-    files = {name: text.encode("latin-1") for name, text in request["files"].items()}
+    request = from_bytes(_Request, sys.stdin.buffer.read())
+    files = {name: text.encode("latin-1") for name, text in request.files.items()}
     lookup = None
-    if request["agents"] is not None:
+    if request.agents is not None:
         from reconciler.agents.metadata import MetadataLookup
 
-        lookup = MetadataLookup(from_json(Roots, request["agents"]["roots"]), request["agents"]["cache"])
-    loaded = load(files, strict=request["strict"], agents=lookup)
-    answer = {
-        "findings": [to_json(finding) for finding in loaded.findings],
-        "configuration": None if loaded.configuration is None else to_json(loaded.configuration),
-    }
-    sys.stdout.buffer.write(json.dumps(answer).encode())
+        lookup = MetadataLookup(request.agents.roots, request.agents.cache_directory)
+    sys.stdout.buffer.write(canonical_bytes(load(files, strict=request.strict, agents=lookup)))
     sys.stdout.buffer.flush()
     return 0
 

@@ -64,6 +64,7 @@ class EventLog:
 
     def _number(self, cursor: str) -> int | None:
         run, _, number = cursor.rpartition("-")
+        # A number of more digits than our last one is none of ours, and int() refuses very long ones.
         if run != self.run or len(number) > len(str(self.last)) or not number.isdecimal():
             return None
         return int(number) if int(number) <= self.last else None

@@ -15,6 +15,7 @@ from reconciler.daemon.config import SecretsConfig
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,127}")
 _LARGEST = 64 * 1024
+# An agent's call waits for it.
 _COMMAND_TIMEOUT_S = 5.0
 
 
@@ -66,6 +67,7 @@ class Secrets:
 
 def _read(path: str, owners: tuple[int, ...] | None) -> str | None:
     try:
+        # A link is no file of ours, a pipe must not hang the call, and what is looked at is what is read.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None

@@ -59,6 +59,7 @@ _LONGEST_PAUSE_S = 300.0
 """Between two offers of what was refused for something that may pass: twice as long each time."""
 _TRAITS_KEPT_S = 60.0
 _RELOAD_ACTIONS = ("reload-agent",)
+# Every commit and fetch leaves a pack, and every look-up searches all of them.
 _MAINTAIN_S = 6 * 3600.0
 _SECRETS_AT_ONCE = 32
 _CHORES = 3
@@ -169,6 +170,7 @@ class Service:
         self._start(self._maintain())
         self._start(self._offer_again())
         gc.collect()
+        # What is here now lives as long as the process: no collection need look through it again.
         gc.freeze()
 
     async def _finish(self) -> None:

@@ -37,6 +37,7 @@ from reconciler.controller.events import (
     ViewChanged,
     Watch,
 )
+from reconciler.controller.journal import message_record, prepared_record, snapshot_bytes
 from reconciler.controller.messages import (
     LARGEST_BYTES,
     Accept,
@@ -50,11 +51,10 @@ from reconciler.controller.messages import (
 )
 from reconciler.controller.moment import Moment
 from reconciler.controller.node import Node
-from reconciler.controller.replica import Prepared
+from reconciler.controller.shared import Prepared
 from reconciler.daemon.compile import Judge, Judgement
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.log import LOG, say
-from reconciler.daemon.restore import message_record, prepared_record, snapshot_bytes
 from reconciler.daemon.store import Store, StoreError
 from reconciler.daemon.supervisor import Supervisor
 from reconciler.daemon.threads import Threads
@@ -68,9 +68,11 @@ _DURABLE = (Activate, Joined)
 """Messages on which something is built that a crash must not take away; what is accepted was made durable before."""
 _DROPPABLE = (Propose, Accept, Activate)
 """Messages that begin something new: without room for them in the store nothing new begins."""
+# Only a crash of the machine takes what was not synchronised, and after that nothing runs that it told of.
 _SYNC_S = 1.0
 _SNAPSHOT_AGAIN_S = 10.0
 _EXAMINATIONS_AT_ONCE = 2
+# After so many, sockets and timers have their turn; what waits keeps its order.
 _MOST_EVENTS_AT_ONCE = 200
 _LOOK_AGAIN_S = 0.01
 
@@ -252,6 +254,7 @@ class Shell:
     def _set_timer(self, name: str, at_ms: int) -> None:
         if (known := self._timers.pop(name, None)) is not None:
             known.cancel()
+        # Half a millisecond late: the loop may fire early by its clock's resolution, and moments are cut to milliseconds.
         self._timers[name] = self._loop.call_at(at_ms / 1000 + 0.0005, self._fire, name)
 
     def _fire(self, name: str) -> None:
@@ -457,7 +460,7 @@ class Shell:
 
     async def _sync_quietly(self) -> None:
         try:
-            await self._writing.run(self.parts.store.sync)
+            await self._writing.run(self.parts.store.settle)
         except StoreError as error:
             self._store_failed(error)
 

@@ -16,7 +16,7 @@ from reconciler.controller.executor import LastResult
 from reconciler.controller.members import node_state, with_members
 from reconciler.controller.messages import finding_to_plain
 from reconciler.controller.node import Node, status_word
-from reconciler.controller.replica import Activation
+from reconciler.controller.shared import Activation
 from reconciler.daemon.shell import moment
 from reconciler.model.date import Instant
 from reconciler.model.operation import OperationStatus
@@ -191,7 +191,7 @@ def source_to_plain(status: SourceStatus) -> dict[str, Any]:
     }
 
 
-def _active(activations: list[Activation]) -> dict[str, Any] | None:
+def _active(activations: tuple[Activation, ...]) -> dict[str, Any] | None:
     if not activations:
         return None
     newest = activations[-1]
@@ -224,7 +224,7 @@ def _role(resource: Resource, children: list[dict[str, Any]]) -> str:
     return max((str(child["role"]) for child in children), key=lambda word: order.index(word) if word in order else 0)
 
 
-def _node(cib: Cib, node: scheduled.Node) -> dict[str, Any]:
+def _node(cib: Cib, node: scheduled.ClusterNode) -> dict[str, Any]:
     return {
         "name": node.name,
         "id": node.id,
@@ -239,7 +239,7 @@ def _node(cib: Cib, node: scheduled.Node) -> dict[str, Any]:
     }
 
 
-def _node_state(node: scheduled.Node) -> str:
+def _node_state(node: scheduled.ClusterNode) -> str:
     states = (
         ("unclean", node.unclean),
         ("pending", node.pending),
@@ -333,7 +333,7 @@ def _leaves(resource: dict[str, Any]) -> list[dict[str, Any]]:
     return [leaf for child in resource["children"] for leaf in _leaves(child)]
 
 
-def _drift(activations: list[Activation], resources: list[dict[str, Any]]) -> list[dict[str, str]]:
+def _drift(activations: tuple[Activation, ...], resources: list[dict[str, Any]]) -> list[dict[str, str]]:
     """What differs from what the sources say: what is not managed, and a version that was rolled back to here."""
     drift = [
         {"kind": "unmanaged", "subject": leaf["id"], "text": f"{leaf['id']} is not managed"}

@@ -2,7 +2,8 @@
 
 A record is in the journal before what it tells takes effect. Space is taken in advance, so that on a full disk it is the acceptance
 of something new that fails, not the end of something begun. A generation is a snapshot with its journal; the one before is kept, and a
-file that does not read is set aside, never deleted, and never half used.
+file that does not read is set aside, never deleted, and never half used. How far it goes is also kept beside it (`mark`), so that a
+journal that lost its end is not taken for a shorter story.
 """
 
 from __future__ import annotations
@@ -10,22 +11,31 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import re
 import threading
 import time
-import zlib
-from collections.abc import Iterator
 from typing import NamedTuple
 
+from reconciler.controller.journal import Record
+from reconciler.daemon.journal import (
+    CHUNK_BYTES,
+    Journal,
+    Mark,
+    Reached,
+    Snapshot,
+    framed,
+    framed_beginning,
+    framed_snapshot,
+    is_old_snapshot,
+    read_journal,
+    read_snapshot,
+)
 from reconciler.errors import ReconcilerError, Remedy
 
-_CHUNK_BYTES = 1024 * 1024
 _RESERVE_BYTES = 256 * 1024
 """Kept for the end of what was begun: a record that begins something new leaves this much room."""
 _ROTATE_BYTES = 4 * 1024 * 1024
-_LARGEST_RECORD = 256 * 1024 * 1024
 _NAME = re.compile(r"(snapshot|journal)-([0-9]{10})")
 
 
@@ -43,19 +53,16 @@ class StoreBusyError(ReconcilerError):
     remedy = Remedy.STOP
 
 
-class Record(NamedTuple):
-    """One entry of the journal: what kind it is, and its bytes, which hold no line end."""
-
-    kind: str
-    data: bytes
-
-
 class Contents(NamedTuple):
-    """What a store holds when it is opened: the snapshot (None for a new store), the records since, and what was set aside."""
+    """What a store holds when it is opened: the snapshot (None for a new store), the records since, and what was set aside.
+
+    `damage` says what is wrong with it, with paths: when it is empty, everything is there that was ever said to be durable.
+    """
 
     snapshot: bytes | None
     records: tuple[Record, ...]
     quarantined: tuple[str, ...]
+    damage: tuple[str, ...] = ()
 
 
 class Store:
@@ -67,14 +74,21 @@ class Store:
         self.failing: str | None = None
         """Why the last write failed; None once one succeeds."""
         self._journal = -1
-        self._generation = 0
-        self._end = 0
+        self._at = Reached(0, 0, 0)
+        """Where the journal ends: one value, as it is read while another thread writes."""
         self._room = 0
         self._unsynced = False
+        self._unmarked = False
+        self._reached = Reached(0, 0, 0)
+        """How far the journal is known to be durable."""
+        self._mark = Mark(os.path.join(directory, "mark"))
+        self._sealed: Reached | None = None
+        """How far the last journal of a former life goes, if all of it was read."""
         self._doubtful: str | None = None
         """Why what was appended may be lost although it reads back; until a new generation begins."""
         self._snapshot_bytes = 0
         self._was_read: list[int] = []
+        self._refused: set[int] = set()
         self._syncing = threading.Lock()
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -90,22 +104,29 @@ class Store:
     def read(self) -> Contents:
         """Everything stored, from the newest generation that reads. Raises StoreError on an error of the disk itself."""
         quarantined: list[str] = []
+        damage: list[str] = []
+        self._was_read, self._sealed = [], None
         try:
+            mark, fault = self._mark.read()
             generations = _generations(self.directory)
             for start in reversed(range(len(generations))):
-                contents = self._read_from(generations[start:], quarantined)
+                contents = self._read_from(generations[start:], mark, quarantined, damage)
                 if contents is not None:
                     self._was_read = generations[start:]
-                    return Contents(contents.snapshot, contents.records, tuple(quarantined))
-            self._was_read = []
+                    new = not all(is_old_snapshot(self._path("snapshot", one)) for one in self._was_read)
+                    damage += [f"{self._mark.path}: {fault}"] if fault is not None and new else []
+                    return Contents(contents.snapshot, contents.records, tuple(quarantined), tuple(damage))
             quarantined += [self._set_aside("journal", one) for one in generations if self._has("journal", one)]
         except OSError as error:
             raise StoreError(f"read the state in {self.directory}") from error
-        return Contents(None, (), tuple(quarantined))
+        if mark is not None and not self._refused:
+            damage.append(f"{self.directory}: there was a state, of which nothing is left that reads")
+        return Contents(None, (), tuple(quarantined), tuple(damage))
 
     def refuse(self) -> str:
         """Set aside the snapshot that `read` gave, as it means nothing; `read` then gives the one before. Raises StoreError."""
         try:
+            self._refused.add(self._was_read[0])
             return self._set_aside("snapshot", self._was_read[0])
         except OSError as error:
             raise StoreError(f"set aside a snapshot in {self.directory}") from error
@@ -121,18 +142,23 @@ class Store:
     def begin(self, snapshot: bytes) -> None:
         """Start a new generation with this snapshot; records follow. Raises StoreError, and then the old one goes on."""
         try:
-            generation = max([self._generation, *_generations(self.directory)], default=0) + 1
+            generation = max([self._at.generation, *_generations(self.directory)], default=0) + 1
         except OSError as error:
             raise self._failed("write a snapshot", error) from error
         path = self._path("snapshot", generation)
+        content, checksum = framed_snapshot(snapshot)
+        before = self._at if self._journal >= 0 else self._sealed
+        beginning, chain = framed_beginning(checksum, before)
         descriptor = -1
         try:
+            self._check_place()
             flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
             descriptor = os.open(self._path("journal", generation), flags, 0o600)
-            os.posix_fallocate(descriptor, 0, _CHUNK_BYTES)
+            os.posix_fallocate(descriptor, 0, CHUNK_BYTES)
+            _write_all(descriptor, beginning, 0)
             os.fsync(descriptor)
             # Last, as with the snapshot's name the generation is there, and what is in the journal before it counts no more.
-            _write_durably(path, _framed("S", snapshot))
+            _write_durably(path, content)
         except OSError as error:
             if descriptor >= 0:
                 os.close(descriptor)
@@ -145,37 +171,40 @@ class Store:
         with self._syncing:
             if self._journal >= 0:
                 os.close(self._journal)
-            self._journal, self._generation, self._end, self._room = descriptor, generation, 0, _CHUNK_BYTES
+            self._journal, self._room = descriptor, CHUNK_BYTES
+            self._at = Reached(generation, len(beginning), chain)
             self._snapshot_bytes, self._unsynced, self.failing = len(snapshot), False, None
             self._doubtful = None
+            self._unmarked = True
+            self._write_mark(self._at)
         self._remove_before(generation - 1)
 
     @property
     def dirty(self) -> bool:
-        """Whether something was appended that is not durable yet."""
-        return self._unsynced
+        """Whether something was appended that is not durable yet, or not marked as durable."""
+        return self._unsynced or self._unmarked
 
     @property
     def wants_snapshot(self) -> bool:
         """Whether the journal has grown so long that a snapshot would make the next start faster, or a write failed."""
-        return self._end > max(_ROTATE_BYTES, 2 * self._snapshot_bytes) or self.failing is not None
+        return self._at.end > max(_ROTATE_BYTES, 2 * self._snapshot_bytes) or self.failing is not None
 
     def append(self, record: Record, *, begins: bool = False) -> None:
         """Write a record; `sync` makes it durable. With `begins` room is left for the end of what it begins.
 
         Raises StoreError when it can't be written; then it is not there.
         """
-        framed = _framed(record.kind, record.data)
-        wanted = self._end + len(framed) + (_RESERVE_BYTES if begins else 0)
+        content, chain = framed(record, self._at.chain)
+        wanted = self._at.end + len(content) + (_RESERVE_BYTES if begins else 0)
         try:
             if self._journal < 0:
                 raise OSError(errno.EBADF, "no journal could be started")
             if wanted > self._room:
-                self._take_room(wanted, needed=begins or self._end + len(framed) > self._room)
-            _write_all(self._journal, framed, self._end)
+                self._take_room(wanted, needed=begins or self._at.end + len(content) > self._room)
+            _write_all(self._journal, content, self._at.end)
         except OSError as error:
             raise self._failed("write to the journal", error) from error
-        self._end += len(framed)
+        self._at = Reached(self._at.generation, self._at.end + len(content), chain)
         self._unsynced = True
 
     def sync(self) -> None:
@@ -190,24 +219,37 @@ class Store:
             if not self._unsynced:
                 return
             self._unsynced = False
+            at = self._at
             try:
                 os.fdatasync(self._journal)
+                self._check_place()
+                self._reached, self._unmarked = at, True
             except OSError as error:
                 failed = self._failed("make the journal durable", error)
                 self._unsynced, self._doubtful = True, str(failed)
                 raise failed from error
 
+    def settle(self) -> None:
+        """As `sync`, and have the mark say so: from then on, a journal whose end is missing is known to be damaged.
+
+        May be called from another thread. Raises StoreError. Nobody has to wait for the mark: it may lag behind.
+        """
+        self.sync()
+        with self._syncing:
+            if self._unmarked:
+                self._write_mark(self._reached)
+
     def close(self) -> None:
         """Make durable what can be, and let another daemon in."""
         with contextlib.suppress(StoreError):
-            self.sync()
+            self.settle()
         if self._journal >= 0:
             os.close(self._journal)
             self._journal = -1
         os.close(self._lock)
 
     def _take_room(self, wanted: int, *, needed: bool) -> None:
-        room = -(-(wanted + _RESERVE_BYTES) // _CHUNK_BYTES) * _CHUNK_BYTES
+        room = -(-(wanted + _RESERVE_BYTES) // CHUNK_BYTES) * CHUNK_BYTES
         try:
             os.posix_fallocate(self._journal, self._room, room - self._room)
         except OSError:
@@ -216,22 +258,40 @@ class Store:
             return
         self._room = room
 
-    def _read_from(self, generations: list[int], quarantined: list[str]) -> Contents | None:
+    def _read_from(
+        self, generations: list[int], mark: Reached | None, quarantined: list[str], damage: list[str]
+    ) -> Contents | None:
         """The snapshot of the first generation with the journals of all; None when the snapshot does not read."""
         first = self._path("snapshot", generations[0])
-        snapshot = _read_snapshot(first)
+        snapshot = read_snapshot(first)
         if snapshot is None:
-            for kind in ("snapshot",) if os.path.exists(first) else ():
-                quarantined.append(self._set_aside(kind, generations[0]))
+            if os.path.exists(first):
+                quarantined.append(self._set_aside("snapshot", generations[0]))
+            elif generations[0] not in self._refused:
+                damage.append(f"{first}: is missing")
             return None
         records: list[Record] = []
+        reached: Reached | None = None
         for generation in generations:
-            found, sound = _read_journal(self._path("journal", generation))
-            records += found
-            if not sound:
-                quarantined.append(self._set_aside("journal", generation, move=False))
+            path = self._path("journal", generation)
+            old = is_old_snapshot(self._path("snapshot", generation))
+            journal = read_journal(path, generation, old=old)
+            stray = _stray(journal, snapshot if generation == generations[0] else None, reached)
+            if stray is None:
+                records += journal.records
+                reached = journal.reached
+            if (fault := stray or journal.fault) is not None:
+                damage.append(f"{path}: {fault}")
+                if self._has("journal", generation):
+                    quarantined.append(self._set_aside("journal", generation, move=False))
                 break
-        return Contents(snapshot, tuple(records), ())
+        else:
+            self._sealed = reached
+        if mark is not None and (reached is None or reached[:2] < mark[:2]):
+            damage.append(
+                f"{self.directory}: ends at {_place(reached)}, but was durable up to {_place(mark)}: its end is missing"
+            )
+        return Contents(snapshot.data, tuple(records), ())
 
     def _has(self, kind: str, generation: int) -> bool:
         return os.path.exists(self._path(kind, generation))
@@ -254,6 +314,20 @@ class Store:
     def _path(self, kind: str, generation: int) -> str:
         return os.path.join(self.directory, f"{kind}-{generation:010d}")
 
+    def _check_place(self) -> None:
+        """Raise OSError when what is written would be found by nobody: the directory, or what is in it, was removed."""
+        if not os.fstat(self._lock).st_nlink or (self._journal >= 0 and not os.fstat(self._journal).st_nlink):
+            raise FileNotFoundError(errno.ENOENT, "its files were removed; stop the daemon, and put them back")
+
+    def _write_mark(self, reached: Reached) -> None:
+        """Without the mark all is durable as well; it is written again after the next record."""
+        try:
+            self._mark.write(reached)
+        except OSError as error:
+            self._failed("write the mark", error)
+            return
+        self._unmarked = False
+
     def _failed(self, what: str, error: OSError) -> StoreError:
         self.failing = f"{what} in {self.directory}: {error.strerror}"
         return StoreError(self.failing)
@@ -264,62 +338,17 @@ def _generations(directory: str) -> list[int]:
     return sorted(found)
 
 
-def _framed(kind: str, data: bytes) -> bytes:
-    content = kind.encode() + b" " + data
-    return b"%08x %s\n" % (zlib.crc32(content), content)
+def _stray(journal: Journal, snapshot: Snapshot | None, before: Reached | None) -> str | None:
+    """Why a journal does not follow its snapshot, or the journal before it; None when it does."""
+    if snapshot is not None and journal.snapshot is not None and journal.snapshot != snapshot.chain:
+        return "belongs to another snapshot"
+    if before is not None and journal.before is not None and journal.before != before:
+        return f"follows a journal that went to {_place(journal.before)}, and that before it goes to {_place(before)}"
+    return None
 
 
-def _unframed(line: bytes) -> Record | None:
-    checksum, _, content = line.partition(b" ")
-    try:
-        sound = len(checksum) == 8 and int(checksum, 16) == zlib.crc32(content)
-    except ValueError:
-        return None
-    kind, _, data = content.partition(b" ")
-    return Record(kind.decode("ascii", "replace"), data) if sound else None
-
-
-def _read_snapshot(path: str) -> bytes | None:
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_LARGEST_RECORD + 1)
-    except FileNotFoundError:
-        return None
-    record = _unframed(data.rstrip(b"\n"))
-    if record is None or record.kind != "S":
-        return None
-    try:
-        json.loads(record.data)
-    except ValueError:
-        return None
-    return record.data
-
-
-def _read_journal(path: str) -> tuple[list[Record], bool]:
-    """The records up to the end or the first that does not read; and whether what follows is just the end.
-
-    A record that was being written when the process died lacks its line end; one that has it and does not read is damage.
-    """
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except FileNotFoundError:
-        return [], True
-    records: list[Record] = []
-    for line in _lines(data):
-        record = _unframed(line)
-        if record is None:
-            return records, False
-        records.append(record)
-    return records, True
-
-
-def _lines(data: bytes) -> Iterator[bytes]:
-    """The lines that have an end."""
-    start = 0
-    while (end := data.find(b"\n", start)) >= 0:
-        yield data[start:end]
-        start = end + 1
+def _place(reached: Reached | None) -> str:
+    return "nothing" if reached is None else f"byte {reached.end} of journal {reached.generation}"
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

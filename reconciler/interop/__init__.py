@@ -1,4 +1,7 @@
-"""Pacemaker's configuration formats, in and out. What is odd about reading them is dealt with here.
+"""Pacemaker's configuration format, in and out: `reading.cib.read_cib` and `writing.cib.write_cib`, for the CIB as XML.
 
-`reading.cib.read_cib` and `writing.cib` are the entries; `tidying` leaves out what only the XML needed.
+What is odd about reading XML is dealt with here: former names, references by id, attributes of old schemas. Reading is bounded,
+resolves no entities, and raises only its own errors with a line.
+
+It knows nothing of YAML, and decides nothing: what the texts mean is the model's and the scheduler's.
 """

@@ -1,9 +1,10 @@
 """The language of the configuration: YAML text to a Configuration, with every value's place, and back to YAML.
 
-Five rooms: `text` (YAML, places), `schema` (form), `reading` (documents to the model), `checks` (meaning), `writing` (YAML from the model).
-
 `load` is the entry: it reads, merges and judges everything, and answers with the configuration or with all that is wrong.
 `writing.files.to_files` writes a configuration as files that `load` reads as the same configuration.
+
+It never raises for what a file holds, and costs no more than its bounds allow. It doesn't know where the files come from, nor
+what the scheduler makes of the configuration; agents are asked through a function that the caller gives.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from reconciler.scheduler.working.roles import Role
 if TYPE_CHECKING:
     from reconciler.cib import Cib
     from reconciler.model.status import NodeState, ResourceHistory
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -98,7 +98,7 @@ def _read_ready_histories(cluster: Cluster, *, final: bool) -> bool:
     return found
 
 
-def _counts(cluster: Cluster, node: Node) -> bool:
+def _counts(cluster: Cluster, node: ClusterNode) -> bool:
     """Whether the node's history says something yet."""
     connection, options = node.connection, cluster.options
     if not node.is_remote:
@@ -110,7 +110,7 @@ def _counts(cluster: Cluster, node: Node) -> bool:
     return options.shutdown_lock or connection.role is Role.STARTED
 
 
-def _read_node_history(cluster: Cluster, node: Node, state: NodeState) -> None:
+def _read_node_history(cluster: Cluster, node: ClusterNode, state: NodeState) -> None:
     node.history_unpacked = True
     if node.is_remote:
         read_remote_state(cluster, node, state)
@@ -125,7 +125,7 @@ def _read_node_history(cluster: Cluster, node: Node, state: NodeState) -> None:
             contain(resource, container)
 
 
-def _read_history(cluster: Cluster, node: Node, history: ResourceHistory) -> Resource | None:
+def _read_history(cluster: Cluster, node: ClusterNode, history: ResourceHistory) -> Resource | None:
     """Read one resource's history on the node; the result is the resource it belongs to."""
     if not history.entries and not cluster.options.shutdown_lock:
         return None
@@ -143,7 +143,7 @@ def _read_history(cluster: Cluster, node: Node, history: ResourceHistory) -> Res
     return resource
 
 
-def _read_entries(cluster: Cluster, node: Node, resource: Resource, history: ResourceHistory) -> None:
+def _read_entries(cluster: Cluster, node: ClusterNode, resource: Resource, history: ResourceHistory) -> None:
     if _found_stopped_only(resource, history):
         note_known(resource, node)
         if resource.history_name is not None and ":" in resource.history_name:
@@ -193,7 +193,7 @@ def _limit_next_role(resource: Resource, next_role: Role) -> None:
         resource.next_role = next_role
 
 
-def _read_shutdown_lock(cluster: Cluster, node: Node, resource: Resource, history: ResourceHistory) -> None:
+def _read_shutdown_lock(cluster: Cluster, node: ClusterNode, resource: Resource, history: ResourceHistory) -> None:
     """Take over a recorded lock, unless it is older than the limit: then the history is to be deleted."""
     locked_s = integer(history.attributes.get("shutdown-lock"))
     if locked_s == 0:

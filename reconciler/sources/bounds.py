@@ -5,10 +5,19 @@ Source: the design of the language, "Bounds".
 
 from __future__ import annotations
 
+import re
+
 from reconciler.errors import Finding, InputError, Place
 from reconciler.frozen import frozen
 
 _SUFFIXES = (".yaml", ".yml")
+DEEPEST = 64
+"""How many directories may be inside each other: no configuration needs as many, and a loop of mounts has no end."""
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffd]")
+"""What no file's name may hold: control characters, line ends of all kinds, changes of direction, what is no text.
+
+Named one by one: what Python takes for printable changes with its version, and all members must judge alike.
+"""
 
 
 @frozen
@@ -29,6 +38,20 @@ class TreeRefusedError(InputError):
 def is_configuration(path: str) -> bool:
     """Whether a file belongs to the configuration: YAML, and not hidden (editors keep half-written files so)."""
     return path.endswith(_SUFFIXES) and not any(part.startswith(".") for part in path.split("/"))
+
+
+def name_finding(path: str) -> Finding | None:
+    """What is wrong with the name of a file that was taken for text, if anything."""
+    if _UNFIT.search(path) is None:
+        return None
+    text = "the name of the file is not plain UTF-8, or holds control characters"
+    return Finding("file-name", Place(ascii(path)), text, "rename the file")
+
+
+def too_deep(path: str) -> Finding:
+    """A finding for directories inside each other beyond what is allowed."""
+    place = "/".join(path.split("/")[:3])
+    return Finding("too-deep", Place(place), f"more than {DEEPEST} directories inside each other are here")
 
 
 def size_findings(sizes: dict[str, int], bounds: Bounds) -> list[Finding]:

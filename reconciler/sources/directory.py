@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 _CHANGES = frozenset({"created", "deleted", "modified", "moved", "closed"})
 """The kinds of hints that mean a change; our own reading causes others."""
+# Editors and synchronisers write in several steps: content counts once two readings agree.
 _SECOND_LOOK_S = 0.01
+# A directory that is written to all the time would never come to rest.
 _LONGEST_DEBOUNCES = 10
 _MOST_LOOKS = 20
 _MOST_WATCHED = 64

@@ -1,14 +1,21 @@
 """Running git: one program, its arguments as a list, an environment that no user's or system's settings reach.
 
-Values from outside are never options: references and addresses are checked, and stand after `--end-of-options`.
-Source: git(1); gitprotocol-common(5).
+Values from outside are never options: references and addresses are checked, and stand after `--end-of-options`. What git prints is
+read up to a bound, what it may use of the machine is limited, and when it has to end it is told so before it is killed: a git that
+is killed leaves its locks behind.
+Source: git(1); gitprotocol-common(5); setrlimit(2).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import resource
+import selectors
+import signal
 import subprocess
+import time
 from collections.abc import Mapping
 
 from reconciler.errors import ReconcilerError, Remedy
@@ -16,17 +23,32 @@ from reconciler.errors import ReconcilerError, Remedy
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REFERENCE = re.compile(r"refs/[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}")
 _TIMEOUT_S = 30.0
+_GRACE_S = 2.0
+"""How long git has to clear up after it was told to end."""
+MOST_PRINTED_BYTES = 256 * 1024 * 1024
+_MOST_ERROR_BYTES = 64 * 1024
+_MEMORY_BYTES = 2 * 1024 * 1024 * 1024
+_CPU_S = 600
+_OOM_SCORE = 800
+"""What helps this node ends before what it cares for when memory runs out."""
+_AT_ONCE = 64 * 1024
 SETTINGS = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.fsync=all",
     "core.fsyncMethod=batch",
+    "core.packedGitWindowSize=16m",
+    "core.packedGitLimit=256m",
+    "core.bigFileThreshold=16m",
+    "core.deltaBaseCacheLimit=32m",
+    "pack.threads=1",
+    "pack.windowMemory=256m",
     "gc.auto=0",
     "maintenance.auto=false",
     "protocol.version=2",
     "advice.graftFileDeprecated=false",
 )
-"""Given with every command: no program of the repository's choice runs, and what is written survives a loss of power."""
+"""Given with every command: no program of the repository's choice runs, what is written survives a loss of power, memory is bounded."""
 
 
 class GitError(ReconcilerError):
@@ -34,6 +56,12 @@ class GitError(ReconcilerError):
 
     remedy = Remedy.RETRY
     code = "git"
+
+
+class TooMuchError(GitError):
+    """A git command printed more than was asked for, and was ended; nothing of it was used."""
+
+    code = "too-large"
 
 
 def git_environment(protocols: str = "") -> dict[str, str]:
@@ -63,50 +91,152 @@ def run_git(
     given: bytes = b"",
     timeout_s: float = _TIMEOUT_S,
     environment: Mapping[str, str] | None = None,
+    most_bytes: int = MOST_PRINTED_BYTES,
 ) -> bytes:
-    """What a command prints. **Raises** GitError when it fails."""
-    return finish_git(start_git(repository, *words, environment=environment), words[0], given, timeout_s)
+    """What a command prints.
+
+    **Raises** GitError when it fails or does not end in time, TooMuchError as soon as it prints more than `most_bytes`.
+    """
+    process = start_git(repository, *words, environment=environment)
+    try:
+        output, errors = _exchange(process, words[0], given, time.monotonic() + timeout_s, most_bytes, timeout_s)
+    except BaseException:
+        end_git(process)
+        raise
+    if process.returncode != 0:
+        raise GitError(f"git {command_of(words)}: {said(errors) or f'exit code {process.returncode}'}")
+    return output
+
+
+def command_of(words: tuple[str, ...]) -> str:
+    """The name of the command in its words, which may begin with settings."""
+    rest = iter(words)
+    for word in rest:
+        if word != "-c":
+            return word
+        next(rest, None)
+    return "git"
 
 
 def start_git(repository: str, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """A running command with pipes to it and from it. **Raises** GitError when git is not there."""
+    """A running command with pipes to it and from it, its process group its own. **Raises** GitError when it can't be started."""
     try:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             git_argv(repository, *words),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=dict(environment or git_environment()),
             cwd="/",
+            process_group=0,
         )
     except OSError as error:
         raise GitError("start git") from error
+    limit_process(process.pid, _MEMORY_BYTES, _CPU_S)
+    return process
 
 
-def finish_git(process: subprocess.Popen[bytes], command: str, given: bytes, timeout_s: float) -> bytes:
-    """Feed a running command and wait for its end. **Raises** GitError."""
+def limit_process(pid: int, memory_bytes: int, cpu_s: int) -> None:
+    """Bound what a child, and what it starts from now on, may use; let the kernel choose it first when memory runs out."""
+    with contextlib.suppress(OSError, ValueError):  # It has ended, or its limits are stricter already.
+        resource.prlimit(pid, resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+        resource.prlimit(pid, resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:
+        file.write(str(_OOM_SCORE))
+
+
+def end_git(process: subprocess.Popen[bytes]) -> None:
+    """End a command with all that it started: told to first, so that it takes its locks and half-written files away, then killed."""
+    for number, grace_s in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, None)):
+        if process.returncode is not None:
+            break
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(grace_s)
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+
+def _exchange(
+    process: subprocess.Popen[bytes], command: str, given: bytes, end_s: float, most_bytes: int, timeout_s: float
+) -> tuple[bytes, bytes]:
+    """Feed a running command, read what it prints within the bounds, and wait for its end. **Raises** GitError."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    output, errors = bytearray(), bytearray()
+    waiting = memoryview(given)
+    with selectors.DefaultSelector() as selector:
+        for pipe in (process.stdout, process.stderr):
+            selector.register(pipe, selectors.EVENT_READ)
+        if given:
+            os.set_blocking(process.stdin.fileno(), False)
+            selector.register(process.stdin, selectors.EVENT_WRITE)
+        else:
+            process.stdin.close()
+        while selector.get_map():
+            ready = selector.select(max(0.0, end_s - time.monotonic()))
+            if not ready and time.monotonic() >= end_s:
+                raise GitError(f"git {command} did not end within {timeout_s:g} s")
+            for key, _ in ready:
+                if key.fileobj is process.stdin:
+                    waiting = _feed(process.stdin.fileno(), waiting)
+                    if not waiting:
+                        selector.unregister(process.stdin)
+                        process.stdin.close()
+                elif not (part := os.read(key.fd, _AT_ONCE)):
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is process.stdout:
+                    output += part
+                    if len(output) > most_bytes:
+                        raise TooMuchError(f"git {command} printed more than {most_bytes} bytes")
+                else:
+                    errors += part[: _MOST_ERROR_BYTES - len(errors)]
+    process.stdout.close()
+    process.stderr.close()
     try:
-        output, errors = process.communicate(given, timeout=timeout_s)
-    except subprocess.TimeoutExpired as error:
-        process.kill()
-        process.communicate()
-        raise GitError(f"git {command} did not end within {timeout_s:g} s") from error
-    if process.returncode != 0:
-        raise GitError(f"git {command}: {said(errors) or f'exit code {process.returncode}'}")
-    return output
+        process.wait(max(0.1, end_s - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise GitError(f"git {command} did not end within {timeout_s:g} s") from None
+    return bytes(output), bytes(errors)
+
+
+def _feed(descriptor: int, waiting: memoryview) -> memoryview:
+    """What is left to write after as much as goes was written; nothing when nobody reads it any more."""
+    try:
+        return waiting[os.write(descriptor, waiting[:_AT_ONCE]) :]
+    except BlockingIOError:
+        return waiting
+    except BrokenPipeError:
+        return waiting[:0]
 
 
 def said(errors: bytes) -> str:
-    """The last words of a command that failed, as one line of at most 500 characters."""
-    lines = [line.strip() for line in errors.decode("utf-8", "replace").splitlines() if line.strip()]
+    """The last words of a command that failed, as one line of at most 500 printable characters."""
+    lines = [line.strip() for line in errors.decode("utf-8", "replace").split("\n") if line.strip()]
     telling = [line for line in lines if line.startswith(("fatal:", "error:", "ssh:"))] or lines
-    return "; ".join(telling)[:500]
+    return plain_line("; ".join(telling))[:500]
+
+
+def plain_line(text: str) -> str:
+    """A text that others wrote as one line: any white space is a space, what can't be printed the replacement character."""
+    return "".join(map(_plain, text))
+
+
+def _plain(char: str) -> str:
+    if char.isprintable():
+        return char
+    return " " if char.isspace() else "\N{REPLACEMENT CHARACTER}"
 
 
 def checked_commit(text: str) -> str:
     """The text, if it is a full commit id. **Raises** GitError."""
     if not _COMMIT.fullmatch(text):
-        raise GitError(f"'{text[:80]}' is no commit id")
+        raise GitError(f"'{plain_line(text[:80])}' is no commit id")
     return text
 
 
@@ -119,10 +249,5 @@ def checked_reference(text: str) -> str:
         or text.endswith((".lock", "/", "."))
         or "/." in text
     ):
-        raise GitError(f"'{text[:80]}' is no reference name")
+        raise GitError(f"'{plain_line(text[:80])}' is no reference name")
     return text
-
-
-def is_executable_git() -> bool:
-    """Whether git is installed where we look for it."""
-    return any(os.access(os.path.join(place, "git"), os.X_OK) for place in git_environment()["PATH"].split(":"))

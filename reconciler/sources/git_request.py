@@ -5,14 +5,12 @@ The child is given everything by standard input, so that no process list shows a
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from typing import Any
-
-from reconciler.errors import Finding, Place, Severity
+from reconciler.cib.bounds import Bounds
+from reconciler.cib.canonical import CanonicalError, canonical_bytes, from_bytes
+from reconciler.errors import Finding
 from reconciler.frozen import field, frozen
 
-_LONGEST_ANSWER = 16 * 1024 * 1024
+_ANSWER = Bounds(16 * 1024 * 1024)
 
 
 @frozen
@@ -62,13 +60,12 @@ class GitRequest:
 
     def to_json(self) -> bytes:
         """The request as the child reads it."""
-        return json.dumps(asdict(self)).encode()
+        return canonical_bytes(self)
 
     @classmethod
     def from_json(cls, text: bytes) -> GitRequest:
-        """The request as the daemon wrote it."""
-        values = json.loads(text)
-        return cls(**{**values, "credentials": Credentials(**values["credentials"])})
+        """The request as the daemon wrote it. **Raises** CanonicalError for anything else."""
+        return from_bytes(cls, text)
 
 
 @frozen
@@ -86,26 +83,15 @@ class GitAnswer:
 
     def to_json(self) -> bytes:
         """The answer as the daemon reads it."""
-        values = asdict(self)
-        values["findings"] = [_finding_json(one) for one in self.findings]
-        return json.dumps(values).encode()
+        return canonical_bytes(self)
 
     @classmethod
     def from_json(cls, text: bytes) -> GitAnswer:
         """The answer as the child wrote it. **Raises** ValueError for anything else."""
-        if len(text) > _LONGEST_ANSWER:
-            raise ValueError("the answer is too long")
         try:
-            values = json.loads(text)
-            findings = tuple(_finding(one) for one in values["findings"])
-            return cls(values["commit"], bool(values["contained"]), values["signer"], findings)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError("the answer is not what was agreed") from error
-
-
-def _finding_json(finding: Finding) -> dict[str, Any]:
-    return {**asdict(finding), "severity": finding.severity.value}
-
-
-def _finding(values: dict[str, Any]) -> Finding:
-    return Finding(**{**values, "place": Place(**values["place"]), "severity": Severity(values["severity"])})
+            answer = from_bytes(cls, text, _ANSWER)
+        except CanonicalError as error:
+            raise ValueError(f"the answer is not what was agreed: {error}") from error
+        if answer.commit is None and not answer.findings:
+            raise ValueError("the answer is not what was agreed: it has neither a commit nor a reason")
+        return answer

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from reconciler.errors import Finding, Place
 from reconciler.frozen import frozen
+from reconciler.sources.bounds import DEEPEST, name_finding, too_deep
 from reconciler.sources.git_command import GitError, run_git
 
 _SYMBOLIC_LINK = "120000"
 _SUBMODULE = "160000"
-_MOST_LISTED_BYTES = 64 * 1024 * 1024
+_MOST_LISTED_BYTES = 16 * 1024 * 1024
 
 
 @frozen
@@ -37,13 +38,12 @@ class TreeEntry:
 def list_tree(repository: str, commit: str, path: str, *, trees: bool = False) -> list[TreeEntry]:
     """Everything below `path`, sorted by path; with `trees` the directories too, those on the way to `path` included.
 
-    **Raises** GitError.
+    **Raises** GitError; TooMuchError as soon as there is more than any configuration has (a few trees can name a billion entries).
     """
     path = checked_path(path)
     words = ["ls-tree", "-r", "-l", "-z", "--full-tree", *(["-t"] if trees else []), commit]
-    listed = run_git(repository, *words, *([f"{path}/" if not trees else path] if path else []))
-    if len(listed) > _MOST_LISTED_BYTES:
-        raise GitError(f"the listing of commit {commit} has {len(listed)} bytes")
+    below = [f"{path}/" if not trees else path] if path else []
+    listed = run_git(repository, *words, *below, most_bytes=_MOST_LISTED_BYTES)
     entries = [_entry(line, "" if trees else path) for line in listed.split(b"\0") if line]
     return sorted(entries, key=lambda entry: entry.path)
 
@@ -56,8 +56,10 @@ def path_findings(entries: list[TreeEntry]) -> list[Finding]:
             findings.append(Finding("symbolic-link", Place(entry.path), "symbolic links are refused", "copy the file"))
         elif entry.is_submodule:
             findings.append(Finding("submodule", Place(entry.path), "submodules are refused", "copy its files"))
-        elif "\N{REPLACEMENT CHARACTER}" in entry.path or any(ord(char) < 32 for char in entry.path):
-            findings.append(Finding("file-name", Place(repr(entry.path)), "the name of the file is not plain UTF-8"))
+        elif (unfit := name_finding(entry.path)) is not None:
+            findings.append(unfit)
+        elif entry.path.count("/") >= DEEPEST:
+            findings.append(too_deep(entry.path))
     return findings
 
 

@@ -1,38 +1,43 @@
 """The node's own bare repository: every configuration version that was proposed here, as a commit.
 
-All calls block for a few milliseconds (one or two git processes); a daemon calls them from a thread where that matters.
+Whoever holds the node's state directory is the only one that writes here. Commits, references and small packs are read and written
+in this process, what is many or large by a git process; a call blocks for milliseconds, so a daemon calls from a thread.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+import shutil
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.errors import Finding, Place
-from reconciler.frozen import frozen
+from reconciler.sources.ancestry import descends
 from reconciler.sources.bounds import Bounds, TreeRefusedError, is_configuration, size_findings
+from reconciler.sources.commit_object import MOST_COMMIT_BYTES, CommitFacts, CommitObject, parse_commit
 from reconciler.sources.fast_import import import_stream
-from reconciler.sources.git_command import GitError, checked_commit, checked_reference, run_git
+from reconciler.sources.git_command import GitError, TooMuchError, checked_commit, checked_reference, run_git
 from reconciler.sources.git_tree import TreeEntry, checked_path, list_tree, path_findings
+from reconciler.sources.objects import MissingObjectError, Objects
+from reconciler.sources.packs import (
+    ForeignPackError,
+    commits_of,
+    read_pack,
+    store_pack,
+    sync_directory,
+    write_file,
+)
+from reconciler.sources.proposal_pack import proposal_pack
 
 ACTIVE = "refs/reconciler/active"
-REJECTED = "refs/reconciler/rejected"
+INCOMING = "incoming"
+"""Below the repository: what is being fetched, until it is known to be good."""
 _DEFAULT_AUTHOR = "reconciler <reconciler@localhost>"
-_LOG_FORMAT = "%H%x00%P%x00%an <%ae>%x00%ct%x00%s"
-_PACK_BYTES = 256 * 1024 * 1024
-_PACK_COMMITS = 10_000
-
-
-@frozen
-class CommitFacts:
-    """A commit as history shows it; the time is when it was committed, in seconds since the epoch."""
-
-    id: str
-    parents: tuple[str, ...]
-    author: str
-    time_s: int
-    subject: str
+_MOST_PACK_BYTES = 256 * 1024 * 1024
+_LARGEST_OBJECT = 4 * 1024 * 1024
+_FEW = 16
+"""So many commits are read one by one before a git process is faster."""
 
 
 class Repository:
@@ -44,6 +49,8 @@ class Repository:
         if not os.path.isfile(os.path.join(self.path, "HEAD")):
             os.makedirs(self.path, mode=0o700, exist_ok=True)
             run_git(self.path, "init", "--quiet", "--bare", "--template=", "--initial-branch=main")
+        self._objects = Objects(self.path)
+        self._writing = threading.Lock()
 
     def files(self, commit: str, path: str = "", bounds: Bounds | None = None) -> dict[str, bytes]:
         """The configuration's files below `path` in a commit, by their path below it.
@@ -52,7 +59,7 @@ class Repository:
         and what is too large.
         """
         bounds = bounds or Bounds()
-        entries = list_tree(self.path, checked_commit(commit), path)
+        entries = self._entries(commit, path)
         findings = path_findings(entries) + size_findings(
             {entry.path: entry.size for entry in _wanted(entries)}, bounds
         )
@@ -60,7 +67,7 @@ class Repository:
             raise TreeRefusedError(tuple(sorted(findings, key=lambda finding: finding.place)))
         if not entries and path and not self._is_tree(commit, path):
             raise TreeRefusedError((Finding("no-such-path", Place(path), "there is no such directory in the commit"),))
-        return self._read_blobs({entry.path: entry.id for entry in _wanted(entries)})
+        return self._read_blobs({entry.path: entry.id for entry in _wanted(entries)}, bounds)
 
     def commit(
         self,
@@ -82,85 +89,139 @@ class Repository:
             files, message, reference, parent and checked_commit(parent), checked_path(path), author, time_s
         )
         words = ("fast-import", "--quiet", "--force", "--done", "--date-format=raw")
-        try:
-            return checked_commit(run_git(self.path, *words, given=stream).decode().strip())
-        except GitError:
-            self._tidy()
-            raise
+        with self._writing:
+            try:
+                return checked_commit(run_git(self.path, *words, given=stream).decode().strip())
+            except GitError:
+                self._tidy()
+                raise
 
     def reference(self, name: str) -> str | None:
-        """The commit that a reference points at; None when there is no such reference."""
+        """The commit that a reference points at, also by way of a tag; None when there is no such reference. **Raises** GitError."""
         name = checked_reference(name)
-        listed = run_git(self.path, "for-each-ref", "--format=%(refname) %(objectname)", name).decode()
-        return dict(line.split(" ", 1) for line in listed.splitlines()).get(name)
+        try:
+            with open(os.path.join(self.path, name), encoding="ascii") as file:
+                return checked_commit(file.read(200).strip())
+        except (FileNotFoundError, IsADirectoryError):
+            return self.references(name).get(name)
+        except (OSError, UnicodeDecodeError) as error:
+            raise GitError(f"read the reference {name}") from error
 
     def references(self, prefix: str = "refs/reconciler") -> dict[str, str]:
-        """All references below a prefix with their commits."""
-        listed = run_git(
-            self.path, "for-each-ref", "--format=%(refname) %(objectname)", checked_reference(prefix)
-        ).decode()
-        return dict(line.split(" ", 1) for line in listed.splitlines())
+        """All references below a prefix with what they point at."""
+        words = ("for-each-ref", "--format=%(refname) %(objectname)", checked_reference(prefix))
+        lines = run_git(self.path, *words).decode("utf-8", "replace").split("\n")
+        return {name: commit for name, _, commit in (line.partition(" ") for line in lines if line)}
 
     def set_reference(self, name: str, commit: str, expected: str | None = None) -> None:
         """Point a reference at a commit, durably; with `expected` only if it pointed there. **Raises** GitError."""
-        words = ["update-ref", "--end-of-options", checked_reference(name), checked_commit(commit)]
-        run_git(self.path, *words, *([checked_commit(expected)] if expected is not None else []))
+        path = os.path.join(self.path, checked_reference(name))
+        if not self.has(commit):
+            raise GitError(f"commit {commit} is not here")
+        with self._writing:
+            if expected is not None and self.reference(name) != expected:
+                raise GitError(f"the reference {name} does not point at {expected}")
+            try:
+                os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+                write_file(path, f"{commit}\n".encode())
+            except OSError as error:
+                raise GitError(f"write the reference {name}: {error.strerror}") from error
 
     def delete_reference(self, name: str) -> None:
         """Remove a reference; it may be gone already. **Raises** GitError."""
-        run_git(self.path, "update-ref", "-d", "--end-of-options", checked_reference(name))
+        with self._writing:
+            run_git(self.path, "update-ref", "-d", "--end-of-options", checked_reference(name))
 
     def has(self, commit: str) -> bool:
         """Whether the commit is here."""
-        answer = run_git(self.path, "cat-file", "--batch-check", given=f"{checked_commit(commit)}\n".encode())
-        return b" commit " in answer
+        try:
+            self._commit_object(commit)
+        except MissingObjectError:
+            return False
+        return True
 
     def is_ancestor(self, old: str, new: str) -> bool:
-        """Whether `new` descends from `old` (or is it). **Raises** GitError when that can't be told."""
+        """Whether `new` descends from `old` (or is it), as far as its history is here. **Raises** GitError when that can't be told."""
         missing = [commit for commit in (old, new) if not self.has(commit)]
         if missing:
             raise GitError(f"commit {missing[0]} is not here")
-        return not run_git(
-            self.path, "rev-list", "--max-count=1", checked_commit(old), f"^{checked_commit(new)}"
-        ).strip()
+        seen = descends(self._commit_object, old, new)
+        if seen is not None:
+            return seen
+        words = ("rev-list", "--max-count=1", checked_commit(old), f"^{checked_commit(new)}")
+        return not run_git(self.path, *words).strip()
 
     def history(self, start: str, limit: int = 50) -> list[CommitFacts]:
         """The commits from `start` (a commit or reference) backwards, newest first, at most `limit`."""
         start = checked_reference(start) if start.startswith("refs/") else checked_commit(start)
-        words = ("log", f"--max-count={int(limit)}", f"--format={_LOG_FORMAT}", "--end-of-options", start, "--")
-        return [_facts(line) for line in run_git(self.path, *words).decode("utf-8", "replace").splitlines() if line]
+        words = ("rev-list", f"--max-count={int(limit)}", "--end-of-options", start, "--")
+        return list(self.facts_of(run_git(self.path, *words).decode("ascii").split()).values())
 
     def facts(self, commit: str) -> CommitFacts:
         """One commit. **Raises** GitError when it is not here."""
-        return self.history(checked_commit(commit), 1)[0]
+        return self._commit_object(commit).facts
 
     def facts_of(self, commits: Iterable[str]) -> dict[str, CommitFacts]:
-        """Any number of commits by one git process; those that are not here are left out. **Raises** GitError."""
-        given = "".join(f"{name}\n" for name in dict.fromkeys(map(checked_commit, commits)))
-        if not given:
-            return {}
-        words = ("log", "--no-walk=unsorted", "--ignore-missing", f"--format={_LOG_FORMAT}", "--stdin")
-        lines = run_git(self.path, *words, given=given.encode()).decode("utf-8", "replace").split("\n")
-        return {facts.id: facts for facts in map(_facts, filter(None, lines))}
+        """Any number of commits; those that are not here, or can't be read, are left out. **Raises** GitError."""
+        names = list(dict.fromkeys(map(checked_commit, commits)))
+        if len(names) > _FEW:
+            return {found.id: found for found in self._facts_by_git(names)}
+        found = {}
+        for name in names:
+            with contextlib.suppress(MissingObjectError, TooMuchError):
+                found[name] = self.facts(name)
+        return found
 
     def export_pack(self, commit: str, path: str = "", base: str | None = None) -> bytes:
         """What a repository that has `base` lacks of `commit` below `path`, as a pack; nothing else of the repository.
 
         Holds the commits from `base` (or just this one) to `commit`, the trees on the way to `path`, and all below it.
         """
-        wanted = self._pack_objects(commit, path)
-        commits = {checked_commit(commit)}
-        if base is not None:
-            wanted -= self._pack_objects(base, path)
-            words = ("rev-list", f"--max-count={_PACK_COMMITS}", commit, f"^{checked_commit(base)}")
-            commits |= set(run_git(self.path, *words).decode().split())
-        given = "".join(f"{name}\n" for name in sorted(wanted | commits)).encode()
-        return run_git(self.path, "pack-objects", "--stdout", "--quiet", given=given)
+        return proposal_pack(self.path, self._objects, self._commit_object, commit, checked_path(path), base)
 
     def import_pack(self, pack: bytes) -> None:
-        """Take in the objects of a pack, checked and durable. **Raises** GitError, and then none of them is here."""
-        words = ("index-pack", "--stdin", "--fsck-objects", "--fix-thin", f"--max-input-size={_PACK_BYTES}")
-        run_git(self.path, *words, given=pack)
+        """Take in the objects of a pack, checked and durable. **Raises** GitError, and then none of them is here.
+
+        Where a commit's parents did not come along and are not here, history is marked as cut off, so that walking it ends there.
+        """
+        if len(pack) > _MOST_PACK_BYTES:
+            raise TooMuchError(f"a pack of {len(pack)} bytes; {_MOST_PACK_BYTES} are taken")
+        with self._writing:
+            try:
+                found = read_pack(pack, _LARGEST_OBJECT, _MOST_PACK_BYTES)
+                commits = list(commits_of(found))
+                # First: a boundary of a commit that is not here harms nobody, a walk over a missing parent fails.
+                self._mark_boundaries(commits)
+                store_pack(self.path, pack, found)
+            except ForeignPackError:
+                self._import_by_git(pack)
+            except OSError as error:
+                raise GitError(f"write a pack: {error.strerror}") from error
+
+    def adopt(self, other: Repository) -> None:
+        """Take over the packs of a repository that borrows from this one, and where history ends in it, durably. **Raises** GitError."""
+        with self._writing:
+            try:
+                self._add_boundaries(other.boundaries())
+                for stem in sorted(_stems(os.path.join(other.path, "objects", "pack"))):
+                    for end in (".pack", ".idx"):  # The index last: with it the pack is there.
+                        target = os.path.join(self.path, "objects", "pack", os.path.basename(stem) + end)
+                        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+                        os.rename(stem + end, target)
+                with contextlib.suppress(FileNotFoundError):
+                    sync_directory(os.path.join(self.path, "objects", "pack"))
+            except OSError as error:
+                raise GitError(f"take over what was fetched: {error.strerror}") from error
+
+    def boundaries(self) -> set[str]:
+        """The commits whose parents are not here because history was cut off."""
+        try:
+            with open(os.path.join(self.path, "shallow"), encoding="ascii") as file:
+                return {checked_commit(line.strip()) for line in file if line.strip()}
+        except FileNotFoundError:
+            return set()
+        except (OSError, UnicodeDecodeError) as error:
+            raise GitError("read where history ends") from error
 
     def maintain(self, timeout_s: float = 600) -> None:
         """Pack what has piled up, and join packs until each is twice the next smaller: every commit and fetch makes one.
@@ -169,33 +230,60 @@ class Repository:
         """
         run_git(self.path, "repack", "-d", "-l", "--quiet", "--geometric=2", timeout_s=timeout_s)
 
+    def recover(self) -> list[str]:
+        """Remove what a process that was killed amid its work left here: locks, half-written packs, half a fetch; their names.
+
+        Only for who alone uses the repository. **Raises** GitError.
+        """
+        try:
+            left = sorted(_leftovers(self.path))
+            for path in left:
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+        except OSError as error:
+            raise GitError(f"clear up in {self.path}: {error.strerror}") from error
+        return [os.path.relpath(path, self.path) for path in left]
+
     def _tidy(self) -> None:
-        """Remove what a failed import left behind: on a full disk that would be more with each attempt."""
-        packs = os.path.join(self.path, "objects", "pack")
-        left = [
-            os.path.join(self.path, name) for name in os.listdir(self.path) if name.startswith("fast_import_crash_")
-        ]
-        if os.path.isdir(packs):
-            left += [os.path.join(packs, name) for name in os.listdir(packs) if name.startswith("tmp_pack_")]
-        for path in left:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
+        """Remove what a failed import left behind: on a full disk that would be more with each attempt, and a lock for ever."""
+        for path in _leftovers(self.path):
+            if os.path.basename(path) != INCOMING:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+
+    def _commit_object(self, commit: str) -> CommitObject:
+        return parse_commit(commit, self._objects.read(commit, "commit", MOST_COMMIT_BYTES))
+
+    def _facts_by_git(self, names: list[str]) -> Iterator[CommitFacts]:
+        answer = run_git(self.path, "cat-file", "--batch", "--buffer", given="".join(f"{n}\n" for n in names).encode())
+        at = 0
+        for name in names:
+            end = answer.index(b"\n", at)
+            words = answer[at:end].split()
+            at = end + 1
+            if len(words) == 3 and words[2].isdigit():
+                data, at = answer[at : at + int(words[2])], at + int(words[2]) + 1
+                if words[1] == b"commit" and len(data) <= MOST_COMMIT_BYTES:
+                    yield parse_commit(name, data).facts
+
+    def _entries(self, commit: str, path: str) -> list[TreeEntry]:
+        try:
+            return list_tree(self.path, checked_commit(commit), path)
+        except TooMuchError:
+            text = "the commit lists far more entries here than any configuration has"
+            raise TreeRefusedError((Finding("too-many-files", Place(path or "."), text),)) from None
 
     def _is_tree(self, commit: str, path: str) -> bool:
         given = f"{commit}:{checked_path(path)}\n".encode()
         return b" tree " in run_git(self.path, "cat-file", "--batch-check", given=given)
 
-    def _pack_objects(self, commit: str, path: str) -> set[str]:
-        """The root tree, the trees on the way to `path`, and everything below it."""
-        entries = list_tree(self.path, checked_commit(commit), path, trees=True)
-        root = run_git(self.path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{tree}}")
-        return {entry.id for entry in entries if not entry.is_submodule} | {root.decode().strip()}
-
-    def _read_blobs(self, ids: Mapping[str, str]) -> dict[str, bytes]:
+    def _read_blobs(self, ids: Mapping[str, str], bounds: Bounds) -> dict[str, bytes]:
         if not ids:
             return {}
         given = "".join(f"{name}\n" for name in ids.values()).encode()
-        answer = run_git(self.path, "cat-file", "--batch", "--buffer", given=given)
+        # A name may be asked for twice; their sizes were added up before.
+        most_bytes = bounds.total_bytes + 200 * len(ids)
+        answer = run_git(self.path, "cat-file", "--batch", "--buffer", given=given, most_bytes=most_bytes)
         files, at = {}, 0
         for path in ids:
             end = answer.index(b"\n", at)
@@ -203,6 +291,52 @@ class Repository:
             files[path] = answer[end + 1 : end + 1 + size]
             at = end + 1 + size + 1
         return files
+
+    def _import_by_git(self, pack: bytes) -> None:
+        words = ("index-pack", "--stdin", "--fsck-objects", "--fix-thin", f"--max-input-size={_MOST_PACK_BYTES}")
+        run_git(self.path, *words, given=pack)
+        # Which commits came is known to git alone; all are few, so each is looked at.
+        listed = run_git(self.path, "cat-file", "--batch-all-objects", "--batch-check", "--buffer").split(b"\n")
+        names = [words[0].decode() for words in map(bytes.split, listed) if words[1:2] == [b"commit"]]
+        self._mark_boundaries(map(self._commit_object, names))
+
+    def _mark_boundaries(self, commits: Iterable[CommitObject]) -> None:
+        commits = list(commits)
+        coming = {commit.facts.id for commit in commits}
+        cut = {
+            commit.facts.id
+            for commit in commits
+            if any(parent not in coming and not self.has(parent) for parent in commit.facts.parents)
+        }
+        self._add_boundaries(cut)
+
+    def _add_boundaries(self, cut: set[str]) -> None:
+        known = self.boundaries()
+        if cut - known:
+            lines = "".join(f"{name}\n" for name in sorted(known | cut))
+            write_file(os.path.join(self.path, "shallow"), lines.encode())
+
+
+def _leftovers(repository: str) -> Iterator[str]:
+    """What no living process of git needs, if there is none."""
+    for name in os.listdir(repository):
+        if name.startswith("fast_import_crash_") or name.endswith((".lock", ".new")) or name == INCOMING:
+            yield os.path.join(repository, name)
+    for below, starts in (("refs", ()), (os.path.join("objects"), ("tmp_", "incoming-", "tmp_objdir-"))):
+        for directory, directories, names in os.walk(os.path.join(repository, below)):
+            for name in names:
+                if name.endswith((".lock", ".new")) or name.startswith(starts or "\0"):
+                    yield os.path.join(directory, name)
+            for name in [name for name in directories if name.startswith(starts or "\0")]:
+                directories.remove(name)
+                yield os.path.join(directory, name)
+
+
+def _stems(directory: str) -> Iterator[str]:
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(directory):
+            if name.startswith("pack-") and name.endswith(".idx"):
+                yield os.path.join(directory, name.removesuffix(".idx"))
 
 
 def _blob_size(header: bytes, path: str) -> int:
@@ -214,8 +348,3 @@ def _blob_size(header: bytes, path: str) -> int:
 
 def _wanted(entries: list[TreeEntry]) -> list[TreeEntry]:
     return [entry for entry in entries if entry.is_file and is_configuration(entry.path)]
-
-
-def _facts(line: str) -> CommitFacts:
-    name, parents, author, time, subject = line.split("\0", 4)
-    return CommitFacts(name, tuple(parents.split()), author, int(time), subject)

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 
 from reconciler.errors import Finding, Place
 from reconciler.frozen import frozen
-from reconciler.sources.bounds import Bounds, is_configuration, size_findings
+from reconciler.sources.bounds import DEEPEST, Bounds, is_configuration, name_finding, size_findings, too_deep
 
 _MOST_ENTRIES = 100_000
-_DEEPEST = 64
-"""How many directories may be inside each other: no configuration needs as many, and a loop of mounts has no end."""
 
 
 @frozen
@@ -130,17 +128,12 @@ def _walk(root: str, below: str, findings: list[Finding]) -> Iterator[tuple[str,
             continue
         path = f"{below}/{entry.name}" if below else entry.name
         if entry.is_dir(follow_symlinks=False):
-            if path.count("/") >= _DEEPEST:
-                findings.append(_too_deep(path))
+            if path.count("/") >= DEEPEST:
+                findings.append(too_deep(path))
                 return
             yield from _walk(root, path, findings)
         else:
             yield path, entry
-
-
-def _too_deep(path: str) -> Finding:
-    place = "/".join(path.split("/")[:3])
-    return Finding("too-deep", Place(place), f"more than {_DEEPEST} directories inside each other are here")
 
 
 def _file(root: str, path: str, entry: os.DirEntry[str]) -> _Seen | Finding | None:
@@ -156,6 +149,8 @@ def _file(root: str, path: str, entry: os.DirEntry[str]) -> _Seen | Finding | No
             return Finding("symbolic-link", Place(path), "symbolic links to directories are refused", "copy its files")
     if not is_configuration(path):
         return None
+    if (unfit := name_finding(path)) is not None:
+        return unfit
     try:
         facts = os.lstat(real)
     except OSError as error:
@@ -168,6 +163,7 @@ def _file(root: str, path: str, entry: os.DirEntry[str]) -> _Seen | Finding | No
 
 def _read(seen: _Seen, bounds: Bounds) -> bytes | Finding:
     try:
+        # Between the look and this it may have become a link or a pipe.
         descriptor = os.open(seen.real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
             content = file.read(bounds.file_bytes + 1)

@@ -10,7 +10,7 @@ import pytest
 from reconciler.analysis.failures import Case, cases
 from reconciler.analysis.fence_devices import devices, out_of_reach
 from reconciler.analysis.steady import steady
-from reconciler.analysis.survival import Outcome, Service, services, survive
+from reconciler.analysis.survival import CaseOutcome, ServiceExtent, services, survive
 from reconciler.frozen import replace
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks, plain
 from reconciler.model.cluster import Configuration, FencingLevel, Node
@@ -57,13 +57,13 @@ def cluster(
     return Configuration("test", options=plain(values), nodes=members, resources=resources, constraints=constraints)
 
 
-def outcome(configuration: Configuration, case: Case) -> Outcome:
+def outcome(configuration: Configuration, case: Case) -> CaseOutcome:
     settled = steady(configuration, NOW)
     assert settled.final is not None
     return survive(settled.cib, services(settled.final), case, NOW)
 
 
-def facts(found: Outcome) -> dict[str, Any]:
+def facts(found: CaseOutcome) -> dict[str, Any]:
     """Everything about the outcome that is not as if nothing had happened."""
     assert found.violations == ()
     return {name: getattr(found, name) for name in FACTS if getattr(found, name)}
@@ -223,7 +223,7 @@ def test_what_becomes_of_it(name: str) -> None:
 
 def test_what_runs_in_the_end_is_told() -> None:
     found = outcome(cluster(PROMOTABLE, constraints=BOTH_PROMOTE), Case(lost=("n1",)))
-    assert found.after == {"s": Service(("n2",), ("n2",))}
+    assert found.after == {"s": ServiceExtent(("n2",), ("n2",))}
 
 
 def test_every_case_has_its_name_and_is_there_once() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.analysis.expectations import STEADY, judge, unknown_resources
 from reconciler.analysis.failures import Case
-from reconciler.analysis.survival import Outcome, Service
+from reconciler.analysis.survival import CaseOutcome, ServiceExtent
 from reconciler.errors import Place
 from reconciler.model.cluster import Configuration
 from reconciler.model.expectation import Apart, AtMost, Claim, Expectation, NeverStops, Survives, Together
@@ -23,58 +23,61 @@ CONFIGURATION = Configuration(
     ),
 )
 STEADY_STATE = {
-    "a": Service(("n1",)),
-    "b": Service(("n2",)),
-    "g1": Service(("n1",)),
-    "g2": Service(("n1",)),
-    "i": Service(("n1", "n2"), ("n1",)),
+    "a": ServiceExtent(("n1",)),
+    "b": ServiceExtent(("n2",)),
+    "g1": ServiceExtent(("n1",)),
+    "g2": ServiceExtent(("n1",)),
+    "i": ServiceExtent(("n1", "n2"), ("n1",)),
 }
 N1, N2, BOTH = Case(lost=("n1",)), Case(lost=("n2",)), Case(lost=("n1", "n2"))
 DEVICE = Case(lost=("n1",), devices=("d",))
 A_FAILS, I_FAILS = Case(failed=("a", "n1", False)), Case(failed=("i:0", "n1", True))
 
 
-def broken(claim: Claim, *outcomes: Outcome) -> list[tuple[str, str]]:
+def broken(claim: Claim, *outcomes: CaseOutcome) -> list[tuple[str, str]]:
     [verdict] = judge([Expectation("x", claim, Place("t.yaml", 1, 1))], CONFIGURATION, STEADY_STATE, outcomes)
     assert verdict.kept is not bool(verdict.broken)
     return list(verdict.broken)
 
 
-def still(case: Case) -> Outcome:
+def still(case: Case) -> CaseOutcome:
     """Nothing came of it."""
-    return Outcome(case, after=STEADY_STATE)
+    return CaseOutcome(case, after=STEADY_STATE)
 
 
 @pytest.mark.parametrize(
     ("claim", "outcome", "expected"),
     [
         (Survives(1), still(N1), []),
-        (Survives(1), Outcome(N1, down=("a",)), [(N1.name, "a is down")]),
-        (Survives(1), Outcome(N1, demoted=("i",)), [(N1.name, "i has no promoted instance")]),
-        (Survives(1), Outcome(N1, reduced=("i",), moved=("a",)), []),
-        (Survives(1, ("b",)), Outcome(N1, down=("a",), demoted=("i",)), []),
-        (Survives(1, ("g", "c")), Outcome(N1, down=("a", "g2"), demoted=("i",)), [
+        (Survives(1), CaseOutcome(N1, down=("a",)), [(N1.name, "a is down")]),
+        (Survives(1), CaseOutcome(N1, demoted=("i",)), [(N1.name, "i has no promoted instance")]),
+        (Survives(1), CaseOutcome(N1, reduced=("i",), moved=("a",)), []),
+        (Survives(1, ("b",)), CaseOutcome(N1, down=("a",), demoted=("i",)), []),
+        (Survives(1, ("g", "c")), CaseOutcome(N1, down=("a", "g2"), demoted=("i",)), [
             (N1.name, "g2 is down"), (N1.name, "i has no promoted instance")]),
-        (Survives(2), Outcome(BOTH, down=("b",)), [(BOTH.name, "b is down")]),
+        (Survives(2), CaseOutcome(BOTH, down=("b",)), [(BOTH.name, "b is down")]),
         (NeverStops(("b",), "a"), still(A_FAILS), []),
-        (NeverStops(("b",), "a"), Outcome(A_FAILS, stopped=("a", "b")), [(A_FAILS.name, "b is stopped")]),
-        (NeverStops(("a", "b"), "a"), Outcome(A_FAILS, stopped=("a",)), []),
-        (NeverStops(("g",), "c"), Outcome(I_FAILS, stopped=("g1", "i")), [(I_FAILS.name, "g1 is stopped")]),
+        (NeverStops(("b",), "a"), CaseOutcome(A_FAILS, stopped=("a", "b")), [(A_FAILS.name, "b is stopped")]),
+        (NeverStops(("a", "b"), "a"), CaseOutcome(A_FAILS, stopped=("a",)), []),
+        (NeverStops(("g",), "c"), CaseOutcome(I_FAILS, stopped=("g1", "i")), [(I_FAILS.name, "g1 is stopped")]),
     ],
 )  # fmt: skip
-def test_what_is_lost_in_a_failure(claim: Claim, outcome: Outcome, expected: list[tuple[str, str]]) -> None:
+def test_what_is_lost_in_a_failure(claim: Claim, outcome: CaseOutcome, expected: list[tuple[str, str]]) -> None:
     assert broken(claim, outcome) == expected
 
 
 @pytest.mark.parametrize(
     ("claim", "outcomes"),
     [
-        (Survives(1), (still(N1), Outcome(BOTH, down=("a",)))),
-        (Survives(1), (still(N1), Outcome(DEVICE, down=("a",)))),
-        (NeverStops(("b",), "a"), (still(A_FAILS), Outcome(I_FAILS, stopped=("b",)), Outcome(N1, stopped=("b",)))),
+        (Survives(1), (still(N1), CaseOutcome(BOTH, down=("a",)))),
+        (Survives(1), (still(N1), CaseOutcome(DEVICE, down=("a",)))),
+        (
+            NeverStops(("b",), "a"),
+            (still(A_FAILS), CaseOutcome(I_FAILS, stopped=("b",)), CaseOutcome(N1, stopped=("b",))),
+        ),
     ],
 )
-def test_other_failures_are_not_meant(claim: Claim, outcomes: tuple[Outcome, ...]) -> None:
+def test_other_failures_are_not_meant(claim: Claim, outcomes: tuple[CaseOutcome, ...]) -> None:
     assert broken(claim, *outcomes) == []
 
 
@@ -92,7 +95,7 @@ def test_what_was_never_tried_is_not_kept(claim: Claim, expected: str) -> None:
 def test_what_does_not_even_run_does_not_survive() -> None:
     outcomes = (still(N1),)
     expectation = Expectation("x", Survives(1, ("a", "b")), Place("t.yaml"))
-    [verdict] = judge([expectation], CONFIGURATION, {**STEADY_STATE, "b": Service()}, outcomes)
+    [verdict] = judge([expectation], CONFIGURATION, {**STEADY_STATE, "b": ServiceExtent()}, outcomes)
     assert verdict.broken == ((STEADY, "b does not run"),)
 
 
@@ -100,18 +103,18 @@ def test_what_does_not_even_run_does_not_survive() -> None:
     ("claim", "after", "expected"),
     [
         (Apart(("a", "b")), {}, None),
-        (Apart(("a", "b")), {"b": Service(("n1",))}, "a and b both run on n1"),
-        (Apart(("a", "b")), {"a": Service(), "b": Service()}, None),
+        (Apart(("a", "b")), {"b": ServiceExtent(("n1",))}, "a and b both run on n1"),
+        (Apart(("a", "b")), {"a": ServiceExtent(), "b": ServiceExtent()}, None),
         (Together(("a", "g")), {}, None),
-        (Together(("a", "g")), {"g2": Service(("n2",))}, "g1 runs on n1, g2 on n2"),
-        (Together(("a", "g")), {"g1": Service(), "g2": Service(("n2",))}, "a runs on n1, g2 on n2"),
-        (Together(("a", "g")), {"a": Service()}, None),
+        (Together(("a", "g")), {"g2": ServiceExtent(("n2",))}, "g1 runs on n1, g2 on n2"),
+        (Together(("a", "g")), {"g1": ServiceExtent(), "g2": ServiceExtent(("n2",))}, "a runs on n1, g2 on n2"),
+        (Together(("a", "g")), {"a": ServiceExtent()}, None),
         (AtMost(2, ("c",)), {}, None),
-        (AtMost(2, ("c",)), {"i": Service(("n1", "n2", "n3"))}, "i runs on 3 nodes: n1, n2, n3"),
+        (AtMost(2, ("c",)), {"i": ServiceExtent(("n1", "n2", "n3"))}, "i runs on 3 nodes: n1, n2, n3"),
     ],
 )
-def test_where_things_run_in_the_end(claim: Claim, after: dict[str, Service], expected: str | None) -> None:
-    found = broken(claim, Outcome(N1, after={**STEADY_STATE, **after}))
+def test_where_things_run_in_the_end(claim: Claim, after: dict[str, ServiceExtent], expected: str | None) -> None:
+    found = broken(claim, CaseOutcome(N1, after={**STEADY_STATE, **after}))
     assert found == ([] if expected is None else [(N1.name, expected)])
 
 

@@ -41,7 +41,7 @@ def test_missing_agent_and_its_nearest_name() -> None:
 @pytest.mark.parametrize("name", ["Dummy", "ocf:Dummy", "ocf::Dummy", "upstart:x", "ocf:a:b:c"])
 def test_names_that_are_none(name: str) -> None:
     done = reconciler("info", name)
-    assert done.returncode == 1
+    assert done.returncode == 64
     assert "expected CLASS:[PROVIDER:]TYPE" in done.stderr
 
 
@@ -49,7 +49,7 @@ def test_names_that_are_none(name: str) -> None:
     "words", [["test", "ocf:reconciler:Dummy", "-o", "state"], ["test", "ocf:reconciler:Dummy", "--timeout", "soon"]]
 )
 def test_options_that_are_none(words: list[str]) -> None:
-    assert reconciler(*words).returncode == 1
+    assert reconciler(*words).returncode == 64
 
 
 @pytest.mark.parametrize("words", [[], ["test"], ["frobnicate"], ["list", "--class", "nagios"]])

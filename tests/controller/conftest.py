@@ -19,7 +19,8 @@ from reconciler.controller.members import with_members
 from reconciler.controller.messages import Message, decode, encode
 from reconciler.controller.moment import Moment
 from reconciler.controller.node import Node
-from reconciler.controller.replica import Prepared, Replica
+from reconciler.controller.replica import Replica
+from reconciler.controller.shared import Prepared
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
 from reconciler.model.operation import AgentCall, AgentResult

@@ -19,11 +19,13 @@ from reconciler.cib.observations import (
     ResourceForgotten,
 )
 from reconciler.controller.messages import (
+    BOUNDS,
     LARGEST_BYTES,
     Accept,
     Activate,
     Joined,
     MessageError,
+    NewerMessageError,
     Observe,
     Order,
     Propose,
@@ -70,7 +72,7 @@ def test_a_message_arrives_as_it_was_sent(message):
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
 def test_a_message_without_a_field_or_with_a_wrong_one_is_refused(message):
     plain = json.loads(encode(message))
-    optional = {("Propose", "base"), ("Accept", "base"), ("Reject", "transient")}
+    optional = {("reject", "transient"), ("observe", "transition"), ("observe", "action")}
     for name in plain:
         if (plain["is"], name) not in optional:
             with pytest.raises(MessageError):
@@ -88,17 +90,40 @@ def test_a_message_without_a_field_or_with_a_wrong_one_is_refused(message):
         b"null",
         b"\xff",
         b"[" * 100_000,
-        b'{"v":2,"is":"Accept"}',
+        b'{"v":2,"is":"accept"}',
+        b'{"v":2,"is":"nothing"}',
+        b'{"v":2,"is":"accept","commit":"c","base":null,"digest":"d","term":3,"more":1}',
+        b'{"v":2,"is":"accept","commit":"c","base":null,"digest":"d","term":4611686018427387904}',
+        b'{"v":2,"is":"observe","observations":[["set","n1","a","1"]],"why":"","at_ms":1}',
+        b'{"v":2,"is":"observe","observations":[{"is":"set"}],"why":"","at_ms":1}',
         b'{"v":1,"is":"Nothing"}',
         b'{"v":1,"is":"Observe","observations":[["set"]],"why":"","at":1,"transition":0,"action":0}',
         b'{"v":1,"is":"Observe","observations":[[]],"why":"","at":1,"transition":0,"action":0}',
+        b'{"v":1,"is":"Observe","observations":7,"why":"","at":1,"transition":0,"action":0}',
+        b'{"v":1,"is":"Run","transition":1,"at":1,"orders":[7]}',
+        b'{"v":1,"is":"Run","transition":1,"at":1,"orders":[{"action":1,"timeout":1,"launched":[]}]}',
         b" " * (LARGEST_BYTES + 1),
     ],
-    ids=range(11),
+    ids=range(19),
 )
 def test_what_is_no_message_is_refused(data):
     with pytest.raises(MessageError):
         decode(data)
+
+
+def test_a_message_of_a_newer_format_is_told_apart_from_rubbish():
+    with pytest.raises(NewerMessageError, match="format 3"):
+        decode(b'{"v":3,"is":"whatever"}')
+
+
+@pytest.mark.parametrize("size", [BOUNDS.text, BOUNDS.text + 1])
+def test_a_text_has_a_bound(size):
+    data = encode(Observe((), "x" * size, 1))
+    if size > BOUNDS.text:
+        with pytest.raises(MessageError, match="longer than"):
+            decode(data)
+    else:
+        assert decode(data).why == "x" * size
 
 
 @settings(deadline=None)

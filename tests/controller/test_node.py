@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from reconciler.analysis.recording import AgentTraits
 from reconciler.cib.observations import AttributeSet, NodeObserved, ResourceForgotten, transient
 from reconciler.controller import events as ev
+from reconciler.controller.journal import restore, snapshot_bytes
 from reconciler.controller.messages import Accept, Activate, Observe, Propose, Reported, Run
-from reconciler.controller.replica import Prepared
-from reconciler.controller.snapshot import restore, to_plain
+from reconciler.controller.shared import Prepared, agreed, differing
 from reconciler.errors import Finding, Place
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
@@ -363,24 +365,24 @@ def test_what_was_examined_on_top_of_another_commit_does_not_count(single):
     replica.deliver("n1", Propose("two", "zero", "x", "", False, replica.term))
     replica.deliver("n1", Accept("two", "zero", "digest", replica.term))
     replica.deliver("n1", Propose("two", "one", "x", "", False, replica.term))
-    assert replica.agreed(("n1",)) is None
+    assert agreed(replica.shared, ("n1",)) is None
     replica.deliver("n1", Accept("two", "zero", "digest", replica.term))
-    assert replica.agreed(("n1",)) is None
+    assert agreed(replica.shared, ("n1",)) is None
     replica.deliver("n1", Accept("two", "one", "digest", replica.term))
-    agreed = replica.agreed(("n1",))
-    assert agreed is not None
-    assert agreed.commit == "two"
+    accepted = agreed(replica.shared, ("n1",))
+    assert accepted is not None
+    assert accepted.commit == "two"
 
 
 def test_members_that_understand_a_commit_differently_refuse_it(single):
     replica = single.node.replica
     replica.deliver("n1", Propose("two", None, "x", "", False, replica.term))
     replica.deliver("n1", Accept("two", None, "one digest", replica.term))
-    assert replica.agreed(("n1", "n2")) is None
-    assert replica.differing(("n1", "n2")) is None
+    assert agreed(replica.shared, ("n1", "n2")) is None
+    assert differing(replica.shared, ("n1", "n2")) is None
     replica.deliver("n2", Accept("two", None, "other digest", replica.term))
-    assert replica.agreed(("n1", "n2")) is None
-    assert replica.differing(("n1", "n2")) is not None
+    assert agreed(replica.shared, ("n1", "n2")) is None
+    assert differing(replica.shared, ("n1", "n2")) is not None
 
 
 def test_silence_is_never_acceptance(single):
@@ -538,7 +540,7 @@ def test_a_proposal_that_makes_room_for_another_leaves_nothing(single):
         replica.deliver("n1", Propose(commit, None, "x", "", False, replica.term))
         replica.prepare(commit, Prepared("digest", configuration()))
     assert len(replica.proposals) < 100
-    assert set(replica.prepared) == set(replica.proposals)
+    assert set(replica.own.prepared) == set(replica.proposals)
 
 
 def test_a_refusal_says_whether_it_may_pass(single):
@@ -582,7 +584,7 @@ def test_a_node_is_known_by_its_name_whatever_id_a_commit_gives_it(single, world
     single.crash()
     single.converge()
     assert [(state.id, state.name) for state in single.cib.status.nodes] == [("n1", "n1")]
-    assert single.node.replica.ignored == 0
+    assert single.node.replica.shared.ignored == 0
 
 
 def test_an_observation_of_a_node_that_nobody_knows_is_counted_and_told(single):
@@ -590,7 +592,7 @@ def test_an_observation_of_a_node_that_nobody_knows_is_counted_and_told(single):
     single.broadcast(Observe(seen, "somebody tells", 0))
     single.settle()
     assert transient(single.cib.status.nodes[0])["y"] == "2"
-    assert single.node.replica.ignored == 2
+    assert single.node.replica.shared.ignored == 2
     assert [event["what"] for event in single.events("daemon") if event["what"] != "recovered"] == ["unknown-node"]
 
 
@@ -601,7 +603,7 @@ def test_what_a_former_version_told_under_the_configured_id_is_taken_in(single):
     single.settle()
     (state,) = single.cib.status.nodes
     assert (state.attributes["x"], transient(state)["y"], transient(state)["z"]) == ("2", "3", "4")
-    plain_state = to_plain(single.node.replica)
-    plain_state["cib"]["status"]["nodes"].append({"id": "1", "name": "n1", "attributes": {"later": "1"}})
-    (state,) = restore("n1", plain_state).cib.status.nodes
+    plain_state = json.loads(snapshot_bytes(single.node.replica))
+    plain_state["shared"]["cib"]["status"]["nodes"].append({"id": "1", "name": "n1", "attributes": {"later": "1"}})
+    (state,) = restore("n1", json.dumps(plain_state).encode(), ())[0].cib.status.nodes
     assert (state.id, state.attributes) == ("n1", {"later": "1"})

@@ -23,8 +23,8 @@ from published_cases import needs_cases, needs_oracle, oracle, xml_of
 
 from reconciler.analysis.injection import InjectionError
 from reconciler.cli.inputs.cib_file import CibFileError
+from reconciler.cli.options import UsageError, value_of
 from reconciler.cli.pacemaker import simulate as cmd_simulate
-from reconciler.cli.pacemaker.simulate import SimulateError
 from reconciler.cli.terminal.output import OutputError
 
 CASES = [
@@ -83,7 +83,7 @@ def ours(*words: str) -> str:
     cmd_simulate.add_arguments(parser)
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
-        cmd_simulate.run(parser.parse_args(words))
+        cmd_simulate.run(value_of(cmd_simulate.Options, parser.parse_args(words)))
     return text.getvalue()
 
 
@@ -183,9 +183,9 @@ def test_a_compressed_document_is_read(small: str, tmp_path: Path):
         ("-i B_monitor_0@n1=1", InjectionError, "no primitive is known as B"),
         ("-i nonsense", InjectionError, "expected <resource>_<task>_<interval in ms>@<node>=<result code>"),
         ("-q maybe", InjectionError, "give true or false"),
-        ("-t someday", SimulateError, "expected ISO 8601"),
-        ("-N 3", SimulateError, "not supported"),
-        ("-P dir", SimulateError, "not supported"),
+        ("-t someday", UsageError, "expected ISO 8601"),
+        ("-N 3", UsageError, "not supported"),
+        ("-P dir", UsageError, "not supported"),
         ("-O /nonexistent/dir/x", OutputError, "write /nonexistent/dir/x"),
     ],
 )
@@ -195,12 +195,12 @@ def test_what_makes_no_sense_is_refused(options: str, error: type[Exception], te
 
 
 def test_a_live_cluster_is_not_read_here():
-    with pytest.raises(SimulateError, match="reconciler status"):
+    with pytest.raises(UsageError, match="reconciler status"):
         ours("-L")
 
 
 def test_without_a_document_nothing_is_guessed():
-    with pytest.raises(SimulateError, match="no CIB given"):
+    with pytest.raises(UsageError, match="no CIB given"):
         ours("-S")
 
 

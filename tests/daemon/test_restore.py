@@ -11,11 +11,19 @@ import pytest
 
 from reconciler.cib.canonical import digest
 from reconciler.cib.observations import transient
+from reconciler.controller.journal import (
+    FORMAT,
+    ForeignStateError,
+    NewerStateError,
+    Record,
+    message_record,
+    snapshot_bytes,
+)
 from reconciler.controller.messages import Joined, encode
 from reconciler.controller.replica import Replica
-from reconciler.controller.snapshot import FORMAT, ForeignStateError
-from reconciler.daemon.restore import NewerStateError, message_record, restore_state, snapshot_bytes
-from reconciler.daemon.store import Record, Store
+from reconciler.controller.shared import Shared
+from reconciler.daemon.restore import restore_state
+from reconciler.daemon.store import Store
 
 from .conftest import Node
 
@@ -32,9 +40,7 @@ def joined(term: int) -> Record:
 
 
 def state(term: int) -> bytes:
-    replica = Replica("n1")
-    replica.term = term
-    return snapshot_bytes(replica)
+    return snapshot_bytes(Replica("n1", Shared(term=term)))
 
 
 def changed(snapshot: bytes, **fields: object) -> bytes:
@@ -48,7 +54,7 @@ def files(store: Store) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    "unusable", [b"[]", b"{}", changed(state(9), cib=5), changed(state(9), format="1"), changed(state(9), term=None)]
+    "unusable", [b"[]", b"{}", changed(state(9), shared=5), changed(state(9), format="1"), changed(state(9), own=None)]
 )
 def test_a_snapshot_that_means_nothing_is_set_aside_and_the_one_before_used(store: Store, unusable: bytes) -> None:
     store.begin(state(3))
@@ -146,13 +152,13 @@ def _told(replica: Replica) -> dict[str, object]:
     return {
         "term": replica.term,
         "commit": replica.commit,
-        "transition": replica.transition,
+        "transition": replica.shared.transition,
         "version": str(replica.cib.version),
         "digest": replica.digest,
         "activations": [activation.commit for activation in replica.activations],
         "proposals": sorted(replica.proposals),
-        "prepared": {commit: digest(prepared.configuration) for commit, prepared in replica.prepared.items()},
-        "boots": replica.boots,
+        "prepared": {commit: digest(prepared.configuration) for commit, prepared in replica.own.prepared.items()},
+        "boots": replica.shared.boots,
         "started": {
             name: [
                 launched.task,

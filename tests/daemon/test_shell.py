@@ -14,14 +14,14 @@ import pytest
 from reconciler.analysis.recording import AgentTraits
 from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
+from reconciler.controller.journal import Record, restore
 from reconciler.controller.messages import Message, MessageError, Observe, Run
 from reconciler.controller.node import Node
 from reconciler.controller.replica import Replica
 from reconciler.daemon.compile import Judgement
 from reconciler.daemon.events import EventLog
-from reconciler.daemon.restore import restore_replica
 from reconciler.daemon.shell import Parts, Shell, moment
-from reconciler.daemon.store import Record, Store, StoreError
+from reconciler.daemon.store import Store, StoreError
 from reconciler.fabric.embedded import EmbeddedFabric
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
@@ -75,7 +75,7 @@ class Rig:
     def __init__(self, directory: Path) -> None:
         self.directory = str(directory)
         self.store = Store(self.directory)
-        replica, problems = restore_replica("n1", self.store.read())
+        replica, problems = restore("n1", *self.store.read()[:2])
         assert problems == []
         self.agents, self.judge = Agents(), Judge()
         self.parts = Parts(
@@ -121,7 +121,7 @@ class Rig:
         self.shell.paused = True
         os.close(self.store._lock)
         store = Store(self.directory)
-        replica, problems = restore_replica("n1", store.read())
+        replica, problems = restore("n1", *store.read()[:2])
         store.close()
         assert problems == []
         return replica
@@ -297,7 +297,7 @@ def test_a_message_of_ours_that_nobody_takes_is_reported(tmp_path: Path) -> None
         with pytest.raises(MessageError, match="Observe"):
             rig.shell._carry_out(ev.Broadcast(observed))
         rig.shell._carry_out(ev.Broadcast(Observe((), "x" * 1_000_001, 0)))
-        assert "too long" in rig.events("daemon")[-1]["text"]
+        assert "longer than" in rig.events("daemon")[-1]["text"]
         rig.killed()
 
     scenario(story)
@@ -322,7 +322,7 @@ def test_what_was_refused_does_not_become_active_at_a_restart(
             real(descriptor)
 
         def watched(record: Record, *, begins: bool = False) -> None:
-            if b'"is":"Activate"' in record.data and OTHER.encode() in record.data:
+            if b'"is":"activate"' in record.data and OTHER.encode() in record.data:
                 failed.append(True)
             append(record, begins=begins)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.daemon.store import Record, Store, StoreBusyError, StoreError
+from reconciler.controller.journal import Record
+from reconciler.daemon.journal import CHUNK_BYTES
+from reconciler.daemon.store import Store, StoreBusyError, StoreError
 
 
 def record(number: int) -> Record:
@@ -46,7 +49,7 @@ def newest(directory: Path, kind: str) -> Path:
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert contents(tmp_path).snapshot is None
     filled(tmp_path)
-    assert contents(tmp_path) == (b'{"first":1}', RECORDS, ())
+    assert contents(tmp_path) == (b'{"first":1}', RECORDS, (), ())
 
 
 def test_a_second_daemon_is_kept_out(tmp_path: Path) -> None:
@@ -64,44 +67,132 @@ def test_a_new_generation_takes_the_place_of_the_old(tmp_path: Path) -> None:
         store.begin(b'{"next":%d}' % number)
         store.append(record(number))
     store.close()
-    assert contents(tmp_path) == (b'{"next":3}', (record(3),), ())
+    assert contents(tmp_path) == (b'{"next":3}', (record(3),), (), ())
     assert len(list(tmp_path.glob("snapshot-*"))) == 2
 
 
-@settings(deadline=None)
-@given(cut=st.integers(0, 10_000))
-def test_a_write_that_was_cut_off_leaves_the_records_before_it(
-    tmp_path_factory: pytest.TempPathFactory, cut: int
+def promised(directory: Path, durable: int) -> bytes:
+    """A store in which only so many of the records were ever said to be durable; the bytes of its journal, without the room left."""
+    store = Store(str(directory / "before"))
+    store.begin(b'{"first":1}')
+    for number, one in enumerate(RECORDS):
+        if number == durable:
+            store.settle()
+        store.append(one)
+    if durable == len(RECORDS):
+        store.settle()
+    shutil.copytree(directory / "before", directory / "after")
+    store.close()
+    return newest(directory / "after", "journal").read_bytes().rstrip(b"\0")
+
+
+@settings(deadline=None, max_examples=60)
+@given(durable=st.integers(0, len(RECORDS)), cut=st.integers(0, 400))
+def test_a_write_that_was_cut_off_leaves_what_was_durable(
+    tmp_path_factory: pytest.TempPathFactory, durable: int, cut: int
+) -> None:
+    directory = tmp_path_factory.mktemp("store")
+    data = promised(directory, durable)
+    ends = [place + 1 for place, byte in enumerate(data) if byte == ord("\n")]
+    cut = min(ends[durable] + cut, len(data))
+    newest(directory / "after", "journal").write_bytes(data[:cut].ljust(CHUNK_BYTES, b"\0"))
+    found = contents(directory / "after")
+    assert found.records == RECORDS[: data[:cut].count(b"\n") - 1]
+    assert (found.quarantined, found.damage) == ((), ())
+
+
+@settings(deadline=None, max_examples=60)
+@given(durable=st.integers(1, len(RECORDS)), cut=st.integers(1, 400), zeros=st.booleans())
+def test_an_end_that_was_durable_and_is_missing_is_damage(
+    tmp_path_factory: pytest.TempPathFactory, durable: int, cut: int, zeros: bool
+) -> None:
+    directory = tmp_path_factory.mktemp("store")
+    data = promised(directory, durable)
+    ends = [place + 1 for place, byte in enumerate(data) if byte == ord("\n")]
+    cut = max(ends[durable] - cut, 0)
+    newest(directory / "after", "journal").write_bytes(data[:cut].ljust(CHUNK_BYTES if zeros else 0, b"\0"))
+    found = contents(directory / "after")
+    assert found.records == RECORDS[: max(data[:cut].count(b"\n") - 1, 0)]
+    assert any(str(directory / "after") in text for text in found.damage)
+
+
+def damaged(data: bytes, kind: str, place: int, value: int) -> bytes | None:
+    """Bytes as a failing disk may leave them: None for a file that is not there any more."""
+    place %= max(len(data), 1)
+    match kind:
+        case "flipped":
+            return data[:place] + bytes([data[place] ^ value]) + data[place + 1 :]
+        case "cut":
+            return data[:place]
+        case "zeroed":
+            return data[:place].ljust(len(data), b"\0")
+        case "hole":
+            return data[:place] + b"\0" * min(512, len(data) - place) + data[place + 512 :]
+        case "empty":
+            return b""
+        case _:
+            return None
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    file=st.sampled_from(
+        ["snapshot-0000000001", "snapshot-0000000002", "journal-0000000001"] + 3 * ["journal-0000000002", "mark"]
+    ),
+    kind=st.sampled_from(["flipped", "cut", "zeroed", "hole", "empty", "missing"]),
+    place=st.integers(0, 700),
+    value=st.integers(1, 255),
+)
+def test_no_damage_to_one_file_loses_anything_without_a_word(
+    tmp_path_factory: pytest.TempPathFactory, file: str, kind: str, place: int, value: int
 ) -> None:
     directory = tmp_path_factory.mktemp("store")
     filled(directory)
-    journal = newest(directory, "journal")
-    data = journal.read_bytes().rstrip(b"\0")
-    cut = min(cut, len(data))
-    journal.write_bytes(data[:cut] + b"\0" * 100)
+    store = Store(str(directory))
+    store.read()
+    store.begin(b'{"second":2}')
+    store.append(record(7))
+    store.append(record(8))
+    store.close()
+    path = directory / file
+    left = damaged(path.read_bytes(), kind, place, value)
+    path.unlink() if left is None else path.write_bytes(left)
     found = contents(directory)
-    assert found.records == RECORDS[: len(found.records)]
-    assert len(found.records) >= data[:cut].count(b"\n")
-    assert found.quarantined == ()
+    since = (record(7), record(8))
+    whole = (found.snapshot, found.records) in ((b'{"second":2}', since), (b'{"first":1}', (*RECORDS, *since)))
+    assert whole or found.damage
+    if found.snapshot == b'{"second":2}':
+        assert found.records == since[: len(found.records)], "only of its end something is missing"
+    elif found.snapshot is not None:
+        assert found.records == (*RECORDS, *since)[: len(found.records)]
 
 
-@settings(deadline=None)
-@given(place=st.integers(0, 10_000), value=st.integers(1, 255))
-def test_damage_is_noticed_and_set_aside(tmp_path_factory: pytest.TempPathFactory, place: int, value: int) -> None:
-    directory = tmp_path_factory.mktemp("store")
-    filled(directory)
-    journal = newest(directory, "journal")
-    data = bytearray(journal.read_bytes())
-    end = len(bytes(data).rstrip(b"\0"))
-    place %= end
-    data[place] ^= value
-    journal.write_bytes(data)
-    found = contents(directory)
-    assert found.records == RECORDS[: len(found.records)]
-    assert len(found.records) >= bytes(data[:place]).count(b"\n")
-    if len(found.records) < len(RECORDS) - 1:
-        assert found.quarantined
-        assert all(Path(path).exists() for path in found.quarantined)
+def test_a_journal_of_another_generation_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    filled(tmp_path)
+    store = Store(str(tmp_path))
+    store.read()
+    store.begin(b'{"second":2}')
+    store.append(record(7))
+    store.close()
+    (tmp_path / "journal-0000000002").write_bytes((tmp_path / "journal-0000000001").read_bytes())
+    found = contents(tmp_path)
+    assert (found.snapshot, found.records) == (b'{"second":2}', ())
+    assert found.damage
+
+
+def test_files_that_were_removed_while_it_runs_are_named(tmp_path: Path) -> None:
+    place = tmp_path / "state"
+    store = Store(str(place))
+    store.begin(b"{}")
+    shutil.rmtree(place)
+    store.append(record(1))
+    with pytest.raises(StoreError, match=f"{place}: its files were removed"):
+        store.sync()
+    with pytest.raises(StoreError, match=f"{place}: No such file"):
+        store.begin(b"{}")
+    place.mkdir()
+    with pytest.raises(StoreError, match=f"{place}: its files were removed"):
+        store.begin(b"{}")
 
 
 def test_a_damaged_snapshot_is_set_aside_and_the_one_before_is_used(tmp_path: Path) -> None:
@@ -203,7 +294,7 @@ def test_a_generation_that_could_not_begin_never_hides_the_records_that_follow(
     assert seen == [], "a crash here would have had the new snapshot count"
     store.append(record(9))
     store.close()
-    assert contents(tmp_path) == (b'{"second":2}', (record(9),), ())
+    assert contents(tmp_path) == (b'{"second":2}', (record(9),), (), ())
 
 
 def test_the_removal_of_a_generation_that_could_not_begin_is_durable(
@@ -263,7 +354,7 @@ def test_after_a_failed_sync_nothing_is_durable_until_a_new_generation(
     store.append(record(2))
     store.sync()
     store.close()
-    assert contents(tmp_path) == (b'{"second":2}', (record(2),), ())
+    assert contents(tmp_path) == (b'{"second":2}', (record(2),), (), ())
 
 
 def test_a_snapshot_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

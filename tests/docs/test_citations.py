@@ -38,6 +38,17 @@ def parts_named(text: str) -> set[int]:
     return {int(number) for number in re.findall(r"\bpart ([123])\b", text)}
 
 
+def parts_meant(number: str, module: str) -> set[int]:
+    """The parts that a section without one may be of: of several that the module names, those of which it names the chapter."""
+    named = parts_named(module)
+    if len(named) < 2:
+        return named
+    chapter = number.partition(".")[0]
+    return {
+        part for part, known in sections(module) if part is not None and known.partition(".")[0] == chapter
+    } or named
+
+
 def dangling_sections(text: Text, module: str) -> list[str]:
     """What is wrong with the sections that a text cites; without a part it means the one that the module names."""
     if _FOREIGN.search(text.text):
@@ -45,7 +56,7 @@ def dangling_sections(text: Text, module: str) -> list[str]:
     wrong = []
     for part, number in sections(text.text):
         if part is None:
-            named = parts_named(module)
+            named = parts_meant(number, module)
             if len(named) != 1:
                 wrong.append(
                     f"{text}: section {number}: the module names {len(named)} parts, so say which one is meant"
@@ -126,7 +137,17 @@ def test_a_section_without_a_part_is_one_of_the_part_that_the_module_names() -> 
     assert len(dangling_sections(Text("some.py", 9, "Applied newest first (section 6.94)."), module)) == 1
 
 
-@pytest.mark.parametrize("module", ["", "Source: the scheduler's specification, part 1, section 3; part 2, section 6."])
+TWO_PARTS = "Source: the scheduler's specification, part 1, section 3; part 2, section 6."
+AMBIGUOUS = "Source: the scheduler's specification, part 1, section 6; part 2, section 6.1."
+
+
+def test_of_two_parts_the_one_is_meant_of_which_the_module_names_the_chapter() -> None:
+    assert dangling_sections(Text("some.py", 9, "Applied newest first (section 6.4)."), TWO_PARTS) == []
+    (fault,) = dangling_sections(Text("some.py", 9, "See section 6.99."), TWO_PARTS)
+    assert "part 2 has no section 6.99" in fault
+
+
+@pytest.mark.parametrize("module", ["", AMBIGUOUS])
 def test_a_section_without_a_part_needs_a_module_that_names_one(module: str) -> None:
     (fault,) = dangling_sections(Text("some.py", 9, "See section 6."), module)
     assert "say which one" in fault

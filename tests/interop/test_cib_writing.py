@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from published_cases import catalogue, needs_cases, needs_oracle, oracle, xml_of
 
 from reconciler.cib import Cib, Version
-from reconciler.crm.simulate import Extent, Options, run
+from reconciler.crm.simulate import Extent, SimulateOptions, run
 from reconciler.frozen import replace
 from reconciler.interop.reading.cib import read_cib
 from reconciler.interop.tidying import without_ids
@@ -41,7 +41,7 @@ RENAMED_GATES = {f"one-or-more-{number}": "a pseudo action is named after the se
 def simulated(cib: Cib, arguments: list[str]) -> str:
     now = parse(arguments[1]) if arguments else Instant(cib.execution_date or 1_790_000_000)
     assert now is not None
-    return run(cib, Options(now, extent=Extent.SIMULATE, scores=True, fancy=True)).text
+    return run(cib, SimulateOptions(now, extent=Extent.SIMULATE, scores=True, fancy=True)).text
 
 
 @needs_cases

@@ -24,7 +24,7 @@ from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.state import read_state
 from reconciler.scheduler.working.action import Action
 from reconciler.scheduler.working.cluster import Cluster
-from reconciler.scheduler.working.node import Node
+from reconciler.scheduler.working.node import ClusterNode
 from reconciler.scheduler.working.resource import Resource
 
 LOST = {"in_ccm": "false", "crmd": "offline", "join": "down", "expected": "member"}
@@ -45,13 +45,13 @@ def cluster(
     return read_state(any_cib(*resources, states=states, options=given, quorum=quorum), Instant(NOW))
 
 
-def a_of(one: Cluster) -> tuple[Resource, Node, Node]:
+def a_of(one: Cluster) -> tuple[Resource, ClusterNode, ClusterNode]:
     resource = find(one, "A")
     assert resource is not None
     return resource, one.node_index["n1"], one.node_index["n2"]
 
 
-def ask(one: Cluster, task: str, node: Node | None, *, optional: bool = False, interval_ms: int = 0) -> Action:
+def ask(one: Cluster, task: str, node: ClusterNode | None, *, optional: bool = False, interval_ms: int = 0) -> Action:
     resource = find(one, "A")
     assert resource is not None
     return request(one, resource, action_key("A", task, interval_ms), task, node, optional=optional)

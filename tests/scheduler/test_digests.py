@@ -11,7 +11,7 @@ from reconciler.model.attributes import plain
 from reconciler.model.resource import Operation, Primitive
 from reconciler.model.status import HistoryEntry
 from reconciler.scheduler.digest import NO_PARAMETERS, digest, escape
-from reconciler.scheduler.evaluating.digests import Verdict, calculate, compare
+from reconciler.scheduler.evaluating.digests import DigestVerdict, calculate, compare
 from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.resource import Resource
@@ -82,30 +82,32 @@ ONLY_P = digest({"p": "1"})
 ONLY_Q = digest({"q": "2"})
 
 VERDICTS = [
-    pytest.param(entry("start", op_digest=NOW_DIGEST), Verdict.MATCH, id="nothing changed"),
-    pytest.param(entry("start", op_digest=OTHER), Verdict.CHANGED, id="something changed"),
-    pytest.param(entry("start"), Verdict.UNKNOWN, id="nothing recorded"),
+    pytest.param(entry("start", op_digest=NOW_DIGEST), DigestVerdict.MATCH, id="nothing changed"),
+    pytest.param(entry("start", op_digest=OTHER), DigestVerdict.CHANGED, id="something changed"),
+    pytest.param(entry("start"), DigestVerdict.UNKNOWN, id="nothing recorded"),
     pytest.param(
         entry("start", op_digest=OTHER, op_force_restart=" p ", op_restart_digest=ONLY_P),
-        Verdict.CHANGED,
+        DigestVerdict.CHANGED,
         id="what takes a restart did not change",
     ),
     pytest.param(
         entry("start", op_digest=NOW_DIGEST, op_force_restart=" p ", op_restart_digest=OTHER),
-        Verdict.RESTART,
+        DigestVerdict.RESTART,
         id="what takes a restart changed",
     ),
     pytest.param(
-        entry("start", op_force_restart=" p ", op_restart_digest=ONLY_P), Verdict.UNKNOWN, id="only that was recorded"
+        entry("start", op_force_restart=" p ", op_restart_digest=ONLY_P),
+        DigestVerdict.UNKNOWN,
+        id="only that was recorded",
     ),
     pytest.param(
-        entry("start", op_digest=NOW_DIGEST, op_restart_digest=NOW_DIGEST), Verdict.MATCH, id="all take a restart"
+        entry("start", op_digest=NOW_DIGEST, op_restart_digest=NOW_DIGEST), DigestVerdict.MATCH, id="all take a restart"
     ),
 ]
 
 
 @pytest.mark.parametrize(("recorded", "expected"), VERDICTS)
-def test_verdicts(recorded: HistoryEntry, expected: Verdict) -> None:
+def test_verdicts(recorded: HistoryEntry, expected: DigestVerdict) -> None:
     cluster, resource = cluster_with({"p": "1", "q": "2"})
     assert compare(cluster, resource, recorded, cluster.nodes[0])[0] is expected
 
@@ -113,7 +115,7 @@ def test_verdicts(recorded: HistoryEntry, expected: Verdict) -> None:
 def test_a_change_takes_a_restart_when_the_operation_sets_parameters_itself() -> None:
     start = Operation("start", params=plain({"OCF_CHECK_LEVEL": "10"}))
     cluster, resource = cluster_with({"p": "1"}, start)
-    assert compare(cluster, resource, entry("start", op_digest=OTHER), cluster.nodes[0])[0] is Verdict.RESTART
+    assert compare(cluster, resource, entry("start", op_digest=OTHER), cluster.nodes[0])[0] is DigestVerdict.RESTART
 
 
 def test_an_operations_own_parameters_count_but_do_not_override() -> None:
@@ -133,12 +135,12 @@ def test_a_failure_that_expired_is_scheduled_anew_whatever_its_digest() -> None:
     cluster, resource = cluster_with({})
     recorded = entry("monitor", 1, interval_ms=10_000, op_digest=WITH_TIMEOUT)
     cluster.expired_entries.add(id(recorded))
-    assert compare(cluster, resource, recorded, cluster.nodes[0])[0] is Verdict.RESTART
+    assert compare(cluster, resource, recorded, cluster.nodes[0])[0] is DigestVerdict.RESTART
 
 
 def test_but_not_after_an_entry_of_the_operation_that_had_no_restart_digest() -> None:
     cluster, resource = cluster_with({})
     recorded = entry("monitor", 1, interval_ms=10_000, op_digest=WITH_TIMEOUT)
-    assert compare(cluster, resource, recorded, cluster.nodes[0])[0] is Verdict.MATCH
+    assert compare(cluster, resource, recorded, cluster.nodes[0])[0] is DigestVerdict.MATCH
     cluster.expired_entries.add(id(recorded))
-    assert compare(cluster, resource, recorded, cluster.nodes[0])[0] is Verdict.MATCH
+    assert compare(cluster, resource, recorded, cluster.nodes[0])[0] is DigestVerdict.MATCH

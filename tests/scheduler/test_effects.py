@@ -36,7 +36,7 @@ from reconciler.scheduler.working.effects import (
     SHF,
     SHT,
 )
-from reconciler.scheduler.working.node import Node, NodeKind
+from reconciler.scheduler.working.node import ClusterNode, NodeKind
 from reconciler.scheduler.working.resource import Resource
 from reconciler.scheduler.working.roles import Kind, Role
 
@@ -131,7 +131,7 @@ def test_a_required_stop_of_what_is_promoted_requires_its_demote() -> None:
 
 def test_an_order_on_one_node_is_none_on_two() -> None:
     one, other = _action(1, "A", "stop", "required"), _action(2, "B", "start", "")
-    one.node, other.node = Node(0, "1", "n1", NodeKind.CLUSTER), Node(1, "2", "n2", NodeKind.CLUSTER)
+    one.node, other.node = ClusterNode(0, "1", "n1", NodeKind.CLUSTER), ClusterNode(1, "2", "n2", NodeKind.CLUSTER)
     assert _after(RT | SAME, one, other) == []
     assert other.inputs[0].effects == 0
 
@@ -139,7 +139,7 @@ def test_an_order_on_one_node_is_none_on_two() -> None:
 def test_a_probe_that_can_not_be_doesnt_stop_what_is_active() -> None:
     one, other = _action(1, "A", "monitor", "unrunnable"), _action(2, "B", "start", "")
     assert one.resource is not None
-    one.resource.active_on = [Node(0, "1", "n1", NodeKind.CLUSTER)]
+    one.resource.active_on = [ClusterNode(0, "1", "n1", NodeKind.CLUSTER)]
     assert _after(PRB, one, other) == []
     assert other.inputs[0].effects == 0
 

@@ -14,7 +14,7 @@ from small_clusters import bundle, cib, colocation, group, location, placed, pla
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.placing.mixing import factor, scale
-from reconciler.scheduler.working.constraints import Colocation
+from reconciler.scheduler.working.constraints import ColocationPair
 from reconciler.scheduler.working.resource import Resource
 from reconciler.scheduler.working.roles import Kind
 
@@ -24,7 +24,7 @@ scores = st.integers(-INFINITY, INFINITY)
 def part_of(score: int) -> float:
     """The factor of a colocation with this score."""
     ends = Resource("d", Kind.PRIMITIVE), Resource("p", Kind.PRIMITIVE)
-    return factor(Colocation("c", *ends, score, Cause(Why.COLOCATION, "c")))
+    return factor(ColocationPair("c", *ends, score, Cause(Why.COLOCATION, "c")))
 
 
 @given(scores.filter(bool), scores)

@@ -9,10 +9,10 @@ from histories import cib, primitive, read
 
 from reconciler.model.attributes import AttributeBlock, plain
 from reconciler.model.score import INFINITY
-from reconciler.scheduler.working.options import Options
+from reconciler.scheduler.working.options import ClusterOptions
 
 
-def options_of(values: dict[str, str], *, quorum: bool = True, panic: bool = False) -> Options:
+def options_of(values: dict[str, str], *, quorum: bool = True, panic: bool = False) -> ClusterOptions:
     made = replace(cib(options=values, quorum=quorum), no_quorum_panic=panic)
     return read(made).options
 

@@ -57,7 +57,9 @@ def test_only_yaml_is_configuration(repository: Repository) -> None:
 
 
 NAMES = st.text(
-    st.characters(codec="utf-8", exclude_characters="/\0\n", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20
+    st.characters(codec="utf-8", exclude_characters="/\ufffd", exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp"]),
+    min_size=1,
+    max_size=20,
 )
 
 

@@ -12,9 +12,11 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
+from reconciler.cli.options import UsageError, only_one
 from reconciler.errors import ReconcilerError
+from reconciler.frozen import frozen
 
 if TYPE_CHECKING:
     from reconciler.agents.installed import Roots
@@ -31,69 +33,121 @@ class AgentError(ReconcilerError):
     code = "agent"
 
 
+@frozen
+class Listing:
+    """Which agents are listed."""
+
+    ocf_root: tuple[str, ...]
+    json: bool
+    standard: str | None
+    provider: str | None
+
+    def __post_init__(self) -> None:
+        if self.standard not in (None, "ocf"):
+            only_one((f"--class {self.standard}", True), ("--provider", self.provider))
+
+
+@frozen
+class Info:
+    """The agent that is described."""
+
+    ocf_root: tuple[str, ...]
+    json: bool
+    agent: str
+
+
+@frozen
+class Trial:
+    """The agent that is tested, and the resource that it is given."""
+
+    ocf_root: tuple[str, ...]
+    json: bool
+    agent: str
+    parameters: tuple[str, ...]
+    name: str
+    timeout: str | None
+    verbose: bool
+
+
+Options = Listing | Info | Trial
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the three actions and their options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="list the installed agents")
+    listing.set_defaults(kind=Listing)
     listing.add_argument("--class", dest="standard", choices=_CLASSES, help="only agents of this class")
     listing.add_argument("--provider", help="only OCF agents of this provider")
     info = actions.add_parser("info", help="show what an agent says about itself")
+    info.set_defaults(kind=Info)
     info.add_argument("agent", metavar="AGENT")
     test = actions.add_parser("test", help="run an agent through its life and check what it does")
+    test.set_defaults(kind=Trial)
     test.add_argument("agent", metavar="AGENT", help="the agent, or the path of an OCF agent that is not installed")
     test.add_argument(
-        "-o", "--option", dest="options", metavar="NAME=VALUE", action="append", default=[], help="a parameter"
+        "-o", "--option", dest="parameters", metavar="NAME=VALUE", action="append", default=[], help="a parameter"
     )
     test.add_argument("--name", default="reconciler-test", help="the resource's name (reconciler-test)")
     test.add_argument("--timeout", metavar="DURATION", help="for every action, instead of what the agent advises")
     test.add_argument("-v", "--verbose", action="store_true", help="show the checks that passed, too")
     for action in (listing, info, test):
         action.add_argument("--json", action="store_true", help="print JSON")
-        action.add_argument("--ocf-root", action="append", metavar="DIR", help="where OCF agents are (/usr/lib/ocf)")
+        action.add_argument(
+            "--ocf-root", action="append", default=[], metavar="DIR", help="where OCF agents are (/usr/lib/ocf)"
+        )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Carry out one action."""
-    return {"list": _list, "info": _info, "test": _test}[args.action](args)
+    match options:
+        case Listing():
+            return _list(options)
+        case Info():
+            return _info(options)
+        case Trial():
+            return _test(options)
+        case _:
+            assert_never(options)
 
 
-def _list(args: argparse.Namespace) -> int:
+def _list(options: Listing) -> int:
     from reconciler.agents.installed import installed
 
-    agents = [str(agent) for agent in installed(_roots(args), args.standard, args.provider)]
-    print(json.dumps(agents) if args.json else "\n".join(agents))
+    agents = [str(agent) for agent in installed(_roots(options), options.standard, options.provider)]
+    print(json.dumps(agents) if options.json else "\n".join(agents))
     return 0
 
 
-def _info(args: argparse.Namespace) -> int:
+def _info(options: Info) -> int:
     from reconciler.agents.metadata import MetadataLookup
 
-    agent = parse_agent(args.agent)
-    metadata = MetadataLookup(_roots(args)).describe(agent)
+    agent = parse_agent(options.agent)
+    metadata = MetadataLookup(_roots(options)).describe(agent)
     if metadata is None:
-        raise _not_installed(agent, _roots(args))
-    print(_as_json(agent, metadata) if args.json else "\n".join(_described(agent, metadata)))
+        raise _not_installed(agent, _roots(options))
+    print(_as_json(agent, metadata) if options.json else "\n".join(_described(agent, metadata)))
     return 0
 
 
-def _test(args: argparse.Namespace) -> int:
+def _test(options: Trial) -> int:
     import asyncio
 
     from reconciler.agents.executor import AgentRunner, RunnerSettings
     from reconciler.agents.metadata import MetadataLookup
     from reconciler.agents.suite import ActiveError, AgentSuite, Subject
 
-    parameters, timeout_ms = _parameters(args.options), _timeout(args.timeout)
+    parameters, timeout_ms = _parameters(options.parameters), _timeout(options.timeout)
     with tempfile.TemporaryDirectory(prefix="reconciler-test-") as directory:
         os.chmod(directory, 0o755)
-        agent, roots = _subject(args, directory)
-        subject = Subject(agent, args.name, parameters)
+        agent, roots = _subject(options, directory)
+        subject = Subject(agent, options.name, parameters)
         checks: list[Check] = []
 
         async def go() -> AgentSuite:
             runner = AgentRunner(RunnerSettings(os.uname().nodename, os.path.join(directory, "run"), roots))
             lookup = MetadataLookup(roots, os.path.join(directory, "cache"))
-            suite = AgentSuite(runner, lookup, subject, _reporter(args, checks), timeout_ms)
+            suite = AgentSuite(runner, lookup, subject, _reporter(options, checks), timeout_ms)
             try:
                 await suite.run()
             finally:
@@ -104,11 +158,11 @@ def _test(args: argparse.Namespace) -> int:
             suite = asyncio.run(go())
         except ActiveError:
             raise AgentError(f"{agent} is active with these parameters; testing would stop it") from None
-    _conclude(args, agent, checks, suite.passed, suite.failed)
+    _conclude(options, agent, checks, suite.passed, suite.failed)
     return 1 if suite.failed else 0
 
 
-def _reporter(args: argparse.Namespace, checks: list[Check]) -> Any:
+def _reporter(options: Trial, checks: list[Check]) -> Any:
     """Keeps every check, and prints it as soon as it is done, unless JSON is asked for at the end."""
     from reconciler.agents.suite import Verdict
 
@@ -116,14 +170,14 @@ def _reporter(args: argparse.Namespace, checks: list[Check]) -> Any:
 
     def report(check: Check) -> None:
         checks.append(check)
-        if not args.json and (args.verbose or check.verdict is not Verdict.PASSED):
+        if not options.json and (options.verbose or check.verdict is not Verdict.PASSED):
             print(f"{signs[check.verdict]}  {check.text}" + (f": {check.detail}" if check.detail else ""), flush=True)
 
     return report
 
 
-def _conclude(args: argparse.Namespace, agent: Agent, checks: list[Check], passed: int, failed: int) -> None:
-    if args.json:
+def _conclude(options: Trial, agent: Agent, checks: list[Check], passed: int, failed: int) -> None:
+    if options.json:
         rows = [{"text": one.text, "verdict": one.verdict.value, "detail": one.detail} for one in checks]
         print(json.dumps({"agent": str(agent), "checks": rows, "passed": passed, "failed": failed}, sort_keys=True))
     elif failed:
@@ -133,7 +187,7 @@ def _conclude(args: argparse.Namespace, agent: Agent, checks: list[Check], passe
 
 
 def parse_agent(text: str) -> Agent:
-    """The agent that a text names. **Raises** AgentError."""
+    """The agent that a text names. **Raises** UsageError."""
     from reconciler.model.resource import Agent
 
     parts = text.split(":")
@@ -142,19 +196,19 @@ def parse_agent(text: str) -> Agent:
     standard, _, name = text.partition(":")
     if standard in ("stonith", "lsb", "systemd", "service") and name:
         return Agent(standard, name)
-    raise AgentError(f"'{text}' names no agent: expected CLASS:[PROVIDER:]TYPE, as in ocf:heartbeat:IPaddr2")
+    raise UsageError(f"'{text}' names no agent: expected CLASS:[PROVIDER:]TYPE, as in ocf:heartbeat:IPaddr2")
 
 
-def _subject(args: argparse.Namespace, directory: str) -> tuple[Agent, Roots]:
+def _subject(options: Trial, directory: str) -> tuple[Agent, Roots]:
     """The agent to test, and where it is; a path becomes an agent of the provider `path`."""
     from dataclasses import replace
 
     from reconciler.model.resource import Agent
 
-    roots = _roots(args)
-    if "/" not in args.agent:
-        return parse_agent(args.agent), roots
-    path = os.path.abspath(args.agent)
+    roots = _roots(options)
+    if "/" not in options.agent:
+        return parse_agent(options.agent), roots
+    path = os.path.abspath(options.agent)
     if not os.path.isfile(path):
         raise AgentError(f"there is no file {path}")
     provider = os.path.join(directory, "ocf", "resource.d", "path")
@@ -164,18 +218,18 @@ def _subject(args: argparse.Namespace, directory: str) -> tuple[Agent, Roots]:
     return Agent("ocf", os.path.basename(path), "path"), replace(roots, ocf=(own, *roots.ocf))
 
 
-def _roots(args: argparse.Namespace) -> Roots:
+def _roots(options: Options) -> Roots:
     from reconciler.agents.installed import Roots
 
-    return Roots(ocf=tuple(os.path.abspath(root) for root in args.ocf_root)) if args.ocf_root else Roots()
+    return Roots(ocf=tuple(os.path.abspath(root) for root in options.ocf_root)) if options.ocf_root else Roots()
 
 
-def _parameters(options: list[str]) -> dict[str, str]:
+def _parameters(options: tuple[str, ...]) -> dict[str, str]:
     pairs = {}
     for option in options:
         name, separator, value = option.partition("=")
         if not separator or not name:
-            raise AgentError(f"'{option}' is no parameter: expected NAME=VALUE")
+            raise UsageError(f"'{option}' is no parameter: expected NAME=VALUE")
         pairs[name] = value
     return pairs
 
@@ -185,7 +239,7 @@ def _timeout(text: str | None) -> int | None:
 
     milliseconds = simple_ms(text)
     if text is not None and not milliseconds:
-        raise AgentError(f"'{text}' is no duration: expected a number with ms, s, m or h")
+        raise UsageError(f"'{text}' is no duration: expected a number with ms, s, m or h")
     return milliseconds
 
 

@@ -17,12 +17,24 @@ from typing import TYPE_CHECKING
 from reconciler.cli.node.client import Client, add_socket_argument
 from reconciler.cli.terminal.paint import Paint, add_colour_argument
 from reconciler.errors import ReconcilerError
+from reconciler.frozen import frozen
 
 if TYPE_CHECKING:
     from reconciler.cli.inputs.configurations import Named
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 SAME, DIFFERENT, ERROR = 0, 1, 2
+
+
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    a: str
+    b: str
+    json: bool
+    color: str
+    socket: str | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,17 +46,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_socket_argument(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Print the differences."""
     from reconciler.cib.difference import diff
 
     try:
-        changes = diff(_configuration(args, args.a).configuration, _configuration(args, args.b).configuration)
+        changes = diff(
+            _configuration(options, options.a).configuration, _configuration(options, options.b).configuration
+        )
     except ReconcilerError as error:
         cause = f": {error.__cause__}" if error.__cause__ is not None else ""
         print(f"reconciler: error: {error}{cause} [{error.code}]", file=sys.stderr)
         return ERROR
-    if args.json:
+    if options.json:
         from reconciler.cli.planning.json_form import config_change
 
         document = {"format_version": "1.0", "changes": [config_change(change) for change in changes]}
@@ -52,16 +66,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         from reconciler.cli.planning.text_form import change_lines
 
-        paint = Paint(sys.stdout, args.color)
+        paint = Paint(sys.stdout, options.color)
         for line in change_lines(changes, paint):
             print(paint.signs(line))
     return DIFFERENT if changes else SAME
 
 
-def _configuration(args: argparse.Namespace, spec: str) -> Named:
+def _configuration(options: Options, spec: str) -> Named:
     from reconciler.cli.inputs.configurations import from_texts, named
 
     if not _VERSION.fullmatch(spec):
         return named(spec)
-    answer = Client(args.socket).get("/v1/files", query={"version": spec})
+    answer = Client(options.socket).get("/v1/files", query={"version": spec})
     return from_texts(answer["files"], spec)

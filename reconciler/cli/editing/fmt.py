@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcilerError
+from reconciler.frozen import frozen
 
 if TYPE_CHECKING:
     from reconciler.language.text.findings import Findings
@@ -26,18 +27,26 @@ class FileWriteError(ReconcilerError):
     code = "write"
 
 
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    path: tuple[str, ...]
+    check: bool
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("path", metavar="PATH", nargs="*", default=["."], help="files and directories (default: .)")
     parser.add_argument("--check", action="store_true", help="change nothing; say which files are not canonical")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Format; prints the files that were, or with --check would be, rewritten."""
     from reconciler.language.text.findings import Findings
 
     failed = changed = False
-    for file, data in _files(args.path).items():
+    for file, data in _files(options.path).items():
         findings = Findings()
         text = _formatted(file, data, findings)
         for finding in findings.sorted():
@@ -47,12 +56,12 @@ def run(args: argparse.Namespace) -> int:
         elif text.encode() != data:
             changed = True
             print(file)
-            if not args.check:
+            if not options.check:
                 _rewrite(Path(file), text)
-    return int(failed or (args.check and changed))
+    return int(failed or (options.check and changed))
 
 
-def _files(paths: list[str]) -> dict[str, bytes]:
+def _files(paths: tuple[str, ...]) -> dict[str, bytes]:
     """The files named, and those below the directories named. Raises InputError."""
     from reconciler.cli.inputs.files import read_directory, read_file
 

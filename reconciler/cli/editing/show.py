@@ -9,6 +9,21 @@ import argparse
 import json
 from pathlib import Path
 
+from reconciler.cli.options import only_one
+from reconciler.frozen import frozen
+
+
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    path: str
+    format: str
+    places: bool
+
+    def __post_init__(self) -> None:
+        only_one(("--format json", self.format == "json"), ("--places", self.places))
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -21,24 +36,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Print it."""
     from reconciler.cli.planning import saved as plan_file
 
-    path = Path(args.path)
+    path = Path(options.path)
     if path.is_file() and plan_file.looks_like_plan(path):
         saved = plan_file.read(path)
         print(json.dumps(saved.plan, sort_keys=True, indent=2))
         return 0
     from reconciler.cli.inputs.configurations import named
 
-    configuration = named(args.path).configuration
-    if args.places:
+    configuration = named(options.path).configuration
+    if options.places:
         from reconciler.cli.editing.effective import lines
 
         for line in lines(configuration):
             print(line)
-    elif args.format == "json":
+    elif options.format == "json":
         from reconciler.cib.canonical import to_json
 
         print(json.dumps(to_json(configuration), sort_keys=True, indent=2))

@@ -14,6 +14,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.errors import Finding, InputError, Severity
+from reconciler.frozen import frozen
+
+
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    path: str
+    strict: bool
+    format: str
+    no_agents: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,17 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-agents", action="store_true", help="don't look at the agents installed here")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Print the findings; 0 when there is no error among them."""
     from reconciler.cli.inputs.configurations import agents_here, loaded
 
     try:
-        found = loaded(args.path, strict=args.strict, agents=None if args.no_agents else agents_here())
+        found = loaded(options.path, strict=options.strict, agents=None if options.no_agents else agents_here())
     except InputError as error:
         findings: Sequence[Finding] = error.findings
     else:
         findings = found.findings
-    _print(args.format, args.path, findings)
+    _print(options.format, options.path, findings)
     return int(any(finding.severity is Severity.ERROR for finding in findings))
 
 

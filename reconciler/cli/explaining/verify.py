@@ -10,6 +10,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from reconciler.cli.explaining.question import Form, Question
+from reconciler.cli.options import count
+from reconciler.frozen import frozen
+
+
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    question: Question
+    form: Form
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -36,16 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--junit", metavar="FILE", help="write JUnit XML into FILE, a test case for each failure and property"
     )
     parser.add_argument("--all", action="store_true", help="list every case, not only those that matter")
-    parser.add_argument(
-        "--jobs", type=int, default=0, metavar="N", help="processes to simulate in (default: one for each core)"
-    )
+    parser.add_argument("--jobs", type=count, metavar="N", help="processes to simulate in (default: one for each core)")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """0: the properties hold; 1: error; 2: a property or, against --base, a service is lost."""
     from reconciler.cli.explaining.verify_forms import report
     from reconciler.cli.explaining.verifying import verify
 
-    result = verify(args)
-    report(args, result)
+    result = verify(options.question)
+    report(options.form, result)
     return 0 if result.holds else 2

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from reconciler.analysis.expectations import STEADY, Verdict
-from reconciler.analysis.survival import Outcome
+from reconciler.analysis.expectations import STEADY, Judgement
+from reconciler.analysis.survival import CaseOutcome
+from reconciler.cli.explaining.question import Form
 from reconciler.cli.explaining.verifying import Analysed, Analysis
 from reconciler.cli.planning.markdown_form import LONGEST, plain
 
 
-def report(args: argparse.Namespace, result: Analysis) -> None:
-    """Print the analysis in the form that the options ask for."""
-    if args.json:
+def report(form: Form, result: Analysis) -> None:
+    """Print the analysis in a form."""
+    if form.json:
         print(json.dumps(_document(result), sort_keys=True, indent=2))
-    elif args.markdown:
-        print("\n".join(_fitting(_markdown(result, every=args.all))))
+    elif form.markdown:
+        print("\n".join(_fitting(_markdown(result, every=form.all))))
     else:
-        if args.junit is not None:
-            Path(args.junit).write_bytes(_junit(result))
-        print("\n".join(_text(result, every=args.all)))
+        if form.junit is not None:
+            Path(form.junit).write_bytes(_junit(result))
+        print("\n".join(_text(result, every=form.all)))
 
 
 def _text(result: Analysis, *, every: bool) -> Iterator[str]:
@@ -56,13 +56,13 @@ def _text(result: Analysis, *, every: bool) -> Iterator[str]:
     yield _verdict(result)
 
 
-def _first(verdict: Verdict, most: int = 10) -> Iterator[tuple[str, str]]:
+def _first(verdict: Judgement, most: int = 10) -> Iterator[tuple[str, str]]:
     yield from verdict.broken[:most]
     if len(verdict.broken) > most:
         yield "…", f"{len(verdict.broken) - most} more"
 
 
-def facts(outcome: Outcome) -> list[str]:
+def facts(outcome: CaseOutcome) -> list[str]:
     """What became of one case, in short phrases; empty when nothing is worth a word."""
     found = [
         *_phrase("down", outcome.down),

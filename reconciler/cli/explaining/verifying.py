@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconciler.analysis.expectations import STEADY, Verdict, judge, unknown_resources
+from reconciler.analysis.expectations import STEADY, Judgement, judge, unknown_resources
 from reconciler.analysis.failures import Case, cases
 from reconciler.analysis.steady import Settled, settle, steady
-from reconciler.analysis.survival import Outcome, Services, services, survive
+from reconciler.analysis.survival import CaseOutcome, Services, services, survive
 from reconciler.cib import Cib
+from reconciler.cli.explaining.question import Question
 from reconciler.cli.inputs.configurations import Named, named
 from reconciler.cli.inputs.files import read_directory
 from reconciler.cli.planning.making import moment
@@ -38,7 +38,7 @@ class Analysed:
     name: str
     configuration: Configuration
     steady: Services
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[CaseOutcome, ...]
 
 
 @frozen
@@ -47,7 +47,7 @@ class Analysis:
 
     head: Analysed
     base: Analysed | None
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Judgement, ...]
     regressions: tuple[tuple[str, str], ...]
     """(case name, service) that the base survived and the head does not."""
 
@@ -58,14 +58,14 @@ class Analysis:
         return not self.regressions and not unsound and all(verdict.kept for verdict in self.verdicts)
 
 
-def verify(args: argparse.Namespace) -> Analysis:
-    """Analyse what the options ask for."""
-    now = moment(None)
-    start = _start(args, args.path, now)
-    expectations = [one for one in _expectations(args, start) if _judged(one, args.only)]
-    losses = max([args.survive or 1, *(one.claim.nodes for one in expectations if isinstance(one.claim, Survives))])
-    head = _analyse(args, start, now, losses)
-    base = _analyse(args, _start(args, args.base, now), now, losses) if args.base is not None else None
+def verify(question: Question) -> Analysis:
+    """Analyse what is asked."""
+    now = moment()
+    start = _start(question, question.path, now)
+    expectations = [one for one in _expectations(question, start) if _judged(one, question.only)]
+    losses = max([question.survive or 1, *(one.claim.nodes for one in expectations if isinstance(one.claim, Survives))])
+    head = _analyse(question, start, now, losses)
+    base = _analyse(question, _start(question, question.base, now), now, losses) if question.base is not None else None
     verdicts = judge(expectations, head.configuration, head.steady, head.outcomes)
     return Analysis(head, base, verdicts, _regressions(base, head) if base is not None else ())
 
@@ -77,7 +77,7 @@ class _Start:
     settled: Settled
 
 
-def _start(args: argparse.Namespace, spec: str, now: Instant) -> _Start:
+def _start(question: Question, spec: str, now: Instant) -> _Start:
     """The steady state of a configuration, or that of an imported cluster."""
     path = Path(spec)
     if path.is_file():
@@ -87,15 +87,15 @@ def _start(args: argparse.Namespace, spec: str, now: Instant) -> _Start:
         start = _Start(path.name, None, settle(cib, now))
     else:
         wanted: Named = named(spec)
-        start = _Start(wanted.name, path if path.is_dir() else None, steady(wanted.configuration, now, args.node))
+        start = _Start(wanted.name, path if path.is_dir() else None, steady(wanted.configuration, now, question.node))
     if start.settled.final is None:
         why = "a transition can't be finished" if start.settled.stuck else "it never comes to rest"
         raise VerifyError(f"{start.name} has no steady state: {why} even with all nodes healthy")
     return start
 
 
-def _expectations(args: argparse.Namespace, start: _Start) -> tuple[Expectation, ...]:
-    directory = args.tests
+def _expectations(question: Question, start: _Start) -> tuple[Expectation, ...]:
+    directory = question.tests
     if directory is None and start.path is not None:
         beside = start.path.resolve().parent / "tests"
         directory = beside if any(beside.glob("*.yaml")) else None
@@ -105,8 +105,8 @@ def _expectations(args: argparse.Namespace, start: _Start) -> tuple[Expectation,
         findings += tuple(_unknown(found, start.settled.cib.configuration))
         if findings:
             raise InputError(findings)
-    if args.survive is not None:
-        asked = [Survives(count) for count in range(1, args.survive + 1)]
+    if question.survive is not None:
+        asked = [Survives(count) for count in range(1, question.survive + 1)]
         found += tuple(Expectation(f"--survive {claim.nodes}", claim, Place("command line")) for claim in asked)
     return found
 
@@ -132,14 +132,14 @@ def _judged(expectation: Expectation, only: str | None) -> bool:
             return True
 
 
-def _analyse(args: argparse.Namespace, start: _Start, now: Instant, losses: int) -> Analysed:
+def _analyse(question: Question, start: _Start, now: Instant, losses: int) -> Analysed:
     cib = start.settled.cib
     before = services(schedule(cib, now, show_scores=False))
     every = list(cases(cib, losses))
     if not any(case.kind == "node" for case in every):
         raise VerifyError(f"{start.name} has no node that is online; name nodes with --node")
-    chosen = [case for case in every if _wanted(case, args.only)]
-    jobs = min(args.jobs or os.cpu_count() or 1, len(chosen))
+    chosen = [case for case in every if _wanted(case, question.only)]
+    jobs = min(question.jobs or os.cpu_count() or 1, len(chosen))
     outcomes = _simulate(cib, before, chosen, now, jobs)
     return Analysed(start.name, cib.configuration, before, tuple(outcomes))
 
@@ -153,7 +153,7 @@ _shared: tuple[Cib, Services, Instant] | None = None
 """What every process simulates from: set before the processes are forked, so that it is not sent to them."""
 
 
-def _simulate(cib: Cib, before: Services, chosen: list[Case], now: Instant, jobs: int) -> list[Outcome]:
+def _simulate(cib: Cib, before: Services, chosen: list[Case], now: Instant, jobs: int) -> list[CaseOutcome]:
     global _shared
     if jobs <= 1:
         return [survive(cib, before, case, now) for case in chosen]
@@ -165,7 +165,7 @@ def _simulate(cib: Cib, before: Services, chosen: list[Case], now: Instant, jobs
         _shared = None
 
 
-def _one(case: Case) -> Outcome:
+def _one(case: Case) -> CaseOutcome:
     assert _shared is not None
     cib, before, now = _shared
     return survive(cib, before, case, now)
@@ -194,7 +194,7 @@ def _regressions(base: Analysed, head: Analysed) -> tuple[tuple[str, str], ...]:
     return (*idle, *worse)
 
 
-def _lost(outcome: Outcome) -> tuple[str, ...]:
+def _lost(outcome: CaseOutcome) -> tuple[str, ...]:
     return (*outcome.down, *outcome.demoted)
 
 

@@ -13,52 +13,59 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.node.client import add_socket_argument
+from reconciler.cli.planning.arguments import Explained, add_explained_arguments
 from reconciler.cli.terminal.paint import Paint, add_colour_argument
+from reconciler.frozen import frozen
 from reconciler.model.score import show
 
 if TYPE_CHECKING:
-    from reconciler.analysis.explanation import Answer, NodeScore
+    from reconciler.analysis.explanation import Explanation, NodeScore
+
+
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    resource: str
+    on: str | None
+    state: Explained
+    at: str | None
+    scores: bool
+    json: bool
+    color: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("resource", help="a resource, or an instance of a clone (web:1)")
     parser.add_argument("--on", metavar="NODE", help="ask about this node")
-    state = parser.add_argument_group("the state to explain (default: the running node's)")
-    state.add_argument("--path", default=None, metavar="CONFIG", help="the healthy cluster under this configuration")
-    state.add_argument(
-        "--snapshot", metavar="FILE", help="a state recorded by status --snapshot, or a Pacemaker CIB (XML)"
-    )
-    state.add_argument(
-        "--node", action="append", default=[], metavar="NAME", help="a node that the configuration does not name"
-    )
-    state.add_argument("--at", metavar="DATE", help="as if it were this time")
+    add_explained_arguments(parser)
     parser.add_argument("--scores", action="store_true", help="list every node with every term of its score")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_colour_argument(parser)
     add_socket_argument(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Print the explanation; 0 when there is one."""
     from reconciler.analysis.explanation import explain
     from reconciler.cli.planning.making import explained_state, moment
 
-    now = moment(args.at)
-    answers = explain(explained_state(args, now), now, args.resource, args.on)
-    if args.json:
+    now = moment(options.at)
+    answers = explain(explained_state(options.state, now), now, options.resource, options.on)
+    if options.json:
         print(json.dumps([_document(answer) for answer in answers], sort_keys=True, indent=2))
         return 0
-    paint = Paint(sys.stdout, args.color)
+    paint = Paint(sys.stdout, options.color)
     for number, answer in enumerate(answers):
         if number:
             print()
-        for line in lines(answer, paint, scores=args.scores):
+        for line in lines(answer, paint, scores=options.scores):
             print(paint.signs(line))
     return 0
 
 
-def lines(answer: Answer, paint: Paint, *, scores: bool) -> Iterator[str]:
+def lines(answer: Explanation, paint: Paint, *, scores: bool) -> Iterator[str]:
     """The explanation as lines for people."""
     yield paint("bold", answer.headline)
     for link in answer.chain:
@@ -89,7 +96,7 @@ def _node(node: NodeScore, paint: Paint, scores: bool) -> Iterator[str]:
             yield f"      {sign}{show(term.score)}  {term.text}{place}"
 
 
-def _document(answer: Answer) -> dict[str, Any]:
+def _document(answer: Explanation) -> dict[str, Any]:
     return {
         "resource": answer.resource,
         "headline": answer.headline,

@@ -9,6 +9,16 @@ import argparse
 from urllib.parse import quote
 
 from reconciler.cli.node.client import Client, add_socket_argument
+from reconciler.frozen import frozen
+
+
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    resource: str | None
+    refresh: bool
+    socket: str | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,13 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_socket_argument(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Clean up; 0 when the node did."""
-    client = Client(args.socket)
-    if args.refresh or args.resource is None:
-        count = client.post("/v1/refresh", {"resource": args.resource})["resources"]
+    client = Client(options.socket)
+    if options.refresh or options.resource is None:
+        count = client.post("/v1/refresh", {"resource": options.resource})["resources"]
         print(f"{count} resource{'s are' if count != 1 else ' is'} probed anew.")
         return 0
-    count = client.post(f"/v1/resources/{quote(args.resource, safe='')}/cleanup", {})["entries"]
-    print(f"Forgot {count} failed result{'s' if count != 1 else ''} of {args.resource}.")
+    count = client.post(f"/v1/resources/{quote(options.resource, safe='')}/cleanup", {})["entries"]
+    print(f"Forgot {count} failed result{'s' if count != 1 else ''} of {options.resource}.")
     return 0

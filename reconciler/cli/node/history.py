@@ -10,24 +10,36 @@ from typing import Any
 
 from reconciler.cli.node.client import Client, add_socket_argument
 from reconciler.cli.node.status_text import printable
+from reconciler.cli.options import count
 from reconciler.cli.terminal.paint import Paint, add_colour_argument
+from reconciler.frozen import frozen
+
+
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    limit: int
+    json: bool
+    color: str
+    socket: str | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--limit", type=int, default=50, help="how many versions to list (50)")
+    parser.add_argument("--limit", type=count, default=50, help="how many versions to list (50)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_colour_argument(parser)
     add_socket_argument(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Print the history; 0 when the node answered."""
-    answer = Client(args.socket).get("/v1/history", query={"limit": str(args.limit)})
-    if args.json:
+    answer = Client(options.socket).get("/v1/history", query={"limit": str(options.limit)})
+    if options.json:
         print(json.dumps(answer, sort_keys=True, indent=2))
         return 0
-    paint = Paint(sys.stdout, args.color)
+    paint = Paint(sys.stdout, options.color)
     for entry in answer["entries"]:
         print(line(entry, paint))
     if not answer["entries"]:

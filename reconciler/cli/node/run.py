@@ -13,8 +13,19 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from reconciler.frozen import frozen
+
 if TYPE_CHECKING:
     from reconciler.daemon.config import NodeConfig
+
+
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    config: str
+    check: bool
+    stop_resources: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,24 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Run the daemon in this process."""
     from reconciler.daemon.config import read_config
     from reconciler.errors import InputError
 
     try:
-        config = read_config(args.config)
+        config = read_config(options.config)
     except InputError as error:
         for finding in error.findings:
             print(finding, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"reconciler: error: read {args.config}: {error.strerror}", file=sys.stderr)
+        print(f"reconciler: error: read {options.config}: {error.strerror}", file=sys.stderr)
         return 1
-    if args.check:
-        print(f"{args.config}: node {config.node}, {len(config.sources)} sources, state in {config.state}")
+    if options.check:
+        print(f"{options.config}: node {config.node}, {len(config.sources)} sources, state in {config.state}")
         return 0
-    return _serve(config, args.stop_resources)
+    return _serve(config, options.stop_resources)
 
 
 def _serve(config: NodeConfig, stop_resources: bool) -> int:

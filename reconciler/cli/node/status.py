@@ -14,35 +14,49 @@ from reconciler.cli.node.client import Client, add_socket_argument
 from reconciler.cli.node.status_text import lines
 from reconciler.cli.terminal.output import write_output
 from reconciler.cli.terminal.paint import Paint, add_colour_argument
+from reconciler.frozen import frozen
+
+
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    json: bool
+    watch: bool
+    snapshot: str | None
+    verbose: bool
+    color: str
+    socket: str | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument(
         "--watch", action="store_true", help="keep the view on the terminal and follow changes (end it with ctrl-c)"
     )
-    parser.add_argument("--snapshot", metavar="FILE", help="write the whole state to FILE, for plan --snapshot")
+    form.add_argument("--snapshot", metavar="FILE", help="write the whole state to FILE, for plan --snapshot")
     parser.add_argument("-v", "--verbose", action="store_true", help="show agents' output and every last operation")
     add_colour_argument(parser)
     add_socket_argument(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Print the status; 0 when the node answered, whatever it said."""
-    client = Client(args.socket)
-    if args.snapshot is not None:
-        return _record(client, Path(args.snapshot))
-    if args.watch:
+    client = Client(options.socket)
+    if options.snapshot is not None:
+        return _record(client, Path(options.snapshot))
+    if options.watch:
         from reconciler.cli.node.status_live import watch
 
-        return watch(client, verbose=args.verbose)
+        return watch(client, verbose=options.verbose)
     answer = client.get("/v1/status")
-    if args.json:
+    if options.json:
         print(json.dumps(answer, sort_keys=True, indent=2))
         return 0
-    paint = Paint(sys.stdout, args.color)
-    for line in lines(answer, paint, verbose=args.verbose):
+    paint = Paint(sys.stdout, options.color)
+    for line in lines(answer, paint, verbose=options.verbose):
         print(paint.signs(line))
     return 0
 

@@ -8,6 +8,17 @@ from __future__ import annotations
 
 import argparse
 
+from reconciler.frozen import frozen
+
+
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    path: str
+    format: str
+    out: str
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -18,13 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", metavar="FILE", default="-", help="where to write it (default: standard output)")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Export; raises when the configuration has errors."""
     from reconciler.cib import Cib, Version
     from reconciler.cli.inputs.cib_file import write_file
     from reconciler.cli.inputs.configurations import named
     from reconciler.interop.writing.cib import FEATURE_SET, write_cib
 
-    configuration = named(args.path).configuration
-    write_file(args.out, write_cib(Cib(configuration, version=Version(0, 1, 0), feature_set=FEATURE_SET)))
+    configuration = named(options.path).configuration
+    write_file(options.out, write_cib(Cib(configuration, version=Version(0, 1, 0), feature_set=FEATURE_SET)))
     return 0

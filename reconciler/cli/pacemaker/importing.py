@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.cli.options import needs
 from reconciler.errors import ReconcilerError
+from reconciler.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +27,19 @@ class CibImportError(ReconcilerError):
     code = "import"
 
 
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    cib: str
+    out: Path | None
+    force: bool
+    keep_ids: bool
+
+    def __post_init__(self) -> None:
+        needs("--force", self.force, "--out", self.out)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("cib", help="the CIB: a file (also compressed with bzip2), or - for standard input")
@@ -33,26 +48,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep-ids", action="store_true", help="keep the ids of blocks, rules and operations")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Import; 0 when the language accepts what was written, else 1."""
     from reconciler.cli.inputs.cib_file import read_cib_file
     from reconciler.interop.tidying import without_ids
     from reconciler.language import load
     from reconciler.language.writing import files as emit
 
-    cib, warnings = read_cib_file(args.cib)
+    cib, warnings = read_cib_file(options.cib)
     _report(warnings)
-    configuration = cib.configuration if args.keep_ids else without_ids(cib.configuration)
+    configuration = cib.configuration if options.keep_ids else without_ids(cib.configuration)
     files = emit.to_files(configuration)
-    if args.out is None:
+    if options.out is None:
         sys.stdout.write(emit.to_text(configuration))
     else:
-        _write(args.out, files, force=args.force)
-    loaded = load({str((args.out or Path()) / name): text.encode() for name, text in files.items()})
+        _write(options.out, files, force=options.force)
+    loaded = load({str((options.out or Path()) / name): text.encode() for name, text in files.items()})
     _report(loaded.findings)
-    if args.out is not None:
+    if options.out is not None:
         names = ", ".join(sorted(files)) or "nothing"
-        print(f"{args.out}: {names}", file=sys.stderr)
+        print(f"{options.out}: {names}", file=sys.stderr)
     return 0 if loaded.configuration is not None else 1
 
 

@@ -13,40 +13,92 @@ import time
 from typing import TYPE_CHECKING
 
 from reconciler.cli.inputs.cib_file import STANDARD, read_cib_file, write_file
-from reconciler.errors import ReconcilerError
+from reconciler.cli.options import UsageError, needs
+from reconciler.frozen import frozen
 
 if TYPE_CHECKING:
     from reconciler.analysis.execution import Failure
     from reconciler.analysis.injection import Injections
     from reconciler.cib import Cib
-    from reconciler.crm.simulate import Extent, Options, Simulation
+    from reconciler.crm.simulate import Extent, SimulateOptions, Simulation
     from reconciler.model.date import Instant
 
-_NOT_SUPPORTED = {
-    "live": "-L, --live-check (see `reconciler status` and `reconciler plan`)",
-    "profile": "-P, --profile (time single runs instead)",
-    "repeat": "-N, --repeat (it belongs to --profile)",
-}
+
+@frozen
+class Source:
+    """Where the CIB comes from."""
+
+    xml_file: str | None
+    xml_pipe: bool
+    live: bool
 
 
-_EVENTS = (
-    "quorum",
-    "watchdog",
-    "node_up",
-    "node_down",
-    "node_fail",
-    "ticket_grant",
-    "ticket_revoke",
-    "ticket_standby",
-    "ticket_activate",
-    "op_inject",
-)
+@frozen
+class Operations:
+    """What is done and shown."""
+
+    run: bool
+    simulate: bool
+    in_place: bool
+    show_attrs: bool
+    show_failcounts: bool
+    show_scores: bool
+    show_utilization: bool
+    profile: str | None
+    repeat: str | None
 
 
-class SimulateError(ReconcilerError):
-    """What was asked for can't be simulated; nothing was written."""
+@frozen
+class Events:
+    """What happens before the decision, and in `op_fail` while it is carried out."""
 
-    code = "simulate"
+    node_up: tuple[str, ...]
+    node_down: tuple[str, ...]
+    node_fail: tuple[str, ...]
+    ticket_grant: tuple[str, ...]
+    ticket_revoke: tuple[str, ...]
+    ticket_standby: tuple[str, ...]
+    ticket_activate: tuple[str, ...]
+    op_fail: tuple[str, ...]
+    op_inject: tuple[str, ...]
+    quorum: str | None
+    watchdog: str | None
+    set_datetime: str | None
+
+    @property
+    def injected(self) -> bool:
+        """Whether anything happens before the decision."""
+        nodes = self.node_up or self.node_down or self.node_fail
+        tickets = self.ticket_grant or self.ticket_revoke or self.ticket_standby or self.ticket_activate
+        return bool(nodes or tickets or self.op_inject or self.quorum or self.watchdog)
+
+
+@frozen
+class Artefacts:
+    """The files that are written."""
+
+    save_input: str | None
+    save_output: str | None
+    save_graph: str | None
+    save_dotfile: str | None
+    all_actions: bool
+
+
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    source: Source
+    operations: Operations
+    events: Events
+    artefacts: Artefacts
+    quiet: bool
+    verbose: int
+    text_fancy: bool
+    output_to: str | None
+
+    def __post_init__(self) -> None:
+        needs("-X", self.operations.in_place, "-x", self.source.xml_file)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,90 +175,101 @@ def _add_artefacts(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-a", "--all-actions", action="store_true", help="in the DOT graph also what could be done")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Simulate, print, write the artefacts; 1 when the plan could not be carried out to its end."""
-    for option, name in _NOT_SUPPORTED.items():
-        if getattr(args, option):
-            raise SimulateError(f"{name} is not supported")
-    if args.in_place and args.xml_file is None:
-        raise SimulateError("-X needs a file to write to (-x)")
+    _refuse_unsupported(options)
 
     from reconciler.crm import simulate
 
-    cib = _read(args)
-    simulation = simulate.run(cib, _options(args, cib))
-    _print(args, simulation.text)
+    cib = _read(options)
+    simulation = simulate.run(cib, _settings(options, cib))
+    _print(options, simulation.text)
     for message in () if simulation.plan is None else simulation.plan.cluster.messages:
         print(f"warning: {message}", file=sys.stderr)
-    _write_artefacts(args, simulation)
+    _write_artefacts(options, simulation)
     if simulation.stuck:
         print("Transition failed: terminated\nAn invalid transition was produced", file=sys.stderr)
         return 1
     return 0
 
 
-def _read(args: argparse.Namespace) -> Cib:
-    if args.xml_file is None and not args.xml_pipe:
-        raise SimulateError("no CIB given: name a file (-x FILE) or pipe one in (-p)")
-    cib, warnings = read_cib_file(STANDARD if args.xml_pipe else args.xml_file)
+def _refuse_unsupported(options: Options) -> None:
+    live = "-L, --live-check is not supported (see `reconciler status` and `reconciler plan`)"
+    for given, text in (
+        (options.source.live, live),
+        (options.operations.profile, "-P, --profile is not supported (time single runs instead)"),
+        (options.operations.repeat, "-N, --repeat is not supported (it belongs to --profile)"),
+    ):
+        if given:
+            raise UsageError(text)
+    if options.source.xml_file is None and not options.source.xml_pipe:
+        raise UsageError("no CIB given: name a file (-x FILE) or pipe one in (-p)")
+
+
+def _read(options: Options) -> Cib:
+    cib, warnings = read_cib_file(options.source.xml_file or STANDARD)
     for warning in warnings:
         print(warning, file=sys.stderr)
     return cib
 
 
-def _options(args: argparse.Namespace, cib: Cib) -> Options:
-    from reconciler.crm.simulate import Options
+def _settings(options: Options, cib: Cib) -> SimulateOptions:
+    from reconciler.crm.simulate import SimulateOptions
 
     now_s = int(time.time())
-    return Options(
-        _moment(args.set_datetime, cib, now_s),
-        args.set_datetime,
+    return SimulateOptions(
+        _moment(options.events.set_datetime, cib, now_s),
+        options.events.set_datetime,
         now_s,
-        extent=_extent(args),
-        injections=_injections(args),
-        failures=_failures(args),
-        scores=args.show_scores,
-        utilization=args.show_utilization,
-        attributes=args.show_attrs,
-        fail_counts=args.show_failcounts,
-        quiet=args.quiet,
-        fancy=True if args.text_fancy else None,
+        extent=_extent(options),
+        injections=_injections(options),
+        failures=_failures(options),
+        scores=options.operations.show_scores,
+        utilization=options.operations.show_utilization,
+        attributes=options.operations.show_attrs,
+        fail_counts=options.operations.show_failcounts,
+        quiet=options.quiet,
+        fancy=True if options.text_fancy else None,
     )
 
 
-def _extent(args: argparse.Namespace) -> Extent:
+def _extent(options: Options) -> Extent:
     from reconciler.crm.simulate import Extent
 
-    if args.simulate or args.in_place or args.op_fail:
+    if options.operations.simulate or options.operations.in_place or options.events.op_fail:
         return Extent.SIMULATE
-    return Extent.PLAN if args.run or args.save_graph or args.save_dotfile else Extent.SHOW
+    return (
+        Extent.PLAN
+        if options.operations.run or options.artefacts.save_graph or options.artefacts.save_dotfile
+        else Extent.SHOW
+    )
 
 
-def _failures(args: argparse.Namespace) -> tuple[Failure, ...]:
-    if not args.op_fail:
+def _failures(options: Options) -> tuple[Failure, ...]:
+    if not options.events.op_fail:
         return ()
     from reconciler.analysis.execution import Failure
     from reconciler.analysis.injection import parse_operation_result
 
-    return tuple(Failure(*parse_operation_result(text)) for text in args.op_fail)
+    return tuple(Failure(*parse_operation_result(text)) for text in options.events.op_fail)
 
 
-def _injections(args: argparse.Namespace) -> Injections | None:
-    if not any(getattr(args, name) for name in _EVENTS):
+def _injections(options: Options) -> Injections | None:
+    if not options.events.injected:
         return None
     from reconciler.analysis.injection import Injections, parse_operation_result
 
     return Injections(
-        quorum=args.quorum,
-        watchdog=args.watchdog,
-        nodes_up=tuple(args.node_up),
-        nodes_down=tuple(args.node_down),
-        nodes_failed=tuple(args.node_fail),
-        tickets_granted=tuple(args.ticket_grant),
-        tickets_revoked=tuple(args.ticket_revoke),
-        tickets_standby=tuple(args.ticket_standby),
-        tickets_activated=tuple(args.ticket_activate),
-        results=tuple(parse_operation_result(text) for text in args.op_inject),
+        quorum=options.events.quorum,
+        watchdog=options.events.watchdog,
+        nodes_up=options.events.node_up,
+        nodes_down=options.events.node_down,
+        nodes_failed=options.events.node_fail,
+        tickets_granted=options.events.ticket_grant,
+        tickets_revoked=options.events.ticket_revoke,
+        tickets_standby=options.events.ticket_standby,
+        tickets_activated=options.events.ticket_activate,
+        results=tuple(parse_operation_result(text) for text in options.events.op_inject),
     )
 
 
@@ -219,32 +282,32 @@ def _moment(text: str | None, cib: Cib, now_s: int) -> Instant:
         return Instant(at_s, time.localtime(at_s).tm_gmtoff)
     moment = parse(text, Instant(now_s, time.localtime(now_s).tm_gmtoff))
     if moment is None:
-        raise SimulateError(f"read the date {text!r}: expected ISO 8601, such as 2026-02-28 or 2026-02-28T13:30:00Z")
+        raise UsageError(f"read the date {text!r}: expected ISO 8601, such as 2026-02-28 or 2026-02-28T13:30:00Z")
     return moment
 
 
-def _print(args: argparse.Namespace, text: str) -> None:
-    if args.output_to is None or args.output_to == STANDARD:
+def _print(options: Options, text: str) -> None:
+    if options.output_to is None or options.output_to == STANDARD:
         sys.stdout.write(text)
     else:
-        write_file(args.output_to, text.encode())
+        write_file(options.output_to, text.encode())
 
 
-def _write_artefacts(args: argparse.Namespace, simulation: Simulation) -> None:
+def _write_artefacts(options: Options, simulation: Simulation) -> None:
     plan = simulation.plan
-    if args.save_dotfile and plan is not None:
+    if options.artefacts.save_dotfile and plan is not None:
         from reconciler.crm.dot import dot_text
 
-        drawing = dot_text(plan.cluster, all_actions=args.all_actions, with_ids=args.verbose > 0)
-        write_file(args.save_dotfile, drawing.encode())
-    if args.save_graph and plan is not None:
+        drawing = dot_text(plan.cluster, all_actions=options.artefacts.all_actions, with_ids=options.verbose > 0)
+        write_file(options.artefacts.save_dotfile, drawing.encode())
+    if options.artefacts.save_graph and plan is not None:
         from reconciler.crm.graph_xml import graph_xml
 
-        write_file(args.save_graph, graph_xml(plan).encode())
+        write_file(options.artefacts.save_graph, graph_xml(plan).encode())
     outcome = simulation.output or simulation.input
-    _write_cib(args.save_input, simulation.input)
-    _write_cib(args.save_output, outcome)
-    _write_cib(args.xml_file if args.in_place else None, outcome)
+    _write_cib(options.artefacts.save_input, simulation.input)
+    _write_cib(options.artefacts.save_output, outcome)
+    _write_cib(options.source.xml_file if options.operations.in_place else None, outcome)
 
 
 def _write_cib(path: str | None, cib: Cib) -> None:

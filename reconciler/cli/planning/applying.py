@@ -6,7 +6,6 @@ saved plan is stale, 124 timeout.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -14,6 +13,7 @@ from typing import Any
 
 from reconciler.cli.inputs.configurations import named
 from reconciler.cli.node.client import Client, Refused
+from reconciler.cli.planning.arguments import Applying
 from reconciler.cli.planning.making import Made, live, moment, plan_from
 from reconciler.cli.planning.progress import Progress, open_progress
 from reconciler.cli.planning.proposal import FAILED, STALE, Ending, follow
@@ -45,43 +45,41 @@ class StalePlan(ReconcilerError):
     exit_code = STALE
 
 
-def apply_saved(args: argparse.Namespace, saved: SavedPlan) -> int:
+def apply_saved(applying: Applying, saved: SavedPlan, *, ask: bool) -> int:
     """Carry out a saved plan, unless the cluster is not as it was when the plan was made."""
     if saved.base_version is None:
         raise StalePlan(
             "the plan was not made from a live cluster: make one where the node runs, with reconciler plan --out"
         )
-    held = [guard for guard in saved.plan["guards"] if not guard["allowed"] and guard["id"] not in args.allow]
+    held = [guard for guard in saved.plan["guards"] if not guard["allowed"] and guard["id"] not in applying.allow]
     _refuse_held([(guard["text"], guard["id"]) for guard in held])
-    if sys.stdin.isatty() and not args.yes:
+    if ask and sys.stdin.isatty():
         _confirm(f"Apply the saved plan for {saved.cluster}? [y/N] ", {})
     body: dict[str, Any] = {"files": saved.files, "base": saved.base_commit, "base_version": saved.base_version}
-    return propose(args, Client(args.socket), "/v1/proposals", body)
+    return propose(applying, Client(applying.socket), "/v1/proposals", body)
 
 
-def apply_configuration(args: argparse.Namespace, spec: str) -> int:
+def apply_configuration(applying: Applying, spec: str) -> int:
     """Show the plan of a configuration, ask, and carry it out."""
     wanted = named(spec)
-    client = Client(args.socket)
-    now = moment(None)
+    client = Client(applying.socket)
+    now = moment()
     state = live(client, required=True)
     assert state is not None
     made = plan_from(state, wanted, now)
-    if consent(args, made):
-        return nothing_to_do(args, state.commit)
-    return propose(args, client, "/v1/proposals", {"files": wanted.texts(), "base": state.commit})
+    if consent(applying, made):
+        return nothing_to_do(applying, state.commit)
+    return propose(applying, client, "/v1/proposals", {"files": wanted.texts(), "base": state.commit})
 
 
-def consent(args: argparse.Namespace, made: Made) -> bool:
+def consent(applying: Applying, made: Made) -> bool:
     """Show the plan and ask for consent. True when there is nothing to do. Raises `NeedsConsent` when it is not given."""
-    paint = Paint(sys.stderr, args.color)
-    for line in lines(made.found, made.header, paint, concise=False, consented=frozenset(args.allow)):
+    paint = Paint(sys.stderr, applying.color)
+    for line in lines(made.found, made.header, paint, concise=False, consented=frozenset(applying.allow)):
         print(paint.signs(line), file=sys.stderr)
     if made.found.empty and made.base_commit is not None:
         return True
-    _refuse_held([(guard.text, guard.consent) for guard in made.found.guards if guard.consent not in args.allow])
-    if args.yes:
-        raise ApplyError("--yes needs a saved plan: reconciler plan --out FILE, then reconciler apply --yes FILE")
+    _refuse_held([(guard.text, guard.consent) for guard in made.found.guards if guard.consent not in applying.allow])
     if not sys.stdin.isatty():
         raise NeedsConsent(
             "there is no terminal to ask on: save a plan with reconciler plan --out FILE, and apply that"
@@ -92,23 +90,23 @@ def consent(args: argparse.Namespace, made: Made) -> bool:
     return False
 
 
-def nothing_to_do(args: argparse.Namespace, commit: str | None) -> int:
-    """End an apply that changes nothing, in the form that the options ask for."""
-    with open_progress(args) as progress:
+def nothing_to_do(applying: Applying, commit: str | None) -> int:
+    """End an apply that changes nothing, in the form that is asked for."""
+    with open_progress(json=applying.json, json_into=applying.json_into) as progress:
         progress.finish(Ending(0, "nothing to do", commit=commit))
     return 0
 
 
-def propose(args: argparse.Namespace, client: Client, path: str, body: dict[str, Any]) -> int:
+def propose(applying: Applying, client: Client, path: str, body: dict[str, Any]) -> int:
     """Send the proposal and follow it to its end."""
-    if args.message:
-        body["message"] = args.message
-    with open_progress(args) as progress:
+    if applying.message:
+        body["message"] = applying.message
+    with open_progress(json=applying.json, json_into=applying.json_into) as progress:
         try:
             answer = client.post(path, body)
         except Refused as error:
             return _refused(error, progress)
-        outcome = follow(client, answer, args.timeout, progress.event)
+        outcome = follow(client, answer, applying.timeout, progress.event)
         progress.finish(outcome)
     return outcome.exit_code
 

@@ -7,7 +7,7 @@ Source: the design of the command line, "Machine formats".
 
 from __future__ import annotations
 
-from reconciler.analysis.consequences import Because, Consequences, Guard, Impact, Transition
+from reconciler.analysis.consequences import Because, Consequence, Consequences, Guard, Impact
 from reconciler.cib.difference import ConfigChange
 from reconciler.cli.planning.facts import Header, counts, longest_outage
 from reconciler.errors import Place
@@ -52,7 +52,7 @@ def config_change(change: ConfigChange) -> Json:
     }
 
 
-def transition(number: int, one: Transition) -> Json:
+def transition(number: int, one: Consequence) -> Json:
     """One transition, with its reasons."""
     return {
         "id": number,

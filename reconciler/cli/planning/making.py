@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -14,6 +13,8 @@ from reconciler.cib import Cib
 from reconciler.cib.canonical import from_json
 from reconciler.cli.inputs.configurations import Named, as_written, named
 from reconciler.cli.node.client import Client, ClientError
+from reconciler.cli.options import UsageError
+from reconciler.cli.planning.arguments import Explained, PlannedFrom
 from reconciler.cli.planning.facts import Header
 from reconciler.cli.planning.json_form import document
 from reconciler.cli.planning.saved import SavedPlan
@@ -66,11 +67,11 @@ class Made:
         return SavedPlan(self.header.cluster, self.base_commit, self.base_version, self.wanted.texts(), plan)
 
 
-def make(args: argparse.Namespace) -> Made:
-    """The plan that the options of `plan` ask for. Raises when a configuration is invalid or a state is not to be had."""
-    now = moment(args.at)
-    wanted = named(args.path)
-    return plan_from(state_for(args, wanted.configuration, now), wanted, now)
+def make(path: str, chosen: PlannedFrom, at: str | None) -> Made:
+    """The plan for the configuration at `path`, made from the chosen state. Raises when there is none of the two, or it is invalid."""
+    now = moment(at)
+    wanted = named(path)
+    return plan_from(state_for(chosen, wanted.configuration, now), wanted, now)
 
 
 def plan_from(state: State, wanted: Named, now: Instant) -> Made:
@@ -81,37 +82,37 @@ def plan_from(state: State, wanted: Named, now: Instant) -> Made:
     return Made(found, header, wanted, state.commit, state.version)
 
 
-def moment(text: str | None) -> Instant:
+def moment(text: str | None = None) -> Instant:
     """The time to plan for: the given one, or now."""
     if text is None:
         return Instant(int(time.time()))
     if (parsed := parse(text)) is None:
-        raise StateError(f"--at {text}: not a date (write 2026-01-31T12:00:00Z)")
+        raise UsageError(f"argument --at: '{text}' is no date (write 2026-01-31T12:00:00Z)")
     return parsed
 
 
-def state_for(args: argparse.Namespace, wanted: Configuration, now: Instant) -> State:
-    """The state that the options ask for."""
-    if args.snapshot is not None:
-        return _recorded(Path(args.snapshot))
-    if args.base is not None:
-        base = named(args.base)
-        cib = steady(base.configuration, now, args.node or _unnamed(base.configuration)).cib
+def state_for(chosen: PlannedFrom, wanted: Configuration, now: Instant) -> State:
+    """The state that was chosen."""
+    if chosen.snapshot is not None:
+        return _recorded(Path(chosen.snapshot))
+    if chosen.base is not None:
+        base = named(chosen.base)
+        cib = steady(base.configuration, now, chosen.node or _unnamed(base.configuration)).cib
         return State(cib, base.name, f"assumed: healthy, running {base.name}")
-    if not args.offline and (state := live(Client(args.socket), required=args.socket is not None)) is not None:
+    if not chosen.offline and (state := live(Client(chosen.socket), required=chosen.socket is not None)) is not None:
         return state
-    cib = healthy(Configuration(wanted.name, nodes=wanted.nodes), args.node or _unnamed(wanted))
+    cib = healthy(Configuration(wanted.name, nodes=wanted.nodes), chosen.node or _unnamed(wanted))
     return State(cib, "nothing", "assumed: healthy nodes, nothing running")
 
 
-def explained_state(args: argparse.Namespace, now: Instant) -> Cib:
-    """The state that the options of `why` ask for: a recorded one, that of a healthy cluster, or the running node's."""
-    if args.snapshot is not None:
-        return _recorded(Path(args.snapshot)).cib
-    if args.path is not None:
-        wanted = named(args.path)
-        return steady(wanted.configuration, now, args.node or _unnamed(wanted.configuration)).cib
-    state = live(Client(args.socket), required=True)
+def explained_state(chosen: Explained, now: Instant) -> Cib:
+    """The state that is to be explained: a recorded one, that of a healthy cluster, or the running node's."""
+    if chosen.snapshot is not None:
+        return _recorded(Path(chosen.snapshot)).cib
+    if chosen.path is not None:
+        wanted = named(chosen.path)
+        return steady(wanted.configuration, now, chosen.node or _unnamed(wanted.configuration)).cib
+    state = live(Client(chosen.socket), required=True)
     assert state is not None
     return state.cib
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.node.client import add_socket_argument
+from reconciler.cli.planning.arguments import PlannedFrom, add_planned_from_arguments
 from reconciler.cli.terminal.paint import add_colour_argument
+from reconciler.frozen import frozen
 
 if TYPE_CHECKING:
     from reconciler.cli.planning.making import Made
@@ -20,29 +22,37 @@ if TYPE_CHECKING:
 CHANGES_PRESENT, GUARDED = 2, 3
 
 
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    path: str
+    state: PlannedFrom
+    at: str | None
+    json: bool
+    markdown: bool
+    dot: bool
+    svg: str | None
+    concise: bool
+    out: str | None
+    detailed_exitcode: bool
+    allow: tuple[str, ...]
+    color: str
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
         "path", nargs="?", default=".", help="a directory, or a git revision REV:PATH (default: the current directory)"
     )
-    state = parser.add_argument_group("the state to plan from")
-    state.add_argument(
-        "--base", metavar="CONFIG", help="the healthy cluster running this configuration (a directory or REV:PATH)"
-    )
-    state.add_argument(
-        "--snapshot", metavar="FILE", help="a state recorded by status --snapshot, or a Pacemaker CIB (XML)"
-    )
-    state.add_argument("--offline", action="store_true", help="don't ask a running node, even if there is one")
-    state.add_argument(
-        "--node", action="append", default=[], metavar="NAME", help="a node that the configuration does not name"
-    )
-    state.add_argument("--at", metavar="DATE", help="plan as if it were this time (YYYY-MM-DDThh:mm:ssZ)")
-    form = parser.add_argument_group("the form of the answer")
+    add_planned_from_arguments(parser)
+    forms = parser.add_argument_group("the form of the answer")
+    form = forms.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object")
     form.add_argument("--markdown", action="store_true", help="a comment for a pull request")
     form.add_argument("--dot", action="store_true", help="the graph of the actions, for graphviz")
-    form.add_argument("--svg", metavar="FILE", help="write the graph as a picture (needs graphviz)")
     form.add_argument("--concise", action="store_true", help="only the summary, the dangers and the impact")
+    forms.add_argument("--svg", metavar="FILE", help="write the graph as a picture (needs graphviz)")
     parser.add_argument("--out", metavar="FILE", help="save the plan, for apply FILE")
     parser.add_argument(
         "--detailed-exitcode", action="store_true", help="0: no changes, 2: changes, 1: error, 3: needs consent"
@@ -54,51 +64,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_socket_argument(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Make and print the plan; the exit code follows the design of the command line."""
     from reconciler.cli.planning import saved as plan_file
     from reconciler.cli.planning.making import make
 
-    made = make(args)
-    if args.out is not None:
-        plan_file.write(Path(args.out), made.saved(frozenset(args.allow)))
-    _print(args, made)
-    if any(guard.consent not in args.allow for guard in made.found.guards):
+    made = make(options.path, options.state, options.at)
+    if options.out is not None:
+        plan_file.write(Path(options.out), made.saved(frozenset(options.allow)))
+    _print(options, made)
+    if any(guard.consent not in options.allow for guard in made.found.guards):
         return GUARDED
-    return CHANGES_PRESENT if args.detailed_exitcode and not made.found.empty else 0
+    return CHANGES_PRESENT if options.detailed_exitcode and not made.found.empty else 0
 
 
-def _print(args: argparse.Namespace, made: Made) -> None:
-    consented = frozenset(args.allow)
-    if args.svg is not None:
+def _print(options: Options, made: Made) -> None:
+    consented = frozenset(options.allow)
+    if options.svg is not None:
         from reconciler.cli.terminal.picture import write_svg
 
-        write_svg(made.dot(), Path(args.svg))
-    if args.json:
+        write_svg(made.dot(), Path(options.svg))
+    if options.json:
         import json
 
         from reconciler.cli.planning.json_form import document
 
         print(json.dumps(document(made.found, made.header, consented), sort_keys=True, indent=2))
-    elif args.markdown:
+    elif options.markdown:
         from reconciler.cli.planning.markdown_form import comment
 
-        print(comment(made.found, made.header, consented, f"reconciler plan {args.path}"), end="")
-    elif args.dot:
+        print(comment(made.found, made.header, consented, f"reconciler plan {options.path}"), end="")
+    elif options.dot:
         print(made.dot(), end="")
     else:
-        _print_text(args, made, consented)
+        _print_text(options, made, consented)
 
 
-def _print_text(args: argparse.Namespace, made: Made, consented: frozenset[str]) -> None:
+def _print_text(options: Options, made: Made, consented: frozenset[str]) -> None:
     from reconciler.cli.planning.text_form import lines
     from reconciler.cli.terminal.paint import Paint
 
-    paint = Paint(sys.stdout, args.color)
-    for line in lines(made.found, made.header, paint, concise=args.concise, consented=consented):
+    paint = Paint(sys.stdout, options.color)
+    for line in lines(made.found, made.header, paint, concise=options.concise, consented=consented):
         print(paint.signs(line))
-    if args.out is not None and not made.found.empty:
+    if options.out is not None and not made.found.empty:
         if made.base_version is None:
-            print(f"Saved to {args.out}, for reading: it was not made from a live cluster, so it can't be applied.")
+            print(f"Saved to {options.out}, for reading: it was not made from a live cluster, so it can't be applied.")
         else:
-            print(f"Saved to {args.out}, good until the state changes. Apply: reconciler apply {args.out}")
+            print(f"Saved to {options.out}, good until the state changes. Apply: reconciler apply {options.out}")

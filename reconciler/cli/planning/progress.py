@@ -6,7 +6,6 @@ aborted_replanned, diagnostic, summary.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any, Protocol, TextIO
 
 from reconciler.cli.node.status_text import printable
 from reconciler.cli.planning.proposal import Ending, Event
+from reconciler.cli.terminal.output import OutputError
 from reconciler.version import __version__
 
 
@@ -31,19 +31,26 @@ class Progress(Protocol):
 
 
 @contextmanager
-def open_progress(args: argparse.Namespace) -> Iterator[Progress]:
+def open_progress(*, json: bool, json_into: str | None) -> Iterator[Progress]:
     """The views that the options ask for, closed at the end whatever happens."""
     with ExitStack() as stack:
         views: list[Progress] = []
-        if args.json:
+        if json:
             views.append(JsonLines(sys.stdout))
         elif sys.stderr.isatty():
             views.append(stack.enter_context(_live()))
         else:
             views.append(PlainLines(sys.stderr))
-        if args.json_into is not None:
-            views.append(JsonLines(stack.enter_context(Path(args.json_into).open("w", encoding="utf-8"))))
+        if json_into is not None:
+            views.append(JsonLines(stack.enter_context(_opened(json_into))))
         yield _Several(views)
+
+
+def _opened(path: str) -> TextIO:
+    try:
+        return Path(path).open("w", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"write {path}: {error.strerror}") from None
 
 
 class _Several:

@@ -8,7 +8,17 @@ from __future__ import annotations
 import argparse
 
 from reconciler.cli.node.client import Client
-from reconciler.cli.planning.apply import add_applying_arguments
+from reconciler.cli.planning.arguments import Applying, add_applying_arguments
+from reconciler.frozen import frozen
+
+
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    to: str | None
+    applying: Applying
+    no_plan: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,22 +30,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-plan", action="store_true", help="don't show the plan nor ask: at once")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Show what the rollback would do, ask, and carry it out."""
     from reconciler.cli.inputs.configurations import from_texts
     from reconciler.cli.planning.applying import consent, nothing_to_do, propose
     from reconciler.cli.planning.making import live, moment, plan_from
 
-    client = Client(args.socket)
-    target = args.to or _before(client)
-    if not args.no_plan:
+    client = Client(options.applying.socket)
+    target = options.to or _before(client)
+    if not options.no_plan:
         key = "version" if target.count(".") == 2 else "commit"
         answer = client.get("/v1/files", query={key: target})
         state = live(client, required=True)
         assert state is not None
-        if consent(args, plan_from(state, from_texts(answer["files"], answer["commit"][:12]), moment(None))):
-            return nothing_to_do(args, state.commit)
-    return propose(args, client, "/v1/rollback", {"to": target})
+        if consent(options.applying, plan_from(state, from_texts(answer["files"], answer["commit"][:12]), moment())):
+            return nothing_to_do(options.applying, state.commit)
+    return propose(options.applying, client, "/v1/rollback", {"to": target})
 
 
 def _before(client: Client) -> str:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reconciler.cib.bounds import Bounds, BoundsError, parse
+from reconciler.cib.canonical import CanonicalError, from_json, to_json
 from reconciler.cli.terminal.output import write_output
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 
 KIND = "reconciler-plan"
 FORMAT_VERSION = "1.0"
-LARGEST = 256 * 1024 * 1024
+BOUNDS = Bounds(256 * 1024 * 1024, items=10_000_000, text=64 * 1024 * 1024)
 
 
 class PlanFileError(ReconcilerError):
@@ -33,20 +36,34 @@ class SavedPlan:
     cluster: str
     base_commit: str | None
     base_version: str | None
-    files: dict[str, str]
-    plan: dict[str, Any]
+    files: Mapping[str, str]
+    plan: Mapping[str, Any]
+
+
+@frozen
+class _Base:
+    """What the plan was made from."""
+
+    commit: str | None
+    version: str | None
+
+
+@frozen
+class _File:
+    """A saved plan as its file has it, but for the digest of all this."""
+
+    kind: str
+    format_version: str
+    cluster: str
+    base: _Base
+    files: Mapping[str, str]
+    plan: Mapping[str, Any]
 
 
 def write(path: Path, saved: SavedPlan) -> None:
     """Write the plan: the file is whole, or is not there."""
-    body = {
-        "kind": KIND,
-        "format_version": FORMAT_VERSION,
-        "cluster": saved.cluster,
-        "base": {"commit": saved.base_commit, "version": saved.base_version},
-        "files": saved.files,
-        "plan": saved.plan,
-    }
+    base = _Base(saved.base_commit, saved.base_version)
+    body = to_json(_File(KIND, FORMAT_VERSION, saved.cluster, base, saved.files, saved.plan))
     body["digest"] = _digest(body)
     write_output(str(path), json.dumps(body, sort_keys=True, indent=1).encode() + b"\n")
 
@@ -63,10 +80,10 @@ def looks_like_plan(path: Path) -> bool:
 def read(path: Path) -> SavedPlan:
     """The saved plan. Raises `PlanFileError` when it can't be read, is damaged, or has another major format."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise PlanFileError(f"{path}: a saved plan has at most {LARGEST} bytes")
-        body = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        if path.stat().st_size > BOUNDS.size_bytes:
+            raise PlanFileError(f"{path}: a saved plan has at most {BOUNDS.size_bytes} bytes")
+        body = parse(path.read_bytes(), BOUNDS)
+    except (OSError, BoundsError) as error:
         raise PlanFileError(f"read the saved plan {path}") from error
     if not isinstance(body, dict) or body.get("kind") != KIND:
         raise PlanFileError(f"{path} is no saved plan (make one with: reconciler plan --out {path})")
@@ -77,8 +94,11 @@ def read(path: Path) -> SavedPlan:
     digest = body.pop("digest", None)
     if digest != _digest(body):
         raise PlanFileError(f"{path} was damaged or changed since it was saved: plan again")
-    base = body["base"]
-    return SavedPlan(body["cluster"], base["commit"], base["version"], body["files"], body["plan"])
+    try:
+        file = from_json(_File, body)
+    except CanonicalError as error:
+        raise PlanFileError(f"{path} is no saved plan that this program understands: {error}") from error
+    return SavedPlan(file.cluster, file.base.commit, file.base.version, file.files, file.plan)
 
 
 def _digest(body: dict[str, Any]) -> str:

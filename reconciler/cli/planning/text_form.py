@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.analysis.consequences import Consequences, Guard, Transition
+from reconciler.analysis.consequences import Consequence, Consequences, Guard
 from reconciler.cib.difference import ConfigChange
 from reconciler.cli.planning.facts import Header, change_value, longest_outage, seconds, summary
 from reconciler.cli.terminal.paint import Paint
@@ -81,7 +81,7 @@ def change_lines(changes: tuple[ConfigChange, ...], paint: Paint) -> Iterator[st
         yield f"  {paint(style, sign)} {place:{width}}  {'/'.join(change.address)}{change_value(change)}"
 
 
-def _transitions(transitions: tuple[Transition, ...], paint: Paint) -> Iterator[str]:
+def _transitions(transitions: tuple[Consequence, ...], paint: Paint) -> Iterator[str]:
     if not transitions:
         return
     yield ""
@@ -102,7 +102,7 @@ def _transitions(transitions: tuple[Transition, ...], paint: Paint) -> Iterator[
         yield f"  {step:>{step_width}}  {verb}  {transition.resource:{name_width}}  {at:{where_width}}{mark}{tail}".rstrip()
 
 
-def _where(transition: Transition) -> str:
+def _where(transition: Consequence) -> str:
     before, after = transition.node_from, transition.node_to
     roles = {transition.role_from, transition.role_to} & {"Promoted", "Unpromoted"}
     change = (

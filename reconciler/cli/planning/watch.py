@@ -13,8 +13,10 @@ import threading
 from collections.abc import Callable
 
 from reconciler.cli.node.client import Client, ClientError, Refused, add_socket_argument
+from reconciler.cli.options import seconds
 from reconciler.cli.terminal.paint import add_colour_argument
 from reconciler.errors import ReconcilerError
+from reconciler.frozen import frozen
 
 RESCAN_S = 30.0
 """How often the directory is looked at even when the kernel told of no change."""
@@ -26,22 +28,33 @@ class WatchError(ReconcilerError):
     code = "watch"
 
 
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    directory: str
+    debounce: float
+    timeout: float
+    json: bool
+    color: str
+    socket: str | None
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("directory", nargs="?", default=".", help="the directory (default: the current one)")
     parser.add_argument(
-        "--debounce", type=float, default=0.2, metavar="S", help="how long it must be at rest, in seconds (0.2)"
+        "--debounce", type=seconds, default=0.2, metavar="S", help="how long it must be at rest, in seconds (0.2)"
     )
     parser.add_argument(
-        "--timeout", type=float, default=600.0, metavar="S", help="how long to wait for the cluster each time (600)"
+        "--timeout", type=seconds, default=600.0, metavar="S", help="how long to wait for the cluster each time (600)"
     )
     parser.add_argument("--json", action="store_true", help="JSON lines instead of texts")
-    parser.set_defaults(json_into=None)
     add_colour_argument(parser)
     add_socket_argument(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Watch until interrupted; 0 then. Raises when the directory or the node is not there at the start."""
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
     from watchdog.observers import Observer
@@ -56,18 +69,18 @@ def run(args: argparse.Namespace) -> int:
             if event.event_type not in ("opened", "closed_no_write"):
                 changed.set()
 
-    client, proposed = Client(args.socket), ""
+    client, proposed = Client(options.socket), ""
     client.get("/v1/health")
     observer = Observer()
     try:
-        observer.schedule(Hint(), args.directory, recursive=True)
+        observer.schedule(Hint(), options.directory, recursive=True)
         observer.start()
     except OSError as error:
-        raise WatchError(f"watch {args.directory}") from error
+        raise WatchError(f"watch {options.directory}") from error
     try:
         while True:
             changed.wait(RESCAN_S)
-            proposed = _at_rest(args, client, changed, proposed, fingerprint)
+            proposed = _at_rest(options, client, changed, proposed, fingerprint)
     except KeyboardInterrupt:
         return 0
     finally:
@@ -75,17 +88,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _at_rest(
-    args: argparse.Namespace, client: Client, changed: threading.Event, proposed: str, look: Callable[[str], str]
+    options: Options, client: Client, changed: threading.Event, proposed: str, look: Callable[[str], str]
 ) -> str:
     """Propose the directory once nothing changes any more, unless it is as it was proposed last; what the node has been told of."""
     while changed.is_set():
         changed.clear()
-        changed.wait(args.debounce)
-    now = look(args.directory)
-    return now if now == proposed or _propose(args, client) else proposed
+        changed.wait(options.debounce)
+    now = look(options.directory)
+    return now if now == proposed or _propose(options, client) else proposed
 
 
-def _propose(args: argparse.Namespace, client: Client) -> bool:
+def _propose(options: Options, client: Client) -> bool:
     """Propose the directory as it is; False when the node could not be asked, so that it is to be tried again."""
     from reconciler.cli.inputs.configurations import directory_files
     from reconciler.cli.planning.progress import open_progress
@@ -93,12 +106,12 @@ def _propose(args: argparse.Namespace, client: Client) -> bool:
     from reconciler.errors import InputError
 
     try:
-        texts = {path: data.decode() for path, data in directory_files(args.directory).items()}
-        with open_progress(args) as progress:
-            answer = client.post("/v1/proposals", {"files": texts, "message": f"watched {args.directory}"})
-            progress.finish(follow(client, answer, args.timeout, progress.event))
+        texts = {path: data.decode() for path, data in directory_files(options.directory).items()}
+        with open_progress(json=options.json, json_into=None) as progress:
+            answer = client.post("/v1/proposals", {"files": texts, "message": f"watched {options.directory}"})
+            progress.finish(follow(client, answer, options.timeout, progress.event))
     except UnicodeDecodeError as error:
-        print(f"{args.directory}: not proposed: a file is not UTF-8 ({error})", file=sys.stderr)
+        print(f"{options.directory}: not proposed: a file is not UTF-8 ({error})", file=sys.stderr)
     except InputError as error:
         print(error, file=sys.stderr)
     except Refused as error:

@@ -10,7 +10,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from reconciler.frozen import frozen
+
 SHELLS = ("bash", "zsh", "tcsh")
+
+
+@frozen
+class Options:
+    """What the command line asks for."""
+
+    shell: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, help="the shell to complete in")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Print the script, which was generated from the parsers of all commands (ci/generate)."""
-    print(Path(__file__).with_name("completions").joinpath(f"reconciler.{args.shell}").read_text(), end="")
+    print(Path(__file__).with_name("completions").joinpath(f"reconciler.{options.shell}").read_text(), end="")
     return 0

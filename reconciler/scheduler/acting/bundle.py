@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.resource import Replica, Resource
+    from reconciler.scheduler.working.resource import BundleReplica, Resource
 
 
 def order_bundle(cluster: Cluster, bundle: Resource, order_part: Callable[[Cluster, Resource], None]) -> None:
@@ -67,7 +67,7 @@ def create_bundle_actions(cluster: Cluster, bundle: Resource, create_part: Calla
 def _order_replica(
     cluster: Cluster,
     bundle: Resource,
-    replica: Replica,
+    replica: BundleReplica,
     order_part: Callable[[Cluster, Resource], None],
     cause: Cause,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.scheduler.acting.cleanup import schedule_cleanup
 from reconciler.scheduler.acting.recurring import cancel_recorded
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.evaluating.digests import Verdict, compare
+from reconciler.scheduler.evaluating.digests import DigestVerdict, compare
 from reconciler.scheduler.evaluating.host_address import uses_host_address
 from reconciler.scheduler.evaluating.operations import operation_for
 from reconciler.scheduler.noting.actions import action_key, make_required, set_reason
@@ -26,7 +26,7 @@ from reconciler.scheduler.working.roles import Kind
 if TYPE_CHECKING:
     from reconciler.model.status import HistoryEntry, ResourceHistory
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 CHANGED = "resource definition change"
@@ -54,7 +54,7 @@ def check_deferred(cluster: Cluster) -> None:
     for entry, resource, node, is_last_failure in reversed(cluster.deferred_checks):
         if is_last_failure:
             verdict, _ = compare(cluster, resource, entry, node)
-            if verdict in (Verdict.RESTART, Verdict.CHANGED):
+            if verdict in (DigestVerdict.RESTART, DigestVerdict.CHANGED):
                 clear_fail_count(cluster, resource, node, "resource parameters have changed")
         else:
             _check_active(cluster, resource, node, entry)
@@ -75,7 +75,7 @@ def _primitives_by_name(cluster: Cluster) -> dict[str, list[Resource]]:
     return found
 
 
-def _check_history(cluster: Cluster, resource: Resource, node: Node, history: ResourceHistory) -> None:
+def _check_history(cluster: Cluster, resource: Resource, node: ClusterNode, history: ResourceHistory) -> None:
     """Compare what one node remembers of one primitive (part 3, section 5.1)."""
     if resource.orphan:
         if resource.root.kind is not Kind.CLONE or resource.root.unique:
@@ -106,7 +106,7 @@ def _agent_changed(resource: Resource, history: ResourceHistory) -> bool:
     )
 
 
-def _replace_agent(cluster: Cluster, resource: Resource, node: Node, *, active: bool) -> None:
+def _replace_agent(cluster: Cluster, resource: Resource, node: ClusterNode, *, active: bool) -> None:
     """The resource is another service now: what runs is stopped, and what the node remembers is deleted."""
     cause = Cause(Why.DEFINITION_CHANGE, resource.id, "agent")
     require_unfencing(cluster, resource, node, "Device definition changed")
@@ -117,7 +117,7 @@ def _replace_agent(cluster: Cluster, resource: Resource, node: Node, *, active: 
 
 
 def _check_entry(
-    cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry, *, in_maintenance: bool
+    cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry, *, in_maintenance: bool
 ) -> None:
     task = entry.attributes.get("operation", "")
     interval = interval_of(entry.attributes.get("interval"))
@@ -131,7 +131,7 @@ def _check_entry(
             _check_active(cluster, resource, node, entry)
 
 
-def _check_active(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry) -> None:
+def _check_active(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry) -> None:
     """Check one entry; a changed operation gets a fresh count of failures."""
     if _definition_changed(cluster, resource, node, entry) and fail_count(
         cluster, resource, node, effective=True, include_fillers=False
@@ -139,7 +139,7 @@ def _check_active(cluster: Cluster, resource: Resource, node: Node, entry: Histo
         clear_fail_count(cluster, resource, node, "action definition changed")
 
 
-def _definition_changed(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry) -> bool:
+def _definition_changed(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry) -> bool:
     """Whether the operation's definition changed; if so what is needed is asked for (part 3, section 5.2)."""
     task = entry.attributes.get("operation", "")
     interval = interval_of(entry.attributes.get("interval"))
@@ -149,9 +149,9 @@ def _definition_changed(cluster: Cluster, resource: Resource, node: Node, entry:
             cancel_recorded(cluster, resource, task, interval, node, entry.attributes.get("call-id"), cause)
         return True
     verdict, digests = compare(cluster, resource, entry, node)
-    if verdict is Verdict.MATCH or _only_private(cluster, entry, digests):
+    if verdict is DigestVerdict.MATCH or _only_private(cluster, entry, digests):
         return False
-    if verdict is Verdict.RESTART:
+    if verdict is DigestVerdict.RESTART:
         _force_restart(cluster, resource, node, task, interval, cause)
     elif interval:
         _reschedule(cluster, resource, node, task, interval, cause)
@@ -168,7 +168,9 @@ def _only_private(cluster: Cluster, entry: HistoryEntry, digests: Digests) -> bo
     return cluster.sanitized and recorded is not None and recorded == digests.secure
 
 
-def _force_restart(cluster: Cluster, resource: Resource, node: Node, task: str, interval: int, cause: Cause) -> None:
+def _force_restart(
+    cluster: Cluster, resource: Resource, node: ClusterNode, task: str, interval: int, cause: Cause
+) -> None:
     """Require the action anew, wherever it will be: orderings make a restart of that."""
     if not interval and task in _DONE_BY_START:
         task = "start"
@@ -177,7 +179,9 @@ def _force_restart(cluster: Cluster, resource: Resource, node: Node, task: str, 
     require_unfencing(cluster, resource, node, "Device parameters changed")
 
 
-def _reschedule(cluster: Cluster, resource: Resource, node: Node, task: str, interval: int, cause: Cause) -> None:
+def _reschedule(
+    cluster: Cluster, resource: Resource, node: ClusterNode, task: str, interval: int, cause: Cause
+) -> None:
     """Have a recurring action scheduled again with the new parameters; nothing else needs to happen for them."""
     key = action_key(resource.id, task, interval)
     action = request(cluster, resource, key, task, node, optional=True, cause=cause)
@@ -185,7 +189,7 @@ def _reschedule(cluster: Cluster, resource: Resource, node: Node, task: str, int
     require_unfencing(cluster, resource, node, "Device parameters changed (reschedule)")
 
 
-def _reload(cluster: Cluster, resource: Resource, node: Node, cause: Cause) -> None:
+def _reload(cluster: Cluster, resource: Resource, node: ClusterNode, cause: Cause) -> None:
     """Tell the agent its new parameters, unless the resource is stopped or demoted anyway."""
     if not resource.managed or resource.failed:
         return

@@ -16,12 +16,12 @@ from reconciler.scheduler.working.effects import ORD, RT
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
 def schedule_cleanup(
-    cluster: Cluster, resource: Resource, node: Node, *, optional: bool, cause: Cause | None = None
+    cluster: Cluster, resource: Resource, node: ClusterNode, *, optional: bool, cause: Cause | None = None
 ) -> None:
     """Delete the resource's history on the node once it is stopped, before it starts anywhere.
 

@@ -20,7 +20,7 @@ from reconciler.scheduler.working.roles import Role
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 _STOPPING = ("stop", "migrate_to", "migrate_from")
@@ -36,7 +36,7 @@ class ConnectionState(enum.Enum):
     STOPPED = "stopped"
 
 
-def connection_state(node: Node) -> ConnectionState:
+def connection_state(node: ClusterNode) -> ConnectionState:
     """The state of a remote node's connection (section 13.1); unknown for a node without one."""
     connection = node.connection
     if connection is None:
@@ -54,7 +54,7 @@ def connection_state(node: Node) -> ConnectionState:
     return ConnectionState.ALIVE
 
 
-def connection_failed(node: Node) -> bool:
+def connection_failed(node: ClusterNode) -> bool:
     """Whether it is a remote node (no guest) whose connection failed and can't be recovered."""
     if not node.is_remote or node.is_guest or node.connection is None:
         return False
@@ -76,7 +76,7 @@ def order_remote(cluster: Cluster) -> None:
             _order(cluster, action, resource, node, node.connection)
 
 
-def _state_of_leaving(node: Node, connection: Resource, host: Node | None) -> ConnectionState:
+def _state_of_leaving(node: ClusterNode, connection: Resource, host: ClusterNode | None) -> ConnectionState:
     """The state of a connection that will not run anywhere."""
     if host is not None and host.unclean:
         return ConnectionState.FAILED
@@ -92,12 +92,12 @@ def _state_of_leaving(node: Node, connection: Resource, host: Node | None) -> Co
     return ConnectionState.FAILED
 
 
-def _shutdown_requested(node: Node) -> bool:
+def _shutdown_requested(node: ClusterNode) -> bool:
     text = node.attributes.get("shutdown")
     return text is not None and (boolean(text) is True or integer(text) > 0)
 
 
-def _order(cluster: Cluster, action: Action, resource: Resource, node: Node, connection: Resource) -> None:
+def _order(cluster: Cluster, action: Action, resource: Resource, node: ClusterNode, connection: Resource) -> None:
     if action.task == "start":
         _keep_until_connected(cluster, resource, node, connection)
     if connection.container is not None:
@@ -106,7 +106,7 @@ def _order(cluster: Cluster, action: Action, resource: Resource, node: Node, con
         _order_on_remote(cluster, action, node, connection)
 
 
-def _keep_until_connected(cluster: Cluster, resource: Resource, node: Node, connection: Resource) -> None:
+def _keep_until_connected(cluster: Cluster, resource: Resource, node: ClusterNode, connection: Resource) -> None:
     """Should the connection fail to start, a resource that moves to it stays where it is."""
     started = (connection, action_key(connection.id, "start"))
     for stop in reversed(resource.actions):
@@ -114,7 +114,7 @@ def _keep_until_connected(cluster: Cluster, resource: Resource, node: Node, conn
             order(cluster, started, stop, ORD, Cause(Why.REMOTE, connection.id))
 
 
-def _order_on_remote(cluster: Cluster, action: Action, node: Node, connection: Resource) -> None:
+def _order_on_remote(cluster: Cluster, action: Action, node: ClusterNode, connection: Resource) -> None:
     state = connection_state(node)
     task = action.task
     if task in ("start", "promote"):

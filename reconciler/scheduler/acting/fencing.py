@@ -18,7 +18,7 @@ from reconciler.scheduler.working.roles import Kind
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -52,7 +52,7 @@ def schedule_fencing(cluster: Cluster) -> None:
         _order_last(cluster, last, fencings, shutdowns)
 
 
-def order_around_fencing(cluster: Cluster, fencing: Action, node: Node) -> None:
+def order_around_fencing(cluster: Cluster, fencing: Action, node: ClusterNode) -> None:
     """What the fencing of a node does to other actions: some wait for it, and it implies what was to stop there."""
     for resource in cluster.resources:
         for leaf in resource.leaves():
@@ -81,7 +81,7 @@ def _order_last(cluster: Cluster, last: Action, fencings: list[Action], shutdown
         add_edge(fencing, last, ORD, cause)
 
 
-def _shut_down(cluster: Cluster, node: Node) -> Action:
+def _shut_down(cluster: Cluster, node: ClusterNode) -> Action:
     """Shut the node down once everything on it has stopped."""
     cause = Cause(Why.NODE_STATE, node.name, "shutdown")
     shutdown = request(cluster, None, f"do_shutdown-{node.name}", "do_shutdown", node, optional=False, cause=cause)
@@ -97,7 +97,7 @@ def _shut_down(cluster: Cluster, node: Node) -> Action:
     return shutdown
 
 
-def _fence_guest(cluster: Cluster, node: Node) -> None:
+def _fence_guest(cluster: Cluster, node: ClusterNode) -> None:
     """Mark by a pseudo action that a guest is recovered with its container, and order around it as around a fencing."""
     connection = node.connection
     if connection is None:
@@ -123,7 +123,7 @@ def _fence_guest(cluster: Cluster, node: Node) -> None:
 # Resources
 
 
-def _order_starts(resource: Resource, fencing: Action, node: Node) -> None:
+def _order_starts(resource: Resource, fencing: Action, node: ClusterNode) -> None:
     """What requires fencing waits for it, and so does a start of what may be active on the node without our knowing."""
     cause = Cause(Why.FENCING, node.name)
     for action in reversed(resource.actions):
@@ -138,7 +138,7 @@ def _order_starts(resource: Resource, fencing: Action, node: Node) -> None:
             add_edge(fencing, action, ORD | RN, cause)
 
 
-def _known_on(resource: Resource, node: Node) -> bool:
+def _known_on(resource: Resource, node: ClusterNode) -> bool:
     """Whether its state on the node is known; of an anonymous clone's instances any will do."""
     if node.index in resource.known_on:
         return True
@@ -148,7 +148,7 @@ def _known_on(resource: Resource, node: Node) -> bool:
     return any(node.index in sibling.known_on for sibling in parent.children)
 
 
-def _imply_stops(cluster: Cluster, resource: Resource, fencing: Action, node: Node) -> None:
+def _imply_stops(cluster: Cluster, resource: Resource, fencing: Action, node: ClusterNode) -> None:
     """Fencing does what stops and demotes on the node were to do (section 12.3, rules 2 and 3)."""
     cause = Cause(Why.FENCING, node.name)
     implied = resource.needs_fencing or node.is_guest

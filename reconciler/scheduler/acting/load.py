@@ -17,11 +17,11 @@ from reconciler.scheduler.working.effects import LOAD
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def order_load(cluster: Cluster, resource: Resource, allowed: Iterable[Node]) -> None:
+def order_load(cluster: Cluster, resource: Resource, allowed: Iterable[ClusterNode]) -> None:
     """Order a primitive with utilization: its stops free capacity where it is active, its starts need some.
 
     `allowed` are the nodes of its table in order of their names.
@@ -35,7 +35,7 @@ def order_load(cluster: Cluster, resource: Resource, allowed: Iterable[Node]) ->
         order(cluster, freed, (resource, action_key(resource.id, "migrate_to")), LOAD, cause)
 
 
-def _load_stopped(cluster: Cluster, node: Node) -> Action:
+def _load_stopped(cluster: Cluster, node: ClusterNode) -> Action:
     """The pseudo action that marks that all that leaves the node has left it."""
     name = f"load_stopped_{node.name}"
     action = request(cluster, None, name, name, node, optional=False, cause=Cause(Why.UTILIZATION, node.name))

@@ -16,11 +16,11 @@ from reconciler.scheduler.working.effects import MIGF, ORD, PSD
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def can_migrate(resource: Resource, current: Node | None) -> bool:
+def can_migrate(resource: Resource, current: ClusterNode | None) -> bool:
     """Whether the primitive could go from its current to its next node without being stopped."""
     if not resource.allow_migrate or not resource.managed or resource.failed or resource.start_pending:
         return False
@@ -29,7 +29,7 @@ def can_migrate(resource: Resource, current: Node | None) -> bool:
     return resource.node is not None and not resource.node.unclean
 
 
-def create_migration(cluster: Cluster, resource: Resource, source: Node) -> None:
+def create_migration(cluster: Cluster, resource: Resource, source: ClusterNode) -> None:
     """Let the migration's halves stand in for stop and start, which stay as what to fall back to.
 
     A migration whose first half is already done (the resource's partial target is its next node) is only completed.
@@ -67,5 +67,5 @@ def _order_halves(cluster: Cluster, resource: Resource, tasks: list[str], cause:
     then("migrate_from", "start", ORD | MIGF | PSD)
 
 
-def _request(cluster: Cluster, resource: Resource, task: str, node: Node) -> Action:
+def _request(cluster: Cluster, resource: Resource, task: str, node: ClusterNode) -> Action:
     return request(cluster, resource, action_key(resource.id, task), task, node, optional=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 TASKS = ("start", "stop", "promote", "demote")
@@ -94,11 +94,11 @@ class _Census:
     """The instances of a clone by what they are, and by what is about to happen to them (resource, node) each."""
 
     def __init__(self, clone: Resource) -> None:
-        self.inactive: list[tuple[Resource, Node | None]] = []
-        self.active: list[tuple[Resource, Node | None]] = []
-        self.unpromoted: list[tuple[Resource, Node | None]] = []
-        self.promoted: list[tuple[Resource, Node | None]] = []
-        self.doing: dict[str, list[tuple[Resource, Node | None]]] = {task: [] for task in TASKS}
+        self.inactive: list[tuple[Resource, ClusterNode | None]] = []
+        self.active: list[tuple[Resource, ClusterNode | None]] = []
+        self.unpromoted: list[tuple[Resource, ClusterNode | None]] = []
+        self.promoted: list[tuple[Resource, ClusterNode | None]] = []
+        self.doing: dict[str, list[tuple[Resource, ClusterNode | None]]] = {task: [] for task in TASKS}
         for instance in clone.leaves():
             self._add(instance)
 
@@ -141,10 +141,10 @@ class _Census:
         return values
 
 
-def _distinct(entries: Iterable[tuple[Resource, Node | None]]) -> list[tuple[Resource, Node | None]]:
+def _distinct(entries: Iterable[tuple[Resource, ClusterNode | None]]) -> list[tuple[Resource, ClusterNode | None]]:
     """One entry for each resource id, by id and then node id."""
     ordered = sorted(entries, key=lambda entry: (entry[0].id, "" if entry[1] is None else entry[1].id))
-    result: dict[str, tuple[Resource, Node | None]] = {}
+    result: dict[str, tuple[Resource, ClusterNode | None]] = {}
     for entry in ordered:
         result.setdefault(entry[0].id, entry)
     return list(result.values())
@@ -154,7 +154,7 @@ def _words(names: Iterable[str]) -> str:
     return " ".join(names) or " "
 
 
-def _host_name(node: Node) -> str:
+def _host_name(node: ClusterNode) -> str:
     """The name of the node, of a guest node the name of where its guest runs."""
     guest = node.connection.container if node.connection is not None else None
     return guest.active_on[0].name if guest is not None and guest.active_on else node.name
@@ -238,7 +238,9 @@ def _notify_coming(cluster: Cluster, instance: Resource, phase: Phase, values: d
     _notify_after(cluster, instance, instance.node, phase, values)
 
 
-def _notify_after(cluster: Cluster, instance: Resource, node: Node, phase: Phase, values: dict[str, str]) -> None:
+def _notify_after(
+    cluster: Cluster, instance: Resource, node: ClusterNode, phase: Phase, values: dict[str, str]
+) -> None:
     """Tell the instance afterwards; its recurring actions wait until all instances have been told."""
     told = _notify(cluster, instance, node, phase.after, phase.confirmed_after, values)
     if told is not None:
@@ -253,7 +255,7 @@ def _notify_after(cluster: Cluster, instance: Resource, node: Node, phase: Phase
 def _notify(
     cluster: Cluster,
     instance: Resource,
-    node: Node,
+    node: ClusterNode,
     pseudo: Action | None,
     confirmed: Action | None,
     values: dict[str, str],

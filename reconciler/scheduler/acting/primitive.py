@@ -18,7 +18,7 @@ from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -43,7 +43,7 @@ def order_primitive(cluster: Cluster, resource: Resource) -> None:
         _order_container(cluster, resource, resource.container)
 
 
-def allowed_nodes(cluster: Cluster, resource: Resource) -> list[Node]:
+def allowed_nodes(cluster: Cluster, resource: Resource) -> list[ClusterNode]:
     """The nodes in the resource's table, in byte order of their names."""
     return sorted((cluster.nodes_by_index[index] for index in resource.table), key=lambda node: natural_key(node.name))
 

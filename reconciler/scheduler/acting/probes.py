@@ -24,8 +24,8 @@ from reconciler.scheduler.working.table import EXCLUSIVE, NEVER
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
-    from reconciler.scheduler.working.resource import Replica, Resource
+    from reconciler.scheduler.working.node import ClusterNode
+    from reconciler.scheduler.working.resource import BundleReplica, Resource
 
 
 def schedule_probes(cluster: Cluster) -> None:
@@ -45,7 +45,7 @@ def schedule_probes(cluster: Cluster) -> None:
                 probe(cluster, resource, node)
 
 
-def probe(cluster: Cluster, resource: Resource, node: Node) -> bool:
+def probe(cluster: Cluster, resource: Resource, node: ClusterNode) -> bool:
     """Ask the node about the resource, member by member; True if anything has to be asked."""
     match resource.kind:
         case Kind.PRIMITIVE:
@@ -58,21 +58,21 @@ def probe(cluster: Cluster, resource: Resource, node: Node) -> bool:
             return _probe_bundle(cluster, resource, node)
 
 
-def _ask_again(cluster: Cluster, node: Node) -> None:
+def _ask_again(cluster: Cluster, node: ClusterNode) -> None:
     """An old way of asking for probes: the node is told to forget what it knows."""
     cause = Cause(Why.PROBE, node.name, "probe_complete")
     action = request(cluster, None, f"probe_again-{node.name}", "probe_again", node, optional=False, cause=cause)
     action.meta["op_no_wait"] = "true"
 
 
-def _probe_all(cluster: Cluster, resources: list[Resource], node: Node) -> bool:
+def _probe_all(cluster: Cluster, resources: list[Resource], node: ClusterNode) -> bool:
     asked = False
     for resource in resources:
         asked = probe(cluster, resource, node) or asked
     return asked
 
 
-def _probe_clone(cluster: Cluster, clone: Resource, node: Node) -> bool:
+def _probe_clone(cluster: Cluster, clone: Resource, node: ClusterNode) -> bool:
     """Ask about every instance of a unique clone, and about one instance of an anonymous one.
 
     From here on the instances are in the order of their numbers.
@@ -89,7 +89,7 @@ def _probe_clone(cluster: Cluster, clone: Resource, node: Node) -> bool:
     return probe(cluster, _representative(clone, node), node)
 
 
-def _representative(clone: Resource, node: Node) -> Resource:
+def _representative(clone: Resource, node: ClusterNode) -> Resource:
     """The instance that stands for an anonymous clone on this node: known there, else going there, else the first."""
     for child in clone.children:
         if any(node.index in leaf.known_on for leaf in child.leaves()):
@@ -100,7 +100,7 @@ def _representative(clone: Resource, node: Node) -> Resource:
     return clone.children[0]
 
 
-def _probe_bundle(cluster: Cluster, bundle: Resource, node: Node) -> bool:
+def _probe_bundle(cluster: Cluster, bundle: Resource, node: ClusterNode) -> bool:
     assert bundle.bundle is not None
     asked = False
     for replica in bundle.bundle.replicas:
@@ -108,7 +108,7 @@ def _probe_bundle(cluster: Cluster, bundle: Resource, node: Node) -> bool:
     return asked
 
 
-def _probe_replica(cluster: Cluster, bundle: Resource, replica: Replica, node: Node) -> bool:
+def _probe_replica(cluster: Cluster, bundle: Resource, replica: BundleReplica, node: ClusterNode) -> bool:
     asked = False
     if replica.ip is not None:
         asked = probe(cluster, replica.ip, node)
@@ -127,7 +127,7 @@ def _probe_replica(cluster: Cluster, bundle: Resource, replica: Replica, node: N
     return True
 
 
-def _order_peer_containers(cluster: Cluster, bundle: Resource, replica: Replica) -> None:
+def _order_peer_containers(cluster: Cluster, bundle: Resource, replica: BundleReplica) -> None:
     """With one replica per host, no other container starts on a node until this one's state there is known."""
     assert bundle.bundle is not None
     assert replica.container is not None
@@ -141,7 +141,7 @@ def _order_peer_containers(cluster: Cluster, bundle: Resource, replica: Replica)
             order(cluster, probes, start, ORD | SAME, cause)
 
 
-def _probe_primitive(cluster: Cluster, resource: Resource, node: Node) -> bool:
+def _probe_primitive(cluster: Cluster, resource: Resource, node: ClusterNode) -> bool:
     if node.index in resource.known_on or not _may_be_there(resource, node):
         return False
     root = resource.root
@@ -153,7 +153,7 @@ def _probe_primitive(cluster: Cluster, resource: Resource, node: Node) -> bool:
     return True
 
 
-def _may_be_there(resource: Resource, node: Node) -> bool:
+def _may_be_there(resource: Resource, node: ClusterNode) -> bool:
     """Whether the resource is of a kind that the node could run at all, and asked for on its own."""
     if node.is_remote:
         if resource.is_stonith or resource.is_connection:
@@ -163,7 +163,7 @@ def _may_be_there(resource: Resource, node: Node) -> bool:
     return (resource.container is None or resource.is_connection) and not resource.orphan
 
 
-def _discovered_on(resource: Resource, root: Resource, node: Node) -> bool:
+def _discovered_on(resource: Resource, root: Resource, node: ClusterNode) -> bool:
     """Whether location constraints let the node be asked (`resource-discovery`)."""
     mode = resource.table.mode(node.index) if node.index in resource.table else None
     if (resource.exclusive_discovery or root.exclusive_discovery) and mode != EXCLUSIVE:
@@ -171,7 +171,7 @@ def _discovered_on(resource: Resource, root: Resource, node: Node) -> bool:
     return (node.discovery_mode if mode is None else mode) != NEVER
 
 
-def _guest_answers(cluster: Cluster, root: Resource, node: Node) -> bool:
+def _guest_answers(cluster: Cluster, root: Resource, node: ClusterNode) -> bool:
     """Whether a guest node is up and stays so; if not, the resource's start is ordered after what the guest does."""
     assert node.connection is not None
     guest = node.connection.container
@@ -189,7 +189,7 @@ def _guest_answers(cluster: Cluster, root: Resource, node: Node) -> bool:
     return True
 
 
-def _guest_will_stop(guest: Resource, node: Node) -> bool:
+def _guest_will_stop(guest: Resource, node: ClusterNode) -> bool:
     """Whether the guest will likely be stopped; its actions don't exist yet."""
     return (
         node.requires_reset
@@ -200,7 +200,7 @@ def _guest_will_stop(guest: Resource, node: Node) -> bool:
     )
 
 
-def _create_probe(cluster: Cluster, resource: Resource, root: Resource, node: Node) -> None:
+def _create_probe(cluster: Cluster, resource: Resource, root: Resource, node: ClusterNode) -> None:
     cause = Cause(Why.PROBE, resource.id)
     key = action_key(resource.id, "monitor")
     action = request(cluster, resource, key, "monitor", node, optional=False, cause=cause)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.model.resource import Operation
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 NOT_RUNNING, PROMOTED = 7, 8
@@ -32,7 +32,7 @@ NOT_RUNNING, PROMOTED = 7, 8
 _NEVER_RECUR = frozenset({"start", "stop", "promote", "demote", "reload-agent", "migrate_to", "migrate_from"})
 
 
-class Recurring:
+class RecurringOperation:
     """A configured operation that recurs: `role` is that which the resource must have, `Role.UNKNOWN` when none is named."""
 
     __slots__ = ("id", "interval_ms", "key", "name", "role")
@@ -61,7 +61,7 @@ def create_recurring(cluster: Cluster, resource: Resource) -> None:
             _while_active(cluster, resource, operation, start, node)
 
 
-def recurring_operations(resource: Resource) -> Iterator[Recurring]:
+def recurring_operations(resource: Resource) -> Iterator[RecurringOperation]:
     """The enabled operations that recur, in order; where two have the same name and interval neither counts."""
     intervals = [interval_ms(operation.interval) for operation in resource.operations]
     seen = Counter(
@@ -75,11 +75,11 @@ def recurring_operations(resource: Resource) -> Iterator[Recurring]:
             and seen[operation.name, interval] == 1
             and boolean(operation.attributes.get("enabled")) is not False
         ):
-            yield Recurring(resource, operation, interval)
+            yield RecurringOperation(resource, operation, interval)
 
 
 def cancel(
-    cluster: Cluster, resource: Resource, task: str, interval: int, node: Node, cause: Cause | None = None
+    cluster: Cluster, resource: Resource, task: str, interval: int, node: ClusterNode, cause: Cause | None = None
 ) -> Action:
     """Require that a recurring action ends on the node; the action known from the history becomes the cancel."""
     action = request(cluster, resource, action_key(resource.id, task, interval), "cancel", node, optional=False)
@@ -91,7 +91,7 @@ def cancel(
 
 
 def cancel_recorded(
-    cluster: Cluster, resource: Resource, task: str, interval: int, node: Node, call_id: str | None, cause: Cause
+    cluster: Cluster, resource: Resource, task: str, interval: int, node: ClusterNode, call_id: str | None, cause: Cause
 ) -> None:
     """Cancel what the history says is recurring, once the resource is stopped if it is to be stopped."""
     action = cancel(cluster, resource, task, interval, node, cause)
@@ -100,7 +100,9 @@ def cancel_recorded(
     order(cluster, (resource, action_key(resource.id, "stop")), action, ORD, cause)
 
 
-def _while_active(cluster: Cluster, resource: Resource, operation: Recurring, start: Action, node: Node) -> None:
+def _while_active(
+    cluster: Cluster, resource: Resource, operation: RecurringOperation, start: Action, node: ClusterNode
+) -> None:
     """A monitor for an active role: asked for on the next node, or cancelled there if its role is not the next one."""
     known = find_actions_exactly(resource, operation.key, node)
     optional = start.optional and bool(known) and not any(action.reschedule for action in known)
@@ -124,14 +126,16 @@ def _while_active(cluster: Cluster, resource: Resource, operation: Recurring, st
             order(cluster, (resource, action_key(resource.id, "demote")), monitor, ORD | RN, cause)
 
 
-def _other_role(resource: Resource, operation: Recurring) -> bool:
+def _other_role(resource: Resource, operation: RecurringOperation) -> bool:
     """Whether the resource will have another role than the operation is for; without one that is any but promoted."""
     if operation.role is Role.UNKNOWN:
         return resource.next_role is Role.PROMOTED
     return operation.role is not resource.next_role
 
 
-def _cancel_before_change(cluster: Cluster, resource: Resource, operation: Recurring, node: Node, cause: Cause) -> None:
+def _cancel_before_change(
+    cluster: Cluster, resource: Resource, operation: RecurringOperation, node: ClusterNode, cause: Cause
+) -> None:
     action = cancel(cluster, resource, operation.name, operation.interval_ms, node, cause)
     following = None
     if resource.role is Role.PROMOTED:
@@ -142,7 +146,7 @@ def _cancel_before_change(cluster: Cluster, resource: Resource, operation: Recur
         order(cluster, action, (resource, action_key(resource.id, following)), RN, cause)
 
 
-def _while_inactive(cluster: Cluster, resource: Resource, operation: Recurring) -> None:
+def _while_inactive(cluster: Cluster, resource: Resource, operation: RecurringOperation) -> None:
     """A monitor for the stopped role: on every node but the one where the resource will run, where it is cancelled."""
     cause = Cause(Why.RECURRING, operation.id)
     if resource.node is not None and find_actions_exactly(resource, operation.key, resource.node):
@@ -154,7 +158,9 @@ def _while_inactive(cluster: Cluster, resource: Resource, operation: Recurring) 
             _watch_stopped(cluster, resource, operation, node, cause)
 
 
-def _watch_stopped(cluster: Cluster, resource: Resource, operation: Recurring, node: Node, cause: Cause) -> None:
+def _watch_stopped(
+    cluster: Cluster, resource: Resource, operation: RecurringOperation, node: ClusterNode, cause: Cause
+) -> None:
     known = bool(find_actions_exactly(resource, operation.key, node))
     monitor = request(cluster, resource, operation.key, operation.name, node, optional=known, cause=cause)
     monitor.expected_rc = NOT_RUNNING

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 STEPS: dict[Role, dict[Role, tuple[Role, str | None]]] = {
@@ -100,7 +100,7 @@ def _stop_dangling(cluster: Cluster, resource: Resource) -> None:
             schedule_cleanup(cluster, resource, source, optional=False)
 
 
-def _continues_migration(resource: Resource, current: Node | None) -> bool:
+def _continues_migration(resource: Resource, current: ClusterNode | None) -> bool:
     """Whether a half-done migration is to be completed: source and target are where it is and will be, and nothing else is."""
     source, target = resource.partial_source, resource.partial_target
     return (
@@ -119,7 +119,7 @@ def _leave_unexpected(resource: Resource) -> bool:
     return resource.multiple_active in ("stop_start", "stop_unexpected")
 
 
-def _needed_in_place(cluster: Cluster, resource: Resource, current: Node | None) -> tuple[bool, bool]:
+def _needed_in_place(cluster: Cluster, resource: Resource, current: ClusterNode | None) -> tuple[bool, bool]:
     """Whether a resource that doesn't move needs a stop, and whether it needs to be promoted again."""
     if resource.failed:
         return resource.must_stop, not resource.must_stop and resource.next_role is Role.PROMOTED
@@ -160,7 +160,7 @@ def _to_next_role(cluster: Cluster, resource: Resource) -> None:
         role = following
 
 
-def _expected(resource: Resource, node: Node | None, restarting: bool) -> bool:
+def _expected(resource: Resource, node: ClusterNode | None, restarting: bool) -> bool:
     """Whether a multiply active resource may stay on this node while it is brought down elsewhere."""
     return restarting and node is not None and node is resource.expected_node and resource.next_role > Role.STOPPED
 
@@ -237,7 +237,7 @@ _DO: dict[str, Callable[[Cluster, Resource, bool, bool], None]] = {
 }
 
 
-def _request_start(cluster: Cluster, resource: Resource, node: Node | None) -> Action:
+def _request_start(cluster: Cluster, resource: Resource, node: ClusterNode | None) -> Action:
     return request(cluster, resource, action_key(resource.id, "start"), "start", node, optional=True)
 
 

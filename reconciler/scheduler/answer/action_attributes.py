@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import CloneFields, Resource
 
 FEATURE_SET = "3.16.1"
@@ -55,7 +55,7 @@ def _as_meta(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield f"CRM_meta_{name.replace('-', '_')}", value
 
 
-def _parameters(cluster: Cluster, resource: Resource, node: Node | None) -> dict[str, str]:
+def _parameters(cluster: Cluster, resource: Resource, node: ClusterNode | None) -> dict[str, str]:
     if node is None and resource.kind is not Kind.PRIMITIVE:
         return {}
     own = parameters(cluster, resource, node)

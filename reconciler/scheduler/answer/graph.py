@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.model.resource import Agent
     from reconciler.scheduler.working.action import Action, Edge
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 _MAINTENANCE = "maintenance_nodes"
@@ -288,7 +288,7 @@ def _keys(action: Action, resource: Resource | None) -> tuple[str, str | None]:
     return f"{name}_{action.cancelled_task or action.task}_{action.interval_ms}", action.key
 
 
-def _router(action: Action) -> Node | None:
+def _router(action: Action) -> ClusterNode | None:
     """The member through whose connection an action on a remote or guest node goes (section 13.3)."""
     node = action.node
     if node is None or not node.is_remote or node.connection is None or action.task == "stonith":
@@ -328,7 +328,7 @@ def _downed(cluster: Cluster, action: Action) -> tuple[str, ...]:
     return (resource.id,)
 
 
-def _guests(cluster: Cluster, host: Node) -> list[Node]:
+def _guests(cluster: Cluster, host: ClusterNode) -> list[ClusterNode]:
     """The guest nodes whose connections run on the host."""
     names = [resource.id for resource in host.running if resource.is_connection and resource.container is not None]
     return [cluster.node_index[name] for name in names if name in cluster.node_index]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -119,7 +119,7 @@ def _changes(resource: Resource) -> Iterator[Change]:
         yield _change(resource, line, current, None if line.gone else target)
 
 
-def _lookup(resource: Resource, current: Node | None, target: Node | None) -> _Actions:
+def _lookup(resource: Resource, current: ClusterNode | None, target: ClusterNode | None) -> _Actions:
     start = _oldest(resource, "start", target)
     stop = _oldest(resource, "stop", current if start is not None and start.runnable else None)
     if stop is None and resource.multiple_active == "stop_unexpected":
@@ -127,12 +127,14 @@ def _lookup(resource: Resource, current: Node | None, target: Node | None) -> _A
     return _Actions(start, stop, _oldest(resource, "promote", target), _oldest(resource, "demote", target))
 
 
-def _oldest(resource: Resource, task: str, node: Node | None) -> Action | None:
+def _oldest(resource: Resource, task: str, node: ClusterNode | None) -> Action | None:
     found = find_actions(resource, action_key(resource.id, task), node)
     return found[0] if found else None
 
 
-def _same_role(resource: Resource, actions: _Actions, current: Node | None, target: Node | None) -> _Line | None:
+def _same_role(
+    resource: Resource, actions: _Actions, current: ClusterNode | None, target: ClusterNode | None
+) -> _Line | None:
     """Table A of section 18.2."""
     start, stop = actions.start, actions.stop
     if target is None:
@@ -171,7 +173,9 @@ def _stops(resource: Resource, actions: _Actions) -> Iterator[Change]:
         yield _change(resource, line, node, None)
 
 
-def _other_role(resource: Resource, actions: _Actions, current: Node | None, target: Node | None) -> _Line | None:
+def _other_role(
+    resource: Resource, actions: _Actions, current: ClusterNode | None, target: ClusterNode | None
+) -> _Line | None:
     """Table B of section 18.2, but for its first row."""
     start, stop = actions.start, actions.stop
     if stop is not None and resource.failed and resource.must_stop:
@@ -196,7 +200,7 @@ def _explaining(stop: Action | None, start: Action | None) -> Action | None:
     return stop if stop is not None and stop.reason is not None else start
 
 
-def _change(resource: Resource, line: _Line, origin: Node | None, target: Node | None) -> Change:
+def _change(resource: Resource, line: _Line, origin: ClusterNode | None, target: ClusterNode | None) -> Change:
     subject = line.subject
     told_by = line.reason if line.reason is not None else subject
     return Change(

@@ -15,7 +15,7 @@ from reconciler.model.text import boolean, is_true
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.constraining.order import order_anti_colocation
 from reconciler.scheduler.constraining.references import constrained, expand_sets, instance_of, members, read_role
-from reconciler.scheduler.working.constraints import Colocation
+from reconciler.scheduler.working.constraints import ColocationPair
 from reconciler.scheduler.working.roles import Kind, Role
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def read_colocation(cluster: Cluster, constraint: configured.Colocation) -> None
             cluster.messages.append(f"colocation {constraint.id} joins two tags or templates and is ignored")
 
 
-def add_colocation(cluster: Cluster, colocation: Colocation) -> None:
+def add_colocation(cluster: Cluster, colocation: ColocationPair) -> None:
     """Record a colocation with both of its resources; a score of 0 means that there is none."""
     if colocation.score == 0:
         return
@@ -53,13 +53,13 @@ def add_colocation(cluster: Cluster, colocation: Colocation) -> None:
         order_anti_colocation(cluster, colocation)
 
 
-def insert_own(dependent: Resource, colocation: Colocation) -> None:
+def insert_own(dependent: Resource, colocation: ColocationPair) -> None:
     """Enter a constraint into the list where the resource is the dependent: by primary, and before its equals."""
     own = dependent.colocations
     own.insert(bisect_left(own, _rank(colocation.primary), key=_primary_rank), colocation)
 
 
-def insert_follower(primary: Resource, colocation: Colocation) -> None:
+def insert_follower(primary: Resource, colocation: ColocationPair) -> None:
     """Enter a constraint into the list where the resource is the primary: by dependent, and before its equals."""
     followers = primary.followers
     followers.insert(bisect_left(followers, _rank(colocation.dependent), key=_dependent_rank), colocation)
@@ -71,11 +71,11 @@ def _rank(resource: Resource) -> tuple[int, int, bool, str]:
     return (-resource.priority, -resource.kind, plain, resource.id)
 
 
-def _primary_rank(colocation: Colocation) -> tuple[int, int, bool, str]:
+def _primary_rank(colocation: ColocationPair) -> tuple[int, int, bool, str]:
     return _rank(colocation.primary)
 
 
-def _dependent_rank(colocation: Colocation) -> tuple[int, int, bool, str]:
+def _dependent_rank(colocation: ColocationPair) -> tuple[int, int, bool, str]:
     return _rank(colocation.dependent)
 
 
@@ -123,7 +123,7 @@ def _add(
     node_attribute: str | None = None,
 ) -> None:
     cause = Cause(Why.COLOCATION, constraint.id, primary.id)
-    colocation = Colocation(constraint.id, dependent, primary, value, cause)
+    colocation = ColocationPair(constraint.id, dependent, primary, value, cause)
     colocation.dependent_role, colocation.primary_role = roles
     colocation.node_attribute = node_attribute
     influence = boolean(constraint.influence)

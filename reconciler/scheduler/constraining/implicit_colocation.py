@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Contribution, Why
 from reconciler.scheduler.constraining.colocation import add_colocation
-from reconciler.scheduler.working.constraints import Colocation
+from reconciler.scheduler.working.constraints import ColocationPair
 from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _add_group(cluster: Cluster, group: Resource) -> None:
     for member in group.children:
         _add(cluster, member)
         if previous is not None and group.group_collocated:
-            colocation = Colocation("group:internal_colocation", member, previous, INFINITY, cause)
+            colocation = ColocationPair("group:internal_colocation", member, previous, INFINITY, cause)
             colocation.influence = member.critical
             add_colocation(cluster, colocation)
         previous = member
@@ -63,7 +63,7 @@ def _add_bundle(cluster: Cluster, bundle: Resource) -> None:
             if replica.ip is not None:
                 _add(cluster, replica.ip)
                 cause = Cause(Why.CONTAINER, replica.container.id)
-                address = Colocation("ip-with-docker", replica.ip, replica.container, INFINITY, cause)
+                address = ColocationPair("ip-with-docker", replica.ip, replica.container, INFINITY, cause)
                 add_colocation(cluster, address)
         if replica.connection is not None:
             _add(cluster, replica.connection)
@@ -95,7 +95,7 @@ def _place_with_container(cluster: Cluster, resource: Resource, container: Resou
         return
     score = NESTED_CONNECTION_SCORE if resource.is_connection and resource.bundled else INFINITY
     cause = Cause(Why.CONTAINER, container.id)
-    add_colocation(cluster, Colocation("resource-with-container", resource, container, score, cause))
+    add_colocation(cluster, ColocationPair("resource-with-container", resource, container, score, cause))
 
 
 def _nodes(cluster: Cluster, resource: Resource, *, but: Resource) -> list[int]:

@@ -16,7 +16,7 @@ from reconciler.scheduler.constraining.references import constrained, expand_set
 from reconciler.scheduler.evaluating.host_attributes import host_attributes
 from reconciler.scheduler.evaluating.parameters import parameters
 from reconciler.scheduler.evaluating.rules import RuleContext, expand_submatches, passes
-from reconciler.scheduler.working.constraints import Location
+from reconciler.scheduler.working.constraints import LocationScores
 from reconciler.scheduler.working.roles import ROLE_WORDS, Kind, Role
 from reconciler.scheduler.working.table import ALWAYS, EXCLUSIVE, NEVER
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reconciler.model import constraint as configured
     from reconciler.model.rule import Rule
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 _MODES = {"always": ALWAYS, "never": NEVER, "exclusive": EXCLUSIVE}
@@ -53,7 +53,7 @@ def read_location(cluster: Cluster, constraint: configured.Location) -> None:
         _read_pattern(cluster, constraint, constraint.pattern)
 
 
-def add_location(cluster: Cluster, location: Location) -> None:
+def add_location(cluster: Cluster, location: LocationScores) -> None:
     """Record a location constraint with its resource."""
     cluster.locations.append(location)
     location.resource.locations.append(location)
@@ -119,7 +119,7 @@ def _read_one(
     if node is None:
         return
     scores = {node.index: score.read(value, cluster.options.health_colours)}
-    location = Location(constraint.id, resource, scores, Cause(Why.LOCATION, constraint.id))
+    location = LocationScores(constraint.id, resource, scores, Cause(Why.LOCATION, constraint.id))
     location.discovery = discovery
     _mark(resource, discovery)
     wanted = None if role is None else ROLE_WORDS.get(role.lower())
@@ -146,7 +146,7 @@ def _discovery(cluster: Cluster, constraint: configured.Location) -> int:
     return mode
 
 
-def _node(cluster: Cluster, name: str) -> Node | None:
+def _node(cluster: Cluster, name: str) -> ClusterNode | None:
     node = cluster.node_index.get(name)
     if node is not None:
         return node
@@ -177,13 +177,13 @@ def _read_rule(
     _mark(resource, discovery)
     if not scores:
         return
-    location = Location(constraint.id, resource, scores, Cause(Why.LOCATION, constraint.id, rule.id or ""))
+    location = LocationScores(constraint.id, resource, scores, Cause(Why.LOCATION, constraint.id, rule.id or ""))
     location.discovery = discovery
     location.role = None if role is Role.UNPROMOTED else role
     add_location(cluster, location)
 
 
-def _context(cluster: Cluster, resource: Resource, node: Node, submatches: tuple[str, ...]) -> RuleContext:
+def _context(cluster: Cluster, resource: Resource, node: ClusterNode, submatches: tuple[str, ...]) -> RuleContext:
     return RuleContext(
         cluster,
         attributes=node.attributes,
@@ -193,7 +193,9 @@ def _context(cluster: Cluster, resource: Resource, node: Node, submatches: tuple
     )
 
 
-def _rule_score(cluster: Cluster, rule: Rule, resource: Resource, node: Node, submatches: tuple[str, ...]) -> int:
+def _rule_score(
+    cluster: Cluster, rule: Rule, resource: Resource, node: ClusterNode, submatches: tuple[str, ...]
+) -> int:
     """What the rule gives a node that passes it; joined by `or`, the node's base score comes on top."""
     colours = cluster.options.health_colours
     if rule.score is not None:
@@ -207,7 +209,7 @@ def _rule_score(cluster: Cluster, rule: Rule, resource: Resource, node: Node, su
     return add(node.base_score, value) if rule.boolean_op.lower() == "or" else value
 
 
-def _apply(cluster: Cluster, resource: Resource, location: Location, scores: Mapping[int, int]) -> None:
+def _apply(cluster: Cluster, resource: Resource, location: LocationScores, scores: Mapping[int, int]) -> None:
     """Apply the constraint to the resource and to what is below it."""
     _apply_to_table(cluster, resource, location, scores)
     match resource.kind:
@@ -223,7 +225,7 @@ def _apply(cluster: Cluster, resource: Resource, location: Location, scores: Map
             _apply_to_bundle(cluster, resource, location, scores)
 
 
-def _apply_to_bundle(cluster: Cluster, bundle: Resource, location: Location, scores: Mapping[int, int]) -> None:
+def _apply_to_bundle(cluster: Cluster, bundle: Resource, location: LocationScores, scores: Mapping[int, int]) -> None:
     fields = bundle.bundle
     if fields is None:
         return
@@ -236,7 +238,7 @@ def _apply_to_bundle(cluster: Cluster, bundle: Resource, location: Location, sco
         fields.clone.locations.append(location)
 
 
-def _apply_to_table(cluster: Cluster, resource: Resource, location: Location, scores: Mapping[int, int]) -> None:
+def _apply_to_table(cluster: Cluster, resource: Resource, location: LocationScores, scores: Mapping[int, int]) -> None:
     if location.role is not None and location.role is not resource.next_role:
         return
     table = resource.table

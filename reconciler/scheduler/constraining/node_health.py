@@ -11,11 +11,11 @@ from reconciler.model import score
 from reconciler.model.text import is_true
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.constraining.location import add_location
-from reconciler.scheduler.working.constraints import Location
+from reconciler.scheduler.working.constraints import LocationScores
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
 
 
 def apply_node_health(cluster: Cluster) -> None:
@@ -30,10 +30,10 @@ def apply_node_health(cluster: Cluster) -> None:
             if health > 0 or not is_true(resource.meta.get("allow-unhealthy-nodes")):
                 cause = Cause(Why.NODE_HEALTH, node.name)
                 strategy = cluster.options.health_strategy
-                add_location(cluster, Location(strategy, resource, {node.index: health}, cause))
+                add_location(cluster, LocationScores(strategy, resource, {node.index: health}, cause))
 
 
-def node_health(cluster: Cluster, node: Node) -> int:
+def node_health(cluster: Cluster, node: ClusterNode) -> int:
     """The sum of the base score and of all health attributes of the node."""
     total = cluster.options.health_base
     for name, text in node.attributes.items():

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.model.constraint import Order
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.constraints import Colocation
+    from reconciler.scheduler.working.constraints import ColocationPair
     from reconciler.scheduler.working.resource import Resource
 
 _INVERSE = {
@@ -75,7 +75,7 @@ def read_order(cluster: Cluster, constraint: Order) -> None:
         _order_pair(cluster, constraint, strength, form)
 
 
-def order_anti_colocation(cluster: Cluster, colocation: Colocation) -> None:
+def order_anti_colocation(cluster: Cluster, colocation: ColocationPair) -> None:
     """Two resources that must never share a node: each leaves its role before the other gains its own."""
     dependent = (colocation.dependent, colocation.dependent_role)
     primary = (colocation.primary, colocation.primary_role)

@@ -20,11 +20,11 @@ from reconciler.scheduler.working.digests import Digests
 if TYPE_CHECKING:
     from reconciler.model.status import HistoryEntry
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-class Verdict(enum.Enum):
+class DigestVerdict(enum.Enum):
     """What an entry's digests say about the configuration since: whether it changed, and what that takes."""
 
     MATCH = "match"
@@ -54,7 +54,9 @@ _FENCING_PARAMETERS = frozenset(
 _FENCING_ACTION = re.compile(r"pcmk_.*_(?:action|timeout|retries)")
 
 
-def compare(cluster: Cluster, resource: Resource, entry: HistoryEntry, node: Node) -> tuple[Verdict, Digests]:
+def compare(
+    cluster: Cluster, resource: Resource, entry: HistoryEntry, node: ClusterNode
+) -> tuple[DigestVerdict, Digests]:
     """Whether the entry was made with the parameters that are configured now.
 
     A recurring operation whose failure expired is to be scheduled anew, as if it had been recorded with another restart digest; where an
@@ -66,14 +68,14 @@ def compare(cluster: Cluster, resource: Resource, entry: HistoryEntry, node: Nod
     expired = id(entry) in cluster.expired_entries
     recorded_restart = EXPIRED if expired else attributes.get("op-restart-digest")
     if digests.restart is not None and recorded_restart is not None and digests.restart != recorded_restart:
-        return Verdict.RESTART, digests
+        return DigestVerdict.RESTART, digests
     recorded = attributes.get("op-digest")
     if recorded is None:
-        return Verdict.UNKNOWN, digests
+        return DigestVerdict.UNKNOWN, digests
     if digests.all != recorded:
         restarts = not interval_ms and digests.has_extra
-        return (Verdict.RESTART if restarts else Verdict.CHANGED), digests
-    return Verdict.MATCH, digests
+        return (DigestVerdict.RESTART if restarts else DigestVerdict.CHANGED), digests
+    return DigestVerdict.MATCH, digests
 
 
 def calculate(
@@ -81,7 +83,7 @@ def calculate(
     resource: Resource,
     task: str,
     interval_ms: int,
-    node: Node,
+    node: ClusterNode,
     entry: HistoryEntry | None = None,
     *,
     secure_without_entry: bool = False,
@@ -122,7 +124,9 @@ def _restart(texts: dict[str, str], names: str | None) -> str:
     return digest({name: value for name, value in texts.items() if f" {name} " in names})
 
 
-def _secure(cluster: Cluster, resource: Resource, node: Node, texts: dict[str, str], entry: HistoryEntry | None) -> str:
+def _secure(
+    cluster: Cluster, resource: Resource, node: ClusterNode, texts: dict[str, str], entry: HistoryEntry | None
+) -> str:
     """The digest without what must not be seen (the names the entry lists, or passwords and users), and without a timeout.
 
     For old versions (the entry's, without one the CIB's) what Pacemaker itself adds to fence devices doesn't count either.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.scheduler.working.activity import current_node
 
 if TYPE_CHECKING:
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 HOST_ADDRESS = "#uname"
@@ -24,7 +24,7 @@ def uses_host_address(resource: Resource) -> bool:
     return any(block.values.get("addr") == HOST_ADDRESS for block in resource.param_blocks[0])
 
 
-def host_of(connection: Resource) -> Node | None:
+def host_of(connection: Resource) -> ClusterNode | None:
     """The node that a connection's host address stands for: where its container will run, or else runs now."""
     container = connection.container
     if container is None:

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 _NONE: Mapping[str, str] = {}
 
 
-def host_attributes(resource: Resource, node: Node) -> Mapping[str, str]:
+def host_attributes(resource: Resource, node: ClusterNode) -> Mapping[str, str]:
     """The attributes that count on the node: its own, or with `container-attribute-target=host` those of its container's host.
 
     A container that isn't active has no host, and so no attributes.

@@ -20,7 +20,7 @@ from reconciler.scheduler.working.roles import ROLE_WORDS, Role
 if TYPE_CHECKING:
     from reconciler.model.resource import Operation
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -86,7 +86,7 @@ def action_values(
     task: str,
     interval_ms: int,
     operation: Operation | None,
-    node: Node | None,
+    node: ClusterNode | None,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The meta values of an action and its extra parameters (part 1, section 10.2), in dictionaries of the caller's own.
 
@@ -105,7 +105,7 @@ def action_values(
     return meta, extra_parameters(cluster, operation, node)
 
 
-def extra_parameters(cluster: Cluster, operation: Operation | None, node: Node | None) -> dict[str, str]:
+def extra_parameters(cluster: Cluster, operation: Operation | None, node: ClusterNode | None) -> dict[str, str]:
     """The parameters that the operation itself sets on the node."""
     if operation is None or not operation.params:
         return {}
@@ -242,7 +242,7 @@ def on_fail(
 
 
 def failure_policy(
-    cluster: Cluster, resource: Resource, key: str, task: str, interval_ms: int, node: Node
+    cluster: Cluster, resource: Resource, key: str, task: str, interval_ms: int, node: ClusterNode
 ) -> FailurePolicy:
     """What follows when this action, recorded under the key, failed on the node.
 

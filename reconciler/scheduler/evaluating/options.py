@@ -17,7 +17,7 @@ from reconciler.scheduler.evaluating.rules import RuleContext
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.options import Options
+    from reconciler.scheduler.working.options import ClusterOptions
 
 
 def read_options(cluster: Cluster) -> None:
@@ -37,7 +37,7 @@ def read_options(cluster: Cluster) -> None:
     cluster.unfencing = _uses_unfencing(cluster)
 
 
-def _read_behaviour(options: Options) -> None:
+def _read_behaviour(options: ClusterOptions) -> None:
     raw = options.raw
     options.symmetric_cluster = _boolean(raw, "symmetric-cluster", True)
     options.maintenance_mode = _boolean(raw, "maintenance-mode", False)
@@ -57,7 +57,7 @@ def _read_behaviour(options: Options) -> None:
     options.cluster_name = raw.get("cluster-name")
 
 
-def _read_fencing(options: Options) -> None:
+def _read_fencing(options: ClusterOptions) -> None:
     raw = options.raw
     options.stonith_enabled = _boolean(raw, "stonith-enabled", True)
     action = raw.get("stonith-action")
@@ -69,7 +69,7 @@ def _read_fencing(options: Options) -> None:
     options.priority_fencing_delay_s = interval_ms(raw.get("priority-fencing-delay")) // 1000
 
 
-def _read_health(options: Options) -> None:
+def _read_health(options: ClusterOptions) -> None:
     raw = options.raw
     strategies = ("none", "migrate-on-red", "only-green", "progressive", "custom")
     options.health_strategy = _word(raw, "node-health-strategy", strategies)

@@ -12,11 +12,11 @@ from reconciler.scheduler.evaluating.rules import RuleContext
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def parameters(cluster: Cluster, resource: Resource, node: Node | None) -> dict[str, str]:
+def parameters(cluster: Cluster, resource: Resource, node: ClusterNode | None) -> dict[str, str]:
     """The parameters in force on the node; without one, tests of node attributes fail.
 
     Own blocks win over the ancestors', those over the defaults. The result is shared: change a copy.

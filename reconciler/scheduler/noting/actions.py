@@ -14,7 +14,7 @@ from reconciler.scheduler.working.action import Action, Values
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -23,7 +23,7 @@ def action_key(resource_id: str, task: str, interval_ms: int = 0) -> str:
     return f"{resource_id}_{task}_{interval_ms}"
 
 
-def find_actions(resource: Resource, key: str, node: Node | None = None) -> list[Action]:
+def find_actions(resource: Resource, key: str, node: ClusterNode | None = None) -> list[Action]:
     """The resource's actions with this key, oldest first.
 
     With a node only those there; an action without a node matches too and is given the node.
@@ -31,14 +31,14 @@ def find_actions(resource: Resource, key: str, node: Node | None = None) -> list
     return _on(resource.actions_by_key.get(key.lower()), node)
 
 
-def find_actions_exactly(resource: Resource, key: str, node: Node) -> list[Action]:
+def find_actions_exactly(resource: Resource, key: str, node: ClusterNode) -> list[Action]:
     """The resource's actions with this key on this very node, oldest first; those without a node don't match."""
     found = resource.actions_by_key.get(key.lower())
     return [action for action in found if action.node is node] if found else []
 
 
 def newest(
-    resource: Resource, *, key: str | None = None, task: str | None = None, node: Node | None = None
+    resource: Resource, *, key: str | None = None, task: str | None = None, node: ClusterNode | None = None
 ) -> Action | None:
     """The newest action with this key or task (each only if given); with a node only one on this very node."""
     if key is not None:
@@ -96,14 +96,14 @@ def assigned_nowhere(cluster: Cluster, resource: Resource) -> None:
             action.runnable = False
 
 
-def known_action(cluster: Cluster, resource: Resource | None, key: str, node: Node | None) -> Action | None:
+def known_action(cluster: Cluster, resource: Resource | None, key: str, node: ClusterNode | None) -> Action | None:
     """The oldest action of the resource (or, without one, of the cluster) with this key; see `find_actions` for nodes."""
     index = cluster.actions_by_key if resource is None else resource.actions_by_key
     found = _on(index.get(key.lower()), node)
     return found[0] if found else None
 
 
-def _on(found: list[Action] | None, node: Node | None) -> list[Action]:
+def _on(found: list[Action] | None, node: ClusterNode | None) -> list[Action]:
     if not found:
         return []
     if node is None:
@@ -118,7 +118,7 @@ def _on(found: list[Action] | None, node: Node | None) -> list[Action]:
 
 
 def new_action(
-    cluster: Cluster, resource: Resource | None, key: str, task: str, node: Node | None, optional: bool
+    cluster: Cluster, resource: Resource | None, key: str, task: str, node: ClusterNode | None, optional: bool
 ) -> Action:
     """Make the action, with the next id and the values of the operation that is configured for it."""
     action = Action(cluster.next_action_id, key, task, resource, node)

@@ -15,7 +15,7 @@ from reconciler.scheduler.working.node import NodeKind
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 DIGESTS_ALL = "#digests-all"
@@ -23,7 +23,7 @@ DIGESTS_SECURE = "#digests-secure"
 """Node attributes: with which definitions of the devices the node was unfenced."""
 
 
-def can_fence(cluster: Cluster, node: Node) -> bool:
+def can_fence(cluster: Cluster, node: ClusterNode) -> bool:
     """Whether the node can be fenced: for a guest, whether every node its container is active on is up or can be."""
     if node.is_guest and node.connection is not None and node.connection.container is not None:
         return all(host.online or can_fence(cluster, host) for host in node.connection.container.active_on)
@@ -32,7 +32,7 @@ def can_fence(cluster: Cluster, node: Node) -> bool:
     return cluster.have_quorum or cluster.options.no_quorum_policy == "ignore" or node.online
 
 
-def mark_for_fencing(cluster: Cluster, node: Node, reason: str, *, priority_delay: bool = False) -> None:
+def mark_for_fencing(cluster: Cluster, node: ClusterNode, reason: str, *, priority_delay: bool = False) -> None:
     """Mark the node for fencing because of `reason`; whether it comes to that is decided when actions are made.
 
     A guest is recovered by restarting its container instead. `priority_delay` says that priority-fencing-delay is to be considered.
@@ -55,7 +55,7 @@ def mark_for_fencing(cluster: Cluster, node: Node, reason: str, *, priority_dela
     fence_operation(cluster, node, optional=True, reason=reason, priority_delay=priority_delay)
 
 
-def is_dangling_guest(node: Node) -> bool:
+def is_dangling_guest(node: ClusterNode) -> bool:
     """Whether it is a guest whose container no longer exists: an orphaned connection that had one recorded."""
     connection = node.connection
     if node.kind is not NodeKind.REMOTE or connection is None:
@@ -63,7 +63,7 @@ def is_dangling_guest(node: Node) -> bool:
     return connection.filler_orphan and connection.container is None
 
 
-def _reset_guest(node: Node) -> None:
+def _reset_guest(node: ClusterNode) -> None:
     container = None if node.connection is None else node.connection.container
     if container is not None and not container.failed and container.managed:
         node.requires_reset = True
@@ -72,7 +72,7 @@ def _reset_guest(node: Node) -> None:
 
 def fence_operation(
     cluster: Cluster,
-    node: Node,
+    node: ClusterNode,
     op: str | None = None,
     *,
     optional: bool,
@@ -103,7 +103,7 @@ def fence_operation(
     return action
 
 
-def _record_devices(cluster: Cluster, node: Node, operation: Action) -> bool:
+def _record_devices(cluster: Cluster, node: ClusterNode, operation: Action) -> bool:
     """Note in the fence operation with which definitions of the unfencing devices it is done.
 
     Answers whether a definition is not the one that the node was unfenced with last.
@@ -139,7 +139,7 @@ def _unfencing_devices(resources: list[Resource]) -> list[Resource]:
     return found
 
 
-def _priority_delay_s(cluster: Cluster, node: Node) -> int:
+def _priority_delay_s(cluster: Cluster, node: ClusterNode) -> int:
     """The delay that lets the partition with the higher priorities win a fence race (section 12.2)."""
     members = [member for member in cluster.nodes if member.kind is NodeKind.CLUSTER]
     if node.kind is not NodeKind.CLUSTER or node.online:

@@ -17,7 +17,7 @@ from reconciler.scheduler.working.roles import Role
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -26,7 +26,7 @@ def request(
     resource: Resource | None,
     key: str,
     task: str,
-    node: Node | None,
+    node: ClusterNode | None,
     *,
     optional: bool,
     cause: Cause | None = None,

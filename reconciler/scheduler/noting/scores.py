@@ -13,7 +13,7 @@ from reconciler.scheduler.working.table import NEVER, NodeTable
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -57,7 +57,7 @@ def _enter(resource: Resource, prototype: NodeTable) -> None:
             scores.setdefault(index, score)
 
 
-def add_score(resource: Resource, node: Node, score: int, cause: Cause) -> None:
+def add_score(resource: Resource, node: ClusterNode, score: int, cause: Cause) -> None:
     """Add a score for a node to the tables of the resource and everything below it.
 
     A missing entry starts with the node's base score.
@@ -71,7 +71,7 @@ def add_score(resource: Resource, node: Node, score: int, cause: Cause) -> None:
     resource.contributions.append(Contribution(node.index, score, cause))
 
 
-def ban(resource: Resource, node: Node, cause: Cause) -> None:
+def ban(resource: Resource, node: ClusterNode, cause: Cause) -> None:
     """Forbid a node to the resource and everything below it."""
     add_score(resource, node, -INFINITY, cause)
 

@@ -14,18 +14,20 @@ from reconciler.scheduler.noting.orderings import add_edge
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 UNFENCED = "#node-unfenced"
 
 
-def unfence(cluster: Cluster, node: Node) -> Action:
+def unfence(cluster: Cluster, node: ClusterNode) -> Action:
     """The operation that unfences the node, optional unless it is required already."""
     return fence_operation(cluster, node, "on", optional=True, reason=None)
 
 
-def order_after_unfencing(cluster: Cluster, resource: Resource, node: Node, action: Action, effects: int) -> None:
+def order_after_unfencing(
+    cluster: Cluster, resource: Resource, node: ClusterNode, action: Action, effects: int
+) -> None:
     """A probe or start of a fence device, or of what needs unfencing, waits for the node's unfencing.
 
     That is required only where it was never done.
@@ -37,7 +39,7 @@ def order_after_unfencing(cluster: Cluster, resource: Resource, node: Node, acti
         require_unfencing(cluster, None, node, f"required by {resource.id} {action.task}")
 
 
-def require_unfencing(cluster: Cluster, device: Resource | None, node: Node | None, reason: str) -> None:
+def require_unfencing(cluster: Cluster, device: Resource | None, node: ClusterNode | None, reason: str) -> None:
     """Unfence the node; with a device but no usable node, every node that the device may run on.
 
     Nothing is done where unfencing is not in use, for a resource that is no device, and on nodes that can't be used.
@@ -52,5 +54,5 @@ def require_unfencing(cluster: Cluster, device: Resource | None, node: Node | No
                 require_unfencing(cluster, device, cluster.nodes_by_index[index], reason)
 
 
-def _usable(node: Node) -> bool:
+def _usable(node: ClusterNode) -> bool:
     return node.online and not node.unclean and not node.shutdown

@@ -12,7 +12,7 @@ from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 OPTIONAL: Final = 1
@@ -94,7 +94,7 @@ class OrderingFlags:
         if self._known:
             self._known = {}
 
-    def of(self, action: Action, node: Node | None) -> int:
+    def of(self, action: Action, node: ClusterNode | None) -> int:
         """The ordering flags of an action as one end of an edge whose other end is on the node."""
         resource = action.resource
         if resource is None or resource.kind is _PRIMITIVE:
@@ -104,7 +104,7 @@ class OrderingFlags:
             return flags
         return self._collective(action, resource, node) | (flags & RUNNABLE)
 
-    def of_member(self, action: Action, node: Node | None) -> int:
+    def of_member(self, action: Action, node: ClusterNode | None) -> int:
         """The flags of a collective's member with regard to a node."""
         resource = action.resource
         if resource is None or resource.kind is _PRIMITIVE:
@@ -118,7 +118,7 @@ class OrderingFlags:
             found = self._completed[action.id] = _completed(action)
         return found
 
-    def _collective(self, action: Action, resource: Resource, node: Node | None) -> int:
+    def _collective(self, action: Action, resource: Resource, node: ClusterNode | None) -> int:
         key = (action.id, -1 if node is None else node.index)
         flags = self._known.get(key)
         if flags is None:
@@ -126,7 +126,7 @@ class OrderingFlags:
             self._known[key] = flags
         return flags
 
-    def _group(self, action: Action, group: Resource, node: Node | None) -> int:
+    def _group(self, action: Action, group: Resource, node: ClusterNode | None) -> int:
         flags = OPTIONAL | RUNNABLE
         for member in group.children:
             task = plain_task(action.task, member)
@@ -143,7 +143,7 @@ class OrderingFlags:
                 action.runnable = False
         return flags
 
-    def _summary(self, action: Action, node: Node | None) -> int:
+    def _summary(self, action: Action, node: ClusterNode | None) -> int:
         """The flags of a clone's or bundle's action: required if one instance's is, runnable if any is."""
         of_instances = self._instances.get(action.id)
         if of_instances is None:
@@ -179,7 +179,7 @@ class _InstanceActions:
             else:
                 self._add(found)
 
-    def on(self, node: Node | None) -> list[Action]:
+    def on(self, node: ClusterNode | None) -> list[Action]:
         """The newest actions on a node or, without one, anywhere; a group's are taken wherever they are."""
         if node is None:
             return self._anywhere

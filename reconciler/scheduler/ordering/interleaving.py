@@ -17,7 +17,7 @@ from reconciler.scheduler.working.whereabouts import blocked, single_node
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -42,7 +42,7 @@ def interleaved(first: Action, then: Action) -> bool:
     return interleaves(one if then.key.endswith(("_stop_0", "_demote_0")) else other)
 
 
-def pairs(cluster: Cluster, first: Action, then: Action, node: Node | None) -> Iterator[Pair]:
+def pairs(cluster: Cluster, first: Action, then: Action, node: ClusterNode | None) -> Iterator[Pair]:
     """The pairs of actions for which the order of two interleaved clones' actions stands.
 
     `node` restricts to actions there. An instance without a partner is only inhibited when it is to come up.
@@ -82,18 +82,18 @@ def partner_of(cluster: Cluster, resource: Resource, collective: Resource, *, cu
     return None
 
 
-def _instance_on(collective: Resource, node: Node, *, current: bool) -> Resource | None:
+def _instance_on(collective: Resource, node: ClusterNode, *, current: bool) -> Resource | None:
     for instance in containers(collective):
         if _location(instance, current=current) is node and not blocked(instance):
             return instance
     return None
 
 
-def _location(resource: Resource, *, current: bool) -> Node | None:
+def _location(resource: Resource, *, current: bool) -> ClusterNode | None:
     """The one node where all leaves of a resource are or will be, None when it is not one."""
     if not current:
         return single_node(resource)
-    found: Node | None = None
+    found: ClusterNode | None = None
     for leaf in resource.leaves():
         for node in leaf.active_on:
             if found is not None and node is not found:
@@ -102,7 +102,7 @@ def _location(resource: Resource, *, current: bool) -> Node | None:
     return found
 
 
-def _first_action(first: Action, partner: Resource, node: Node | None) -> Action | None:
+def _first_action(first: Action, partner: Resource, node: ClusterNode | None) -> Action | None:
     task = plain_task(task_of_instances(first), partner)
     inner = _inside(first, partner)
     if inner is not None and "stop" in first.task:
@@ -110,7 +110,7 @@ def _first_action(first: Action, partner: Resource, node: Node | None) -> Action
     return newest(partner, task=task, node=node)
 
 
-def _then_action(then: Action, instance: Resource, node: Node | None) -> Action | None:
+def _then_action(then: Action, instance: Resource, node: ClusterNode | None) -> Action | None:
     inner = _inside(then, instance)
     if inner is not None and then.task in ("promote", "promoted", "demote", "demoted"):
         instance = inner

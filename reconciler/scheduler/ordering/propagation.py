@@ -51,7 +51,7 @@ from reconciler.scheduler.working.whereabouts import single_node
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action, Edge
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 _PRIMITIVE = Kind.PRIMITIVE
@@ -256,7 +256,7 @@ class Propagation:
             self._flags.forget()
         return changed
 
-    def _imply_first(self, edge: Edge, node: Node | None, of_first: int) -> int:
+    def _imply_first(self, edge: Edge, node: ClusterNode | None, of_first: int) -> int:
         first, then = edge.first, edge.then
         if first.resource is not None:
             return self._dispatch(first.resource, edge, first, then, node, of_first, RF)
@@ -286,7 +286,14 @@ class Propagation:
     # Kinds of resources (section 11.5)
 
     def _dispatch(
-        self, owner: Resource, edge: Edge, first: Action, then: Action, node: Node | None, of_first: int, effect: int
+        self,
+        owner: Resource,
+        edge: Edge,
+        first: Action,
+        then: Action,
+        node: ClusterNode | None,
+        of_first: int,
+        effect: int,
     ) -> int:
         """Apply one effect to a pair as the kind of the owner demands."""
         if owner.kind is _PRIMITIVE:
@@ -298,7 +305,7 @@ class Propagation:
         return self._affect_instances(edge, first, then, node, of_first, effect)
 
     def _affect_group(
-        self, edge: Edge, first: Action, then: Action, node: Node | None, of_first: int, effect: int
+        self, edge: Edge, first: Action, then: Action, node: ClusterNode | None, of_first: int, effect: int
     ) -> int:
         changed = self._affect(edge, first, then, of_first, effect)
         for member in then.resource.children if then.resource is not None else ():
@@ -308,7 +315,7 @@ class Propagation:
         return changed
 
     def _affect_instances(
-        self, edge: Edge, first: Action, then: Action, node: Node | None, of_first: int, effect: int
+        self, edge: Edge, first: Action, then: Action, node: ClusterNode | None, of_first: int, effect: int
     ) -> int:
         changed = self._affect(edge, first, then, of_first, effect)
         for child in containers(then.resource) if then.resource is not None else ():
@@ -321,7 +328,7 @@ class Propagation:
                 self._update_followers(of_child)
         return changed
 
-    def _affect_pairs(self, edge: Edge, first: Action, then: Action, node: Node | None, effect: int) -> int:
+    def _affect_pairs(self, edge: Edge, first: Action, then: Action, node: ClusterNode | None, effect: int) -> int:
         """Apply the effect to instances that share a place, instead of the clones as a whole."""
         changed = 0
         for pair in pairs(self._cluster, first, then, node):
@@ -381,12 +388,12 @@ def _inside(resource: Resource, ancestor: Resource) -> bool:
     return False
 
 
-def _apart(one: Node | None, other: Node | None) -> bool:
+def _apart(one: ClusterNode | None, other: ClusterNode | None) -> bool:
     """Whether two places are known and different."""
     return one is not None and other is not None and one is not other
 
 
-def _place(action: Action) -> Node | None:
+def _place(action: Action) -> ClusterNode | None:
     """Where the action is; a group's start has the single node of its members."""
     if action.resource is None or action.resource.kind is not _GROUP or action.task != "start":
         return action.node

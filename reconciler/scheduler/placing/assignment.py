@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def assign(cluster: Cluster, resource: Resource, preferred: Node | None = None) -> Node | None:
+def assign(cluster: Cluster, resource: Resource, preferred: ClusterNode | None = None) -> ClusterNode | None:
     """Assign the resource, if that wasn't done yet; the answer is the node of a primitive or of a group's first member.
 
     What is in the middle of its assignment has no node yet, and so has no effect on what asks for it.

@@ -16,20 +16,20 @@ from reconciler.scheduler.placing.partners import instances
 from reconciler.scheduler.placing.score_lines import BUNDLE, list_scores
 from reconciler.scheduler.placing.settling import settle_nowhere
 from reconciler.scheduler.placing.thresholds import threshold_reached
-from reconciler.scheduler.working.constraints import Colocation
+from reconciler.scheduler.working.constraints import ColocationPair
 from reconciler.scheduler.working.table_order import merge_sort
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
-    from reconciler.scheduler.working.resource import Replica, Resource
+    from reconciler.scheduler.working.node import ClusterNode
+    from reconciler.scheduler.working.resource import BundleReplica, Resource
 
 
 MOST_NESTED_RUNS = 100
 """How often a bundle is gone through again because its own parts ask for it; the program to be matched may never end there."""
 
 
-def assign_bundle(cluster: Cluster, bundle: Resource, preferred: Node | None) -> None:
+def assign_bundle(cluster: Cluster, bundle: Resource, preferred: ClusterNode | None) -> None:
     """Assign what of the bundle isn't settled. Unlike other kinds it is gone through at every request, and listed again.
 
     Its parts may follow something that follows the bundle: such a circle is cut after some rounds.
@@ -72,7 +72,7 @@ def _drop_surplus(cluster: Cluster, bundle: Resource) -> None:
             settle_nowhere(cluster, container, Cause(Why.CLONE_LIMIT, bundle.id, "replicas-per-host"))
 
 
-def _assign_replica(cluster: Cluster, replica: Replica, preferred: Node | None) -> None:
+def _assign_replica(cluster: Cluster, replica: BundleReplica, preferred: ClusterNode | None) -> None:
     """Assign the address, connection and inner instance that belong to a container."""
     if replica.ip is not None:
         assign(cluster, replica.ip, preferred)
@@ -82,14 +82,14 @@ def _assign_replica(cluster: Cluster, replica: Replica, preferred: Node | None) 
         if host is not None and host.connection is not None:
             # A connection inside a remote node runs where that node's own connection does.
             cause = Cause(Why.REMOTE, host.connection.id)
-            nested = Colocation("child-remote-with-docker-remote", connection, host.connection, INFINITY, cause)
+            nested = ColocationPair("child-remote-with-docker-remote", connection, host.connection, INFINITY, cause)
             add_colocation(cluster, nested)
         assign(cluster, connection, preferred)
     if replica.primitive is not None:
         _assign_inside(cluster, replica, replica.primitive)
 
 
-def _assign_inside(cluster: Cluster, replica: Replica, instance: Resource) -> None:
+def _assign_inside(cluster: Cluster, replica: BundleReplica, instance: Resource) -> None:
     """Assign the inner instance to its own node."""
     own = replica.node
     cause = Cause(Why.CONTAINER, "" if replica.container is None else replica.container.id)
@@ -106,7 +106,7 @@ def _assign_inside(cluster: Cluster, replica: Replica, instance: Resource) -> No
     clone.assigning = False
 
 
-def _assign_inner_clone(cluster: Cluster, bundle: Resource, clone: Resource, preferred: Node | None) -> None:
+def _assign_inner_clone(cluster: Cluster, bundle: Resource, clone: Resource, preferred: ClusterNode | None) -> None:
     """Assign the inner clone, whose instances have their nodes already: only their roles are left to choose."""
     fields = bundle.bundle
     own = {replica.node.index for replica in (fields.replicas if fields else ()) if replica.node is not None}

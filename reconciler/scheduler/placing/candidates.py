@@ -15,7 +15,7 @@ from reconciler.scheduler.working.table_order import in_table_order, merge_sort
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
 
 
 def note_nodes(cluster: Cluster) -> None:
@@ -27,7 +27,7 @@ def note_nodes(cluster: Cluster) -> None:
     cluster.attribute_values = {}
 
 
-def note_availability(cluster: Cluster, node: Node) -> None:
+def note_availability(cluster: Cluster, node: ClusterNode) -> None:
     """Note anew whether the node is available, after one of its flags was changed."""
     cluster.available[node.index] = node.available
 
@@ -46,7 +46,7 @@ def usable(cluster: Cluster, index: int, score: int) -> bool:
     return score >= 0 and cluster.available[index]
 
 
-def best_candidate(cluster: Cluster, table: NodeTable, active: Node | None) -> Node | None:
+def best_candidate(cluster: Cluster, table: NodeTable, active: ClusterNode | None) -> ClusterNode | None:
     """The first of the sorted candidates, available or not; None when the table is empty."""
     if cluster.options.placement_strategy == "balanced":
         candidates = sort_candidates(cluster, table, active)
@@ -67,7 +67,7 @@ def best_candidate(cluster: Cluster, table: NodeTable, active: Node | None) -> N
     return nodes[here] if here in best else nodes[min(best, key=ranks.__getitem__)]
 
 
-def sort_candidates(cluster: Cluster, table: NodeTable, active: Node | None) -> list[Node]:
+def sort_candidates(cluster: Cluster, table: NodeTable, active: ClusterNode | None) -> list[ClusterNode]:
     """The nodes of the table, best candidate first; nodes that are not available come last, whatever their score.
 
     Among equals the active node is preferred, unless fewer resources or more free capacity elsewhere decide.
@@ -88,7 +88,7 @@ def sort_candidates(cluster: Cluster, table: NodeTable, active: Node | None) -> 
     return [nodes[index] for index in indexes]
 
 
-def sort_nodes(cluster: Cluster) -> list[Node]:
+def sort_nodes(cluster: Cluster) -> list[ClusterNode]:
     """All nodes of the cluster as candidates by their base scores."""
     table = NodeTable()
     for node in cluster.nodes:
@@ -98,12 +98,14 @@ def sort_nodes(cluster: Cluster) -> list[Node]:
     return sort_candidates(cluster, table, None)
 
 
-def compare_capacity(first: Node, second: Node) -> int:
+def compare_capacity(first: ClusterNode, second: ClusterNode) -> int:
     """Negative when the first node has more free capacity: of more kinds of it, whatever the amounts."""
     return _points(second.capacity, first.capacity) - _points(first.capacity, second.capacity)
 
 
-def _sort_balanced(cluster: Cluster, table: NodeTable, order: list[int], active: Node | None) -> list[Node]:
+def _sort_balanced(
+    cluster: Cluster, table: NodeTable, order: list[int], active: ClusterNode | None
+) -> list[ClusterNode]:
     """The nodes with these indexes, which come in this order, sorted as candidates where load is to be balanced."""
     compare = partial(_compare_balanced, cluster, _effective_scores(cluster, table), active)
     return [cluster.nodes_by_index[index] for index in merge_sort(order, compare)]
@@ -120,7 +122,9 @@ def _points(ours: Mapping[str, int], theirs: Mapping[str, int]) -> int:
     return more + sum(1 for name, amount in theirs.items() if name not in ours and amount < 0)
 
 
-def _compare_balanced(cluster: Cluster, scores: Mapping[int, int], active: Node | None, first: int, second: int) -> int:
+def _compare_balanced(
+    cluster: Cluster, scores: Mapping[int, int], active: ClusterNode | None, first: int, second: int
+) -> int:
     if scores[first] != scores[second]:
         return -1 if scores[first] > scores[second] else 1
     one, other = cluster.nodes_by_index[first], cluster.nodes_by_index[second]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -28,7 +28,7 @@ def amounts(texts: Mapping[str, str]) -> dict[str, int]:
     return {name: integer(text, 0) for name, text in texts.items()}
 
 
-def consume(node: Node, resource: Resource) -> None:
+def consume(node: ClusterNode, resource: Resource) -> None:
     """Take what the resource needs from the node. What the node doesn't have at all stays at 0, and isn't owed."""
     if resource.utilization:
         capacity = node.capacity
@@ -36,7 +36,7 @@ def consume(node: Node, resource: Resource) -> None:
             capacity[name] = capacity[name] - amount if name in capacity else 0
 
 
-def release(node: Node, resource: Resource) -> None:
+def release(node: ClusterNode, resource: Resource) -> None:
     """Give back what the resource needed."""
     if resource.utilization:
         for name, amount in amounts(resource.utilization).items():

@@ -18,11 +18,11 @@ from reconciler.scheduler.working.table_order import merge_sort
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def assign_clone(cluster: Cluster, clone: Resource, preferred: Node | None) -> None:
+def assign_clone(cluster: Cluster, clone: Resource, preferred: ClusterNode | None) -> None:
     """Assign the clone's instances and choose their roles, unless that is done or being done.
 
     The instances stay in the order in which they were placed (of a promotable clone: ranked for promotion).

@@ -20,7 +20,7 @@ from reconciler.scheduler.working.whereabouts import blocked, next_role, score_w
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.constraints import Colocation
+    from reconciler.scheduler.working.constraints import ColocationPair
     from reconciler.scheduler.working.resource import Resource
     from reconciler.scheduler.working.table import NodeTable
 
@@ -33,7 +33,7 @@ class Affects(enum.Enum):
     PRIORITY = "priority"
 
 
-def apply_colocation(cluster: Cluster, dependent: Resource, primary: Resource, colocation: Colocation) -> None:
+def apply_colocation(cluster: Cluster, dependent: Resource, primary: Resource, colocation: ColocationPair) -> None:
     """Apply the constraint with this dependent and primary, which may be instances of those that it names."""
     if dependent.kind is Kind.GROUP:
         for member in _representatives(dependent, colocation, first=True):
@@ -52,7 +52,7 @@ def apply_colocation(cluster: Cluster, dependent: Resource, primary: Resource, c
             _apply_with_bundle(cluster, dependent, primary, colocation)
 
 
-def affects(dependent: Resource, primary: Resource, colocation: Colocation, *, preview: bool = False) -> Affects:
+def affects(dependent: Resource, primary: Resource, colocation: ColocationPair, *, preview: bool = False) -> Affects:
     """What the constraint affects (section 15.3); `preview` asks as if the primary were settled and the dependent not."""
     if not preview and not primary.settled:
         return Affects.NOTHING
@@ -70,7 +70,7 @@ def affects(dependent: Resource, primary: Resource, colocation: Colocation, *, p
     return Affects.SCORES
 
 
-def _representatives(group: Resource, colocation: Colocation, *, first: bool) -> list[Resource]:
+def _representatives(group: Resource, colocation: ColocationPair, *, first: bool) -> list[Resource]:
     """The members that stand for the group: its first or last one, or each when the group isn't collocated.
 
     A mandatory colocation with a group that isn't collocated makes no sense and does nothing.
@@ -80,7 +80,7 @@ def _representatives(group: Resource, colocation: Colocation, *, first: bool) ->
     return [] if colocation.score >= INFINITY else group.children
 
 
-def _apply_with_primitive(cluster: Cluster, dependent: Resource, primary: Resource, colocation: Colocation) -> None:
+def _apply_with_primitive(cluster: Cluster, dependent: Resource, primary: Resource, colocation: ColocationPair) -> None:
     match affects(dependent, primary, colocation):
         case Affects.PRIORITY:
             _change_priority(cluster, dependent, primary, colocation)
@@ -88,7 +88,7 @@ def _apply_with_primitive(cluster: Cluster, dependent: Resource, primary: Resour
             _change_scores(cluster, dependent, primary, colocation)
 
 
-def _apply_with_clone(cluster: Cluster, dependent: Resource, clone: Resource, colocation: Colocation) -> None:
+def _apply_with_clone(cluster: Cluster, dependent: Resource, clone: Resource, colocation: ColocationPair) -> None:
     if not clone.settled:
         return
     if clone.promotable_root and colocation.primary_role is not Role.UNKNOWN:
@@ -107,7 +107,7 @@ def _apply_with_clone(cluster: Cluster, dependent: Resource, clone: Resource, co
             apply_colocation(cluster, dependent, instance, colocation)
 
 
-def _apply_with_bundle(cluster: Cluster, dependent: Resource, bundle: Resource, colocation: Colocation) -> None:
+def _apply_with_bundle(cluster: Cluster, dependent: Resource, bundle: Resource, colocation: ColocationPair) -> None:
     if not bundle.settled:
         return
     containers = instances(bundle)
@@ -134,7 +134,7 @@ def _hosting(bundle: Resource, role: Role) -> list[Resource]:
     ]
 
 
-def _interleaved(colocation: Colocation, clone: Resource) -> bool:
+def _interleaved(colocation: ColocationPair, clone: Resource) -> bool:
     """Whether instances are paired: the dependent asks for it, and both have as many copies per node."""
     dependent = colocation.dependent
     if dependent.kind < Kind.CLONE or not is_true(dependent.meta.get("interleave")):
@@ -150,7 +150,9 @@ def copies_per_node(collective: Resource) -> int:
     return 1 if configured is None else max(0, integer(configured, 0))
 
 
-def _apply_with_partner(cluster: Cluster, dependent: Resource, collective: Resource, colocation: Colocation) -> None:
+def _apply_with_partner(
+    cluster: Cluster, dependent: Resource, collective: Resource, colocation: ColocationPair
+) -> None:
     """Pair the dependent with an instance of the collective; when it must have one and there is none, it gets no node."""
     partner = find_partner(cluster, dependent, collective)
     if partner is not None:
@@ -159,7 +161,7 @@ def _apply_with_partner(cluster: Cluster, dependent: Resource, collective: Resou
         settle(cluster, dependent, None, _cause(colocation, collective), forced=True)
 
 
-def _confine(dependent: Resource, hosts: list[Resource], colocation: Colocation) -> None:
+def _confine(dependent: Resource, hosts: list[Resource], colocation: ColocationPair) -> None:
     """Forbid the dependent every node on which none of these is."""
     allowed = {node.index for host in hosts if (node := single_node(host)) is not None}
     _forbid_others(dependent, allowed, _cause(colocation, colocation.primary))
@@ -177,7 +179,7 @@ def _forbid_others(dependent: Resource, allowed: set[int], cause: Cause) -> None
         dependent.contributions.append(Contribution(index, -INFINITY, cause))
 
 
-def _change_scores(cluster: Cluster, dependent: Resource, primary: Resource, colocation: Colocation) -> None:
+def _change_scores(cluster: Cluster, dependent: Resource, primary: Resource, colocation: ColocationPair) -> None:
     """Change the scores by where the primary is; an optional constraint that leaves no usable node does nothing."""
     score = colocation.score
     if primary.node is None and score < 0:
@@ -211,7 +213,7 @@ def replace_table(resource: Resource, table: NodeTable, cause: Cause) -> None:
     resource.table = table
 
 
-def _change_priority(cluster: Cluster, dependent: Resource, primary: Resource, colocation: Colocation) -> None:
+def _change_priority(cluster: Cluster, dependent: Resource, primary: Resource, colocation: ColocationPair) -> None:
     """Change how much the dependent, which has its node already, is to be promoted."""
     if dependent.node is None or primary.node is None:
         return
@@ -225,7 +227,7 @@ def _change_priority(cluster: Cluster, dependent: Resource, primary: Resource, c
         dependent.priority = add(change, dependent.priority)
 
 
-def _promote_with_partner(cluster: Cluster, dependent: Resource, clone: Resource, colocation: Colocation) -> None:
+def _promote_with_partner(cluster: Cluster, dependent: Resource, clone: Resource, colocation: ColocationPair) -> None:
     partner = find_partner(cluster, dependent, clone, colocation.primary_role)
     if partner is not None:
         dependent.priority = add(dependent.priority, colocation.score)
@@ -233,7 +235,7 @@ def _promote_with_partner(cluster: Cluster, dependent: Resource, clone: Resource
         dependent.priority = -INFINITY
 
 
-def _follow_role(cluster: Cluster, dependent: Resource, clone: Resource, colocation: Colocation) -> None:
+def _follow_role(cluster: Cluster, dependent: Resource, clone: Resource, colocation: ColocationPair) -> None:
     """Place the dependent relative to those instances of a promotable clone that have the constraint's role."""
     wanted: dict[int, Resource] = {}
     values = attribute_values(cluster, colocation.node_attribute or BY_NAME).values
@@ -261,5 +263,5 @@ def _follow_role(cluster: Cluster, dependent: Resource, clone: Resource, colocat
     _forbid_others(dependent, set(wanted), cause)
 
 
-def _cause(colocation: Colocation, other: Resource) -> Cause:
+def _cause(colocation: ColocationPair, other: Resource) -> Cause:
     return colocation.cause._replace(detail=other.id)

@@ -14,11 +14,11 @@ from reconciler.scheduler.placing.score_lines import GROUP, list_scores
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def assign_group(cluster: Cluster, group: Resource, preferred: Node | None) -> Node | None:
+def assign_group(cluster: Cluster, group: Resource, preferred: ClusterNode | None) -> ClusterNode | None:
     """Assign the members; the answer is the first node that any of them got, or none for a group that isn't collocated.
 
     A group that was assigned before, as an instance that was not taken back, answers with none.
@@ -32,7 +32,7 @@ def assign_group(cluster: Cluster, group: Resource, preferred: Node | None) -> N
     group.role = group.children[0].role
     _hand_colocations_down(group)
     list_scores(cluster, group, GROUP)
-    first: Node | None = None
+    first: ClusterNode | None = None
     for member in group.children:
         node = assign(cluster, member, preferred)
         first = node if first is None else first

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconciler.scheduler.working.constraints import Colocation
+    from reconciler.scheduler.working.constraints import ColocationPair
     from reconciler.scheduler.working.resource import Resource
 
 
-def has_influence(colocation: Colocation, primary: Resource) -> bool:
+def has_influence(colocation: ColocationPair, primary: Resource) -> bool:
     """Whether the constraint's dependent pulls the primary (or this instance of it) towards its own preferences.
 
     The dependent has to follow either way. A connection in a bundle never draws its container away from where it runs.

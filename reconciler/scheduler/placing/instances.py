@@ -23,7 +23,7 @@ from reconciler.scheduler.working.whereabouts import failed
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -76,7 +76,7 @@ class _Standing:
         self.instance = instance
         self.active_count = len(instance.active_on)
         self.forbidden = node is not None and instance.table.scores.get(node.index, -1) < 0
-        self.node: Node | None = None if self.forbidden else node
+        self.node: ClusterNode | None = None if self.forbidden else node
         table = instance.table if instance.parent is None else instance.parent.table
         self.allowed = self.node is not None and self.node.index in table.scores
         self.number = instance_number(instance)
@@ -125,7 +125,7 @@ def distribute(
             placed += 1
 
 
-def _node_to_keep(cluster: Cluster, parent: Resource, instance: Resource, optimum: int) -> Node | None:
+def _node_to_keep(cluster: Cluster, parent: Resource, instance: Resource, optimum: int) -> ClusterNode | None:
     """Where the instance is active and may stay, if it is healthy and not assigned yet."""
     if not instance.active_on or instance.settled or instance.failed:
         return None
@@ -146,7 +146,7 @@ class _Placing:
         self.limit_per_node = limit_per_node
         self.everything = everything
 
-    def attempt(self, instance: Resource, preferred: Node | None) -> bool:
+    def attempt(self, instance: Resource, preferred: ClusterNode | None) -> bool:
         """Assign the instance, with a preferred node only to that one; whether it was placed is the answer.
 
         A group that went elsewhere stays there, though it doesn't count as placed. What is in the middle of its assignment (which may
@@ -202,7 +202,7 @@ def _forbid(resource: Resource, index: int, cause: Cause) -> None:
         resource.contributions.append(Contribution(index, -INFINITY, cause, replaced=True))
 
 
-def _colocation_value(cluster: Cluster, instance: Resource, node: Node | None) -> int:
+def _colocation_value(cluster: Cluster, instance: Resource, node: ClusterNode | None) -> int:
     parent = instance.parent
     if parent is None or node is None:
         return 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.constraints import Colocation
+    from reconciler.scheduler.working.constraints import ColocationPair
     from reconciler.scheduler.working.resource import Resource
     from reconciler.scheduler.working.table import NodeTable
 
@@ -42,14 +42,19 @@ def attribute_values(cluster: Cluster, name: str) -> AttributeValues:
     return known
 
 
-def factor(colocation: Colocation) -> float:
+def factor(colocation: ColocationPair) -> float:
     """How much of a preference a constraint hands on: its score as a part of infinity."""
     score = colocation.score
     return _single(score / INFINITY) if -INFINITY < score < INFINITY else math.copysign(1.0, score)
 
 
 def mix_dependent(
-    cluster: Cluster, colocation: Colocation, table: NodeTable, *, positive_only: bool = False, droppable: bool = True
+    cluster: Cluster,
+    colocation: ColocationPair,
+    table: NodeTable,
+    *,
+    positive_only: bool = False,
+    droppable: bool = True,
 ) -> NodeTable:
     """The table with the preferences of the constraint's dependent, and of what depends on that, mixed in."""
     attribute = colocation.node_attribute or BY_NAME
@@ -57,7 +62,9 @@ def mix_dependent(
     return mixing.mix(colocation.dependent, table, attribute, factor(colocation), droppable)
 
 
-def mix_primary(cluster: Cluster, colocation: Colocation, table: NodeTable, *, droppable: bool = False) -> NodeTable:
+def mix_primary(
+    cluster: Cluster, colocation: ColocationPair, table: NodeTable, *, droppable: bool = False
+) -> NodeTable:
     """The table with the preferences of the constraint's primary, and of what depends on that, mixed in."""
     attribute = colocation.node_attribute or BY_NAME
     return _Mixing(cluster).mix(colocation.primary, table, attribute, factor(colocation), droppable)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -43,7 +43,7 @@ def find_partner(
     return None
 
 
-def _matches(candidate: Resource, node: Node, role: Role) -> bool:
+def _matches(candidate: Resource, node: ClusterNode, role: Role) -> bool:
     if single_node(candidate) is not node or blocked(candidate):
         return False
     return role is Role.UNKNOWN or next_role(candidate) is role

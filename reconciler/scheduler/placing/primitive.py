@@ -23,12 +23,12 @@ from reconciler.scheduler.working.roles import Kind, Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.constraints import Colocation
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.constraints import ColocationPair
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def assign_primitive(cluster: Cluster, resource: Resource, preferred: Node | None) -> Node | None:
+def assign_primitive(cluster: Cluster, resource: Resource, preferred: ClusterNode | None) -> ClusterNode | None:
     """Assign the primitive, unless it is settled or in the middle of its assignment; the answer is its node, if any."""
     parent = resource.parent
     if parent is not None and not parent.assigning:
@@ -53,7 +53,7 @@ def assign_primitive(cluster: Cluster, resource: Resource, preferred: Node | Non
     return resource.node
 
 
-def _follow(cluster: Cluster, resource: Resource, colocation: Colocation) -> None:
+def _follow(cluster: Cluster, resource: Resource, colocation: ColocationPair) -> None:
     """Assign the primary, then apply the constraint; one that can be dropped is, if it leaves no usable node."""
     droppable = colocation.dependent_role is Role.PROMOTED or -INFINITY < colocation.score < 0
     saved = resource.table.copy() if droppable else None
@@ -76,7 +76,7 @@ def _consider_role(cluster: Cluster, resource: Resource) -> None:
         resource.next_role_cause = Cause(Why.QUORUM, "no-quorum-policy", "freeze")
 
 
-def _choose(cluster: Cluster, resource: Resource, preferred: Node | None) -> None:
+def _choose(cluster: Cluster, resource: Resource, preferred: ClusterNode | None) -> None:
     if cluster.options.stonith_enabled and not cluster.has_fence_device:
         resource.managed = False
     if not resource.managed:
@@ -91,7 +91,7 @@ def _choose(cluster: Cluster, resource: Resource, preferred: Node | None) -> Non
         settle(cluster, resource, node, _reason(cluster, resource, node))
 
 
-def _best_node(cluster: Cluster, resource: Resource, preferred: Node | None) -> Node | None:
+def _best_node(cluster: Cluster, resource: Resource, preferred: ClusterNode | None) -> ClusterNode | None:
     """The preferred node if it is as good as any, else the best candidate, else none."""
     if cluster.options.placement_strategy != "default":
         most_capable = ban_full_nodes(cluster, resource)
@@ -118,7 +118,7 @@ def _is_unique_instance(resource: Resource) -> bool:
     return parent is not None and parent.kind is Kind.CLONE and parent.unique
 
 
-def _reason(cluster: Cluster, resource: Resource, node: Node | None) -> Cause:
+def _reason(cluster: Cluster, resource: Resource, node: ClusterNode | None) -> Cause:
     """Why it was this node: what spoke for it most; or why none: what forbade the current, or else the last one."""
     changes = resource.contributions
     if node is not None and usable(cluster, node.index, resource.table.scores[node.index]):

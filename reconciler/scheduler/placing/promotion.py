@@ -24,8 +24,8 @@ from reconciler.scheduler.working.whereabouts import assigned_nodes, current_rol
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.constraints import Location
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.constraints import LocationScores
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -86,7 +86,7 @@ def _set_priority(cluster: Cluster, clone: Resource, instance: Resource) -> int:
     return INFINITY if role is Role.PROMOTED else instance.priority
 
 
-def _prefer(instance: Resource, location: Location, node: Node) -> None:
+def _prefer(instance: Resource, location: LocationScores, node: ClusterNode) -> None:
     """Add what a location constraint for the promoted role says of the node."""
     if location.role is Role.PROMOTED and node.index in location.scores:
         instance.priority = add(instance.priority, location.scores[node.index])
@@ -163,7 +163,7 @@ def _frozen(cluster: Cluster, instance: Resource) -> bool:
     return instance.role < Role.PROMOTED
 
 
-def _node_to_promote_on(cluster: Cluster, clone: Resource, instance: Resource) -> Node | None:
+def _node_to_promote_on(cluster: Cluster, clone: Resource, instance: Resource) -> ClusterNode | None:
     """The node on which the instance, and of a group each member, can be promoted."""
     for member in instance.children:
         if _node_to_promote_on(cluster, clone, member) is None:
@@ -179,7 +179,7 @@ def _node_to_promote_on(cluster: Cluster, clone: Resource, instance: Resource) -
     return node if clone.instance_counts.get(node.index, 0) < limit else None
 
 
-def _ready(cluster: Cluster, node: Node) -> bool:
+def _ready(cluster: Cluster, node: ClusterNode) -> bool:
     """Whether the node can run resources; a guest node only when its container gets a node."""
     if not usable(cluster, node.index, 0):
         return False

@@ -13,11 +13,11 @@ from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def promotion_score(cluster: Cluster, instance: Resource, node: Node) -> int | None:
+def promotion_score(cluster: Cluster, instance: Resource, node: ClusterNode) -> int | None:
     """The instance's promotion score on the node, of a group the sum over its members; None when none is known."""
     if instance.kind is not Kind.PRIMITIVE:
         known = [promotion_score(cluster, member, node) for member in instance.children]
@@ -38,7 +38,7 @@ def base_name(name: str) -> str:
     return base if separator and number.isdecimal() else name
 
 
-def _applies(instance: Resource, node: Node) -> bool:
+def _applies(instance: Resource, node: ClusterNode) -> bool:
     """Whether the node's value counts for this instance: it is allowed there, and the value can be of nobody else."""
     if instance.table.scores.get(node.index, -1) < 0:
         return False

@@ -14,7 +14,7 @@ from reconciler.scheduler.working.activity import current_node
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -26,7 +26,7 @@ def sort_resources(cluster: Cluster) -> None:
         resource.rank = rank
 
 
-def _precedence(cluster: Cluster, resource: Resource, nodes: list[Node]) -> tuple[int, int, list[int]]:
+def _precedence(cluster: Cluster, resource: Resource, nodes: list[ClusterNode]) -> tuple[int, int, list[int]]:
     table = own_and_primaries(cluster, resource)
     scores = {} if table is None else table.scores
     here = current_node(resource)

@@ -11,7 +11,7 @@ from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 PRIMITIVE = "pcmk__primitive_assign"
@@ -35,7 +35,7 @@ def list_scores(cluster: Cluster, resource: Resource, label: str) -> None:
             list_scores(cluster, child, label)
 
 
-def list_promotion(cluster: Cluster, instance: Resource, node: Node | None, rank: int) -> None:
+def list_promotion(cluster: Cluster, instance: Resource, node: ClusterNode | None, rank: int) -> None:
     """List the score by which an instance is considered for promotion, on its node or on none."""
     if cluster.show_scores:
         cluster.score_lines.append((PROMOTION, instance.id, "none" if node is None else node.name, rank))

@@ -15,11 +15,13 @@ from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def settle(cluster: Cluster, resource: Resource, node: Node | None, cause: Cause, *, forced: bool = False) -> bool:
+def settle(
+    cluster: Cluster, resource: Resource, node: ClusterNode | None, cause: Cause, *, forced: bool = False
+) -> bool:
     """Settle the primitive on the node, if it is acceptable, else nowhere; whether it got one is the answer.
 
     A node is refused when it is forbidden or not available, though a guest node needn't be available yet; unless `forced`.
@@ -63,6 +65,6 @@ def settle_nowhere(cluster: Cluster, resource: Resource, cause: Cause) -> bool:
     return changed
 
 
-def _acceptable(cluster: Cluster, resource: Resource, node: Node) -> bool:
+def _acceptable(cluster: Cluster, resource: Resource, node: ClusterNode) -> bool:
     score = resource.table.scores[node.index]
     return usable(cluster, node.index, score) or (score >= 0 and node.is_guest)

@@ -16,7 +16,7 @@ from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -66,6 +66,6 @@ def _lock(cluster: Cluster, resource: Resource) -> None:
             ban(resource, node, cause)
 
 
-def _shutdown_time_s(cluster: Cluster, node: Node) -> int:
+def _shutdown_time_s(cluster: Cluster, node: ClusterNode) -> int:
     """When the node's shutdown was requested, as an epoch time; now if that isn't known."""
     return integer(node.attributes.get("shutdown"), 0) or cluster.now.epoch_s

@@ -14,7 +14,7 @@ from reconciler.scheduler.recalling.fail_counts import fail_count
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -28,7 +28,7 @@ def apply_thresholds(cluster: Cluster) -> None:
                 _apply(cluster, leaf, node)
 
 
-def threshold_reached(cluster: Cluster, resource: Resource, node: Node) -> int:
+def threshold_reached(cluster: Cluster, resource: Resource, node: ClusterNode) -> int:
     """The fail count with which the resource reached its migration threshold on the node, 0 if it didn't."""
     if resource.migration_threshold == 0 or resource.failure_ignored:
         return 0
@@ -36,7 +36,7 @@ def threshold_reached(cluster: Cluster, resource: Resource, node: Node) -> int:
     return count if count > 0 and count >= resource.migration_threshold else 0
 
 
-def _apply(cluster: Cluster, primitive: Resource, node: Node) -> None:
+def _apply(cluster: Cluster, primitive: Resource, node: ClusterNode) -> None:
     if find_actions_exactly(primitive, action_key(primitive.id, "clear_failcount"), node):
         return
     count = threshold_reached(cluster, primitive, node)

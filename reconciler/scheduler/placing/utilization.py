@@ -20,15 +20,15 @@ from reconciler.scheduler.working.table_order import in_table_order
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.constraints import Colocation
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.constraints import ColocationPair
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 Companions = dict[str, "Resource"]
 """Resources that have to be on one node, by internal id."""
 
 
-def ban_full_nodes(cluster: Cluster, resource: Resource) -> Node | None:
+def ban_full_nodes(cluster: Cluster, resource: Resource) -> ClusterNode | None:
     """Forbid nodes that lack room for the primitive with all its companions.
 
     If no node has that much room, only those are forbidden that can't hold the primitive alone, and the one with the most free capacity
@@ -52,9 +52,9 @@ def ban_full_nodes(cluster: Cluster, resource: Resource) -> Node | None:
     return most
 
 
-def _most_capable(cluster: Cluster, resource: Resource) -> Node | None:
+def _most_capable(cluster: Cluster, resource: Resource) -> ClusterNode | None:
     """The usable node with the most free capacity, among equals the first in table order."""
-    most: Node | None = None
+    most: ClusterNode | None = None
     for index in in_table_order(cluster, resource.table):
         if usable(cluster, index, resource.table.scores[index]):
             node = cluster.nodes_by_index[index]
@@ -63,14 +63,14 @@ def _most_capable(cluster: Cluster, resource: Resource) -> Node | None:
     return most
 
 
-def _ban_without_room(resource: Resource, nodes: list[Node], need: Mapping[str, int]) -> None:
+def _ban_without_room(resource: Resource, nodes: list[ClusterNode], need: Mapping[str, int]) -> None:
     for node in nodes:
         if not _has_room(node, need):
             lacking = next(name for name, amount in need.items() if amount > node.capacity.get(name, 0))
             ban(resource, node, Cause(Why.UTILIZATION, resource.id, lacking))
 
 
-def _has_room(node: Node, need: Mapping[str, int]) -> bool:
+def _has_room(node: ClusterNode, need: Mapping[str, int]) -> bool:
     capacity = node.capacity
     return all(amount <= capacity.get(name, 0) for name, amount in need.items())
 
@@ -99,7 +99,7 @@ def _moves_as_one(group: Resource) -> bool:
     return group.group_collocated or (group.parent is not None and group.parent.kind is Kind.CLONE)
 
 
-def _binds(dependent: Resource, primary: Resource, colocation: Colocation) -> bool:
+def _binds(dependent: Resource, primary: Resource, colocation: ColocationPair) -> bool:
     if colocation.score != INFINITY:
         return False
     return affects(dependent, primary, colocation, preview=True) is Affects.SCORES

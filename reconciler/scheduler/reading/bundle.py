@@ -16,8 +16,8 @@ from reconciler.scheduler.reading.bundle_parts import DEFAULT_PORT, BundleSpec, 
 from reconciler.scheduler.reading.connections import connection, contain, link_connection
 from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.reading.nodes import add_node
-from reconciler.scheduler.working.node import Node, NodeKind
-from reconciler.scheduler.working.resource import BundleFields, Replica
+from reconciler.scheduler.working.node import ClusterNode, NodeKind
+from reconciler.scheduler.working.resource import BundleFields, BundleReplica
 from reconciler.scheduler.working.table import EXCLUSIVE, NEVER, NodeTable
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def complete(cluster: Cluster, resource: Resource, configured: Bundle, create: C
     fields.tech, fields.image = configured.container, spec.image
     fields.promoted_max, fields.replicas_per_host = spec.promoted_max, spec.replicas_per_host
     fields.unique, resource.unique = spec.called_unique, spec.replicas_per_host > 1
-    fields.replicas = [Replica(index) for index in range(spec.replicas)]
+    fields.replicas = [BundleReplica(index) for index in range(spec.replicas)]
     for replica in fields.replicas:
         replica.ip_address = spec.addresses[replica.index]
     if configured.primitive is not None:
@@ -126,7 +126,7 @@ def _inner_clone(
     return clone
 
 
-def _add_replica(cluster: Cluster, bundle: Resource, replica: Replica, spec: BundleSpec, create: Create) -> bool:
+def _add_replica(cluster: Cluster, bundle: Resource, replica: BundleReplica, spec: BundleSpec, create: Create) -> bool:
     """Make container, address and connection of a replica, as far as it has them."""
     replica.container = _add_part(cluster, bundle, container_resource(spec, replica), create)
     if replica.container is None:
@@ -145,7 +145,9 @@ def _add_part(cluster: Cluster, bundle: Resource, primitive: Primitive, create: 
     return part
 
 
-def _add_connection(cluster: Cluster, bundle: Resource, replica: Replica, spec: BundleSpec, create: Create) -> bool:
+def _add_connection(
+    cluster: Cluster, bundle: Resource, replica: BundleReplica, spec: BundleSpec, create: Create
+) -> bool:
     assert replica.container is not None
     assert replica.primitive is not None
     name = f"{bundle.id}-{replica.index}"
@@ -171,7 +173,7 @@ def _add_connection(cluster: Cluster, bundle: Resource, replica: Replica, spec: 
     return True
 
 
-def _replica_node(cluster: Cluster, name: str) -> Node:
+def _replica_node(cluster: Cluster, name: str) -> ClusterNode:
     """The node that a replica provides: nothing but the replica's own instance is ever placed there."""
     node = cluster.node_index.get(name)
     if node is None:
@@ -185,7 +187,7 @@ def _replica_node(cluster: Cluster, name: str) -> Node:
     return node
 
 
-def _forbid(resource: Resource, node: Node) -> None:
+def _forbid(resource: Resource, node: ClusterNode) -> None:
     if node.index in resource.table:
         resource.table.set(node.index, -INFINITY)
         resource.table.modes[node.index] = NEVER
@@ -193,7 +195,7 @@ def _forbid(resource: Resource, node: Node) -> None:
         _forbid(child, node)
 
 
-def _confine(instance: Resource, node: Node) -> None:
+def _confine(instance: Resource, node: ClusterNode) -> None:
     """Let a replica's instance run in this replica's node only."""
     instance.table = NodeTable()
     instance.table.set(node.index, REPLICA_SCORE)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Agent, Bundle, Operation, PortMapping, Primitive, StorageMapping
-from reconciler.scheduler.working.resource import Replica
+from reconciler.scheduler.working.resource import BundleReplica
 
 DEFAULT_PORT = "3121"
 """The port of connections to remote nodes."""
@@ -77,7 +77,7 @@ class BundleSpec:
         return f"{self.configured.id}-{index}"
 
 
-def container_resource(spec: BundleSpec, replica: Replica) -> Primitive:
+def container_resource(spec: BundleSpec, replica: BundleReplica) -> Primitive:
     """The resource that runs the replica's container."""
     tech = spec.configured.container
     id = _sanitize(f"{spec.configured.id}-{tech}-{replica.index}")
@@ -153,7 +153,7 @@ def _own_sources(spec: BundleSpec, index: int) -> list[str]:
     return [f"{mount.source_dir_root}/{spec.host_name(index)}" for mount in spec.mounts if mount.source_dir is None]
 
 
-def _run_options(spec: BundleSpec, replica: Replica) -> str:
+def _run_options(spec: BundleSpec, replica: BundleReplica) -> str:
     attributes = spec.configured.container_attributes
     pieces = [*_basic_options(spec, replica), *_mount_options(spec, replica.index), *_port_options(spec, replica)]
     text = "".join(pieces)
@@ -162,7 +162,7 @@ def _run_options(spec: BundleSpec, replica: Replica) -> str:
     return f"{text} {''.join(_host_entries(spec))}"
 
 
-def _basic_options(spec: BundleSpec, replica: Replica) -> Iterator[str]:
+def _basic_options(spec: BundleSpec, replica: BundleReplica) -> Iterator[str]:
     set_variable = "--environment=" if spec.is_rkt else "-e "
     if spec.configured.container == "docker":
         yield " --restart=no"
@@ -188,7 +188,7 @@ def _mount_options(spec: BundleSpec, index: int) -> Iterator[str]:
             yield f" -v {source}:{mount.target_dir}{options}"
 
 
-def _port_options(spec: BundleSpec, replica: Replica) -> Iterator[str]:
+def _port_options(spec: BundleSpec, replica: BundleReplica) -> Iterator[str]:
     on_host_network = spec.configured.container_attributes.get("network") == "host"
     for outer, inner in spec.ports:
         if spec.is_rkt:

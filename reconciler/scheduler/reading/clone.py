@@ -53,6 +53,7 @@ def complete(cluster: Cluster, resource: Resource, create: Create) -> bool:
         fields.promoted_node_max = _limit(meta.get("promoted-node-max", meta.get("master-node-max", "1")))
     meta.setdefault("resource-stickiness", "1")
     meta.setdefault("globally-unique", "true" if resource.unique else "false")
+    # One even where there are to be none: as an orphan it is what histories of the clone are mapped to, and so what is stopped.
     while len(resource.children) < max(1, fields.clone_max):
         if create_instance(cluster, resource, create) is None:
             return False

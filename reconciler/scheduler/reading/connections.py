@@ -12,7 +12,7 @@ from reconciler.model.attributes import plain
 from reconciler.model.resource import Agent, Group, Operation, Primitive
 from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.reading.nodes import add_node, assume_unseen
-from reconciler.scheduler.working.node import Node, NodeKind
+from reconciler.scheduler.working.node import ClusterNode, NodeKind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
@@ -46,7 +46,7 @@ def _is_connection(primitive: Primitive) -> bool:
     return agent is not None and str(agent).lower() == str(CONNECTION_AGENT)
 
 
-def ensure_remote_node(cluster: Cluster, name: str) -> Node:
+def ensure_remote_node(cluster: Cluster, name: str) -> ClusterNode:
     """The node of this name, made as a remote one when there is none."""
     known = cluster.node_index.get(name)
     return add_node(cluster, name, name, NodeKind.REMOTE, 0) if known is None else known

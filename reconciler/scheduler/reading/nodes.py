@@ -12,7 +12,7 @@ from reconciler.model import score
 from reconciler.model.text import natural_key
 from reconciler.scheduler.evaluating.blocks import evaluate
 from reconciler.scheduler.evaluating.rules import RuleContext
-from reconciler.scheduler.working.node import Node, NodeKind
+from reconciler.scheduler.working.node import ClusterNode, NodeKind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
@@ -36,9 +36,9 @@ def read_nodes(cluster: Cluster) -> None:
             assume_unseen(cluster, node)
 
 
-def add_node(cluster: Cluster, id: str, name: str, kind: NodeKind, base_score: int) -> Node:
+def add_node(cluster: Cluster, id: str, name: str, kind: NodeKind, base_score: int) -> ClusterNode:
     """Enter a node into the list, before the first one whose name is not smaller in natural order."""
-    node = Node(len(cluster.nodes_by_index), id, name, kind, base_score)
+    node = ClusterNode(len(cluster.nodes_by_index), id, name, kind, base_score)
     node.attributes["#kind"] = kind.value
     cluster.nodes_by_index.append(node)
     key = natural_key(name)
@@ -53,7 +53,7 @@ def add_node(cluster: Cluster, id: str, name: str, kind: NodeKind, base_score: i
     return node
 
 
-def find_node(cluster: Cluster, id: str, name: str) -> Node | None:
+def find_node(cluster: Cluster, id: str, name: str) -> ClusterNode | None:
     """The node with this id, else the one with this name, both without regard to case."""
     if (node := cluster.node_ids.get(id.lower())) is not None:
         return node
@@ -63,7 +63,7 @@ def find_node(cluster: Cluster, id: str, name: str) -> Node | None:
     return next((node for node in cluster.nodes if node.name.lower() == lowered), None)
 
 
-def set_builtin_attributes(cluster: Cluster, node: Node) -> None:
+def set_builtin_attributes(cluster: Cluster, node: ClusterNode) -> None:
     """Set the attributes that every configured or seen node has by itself."""
     attributes = node.attributes
     attributes["#uname"] = node.name
@@ -76,7 +76,7 @@ def set_builtin_attributes(cluster: Cluster, node: Node) -> None:
         attributes["#cluster-name"] = cluster.options.cluster_name
 
 
-def set_site_name(cluster: Cluster, node: Node) -> None:
+def set_site_name(cluster: Cluster, node: ClusterNode) -> None:
     """Give a node without site name the one of its attribute `site-name`, else the cluster's name."""
     if "#site-name" in node.attributes:
         return
@@ -85,14 +85,14 @@ def set_site_name(cluster: Cluster, node: Node) -> None:
         node.attributes["#site-name"] = name
 
 
-def note_failures(node: Node) -> None:
+def note_failures(node: ClusterNode) -> None:
     """Pick out the attributes that record failures, which are looked for often and rarely there."""
     node.failures = [
         (name, value) for name, value in node.attributes.items() if name.startswith(("fail-count-", "last-failure-"))
     ]
 
 
-def assume_unseen(cluster: Cluster, node: Node) -> None:
+def assume_unseen(cluster: Cluster, node: ClusterNode) -> None:
     """What is assumed of a node until its state is read: unseen, and unclean where such nodes are to be fenced."""
     node.unclean = cluster.options.startup_fencing
     node.unseen = True

@@ -15,11 +15,11 @@ from reconciler.scheduler.working.roles import Kind, Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def record_active(cluster: Cluster, resource: Resource, node: Node, *, count_priority: bool) -> None:
+def record_active(cluster: Cluster, resource: Resource, node: ClusterNode, *, count_priority: bool) -> None:
     """Record that the resource, and with it what it is part of, is active on the node; once for each.
 
     With `count_priority` what it is worth counts for the node's priority.
@@ -42,7 +42,7 @@ def record_active(cluster: Cluster, resource: Resource, node: Node, *, count_pri
         record_active(cluster, resource.parent, node, count_priority=count_priority)
 
 
-def _record_unmanaged(resource: Resource, node: Node) -> None:
+def _record_unmanaged(resource: Resource, node: ClusterNode) -> None:
     """Let an unmanaged resource stay where it is; its ancestors count as active there without further ado."""
     add_score(resource, node, INFINITY, Cause(Why.UNMANAGED, resource.id))
     parent = resource.parent
@@ -68,7 +68,7 @@ def _block(resource: Resource) -> None:
     resource.blocked = True
 
 
-def _raise_priority(resource: Resource, node: Node) -> None:
+def _raise_priority(resource: Resource, node: ClusterNode) -> None:
     """Count the resource's priority for the node, and for the hosts of its container if it is a guest."""
     if resource.priority == 0:
         return

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.status import HistoryEntry
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -75,7 +75,7 @@ def conclude(reading: Reading) -> None:
         resource.role = Role.STARTED
 
 
-def note_known(resource: Resource, node: Node) -> None:
+def note_known(resource: Resource, node: ClusterNode) -> None:
     """Note that the state on the node is known, for the resource and its ancestors up to the first unique one."""
     one: Resource | None = resource
     while one is not None:

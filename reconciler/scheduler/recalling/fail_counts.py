@@ -14,7 +14,7 @@ from reconciler.model.score import add
 from reconciler.model.score import read as read_score
 from reconciler.model.text import compare_versions, integer
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.evaluating.digests import Verdict, compare
+from reconciler.scheduler.evaluating.digests import DigestVerdict, compare
 from reconciler.scheduler.evaluating.host_address import uses_host_address
 from reconciler.scheduler.noting.actions import action_key
 from reconciler.scheduler.noting.fencing import fence_operation
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from reconciler.model.status import HistoryEntry
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
 def fail_count(
     cluster: Cluster,
     resource: Resource,
-    node: Node,
+    node: ClusterNode,
     *,
     effective: bool,
     include_fillers: bool,
@@ -62,7 +62,7 @@ def fail_count(
     return count
 
 
-def last_failure(cluster: Cluster, resource: Resource, node: Node) -> int:
+def last_failure(cluster: Cluster, resource: Resource, node: ClusterNode) -> int:
     """The epoch time of the resource's latest recorded failure on the node, 0 for none."""
     pattern = _pattern(cluster, resource, "last-failure")
     return max((integer(value) for name, value in node.failures if pattern.fullmatch(name)), default=0)
@@ -80,7 +80,7 @@ def strip_instance(name: str) -> str:
     return base if colon and number.isdecimal() else name
 
 
-def _sum(cluster: Cluster, resource: Resource, node: Node) -> int:
+def _sum(cluster: Cluster, resource: Resource, node: ClusterNode) -> int:
     pattern = _pattern(cluster, resource, "fail-count")
     total = 0
     for name, value in node.failures:
@@ -103,7 +103,7 @@ def _compiled(prefix: str, name: str, unique: bool, legacy: bool) -> re.Pattern[
     return re.compile(f"{prefix}-{escaped}{instance}{operation}")
 
 
-def _blocks(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry | None) -> bool:
+def _blocks(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry | None) -> bool:
     """Whether a failure is of an operation that blocks the resource (`on-fail=block` on the operation itself)."""
     base = strip_instance(resource.config_id)
     for operation in resource.operations:
@@ -116,7 +116,7 @@ def _blocks(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntr
     return False
 
 
-def _entries(cluster: Cluster, name: str, node: Node) -> list[HistoryEntry]:
+def _entries(cluster: Cluster, name: str, node: ClusterNode) -> list[HistoryEntry]:
     state = cluster.node_states.get(node.name)
     if state is None:
         return []
@@ -144,7 +144,7 @@ def target_rc(entry: HistoryEntry) -> int:
     return -1 if key is None else _target_rc(key)
 
 
-def check_expiry(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry, rc: int) -> bool:
+def check_expiry(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry, rc: int) -> bool:
     """Whether the entry's failure is to be forgotten; the fail count is cleared where it goes with it (part 1, section 14.3)."""
     expired = _is_past_timeout(cluster, resource, entry)
     cause = _cause_to_clear(cluster, resource, node, entry, expired=expired)
@@ -186,7 +186,7 @@ def _waits_for_fencing(cluster: Cluster, resource: Resource, entry: HistoryEntry
 
 
 def _cause_to_clear(
-    cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry, *, expired: bool
+    cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry, *, expired: bool
 ) -> str | None:
     """Why the fail count is cleared when the entry's own time is over; `_NOT_YET` when the count still holds it."""
     if not expired:
@@ -199,7 +199,7 @@ def _cause_to_clear(
     return None
 
 
-def _changed_since(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry) -> str | None:
+def _changed_since(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry) -> str | None:
     """Whether the failure is one of parameters that were changed since."""
     if not entry.id.endswith("_last_failure_0") or entry.attributes.get("operation") not in ("start", "monitor"):
         return None
@@ -207,10 +207,10 @@ def _changed_since(cluster: Cluster, resource: Resource, node: Node, entry: Hist
         cluster.deferred_checks.append((entry, resource, node, True))
         return None
     verdict, _ = compare(cluster, resource, entry, node)
-    return "resource parameters have changed" if verdict in (Verdict.RESTART, Verdict.CHANGED) else None
+    return "resource parameters have changed" if verdict in (DigestVerdict.RESTART, DigestVerdict.CHANGED) else None
 
 
-def clear_fail_count(cluster: Cluster, resource: Resource, node: Node, reason: str) -> Action:
+def clear_fail_count(cluster: Cluster, resource: Resource, node: ClusterNode, reason: str) -> Action:
     """Have the resource's fail count on the node cleared."""
     key = action_key(resource.id, "clear_failcount")
     cause = Cause(Why.FAILURE, resource.id, reason)

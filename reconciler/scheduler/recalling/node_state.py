@@ -20,7 +20,7 @@ from reconciler.scheduler.working.roles import Role
 if TYPE_CHECKING:
     from reconciler.model.status import NodeState
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
 
 
 def read_node_states(cluster: Cluster) -> None:
@@ -36,7 +36,7 @@ def read_node_states(cluster: Cluster) -> None:
             _read_member(cluster, node, state)
 
 
-def _read_member(cluster: Cluster, node: Node, state: NodeState) -> None:
+def _read_member(cluster: Cluster, node: ClusterNode, state: NodeState) -> None:
     node.unclean = node.unseen = False
     merge_attributes(cluster, node, state)
     node.standby = is_true(node.attributes.get("standby"))
@@ -51,7 +51,7 @@ def _read_member(cluster: Cluster, node: Node, state: NodeState) -> None:
         mark_for_fencing(cluster, node, "cluster does not have quorum")
 
 
-def merge_attributes(cluster: Cluster, node: Node, state: NodeState) -> None:
+def merge_attributes(cluster: Cluster, node: ClusterNode, state: NodeState) -> None:
     """Merge what is recorded of the node's attributes for now into those that it has for good."""
     set_builtin_attributes(cluster, node)
     evaluate(state.transient, RuleContext(cluster), overwrite=True, into=node.attributes)
@@ -59,7 +59,7 @@ def merge_attributes(cluster: Cluster, node: Node, state: NodeState) -> None:
     note_failures(node)
 
 
-def _shutdown_requested(node: Node) -> bool:
+def _shutdown_requested(node: ClusterNode) -> bool:
     return node.attributes.get("shutdown", "0") != "0"
 
 
@@ -90,7 +90,7 @@ class Membership(NamedTuple):
         return is_true(text) or text[:1] in tuple("123456789")
 
 
-class Verdict(NamedTuple):
+class MemberVerdict(NamedTuple):
     """A member's state: online, or pending (then in standby too), or to be fenced for a reason."""
 
     online: bool
@@ -102,44 +102,44 @@ GONE = "peer is no longer part of the cluster"
 """The one reason for which priority-fencing-delay is considered."""
 
 
-def judge_without_fencing(state: Membership, *, expected_up: bool) -> Verdict:
+def judge_without_fencing(state: Membership, *, expected_up: bool) -> MemberVerdict:
     """The state of a member when fencing is disabled."""
     if not state.is_member:
-        return Verdict(online=False)
+        return MemberVerdict(online=False)
     if state.is_process_up:
-        return Verdict(online=state.join == "member")
+        return MemberVerdict(online=state.join == "member")
     if expected_up:
-        return Verdict(online=False, fence_reason="peer is unexpectedly down")
-    return Verdict(online=False)
+        return MemberVerdict(online=False, fence_reason="peer is unexpectedly down")
+    return MemberVerdict(online=False)
 
 
-def judge_with_fencing(state: Membership) -> Verdict:
+def judge_with_fencing(state: Membership) -> MemberVerdict:
     """The state of a member when fencing is enabled; a node to be fenced counts as online while it is in the membership."""
     member, up, terminate = state.is_member, state.is_process_up, state.is_termination_requested
     if state.shutdown:
-        return Verdict(online=up)
+        return MemberVerdict(online=up)
     if state.in_ccm is None:
-        return Verdict(member, fence_reason="peer has not been seen by the cluster")
+        return MemberVerdict(member, fence_reason="peer has not been seen by the cluster")
     if state.join == "banned":
-        return Verdict(member, fence_reason="peer failed Pacemaker membership criteria")
+        return MemberVerdict(member, fence_reason="peer failed Pacemaker membership criteria")
     if not terminate and (state.expected or "down") == "down":
-        return Verdict(member, pending=member or up)
+        return MemberVerdict(member, pending=member or up)
     if terminate and state.join == "down" and not member and not up:
-        return Verdict(online=False)
+        return MemberVerdict(online=False)
     if not member:
-        return Verdict(member, fence_reason=GONE)
+        return MemberVerdict(member, fence_reason=GONE)
     if not up:
-        return Verdict(member, fence_reason="peer process is no longer available")
+        return MemberVerdict(member, fence_reason="peer process is no longer available")
     if terminate:
-        return Verdict(member, fence_reason="termination was requested")
+        return MemberVerdict(member, fence_reason="termination was requested")
     if state.join == "member":
-        return Verdict(online=True)
+        return MemberVerdict(online=True)
     if state.join in ("pending", "down"):
-        return Verdict(member, pending=True)
-    return Verdict(member, fence_reason="peer was in an unknown state")
+        return MemberVerdict(member, pending=True)
+    return MemberVerdict(member, fence_reason="peer was in an unknown state")
 
 
-def _judge(cluster: Cluster, node: Node, state: NodeState) -> None:
+def _judge(cluster: Cluster, node: ClusterNode, state: NodeState) -> None:
     if node.kind is NodeKind.PING:
         node.online = False
         return
@@ -163,7 +163,7 @@ def _judge(cluster: Cluster, node: Node, state: NodeState) -> None:
         mark_for_fencing(cluster, node, verdict.fence_reason, priority_delay=verdict.fence_reason == GONE)
 
 
-def judge_remote(node: Node) -> None:
+def judge_remote(node: ClusterNode) -> None:
     """Derive whether a remote or guest node is online from its connection and container (section 12.5)."""
     connection = node.connection
     if connection is None:
@@ -188,7 +188,7 @@ def judge_remote(node: Node) -> None:
         node.requires_reset = True
 
 
-def read_remote_state(cluster: Cluster, node: Node, state: NodeState) -> None:
+def read_remote_state(cluster: Cluster, node: ClusterNode, state: NodeState) -> None:
     """Take the recorded state of a remote or guest node, whose history is about to be read."""
     judge_remote(node)
     if not node.requires_reset:

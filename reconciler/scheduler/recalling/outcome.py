@@ -24,7 +24,7 @@ from reconciler.scheduler.working.roles import Kind, Role
 if TYPE_CHECKING:
     from reconciler.model.status import HistoryEntry
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 _DONE, _ERROR = OperationStatus.DONE.value, OperationStatus.ERROR.value
@@ -36,7 +36,7 @@ class Reading:
 
     __slots__ = ("cluster", "last_failure", "node", "resource", "worst")
 
-    def __init__(self, cluster: Cluster, resource: Resource, node: Node) -> None:
+    def __init__(self, cluster: Cluster, resource: Resource, node: ClusterNode) -> None:
         self.cluster = cluster
         self.resource = resource
         self.node = node
@@ -44,7 +44,7 @@ class Reading:
         self.last_failure: HistoryEntry | None = None
 
 
-class Result:
+class RecordedResult:
     """One entry, as it is judged: `rc` and `status` are remapped, `recorded_rc` and `target` are as recorded."""
 
     __slots__ = ("entry", "interval_ms", "masked", "rc", "recorded_rc", "status", "target", "task")
@@ -82,7 +82,7 @@ def read_entry(reading: Reading, entry: HistoryEntry) -> None:
     if not OperationStatus.PENDING <= status <= OperationStatus.NO_SECRETS:
         return
     resource = reading.resource
-    result = Result(entry, task, status, resource)
+    result = RecordedResult(entry, task, status, resource)
     expired = status != OperationStatus.NOT_INSTALLED and check_expiry(
         reading.cluster, resource, reading.node, entry, result.recorded_rc
     )
@@ -113,12 +113,12 @@ def _set_next_role(resource: Resource, role: Role, cause: Cause) -> None:
     resource.next_role_cause = cause
 
 
-def _failure_cause(reading: Reading, result: Result) -> Cause:
+def _failure_cause(reading: Reading, result: RecordedResult) -> Cause:
     key = action_key(reading.resource.id, result.task, result.interval_ms)
     return Cause(Why.FAILURE, key, f"{reading.node.name}, rc {result.recorded_rc}")
 
 
-def _remap(reading: Reading, result: Result) -> None:
+def _remap(reading: Reading, result: RecordedResult) -> None:
     """Turn what was recorded into what it means (step B)."""
     node = reading.node
     if result.task == "monitor" and result.rc in (ResultCode.DEGRADED, ResultCode.DEGRADED_PROMOTED):
@@ -133,7 +133,7 @@ def _remap(reading: Reading, result: Result) -> None:
     _remap_code(reading, result)
 
 
-def _remap_code(reading: Reading, result: Result) -> None:
+def _remap_code(reading: Reading, result: RecordedResult) -> None:
     resource = reading.resource
     match result.rc:
         case ResultCode.OK:
@@ -170,7 +170,7 @@ def _remap_code(reading: Reading, result: Result) -> None:
             result.status = _ERROR
 
 
-def _drop_expired(reading: Reading, result: Result) -> bool:
+def _drop_expired(reading: Reading, result: RecordedResult) -> bool:
     """Whether nothing more is to be done about an entry whose failure expired (step C)."""
     resource, node = reading.resource, reading.node
     if result.masked and result.recorded_rc != result.target:
@@ -187,7 +187,7 @@ def _drop_expired(reading: Reading, result: Result) -> bool:
     return False
 
 
-def _read_pending(reading: Reading, result: Result) -> None:
+def _read_pending(reading: Reading, result: RecordedResult) -> None:
     resource, node = reading.resource, reading.node
     if result.task == "start":
         resource.start_pending = True
@@ -204,13 +204,13 @@ def _read_pending(reading: Reading, result: Result) -> None:
         resource.pending_interval_ms = result.interval_ms
 
 
-def require_stop(cluster: Cluster, resource: Resource, node: Node, cause: Cause) -> None:
+def require_stop(cluster: Cluster, resource: Resource, node: ClusterNode, cause: Cause) -> None:
     """The resource has to be stopped on the node."""
     key = action_key(resource.id, "stop")
     request(cluster, resource, key, "stop", node, optional=False, cause=cause)
 
 
-def _read_error(reading: Reading, result: Result) -> None:
+def _read_error(reading: Reading, result: RecordedResult) -> None:
     """Take a failed operation into account (step E)."""
     resource = reading.resource
     key = _key(result.entry)
@@ -247,7 +247,7 @@ def _banned(resource: Resource) -> Resource:
     return resource if resource.unique else resource.root
 
 
-def _ban_here(reading: Reading, result: Result) -> None:
+def _ban_here(reading: Reading, result: RecordedResult) -> None:
     ban(_banned(reading.resource), reading.node, _failure_cause(reading, result))
 
 
@@ -267,7 +267,7 @@ def record_failure(reading: Reading, entry: HistoryEntry) -> None:
     reading.cluster.failed.append(FailedEntry(entry, reading.node, reading.resource, masked))
 
 
-def _succeed(reading: Reading, result: Result, rc: int) -> None:
+def _succeed(reading: Reading, result: RecordedResult, rc: int) -> None:
     """Take a success with this code into account (step F)."""
     resource = reading.resource
     clears = False
@@ -319,7 +319,7 @@ def _outlasts_success(reading: Reading) -> bool:
     return reading.worst == "reset-remote" and reading.resource.reconnect_interval_ms > 0
 
 
-def _fail(reading: Reading, result: Result, policy: FailurePolicy) -> None:
+def _fail(reading: Reading, result: RecordedResult, policy: FailurePolicy) -> None:
     """Take a failure into account (step G)."""
     cluster, resource = reading.cluster, reading.resource
     cause = _failure_cause(reading, result)

@@ -19,11 +19,11 @@ from reconciler.scheduler.working.roles import Kind
 if TYPE_CHECKING:
     from reconciler.model.status import ResourceHistory
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def find_owner(cluster: Cluster, history: ResourceHistory, node: Node) -> Resource | None:
+def find_owner(cluster: Cluster, history: ResourceHistory, node: ClusterNode) -> Resource | None:
     """The resource that the node's history of this name belongs to, which from now on is known by that name too.
 
     For an anonymous clone an instance is chosen, or an additional one made. None when no configured resource has the name.
@@ -50,14 +50,14 @@ def _known_as(cluster: Cluster, resource: Resource, name: str) -> Resource:
     return resource
 
 
-def _replica_instance(clone: Resource, node: Node) -> Resource | None:
+def _replica_instance(clone: Resource, node: ClusterNode) -> Resource | None:
     """The instance inside the replica that provides this node."""
     assert clone.parent is not None
     assert clone.parent.bundle is not None
     return next((replica.primitive for replica in clone.parent.bundle.replicas if replica.node is node), None)
 
 
-def _instance(cluster: Cluster, clone: Resource, node: Node, name: str) -> Resource | None:
+def _instance(cluster: Cluster, clone: Resource, node: ClusterNode, name: str) -> Resource | None:
     """The leaf of an anonymous clone's instance for this history on this node."""
     base = strip_instance(name)
     chosen = _choose(clone, node, base)
@@ -66,7 +66,7 @@ def _instance(cluster: Cluster, clone: Resource, node: Node, name: str) -> Resou
     return _additional_instance(cluster, clone, base) if chosen is None else chosen
 
 
-def _choose(clone: Resource, node: Node, base: str) -> Resource | None:
+def _choose(clone: Resource, node: ClusterNode, base: str) -> Resource | None:
     """The leaf of the instance that is on the node already, else that of the first free one."""
     free: Resource | None = None
     crowded = False
@@ -85,7 +85,7 @@ def _choose(clone: Resource, node: Node, base: str) -> Resource | None:
     return None if crowded else free
 
 
-def _first_location(instance: Resource) -> Node | None:
+def _first_location(instance: Resource) -> ClusterNode | None:
     """The first node on which a leaf of the instance is active or has something pending."""
     for leaf in (instance,) if instance.kind is Kind.PRIMITIVE else instance.leaves():
         if leaf.active_on:
@@ -100,7 +100,7 @@ def _leaf(instance: Resource, base: str) -> Resource | None:
     return next((leaf for leaf in leaves if base in (leaf.config_id, leaf.id)), None)
 
 
-def _is_doubtful(cluster: Cluster, clone: Resource, leaf: Resource, node: Node) -> bool:
+def _is_doubtful(cluster: Cluster, clone: Resource, leaf: Resource, node: ClusterNode) -> bool:
     """Whether the history of a lost node must not use up an instance that could run elsewhere."""
     lost = not node.online or node.unclean
     return lost and not leaf.needs_fencing and not node.is_guest and not is_universal(cluster, clone)

@@ -15,11 +15,11 @@ from reconciler.scheduler.working.roles import Role
 if TYPE_CHECKING:
     from reconciler.model.status import HistoryEntry
     from reconciler.scheduler.working.cluster import Cluster
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def read_successful_migrate_to(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry) -> None:
+def read_successful_migrate_to(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry) -> None:
     """Take into account that the resource was sent from this node: where it is depends on what the target remembers."""
     names = _partners(entry, source=node)
     if names is None:
@@ -55,7 +55,9 @@ def read_successful_migrate_to(cluster: Cluster, resource: Resource, node: Node,
         _give_up(resource)
 
 
-def read_failed_migration(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry, task: str) -> None:
+def read_failed_migration(
+    cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry, task: str
+) -> None:
     """Take a failed half of a migration into account: the resource may be active on the other node too."""
     if task == "migrate_to":
         _read_failed_migrate_to(cluster, resource, node, entry)
@@ -63,7 +65,7 @@ def read_failed_migration(cluster: Cluster, resource: Resource, node: Node, entr
         _read_failed_migrate_from(cluster, resource, node, entry)
 
 
-def _read_failed_migrate_to(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry) -> None:
+def _read_failed_migrate_to(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry) -> None:
     names = _partners(entry, source=node)
     if names is None:
         return
@@ -82,7 +84,7 @@ def _read_failed_migrate_to(cluster: Cluster, resource: Resource, node: Node, en
         resource.dangling.insert(0, node)
 
 
-def _read_failed_migrate_from(cluster: Cluster, resource: Resource, node: Node, entry: HistoryEntry) -> None:
+def _read_failed_migrate_from(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry) -> None:
     names = _partners(entry, target=node)
     if names is None:
         return
@@ -99,7 +101,9 @@ def _read_failed_migrate_from(cluster: Cluster, resource: Resource, node: Node, 
             record_active(cluster, resource, source_node, count_priority=False)
 
 
-def _partners(entry: HistoryEntry, *, source: Node | None = None, target: Node | None = None) -> tuple[str, str] | None:
+def _partners(
+    entry: HistoryEntry, *, source: ClusterNode | None = None, target: ClusterNode | None = None
+) -> tuple[str, str] | None:
     """Source and target of a migration, None unless both are recorded and the one given is this node."""
     from_name, to_name = entry.attributes.get("migrate_source"), entry.attributes.get("migrate_target")
     if from_name is None or to_name is None:
@@ -131,6 +135,7 @@ def _is_known_on(cluster: Cluster, node_name: str, resource: Resource) -> bool:
     return any(entry.attributes.get("rc-code") != _NO_RESULT_YET for entry in _entries(cluster, node_name, resource))
 
 
+# What Pacemaker writes for the result of an operation that is still under way.
 _NO_RESULT_YET = "193"
 
 

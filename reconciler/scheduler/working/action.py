@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.model.resource import Operation
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
     from reconciler.scheduler.working.roles import Role
 
@@ -42,7 +42,7 @@ class Values:
     def __init__(
         self,
         operation: Operation | None,
-        evaluate: Callable[[Node | None], tuple[dict[str, str], dict[str, str]]],
+        evaluate: Callable[[ClusterNode | None], tuple[dict[str, str], dict[str, str]]],
         per_node: bool,
     ) -> None:
         self.operation = operation
@@ -50,7 +50,7 @@ class Values:
         self.per_node = per_node
         self.kept: tuple[dict[str, str], dict[str, str]] | None = None
 
-    def on(self, node: Node | None) -> tuple[dict[str, str], dict[str, str]]:
+    def on(self, node: ClusterNode | None) -> tuple[dict[str, str], dict[str, str]]:
         """Meta and extra values on the node; not to be changed by the caller."""
         if self.per_node:
             return self.evaluate(node)
@@ -97,7 +97,7 @@ class Action:
         "values",
     )
 
-    def __init__(self, id: int, key: str, task: str, resource: Resource | None, node: Node | None) -> None:
+    def __init__(self, id: int, key: str, task: str, resource: Resource | None, node: ClusterNode | None) -> None:
         self.id = id
         """Counts from 1 in order of creation."""
         self.key = key

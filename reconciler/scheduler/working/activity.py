@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def current_node(resource: Resource) -> Node | None:
+def current_node(resource: Resource) -> ClusterNode | None:
     """The node that counts as the one where the resource is active, None when it is active nowhere.
 
     The source of a partial migration comes first, then for a resource that needs no fencing the first clean node.
@@ -31,7 +31,7 @@ def current_node(resource: Resource) -> Node | None:
     return nodes[0]
 
 
-def active_nodes(resource: Resource) -> list[Node]:
+def active_nodes(resource: Resource) -> list[ClusterNode]:
     """The nodes that count when asking whether it is active too often: all, or the clean ones when it needs no fencing."""
     if resource.needs_fencing:
         return resource.active_on

@@ -8,22 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from reconciler.scheduler.working.options import Options
+from reconciler.scheduler.working.options import ClusterOptions
 
 if TYPE_CHECKING:
     from reconciler.cib import Cib
     from reconciler.model.date import Instant
     from reconciler.model.status import HistoryEntry, NodeState
     from reconciler.scheduler.working.action import Action
-    from reconciler.scheduler.working.constraints import Colocation, Location, Ordering, TicketHold
+    from reconciler.scheduler.working.constraints import ColocationPair, LocationScores, Ordering, TicketHold
     from reconciler.scheduler.working.digests import Digests
-    from reconciler.scheduler.working.node import AttributeValues, Node
+    from reconciler.scheduler.working.node import AttributeValues, ClusterNode
     from reconciler.scheduler.working.resource import Resource
     from reconciler.scheduler.working.roles import Kind
     from reconciler.scheduler.working.table import NodeTable
 
 
-Assign = Callable[["Cluster", "Resource", "Node | None"], "Node | None"]
+Assign = Callable[["Cluster", "Resource", "ClusterNode | None"], "ClusterNode | None"]
 """Assigning a resource of one kind, first to the node that is preferred; the answer is the node of a primitive or group."""
 
 
@@ -32,7 +32,7 @@ class FailedEntry:
 
     __slots__ = ("entry", "masked", "node", "resource")
 
-    def __init__(self, entry: HistoryEntry, node: Node, resource: Resource, masked: bool) -> None:
+    def __init__(self, entry: HistoryEntry, node: ClusterNode, resource: Resource, masked: bool) -> None:
         self.entry = entry
         self.node = node
         self.resource = resource
@@ -99,19 +99,19 @@ class Cluster:
         self.assigners: Mapping[Kind, Assign] = {}
         """For each kind of resource how it is assigned: the kinds call one another, by way of this table."""
         self.now = now
-        self.options = Options()
+        self.options = ClusterOptions()
         self.feature_set = cib.feature_set or "3.16.1"
         self.have_quorum = cib.have_quorum
         self.unfencing = False
         """Whether unfencing is in use anywhere."""
         self.has_fence_device = False
         self.has_remote_nodes = False
-        self.nodes: list[Node] = []
+        self.nodes: list[ClusterNode] = []
         """All nodes in natural order of their names."""
-        self.nodes_by_index: list[Node] = []
-        self.node_index: dict[str, Node] = {}
+        self.nodes_by_index: list[ClusterNode] = []
+        self.node_index: dict[str, ClusterNode] = {}
         """Nodes by name."""
-        self.node_ids: dict[str, Node] = {}
+        self.node_ids: dict[str, ClusterNode] = {}
         """Nodes by lower-cased id."""
         self.node_keys: list[tuple[tuple[int, int, int, str], ...]] = []
         """The sort keys of `nodes`, in the same order."""
@@ -123,7 +123,7 @@ class Cluster:
         """Values of configured operations that don't depend on the node, as far as computed."""
         self.start_table: NodeTable | None = None
         """The table that a resource starts with in a symmetric cluster, as long as no node is added."""
-        self.dc: Node | None = None
+        self.dc: ClusterNode | None = None
         self.resources: list[Resource] = []
         """Top-level resources: by descending priority, then document order; orphans at the end."""
         self.resource_index: dict[str, list[Resource]] = {}
@@ -143,14 +143,14 @@ class Cluster:
         """Identities (`id`) of recurring entries whose failure expired: their operations have to be scheduled again."""
         self.container_stops: list[Resource] = []
         """Containers to be stopped for a failure inside, in the order found."""
-        self.deferred_checks: list[tuple[HistoryEntry, Resource, Node, bool]] = []
+        self.deferred_checks: list[tuple[HistoryEntry, Resource, ClusterNode, bool]] = []
         """Checks of a bundle connection's definition that wait for its placement, in the order found; True stands for a last failure."""
         self.instance_count = 0
         self.disabled_count = 0
         self.blocked_count = 0
-        self.locations: list[Location] = []
+        self.locations: list[LocationScores] = []
         """In order of creation; applied newest first."""
-        self.colocations: list[Colocation] = []
+        self.colocations: list[ColocationPair] = []
         self.orderings: list[Ordering] = []
         """In order of creation."""
         self.actions: list[Action] = []
@@ -168,7 +168,7 @@ class Cluster:
         """The places of nodes, by index, in byte order of their names."""
         self.attribute_values: dict[str, AttributeValues] = {}
         """Node attributes that colocations compare, by name, as far as needed."""
-        self.assignment_log: list[tuple[int, Resource, Node]] = []
+        self.assignment_log: list[tuple[int, Resource, ClusterNode]] = []
         """Every assignment to a node, also those taken back: after how many score lines, what, and where."""
         self.show_scores = True
         """Whether `score_lines` and `assignment_log` are to be filled."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.scheduler.working.resource import Resource
 
 
-class Location:
+class LocationScores:
     """Scores for nodes (by index), for one resource; `role` restricts it, None means any."""
 
     __slots__ = ("cause", "discovery", "id", "resource", "role", "scores")
@@ -30,7 +30,7 @@ class Location:
         self.cause = cause
 
 
-class Colocation:
+class ColocationPair:
     """The dependent is placed relative to the primary; roles are `Role.UNKNOWN` when any will do."""
 
     __slots__ = (

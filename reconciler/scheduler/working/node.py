@@ -22,7 +22,7 @@ class NodeKind(enum.Enum):
     PING = "ping"
 
 
-class Node:
+class ClusterNode:
     """One node: numbered once (`index`), so that score tables are lists indexed by node number.
 
     Flags have the meaning of the specification, part 1, section 7.1.

@@ -6,7 +6,7 @@ Source: Pacemaker Explained, "Cluster Options"; the scheduler's specification, p
 from __future__ import annotations
 
 
-class Options:
+class ClusterOptions:
     """The options in force; the constructor gives Pacemaker's defaults."""
 
     __slots__ = (

@@ -19,8 +19,8 @@ from reconciler.scheduler.working.table import NodeTable
 if TYPE_CHECKING:
     from reconciler.model import resource as configured
     from reconciler.scheduler.working.action import Action, Phase
-    from reconciler.scheduler.working.constraints import Colocation, Location, TicketRule
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.constraints import ColocationPair, LocationScores, TicketRule
+    from reconciler.scheduler.working.node import ClusterNode
 
 
 class CloneFields:
@@ -58,7 +58,7 @@ class CloneFields:
         """The pseudo actions of its notifications, by the task they are about."""
 
 
-class Replica:
+class BundleReplica:
     """One replica of a bundle: its container, and where they exist its address, connection and inner instance."""
 
     __slots__ = ("connection", "container", "index", "ip", "ip_address", "node", "primitive")
@@ -70,7 +70,7 @@ class Replica:
         self.ip_address: str | None = None
         self.connection: Resource | None = None
         self.primitive: Resource | None = None
-        self.node: Node | None = None
+        self.node: ClusterNode | None = None
         """The guest node that the replica provides."""
 
 
@@ -95,7 +95,7 @@ class BundleFields:
         self.promoted_max = 0
         self.replicas_per_host = 1
         self.unique = True
-        self.replicas: list[Replica] = []
+        self.replicas: list[BundleReplica] = []
         self.clone: Resource | None = None
         """The implicit clone around the inner primitive, None without one."""
         self.running = 0
@@ -254,9 +254,9 @@ class Resource:
         self.external_ip: str | None = None
         # Status (part 1, section 13)
         self.role = Role.STOPPED
-        self.active_on: list[Node] = []
+        self.active_on: list[ClusterNode] = []
         """Where it is active, in the order found."""
-        self.known_on: dict[int, Node] = {}
+        self.known_on: dict[int, ClusterNode] = {}
         """Nodes where its state is known, by index."""
         self.history_name: str | None = None
         self.orphan = False
@@ -267,30 +267,30 @@ class Resource:
         self.blocked = False
         self.start_pending = False
         self.pending_task: str | None = None
-        self.pending_node: Node | None = None
+        self.pending_node: ClusterNode | None = None
         self.pending_interval_ms = 0
-        self.partial_source: Node | None = None
-        self.partial_target: Node | None = None
-        self.dangling: list[Node] = []
+        self.partial_source: ClusterNode | None = None
+        self.partial_target: ClusterNode | None = None
+        self.dangling: list[ClusterNode] = []
         """Sources of migrations whose stop was never seen, most recent first."""
-        self.lock_node: Node | None = None
+        self.lock_node: ClusterNode | None = None
         self.lock_time_s = 0
         self.fail_counts: dict[int, int] = {}
         """Effective fail counts by node index, as far as computed."""
         # Placement (part 2)
         self.table = NodeTable()
         self.exclusive_discovery = False
-        self.locations: list[Location] = []
-        self.colocations: list[Colocation] = []
+        self.locations: list[LocationScores] = []
+        self.colocations: list[ColocationPair] = []
         """Constraints where it is the dependent, sorted (its own list)."""
-        self.followers: list[Colocation] = []
+        self.followers: list[ColocationPair] = []
         """Constraints where it is the primary, sorted."""
         self.tickets: list[TicketRule] = []
         self.contributions: list[Contribution] = []
         """Why the scores of its table are what they are, in the order in which they came."""
         self.next_role = Role.UNKNOWN
         self.next_role_cause: Cause | None = None
-        self.node: Node | None = None
+        self.node: ClusterNode | None = None
         """Where it will run; None when nowhere or not yet decided."""
         self.assigned_score = 0
         """The table's score of `node` at the moment of the assignment."""
@@ -310,7 +310,7 @@ class Resource:
         """Its actions, oldest first."""
         self.actions_by_key: dict[str, list[Action]] = {}
         """The same by lower-cased key, oldest first."""
-        self.expected_node: Node | None = None
+        self.expected_node: ClusterNode | None = None
         """Where a multiply active resource may stay (multiple-active=stop_unexpected)."""
         self.reloading = False
 

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 from reconciler.scheduler.working.roles import Kind, Role
 
 if TYPE_CHECKING:
-    from reconciler.scheduler.working.node import Node
+    from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
 
-def assigned_nodes(resource: Resource) -> list[Node]:
+def assigned_nodes(resource: Resource) -> list[ClusterNode]:
     """The different nodes that the resource or what is below it was assigned to, in the order of the members."""
     if resource.kind is Kind.PRIMITIVE:
         return [] if resource.node is None else [resource.node]
-    nodes: list[Node] = []
+    nodes: list[ClusterNode] = []
     for leaf in resource.leaves():
         if leaf.node is not None and leaf.node not in nodes:
             nodes.append(leaf.node)
     return nodes
 
 
-def single_node(resource: Resource) -> Node | None:
+def single_node(resource: Resource) -> ClusterNode | None:
     """The node that all of the resource was assigned to; None when it got none, or its members different ones."""
     if resource.kind is Kind.PRIMITIVE:
         return resource.node

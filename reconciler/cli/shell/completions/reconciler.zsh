@@ -189,8 +189,8 @@ _shtab_reconciler_plan_options=(
   "--json[one JSON object]"
   "--markdown[a comment for a pull request]"
   "--dot[the graph of the actions, for graphviz]"
-  "--svg[write the graph as a picture (needs graphviz)]:FILE:"
   "--concise[only the summary, the dangers and the impact]"
+  "--svg[write the graph as a picture (needs graphviz)]:FILE:"
   "--out[save the plan, for apply FILE]:FILE:"
   "--detailed-exitcode[0\: no changes, 2\: changes, 1\: error, 3\: needs consent]"
   "*--allow[consent to what a guard holds back]:KIND:NAME:"
@@ -204,7 +204,6 @@ _shtab_reconciler_plan_defaults_added=0
 
 _shtab_reconciler_rollback_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--yes[don\'t ask (only with a saved plan)]"
   {--message,-m}"[why\; recorded in the history]:message:"
   "--timeout[how long to wait for the cluster, in seconds (600)]:S:"
   "*--allow[consent to what a guard holds back]:KIND:NAME:"

@@ -1,0 +1,73 @@
+"""How much anything from a peer, a file or a child process may be: one walk over its plain form, before anybody looks at what it says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from reconciler.errors import ReconcilerError
+from reconciler.frozen import frozen
+
+
+class BoundsError(ReconcilerError):
+    """What was given is too large, too deep or no JSON; nothing of it was used."""
+
+    code = "bounds"
+
+
+@frozen
+class Bounds:
+    """The most that may come: bytes of the whole, nesting, entries of all its lists and objects together, characters of one text.
+
+    A `number` is far above counts, codes and times in milliseconds, and sums of some of them still fit into 64 bits.
+    """
+
+    size_bytes: int
+    depth: int = 64
+    items: int = 1_000_000
+    text: int = 1_000_000
+    number: int = 1 << 62
+
+
+def parse(data: bytes, bounds: Bounds) -> Any:
+    """The plain form that JSON bytes stand for. Raises BoundsError."""
+    if len(data) > bounds.size_bytes:
+        raise BoundsError(f"{len(data)} bytes are more than {bounds.size_bytes}")
+    try:
+        plain = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BoundsError("it is no JSON") from error
+    check(plain, bounds)
+    return plain
+
+
+def check(plain: object, bounds: Bounds) -> None:
+    """Raises BoundsError when the plain form is nested deeper, has more entries or longer texts than it may have, or huge numbers."""
+    level: list[Any] = [plain]
+    items = 0
+    for _ in range(bounds.depth):
+        below: list[Any] = []
+        for part in level:
+            if type(part) is dict:
+                below += part
+                below += part.values()
+                items += len(part)
+            elif type(part) is list:
+                below += part
+                items += len(part)
+            else:
+                _check_leaf(part, bounds)
+        if items > bounds.items:
+            raise BoundsError(f"more than {bounds.items} entries")
+        if not below:
+            return
+        level = below
+    raise BoundsError(f"nested deeper than {bounds.depth}")
+
+
+def _check_leaf(part: object, bounds: Bounds) -> None:
+    if type(part) is str:
+        if len(part) > bounds.text:
+            raise BoundsError(f"a text of {len(part)} characters is longer than {bounds.text}")
+    elif type(part) is int and abs(part) >= bounds.number:
+        raise BoundsError("a number is too large")

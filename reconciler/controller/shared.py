@@ -1,0 +1,244 @@
+"""What all members share, and its one way to change: a message delivered in the order that all members see.
+
+`deliver` is a deterministic function of the state and the message, so members with the same deliveries hold the same state, and a node
+that reads its journal again gets back what it had. Nothing in it depends on the node that holds it: not its name, clock, boot, files or
+partition. A new state is computed whole before anybody sees it.
+Source: the design of the cluster, "A node is a state machine", "Configuration travels as git objects".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import assert_never
+
+from reconciler.analysis.recording import pending
+from reconciler.cib import Cib, Version
+from reconciler.cib.observations import Observation, observe
+from reconciler.controller.members import by_name
+from reconciler.controller.messages import (
+    Accept,
+    Activate,
+    Joined,
+    Message,
+    Observe,
+    Propose,
+    Reject,
+    Reported,
+    Run,
+)
+from reconciler.frozen import field, frozen, replace
+from reconciler.model.cluster import Configuration
+
+FEATURE_SET = "3.16.1"
+MOST_ACTIVATIONS = 1000
+LOCAL_SOURCES = ("apply", "rollback", "recovery")
+"""What people or the node itself propose: made for the version that was active then, so it follows that one or nothing."""
+_MOST_PROPOSALS = 64
+
+
+@frozen
+class Activation:
+    """One version of the configuration that became active, and from which commit."""
+
+    version: str
+    commit: str
+    parent: str | None
+    source: str
+    subject: str
+    digest: str
+    at_ms: int
+
+
+@frozen
+class Prepared:
+    """What a commit compiles to on a node, made durable before the node accepted it."""
+
+    digest: str
+    configuration: Configuration
+
+
+@frozen
+class Proposal:
+    """A commit that members are examining; `answers` holds each member's digest once it accepted."""
+
+    commit: str
+    base: str | None
+    source: str
+    subject: str
+    rewrite: bool
+    proposer: str
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+
+@frozen
+class Rejected:
+    """The last proposal that was refused, by whom and why."""
+
+    proposal: Proposal
+    by: str
+    answer: Reject
+
+
+@frozen
+class Shared:
+    """The state of the cluster, as every member has it. `boots` tells which start of its machine each node was last seen in.
+
+    `transition` is the number of the last transition that ordered anything, `ignored` how many observations were of nodes that nobody
+    knows: none should be.
+    """
+
+    cib: Cib = field(default_factory=lambda: Cib(feature_set=FEATURE_SET))
+    digest: str = ""
+    term: int = 0
+    commit: str | None = None
+    transition: int = 0
+    activations: tuple[Activation, ...] = ()
+    proposals: Mapping[str, Proposal] = field(default_factory=dict)
+    rejected: Rejected | None = None
+    boots: Mapping[str, str] = field(default_factory=dict)
+    ignored: int = 0
+
+
+def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | None = None) -> Shared:
+    """The state after a message; one that no longer applies changes nothing. `prepared` is what the message's commit compiles to."""
+    match message:
+        case Propose():
+            return _propose(shared, sender, message)
+        case Accept():
+            return _accept(shared, sender, message)
+        case Reject():
+            return _reject(shared, sender, message)
+        case Activate():
+            return _activate(shared, message, prepared)
+        case Observe():
+            return observed(shared, message.observations)
+        case Run():
+            seen = tuple(seen for order in message.orders for seen in pending(order.launched, message.at_ms // 1000))
+            return observed(replace(shared, transition=max(shared.transition, message.transition)), seen)
+        case Reported():
+            return observed(shared, message.observations)
+        case Joined():
+            return _join(shared, message)
+        case _:
+            assert_never(message)
+
+
+def observed(shared: Shared, observations: tuple[Observation, ...]) -> Shared:
+    """The state after observations: a later status in a later version."""
+    if not observations:
+        return shared
+    cib = shared.cib
+    known, unknown = by_name(cib, observations)
+    if not known:
+        return replace(shared, ignored=shared.ignored + len(unknown))
+    version = replace(cib.version, num_updates=cib.version.num_updates + 1)
+    cib = replace(cib, status=observe(cib.status, known), version=version)
+    return replace(shared, cib=cib, ignored=shared.ignored + len(unknown))
+
+
+def agreed(shared: Shared, members: Iterable[str]) -> Proposal | None:
+    """A proposal that every member accepted alike and that follows the active commit, if there is one."""
+    members = tuple(members)
+    for proposal in shared.proposals.values():
+        digests = {proposal.answers.get(member) for member in members}
+        if len(digests) == 1 and None not in digests and proposal.base == shared.commit:
+            return proposal
+    return None
+
+
+def differing(shared: Shared, members: Iterable[str]) -> Proposal | None:
+    """A proposal that all members accepted, but not alike: they run versions that do not understand it alike."""
+    members = tuple(members)
+    for proposal in shared.proposals.values():
+        digests = {proposal.answers.get(member) for member in members}
+        if len(digests) > 1 and None not in digests:
+            return proposal
+    return None
+
+
+def lineage(shared: Shared, source: str) -> str | None:
+    """The last commit of the source that was active; None when none was, and for what is no line of development."""
+    if source in LOCAL_SOURCES:
+        return None
+    return next((one.commit for one in reversed(shared.activations) if one.source == source), None)
+
+
+def _propose(shared: Shared, sender: str, message: Propose) -> Shared:
+    """A proposal's base is what is active when it is delivered: an activation may have been on its way when it was sent."""
+    known = shared.proposals.get(message.commit)
+    if message.commit == shared.commit or (known is not None and known.base == shared.commit):
+        return shared
+    proposals = dict(shared.proposals)
+    # What they compiled to goes with them (`own.remember`): it would stay in memory and in every snapshot.
+    while len(proposals) >= _MOST_PROPOSALS:
+        del proposals[next(iter(proposals))]
+    proposals[message.commit] = Proposal(
+        message.commit, shared.commit, message.source, message.subject, message.rewrite, sender
+    )
+    return replace(shared, proposals=proposals)
+
+
+def _accept(shared: Shared, sender: str, message: Accept) -> Shared:
+    proposal = shared.proposals.get(message.commit)
+    if proposal is None or proposal.base != message.base:
+        return shared
+    answered = replace(proposal, answers={**proposal.answers, sender: message.digest})
+    return replace(shared, proposals={**shared.proposals, message.commit: answered})
+
+
+def _reject(shared: Shared, sender: str, message: Reject) -> Shared:
+    proposal = shared.proposals.get(message.commit)
+    if proposal is None:
+        return shared
+    return replace(
+        shared,
+        proposals=_without(shared.proposals, message.commit),
+        rejected=Rejected(proposal, sender, message),
+    )
+
+
+def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> Shared:
+    proposal = shared.proposals.get(message.commit)
+    if proposal is None or prepared is None or prepared.digest != message.digest:
+        return shared
+    if message.epoch != shared.cib.version.epoch + 1 or message.term < shared.term:
+        return shared
+    version = Version(shared.cib.version.admin_epoch, message.epoch, 0)
+    activation = Activation(
+        str(version),
+        message.commit,
+        shared.commit,
+        proposal.source,
+        proposal.subject,
+        message.digest,
+        message.at_ms,
+    )
+    return replace(
+        shared,
+        cib=replace(shared.cib, configuration=prepared.configuration, version=version),
+        digest=message.digest,
+        commit=message.commit,
+        activations=(*shared.activations, activation)[-MOST_ACTIVATIONS:],
+        proposals=_without(shared.proposals, message.commit),
+        rejected=None,
+    )
+
+
+def _join(shared: Shared, message: Joined) -> Shared:
+    joined = replace(
+        shared,
+        term=max(shared.term, message.term) + 1,
+        boots={**shared.boots, message.node: message.boot},
+        proposals={},
+    )
+    return observed(joined, message.observations)
+
+
+def _without(proposals: Mapping[str, Proposal], commit: str) -> Mapping[str, Proposal]:
+    return {name: proposal for name, proposal in proposals.items() if name != commit}
+
+
+def activation_of(activations: Iterable[Activation], wanted: str) -> Activation | None:
+    """The newest activation of a commit (or the beginning of one) or of a version."""
+    found = [a for a in activations if a.version == wanted or (len(wanted) >= 4 and a.commit.startswith(wanted))]
+    return found[-1] if found else None

@@ -1,0 +1,36 @@
+"""How commits stand to each other: most are direct children, which is seen in this process; a long way is walked by git."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from reconciler.sources.commit_object import CommitObject
+from reconciler.sources.objects import MissingObjectError
+
+_SHORT_WAY = 32
+"""So many commits are read one by one before a git process is faster."""
+
+
+def descends(commit: Callable[[str], CommitObject], old: str, new: str) -> bool | None:
+    """Whether `new` descends from `old` (or is it); None when that is too far to walk.
+
+    Where history was cut off it ends: what lies behind is taken for not there. **Raises** MissingObjectError when `new` is not here.
+    """
+    if old == new:
+        return True
+    waiting, seen = deque(commit(new).facts.parents), {new}
+    while waiting:
+        name = waiting.popleft()
+        if name == old:
+            return True
+        if name in seen:
+            continue
+        seen.add(name)
+        if len(seen) > _SHORT_WAY:
+            return None
+        try:
+            waiting.extend(commit(name).facts.parents)
+        except MissingObjectError:
+            continue
+    return False

@@ -1,0 +1,131 @@
+"""Options are values: every command's parser and class agree, and options that exclude each other are usage errors."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, get_args
+
+import pytest
+
+from reconciler.cli.commands import COMMANDS, module_of
+from reconciler.cli.main import command_parser, main
+from reconciler.cli.options import USAGE_ERROR, value_of
+
+LEAST = {
+    "diff": ["a", "b"],
+    "run": ["--config", "node.yaml"],
+    "why": ["web"],
+    "import": ["cib.xml"],
+    "agents": ["list"],
+    "completion": ["bash"],
+    "cleanup": ["web"],
+}
+"""What a command needs at least, where that is more than nothing."""
+
+
+def parsed(name: str, *words: str) -> Any:
+    """The value that a command line stands for."""
+    module = importlib.import_module(module_of(name))
+    found = command_parser(name, module).parse_args(words)
+    return value_of(getattr(found, "kind", None) or module.Options, found)
+
+
+def fields(kind: Any) -> set[str]:
+    """The names of a class's options, with those of the classes inside."""
+    names: set[str] = set()
+    for name, hint in importlib.import_module("typing").get_type_hints(kind).items():
+        names |= fields(hint) if hasattr(hint, "__frozen_fields__") else {name}
+    return names
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_a_parser_is_a_field_of_its_value_and_the_other_way_round(name: str) -> None:
+    module = importlib.import_module(module_of(name))
+    found = command_parser(name, module).parse_args(LEAST.get(name, []))
+    kind = getattr(found, "kind", None) or module.Options
+    unused = {
+        "kind",
+        "action",
+        "output_as",
+    }  # Which subcommand it is says the class; crm_simulate's option has one value.
+    assert set(vars(found)) - unused == fields(kind)
+    assert parsed(name, *LEAST.get(name, [])) == parsed(name, *LEAST.get(name, []))
+
+
+@pytest.mark.parametrize("words", [["list"], ["info", "a"], ["test", "a"]])
+def test_each_subcommand_of_agents_has_a_value_of_its_own(words: list[str]) -> None:
+    module = importlib.import_module(module_of("agents"))
+    found = command_parser("agents", module).parse_args(words)
+    assert found.kind in get_args(module.Options)
+    assert set(vars(found)) - {"kind", "action"} == fields(found.kind)
+
+
+def test_a_value_never_changes_and_lists_are_tuples() -> None:
+    options = parsed("plan", "web.d", "--allow", "stop:a", "--allow", "fence:n1", "--node", "n1")
+    assert (options.path, options.allow, options.state.node) == ("web.d", ("stop:a", "fence:n1"), ("n1",))
+    with pytest.raises(AttributeError):
+        options.path = "other.d"
+
+
+EXCLUSIVE = [
+    "plan --base a --snapshot b",
+    "plan --base a --socket b",
+    "plan --snapshot a --socket b",
+    "plan --offline --socket b",
+    "plan --snapshot a --node n1",
+    "plan --json --markdown",
+    "plan --dot --concise",
+    "status --json --watch",
+    "status --watch --snapshot f",
+    "show --places --format json",
+    "why web --path a --snapshot b",
+    "why web --path a --socket b",
+    "why web --node n1",
+    "verify --json --markdown",
+    "import cib.xml --force",
+    "agents list --class lsb --provider heartbeat",
+    "simulate -x a -p",
+    "simulate -p -X",
+    "apply --yes .",
+]
+
+
+@pytest.mark.parametrize("line", EXCLUSIVE)
+def test_options_that_exclude_each_other_are_a_usage_error(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(line) == USAGE_ERROR
+    written = capsys.readouterr()
+    assert "argument" in written.err
+    assert not written.out
+
+
+UNREADABLE = [
+    "plan --offline --at yesterday",
+    "history --limit 0",
+    "history --limit ten",
+    "apply --timeout -1 .",
+    "apply --timeout nan .",
+    "watch --debounce inf",
+    "verify --jobs -3",
+    "verify --survive 3",
+    "agents info IPaddr2",
+    "agents test ocf:pacemaker:Dummy -o nothing",
+    "agents test ocf:pacemaker:Dummy --timeout soon",
+    "simulate -R",
+    "simulate -L",
+    "completion fish",
+    "plam",
+]
+
+
+@pytest.mark.parametrize("line", UNREADABLE)
+def test_what_cannot_be_read_is_a_usage_error(line: str, site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(site / "cluster.d")
+    assert code_of(line) == USAGE_ERROR
+
+
+def code_of(line: str) -> int:
+    """The exit code of a command line, run in this process."""
+    try:
+        return main(line.split())
+    except SystemExit as end:
+        return int(end.code or 0)

@@ -1,0 +1,285 @@
+"""Rules of the controller, each with what would happen if it did not hold; written against events and messages, not against parts."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reconciler.cib.observations import ResourceForgotten
+from reconciler.controller import events as ev
+from reconciler.controller.messages import (
+    Accept,
+    Activate,
+    Joined,
+    MessageError,
+    Observe,
+    Propose,
+    decode,
+    encode,
+)
+from reconciler.controller.moment import Moment
+from reconciler.controller.replica import Replica
+from reconciler.controller.shared import Prepared, agreed
+from reconciler.controller.transition import Transition
+from reconciler.frozen import replace
+from reconciler.model.attributes import plain
+from reconciler.model.cluster import Configuration
+from reconciler.model.resource import Agent, Operation, Primitive
+from reconciler.model.score import INFINITY
+
+HOUR_MS = 3_600_000
+
+
+def primitive(id: str, *, monitored: bool = True, meta: dict[str, str] | None = None, **params: str) -> Primitive:
+    operations = (Operation("monitor", "10s"),) if monitored else ()
+    agent = Agent("ocf", "Dummy", "reconciler")
+    return Primitive(id, agent, params=plain(params), meta=plain(meta or {}), operations=operations)
+
+
+def configuration(*resources: Primitive, **options: str) -> Configuration:
+    written = {"stonith-enabled": "false"} | {name.replace("_", "-"): value for name, value in options.items()}
+    return Configuration(options=plain(written), resources=resources)
+
+
+def sent(single, kind: type) -> list:
+    """The messages of a kind that were delivered so far."""
+    messages = (decode(item) for what, item in single.journal if what == "message")
+    return [message for message in messages if isinstance(message, kind)]
+
+
+# Asking again
+
+
+def test_the_pause_between_equal_plans_doubles_up_to_five_minutes(single, world):
+    world.failing["a", "start"] = 1
+    single.apply(configuration(primitive("a"), start_failure_is_fatal="false"))
+    single.run(2 * HOUR_MS)
+    told = [event["text"] for event in single.events("daemon") if event["what"] == "not-converging"]
+    pauses = [int(found[1]) for text in told if (found := re.search(r"next try in (\d+) s", text))]
+    assert pauses[:11] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+    assert set(pauses[11:]) == {300}
+    calls = world.calls.count("a start")
+    single.run(HOUR_MS)
+    assert world.calls.count("a start") - calls in (11, 12)
+
+
+def test_a_clock_that_is_set_makes_the_node_think_at_once(single, world):
+    """Here a failure has expired by the new clock; by the timer it would be an hour until somebody looked."""
+    meta = {"migration-threshold": "1", "failure-timeout": "1h"}
+    single.apply(configuration(primitive("a", meta=meta), cluster_recheck_interval="24h"))
+    single.converge()
+    del world.running["a"]
+    single.run(11_000)
+    single.converge()
+    assert world.running == {}
+    before = single.mono_ms
+    single.clock_offset_ms += 2 * HOUR_MS
+    single.feed(ev.ProcessesGone(single.now, "nothing of ours"))
+    single.converge()
+    assert world.running == {"a": {}}
+    assert single.mono_ms - before < 1000
+
+
+def test_a_clock_that_drifts_less_than_a_second_is_no_news(single):
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    told = len(single.events("converged"))
+    for _ in range(5):
+        single.clock_offset_ms += 900
+        single.feed(ev.Quiet(single.now))
+    assert len(single.events("converged")) == told
+    single.clock_offset_ms -= 1000
+    single.feed(ev.Quiet(single.now))
+    assert len(single.events("converged")) == told + 1
+
+
+# What operators ask for
+
+
+def test_a_refresh_asks_a_monitored_resource_at_once(single, world):
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    del world.running["a"]
+    before = single.mono_ms
+    single.feed(ev.RefreshAsked(single.now, ("a",)))
+    single.converge()
+    assert world.running == {"a": {}}
+    assert single.mono_ms - before < 100
+    assert "a refresh was asked for" not in [message.why for message in sent(single, Observe)], "nothing is forgotten"
+
+
+def test_a_refresh_has_what_is_not_monitored_probed_again(single, world):
+    single.apply(configuration(primitive("a", monitored=False), primitive("b", monitored=False)))
+    single.converge()
+    world.calls.clear()
+    del world.running["a"]
+    single.feed(ev.RefreshAsked(single.now, ("a",)))
+    single.converge()
+    assert world.calls == ["a monitor", "a start"]
+    assert world.running == {"a": {}, "b": {}}
+
+
+def test_a_refresh_forgets_nothing_of_what_is_under_way(single, world):
+    single.apply(configuration(primitive("a", monitored=False)))
+    while "start" not in [call.operation for _, _, call in single.agents]:
+        single.tick()
+    single.feed(ev.RefreshAsked(single.now, ("a",)))
+    assert sent(single, Observe) == []
+    single.converge()
+    assert world.calls == ["a monitor", "a start"]
+
+
+def test_a_cleanup_spares_what_is_under_way(single, world):
+    """Were the start forgotten that goes on, a probe would not see it, and it would be started twice."""
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    del world.running["a"]
+    single.feed(ev.ProcessesGone(single.now, "a"))
+    while "start" not in [call.operation for _, _, call in single.agents]:
+        single.tick()
+    world.calls.clear()
+    told = len(sent(single, Observe))
+    single.feed(ev.CleanupAsked(single.now, ("a",)))
+    (seen,) = [message for message in sent(single, Observe)[told:] if message.why == "failures were cleaned up"]
+    assert not [one for one in seen.observations if isinstance(one, ResourceForgotten)]
+    single.converge()
+    assert world.calls == ["a start", "a monitor=10000"]
+
+
+# What is remembered
+
+
+def test_a_failed_stop_keeps_the_parameters_of_the_start(single, world):
+    """The agents here object when they are stopped with other parameters than those they were started with."""
+    single.apply(configuration(primitive("a", x="1")))
+    single.converge()
+    world.failing["a", "stop"] = 1
+    single.apply(configuration(primitive("a", x="2")))
+    single.converge()
+    assert single.node.replica.memory.started["a"].attributes["x"] == "1"
+    single.crash()
+    single.converge()
+    del world.failing["a", "stop"]
+    single.feed(ev.CleanupAsked(single.now, ("a",)))
+    single.converge()
+    assert world.running == {"a": {"x": "2"}}
+    assert world.calls.count("a start") == 2
+
+
+# Deciding on a commit
+
+
+def joined(node: str, term: int) -> Joined:
+    return Joined(node, term, "boot", (), (), 0)
+
+
+def agreed_on(commit: str, *joins: Joined) -> Replica:
+    """A replica in the term after these joins, with a commit that it accepted."""
+    replica = Replica("n1")
+    for join in joins:
+        replica.deliver(join.node, join)
+    replica.deliver("n1", Propose(commit, None, "git", "", False, replica.term))
+    replica.prepare(commit, Prepared("digest", configuration(primitive("a"))))
+    replica.deliver("n1", Accept(commit, None, "digest", replica.term))
+    return replica
+
+
+@pytest.mark.parametrize(("term", "active"), [(1, None), (2, "one"), (3, "one")])
+def test_an_activation_of_an_older_term_is_refused(term, active):
+    """A DC that was cut off, and whose messages come late, decides nothing any more."""
+    replica = agreed_on("one", joined("n1", 0), joined("n2", 1))
+    assert replica.term == 2
+    replica.deliver("n2", Activate("one", 1, "digest", 0, term))
+    assert replica.commit == active
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [Activate("one", 2, "digest", 0, 1), Activate("one", 0, "digest", 0, 1), Activate("one", 1, "other", 0, 1)],
+    ids=["of another epoch", "of an epoch that was", "of another digest"],
+)
+def test_an_activation_that_does_not_follow_is_refused(activation):
+    replica = agreed_on("one", joined("n1", 0))
+    replica.deliver("n1", activation)
+    assert (replica.commit, replica.activations) == (None, ())
+
+
+def test_a_join_clears_proposals():
+    """The new member has not examined them: what was agreed on without it must not become active."""
+    replica = agreed_on("one", joined("n1", 0))
+    replica.deliver("n2", joined("n2", 1))
+    assert agreed(replica.shared, ("n1",)) is None
+    replica.deliver("n1", Activate("one", 1, "digest", 0, replica.term))
+    assert replica.commit is None
+    assert (replica.proposals, replica.own.prepared) == ({}, {})
+
+
+def test_only_own_proposals_are_proposed_again(single):
+    """After an activation each member proposes anew what it had proposed itself; otherwise each would propose all."""
+    single.apply(configuration(primitive("a")), "one")
+    single.converge()
+    single.commits |= {"next": configuration(primitive("b"))}
+    examine, single.examine = single.examine, lambda commit, base: None
+    term = single.node.replica.term
+    for proposer, commit in (("n2", "theirs"), ("n1", "ours")):
+        single.feed(ev.Delivered(single.now, proposer, Propose(commit, "one", "git", "", False, term)))
+    single.examine = examine
+    told = len(sent(single, Propose))
+    single.feed(ev.CommitArrived(single.now, "next", "git", "", asked=True))
+    assert single.node.replica.commit == "next"
+    assert [(message.commit, message.base) for message in sent(single, Propose)[told:]] == [
+        ("next", "one"),
+        ("ours", "next"),
+    ]
+
+
+def test_a_text_in_a_message_has_a_bound():
+    longest = Propose("c", None, "s", "x" * 1_000_000, False, 1)
+    assert decode(encode(longest)) == longest
+    with pytest.raises(MessageError, match="longer than"):
+        decode(encode(replace(longest, subject="x" * 1_000_001)))
+
+
+# A plan being executed
+
+NOW = Moment(0, 0)
+
+
+def plan_to_start(single, *names: str):
+    """The plan that starts these, one after its own probe."""
+    single.commits["c"] = configuration(*(primitive(name) for name in names))
+    single.feed(ev.CommitArrived(single.now, "c", "git", "", asked=True))
+    while not all(f"{name} monitor" in single.world.calls for name in names):
+        single.tick()
+    return single.plan()
+
+
+def test_after_an_abort_only_what_must_follow_still_runs(single):
+    plan = plan_to_start(single, "a", "b")
+    starts = {action.resource: action.id for action in plan.actions if action.task == "start"}
+    urgent = tuple(
+        replace(action, priority=INFINITY) if action.id == starts["b"] else replace(action, triggers=())
+        for action in plan.actions
+    )
+    urgent = tuple(replace(action, triggers=()) if action.id == starts["b"] else action for action in urgent)
+    transition = Transition(1, replace(plan, actions=urgent), NOW)
+    transition.abort("a test")
+    assert [action.id for action in transition.launch(NOW)] == [starts["b"]]
+    assert not transition.over, "it runs"
+    transition.finish(starts["b"], True)
+    assert transition.over
+
+
+@pytest.mark.parametrize(("limit", "at_once"), [(1, 1), (2, 2), (-1, 3), (0, 3)])
+def test_so_many_migrations_at_once_leave_a_node(single, limit, at_once):
+    plan = plan_to_start(single, "a", "b", "c")
+    plan.cluster.options.migration_limit = limit
+    actions = tuple(
+        replace(action, task="migrate_to", triggers=()) for action in plan.actions if action.task == "start"
+    )
+    transition = Transition(1, replace(plan, actions=actions), NOW)
+    first = transition.launch(NOW)
+    assert len(first) == at_once
+    transition.finish(first[0].id, True)
+    assert len(transition.launch(NOW)) == min(1, 3 - at_once), "the next takes its place"
