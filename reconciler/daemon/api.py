@@ -176,8 +176,8 @@ class Api:
         author = _text(body, "author", "") or None
         if author is not None and not (_AUTHOR.fullmatch(author) and author.isprintable()):
             raise ApiError(400, "bad-request", "author must read 'Name <address>'")
-        commit = await self._threads.run(self._make_commit, base, files, message, author)
-        return await self._offer(commit, "apply", False, body)
+        commit, rewrite = await self._threads.run(self._make_commit, base, files, message, author)
+        return await self._offer(commit, "apply", rewrite, body)
 
     async def rollback(self, request: Request) -> Answer:
         """Propose an earlier content again, as a new commit."""
@@ -188,8 +188,8 @@ class Api:
         message = _text(request.body, "message", "") or f"Roll back to {target[:12]}"
         repository, path = self._shell.parts.judge.repository, self._shell.parts.path
         files = await self._threads.run(repository.files, target, path)
-        commit = await self._threads.run(self._make_commit, base, files, message, None)
-        return await self._offer(commit, "rollback", False, {})
+        commit, rewrite = await self._threads.run(self._make_commit, base, files, message, None)
+        return await self._offer(commit, "rollback", rewrite, {})
 
     async def fetch(self, request: Request) -> Answer:
         """Have sources look again at once."""
@@ -265,15 +265,23 @@ class Api:
         self._shell.tell(CommitArrived(moment(), commit, source, subject, rewrite, asked=True))
         return Answer({"proposal": commit, "commit": commit, "cursor": cursor}, 202)
 
-    def _make_commit(self, base: str | None, files: Mapping[str, bytes], message: str, author: str | None) -> str:
-        """A commit with these files on top of the one that was active (`base`); that one when it has just these files."""
+    def _make_commit(
+        self, base: str | None, files: Mapping[str, bytes], message: str, author: str | None
+    ) -> tuple[str, bool]:
+        """A commit with these files on top of the one that was active (`base`); that one when it has just these files.
+
+        And whether it has to begin a new history, because the repository has lost the old one.
+        """
         repository, path = self._shell.parts.judge.repository, self._shell.parts.path
+        lost = base is not None and base not in self._facts((base,))
         if base is not None and self._has(base, files):
-            return base
+            return base, False
         given = {} if author is None else {"author": author}
-        return repository.commit(
-            files, message, reference=CANDIDATE, parent=base, path=path, time_s=int(time.time()), **given
+        parent = None if lost else base
+        made = repository.commit(
+            files, message, reference=CANDIDATE, parent=parent, path=path, time_s=int(time.time()), **given
         )
+        return made, lost
 
     def _has(self, commit: str, files: Mapping[str, bytes]) -> bool:
         try:
@@ -329,7 +337,8 @@ class Api:
         return resources
 
     def _passing_warnings(self, statuses: list[SourceStatus]) -> list[str]:
-        warnings = [f"source {status.name}: {status.error}" for status in statuses if status.error]
+        warnings = [f"nothing is started or stopped: {why}" for why in self._shell.holds.values()]
+        warnings += [f"source {status.name}: {status.error}" for status in statuses if status.error]
         failing = self._shell.parts.store.failing
         warnings += [f"the state can't be written: {failing}"] if failing else []
         broken = self._shell.last_failure

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import itertools
 import logging
 import os
 import signal
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -29,8 +30,10 @@ from reconciler.daemon.compile import Judge
 from reconciler.daemon.compile_apart import AgentSettings
 from reconciler.daemon.config import Access, DirectorySourceConfig, GitSourceConfig, NodeConfig, SourceConfig
 from reconciler.daemon.events import EventLog
+from reconciler.daemon.evidence import Doubt, doubt_of
 from reconciler.daemon.http import UnixServer
 from reconciler.daemon.leftovers import outlive_leftovers
+from reconciler.daemon.lock import lock
 from reconciler.daemon.log import LOG, say
 from reconciler.daemon.notify import notify, watchdog_interval_s
 from reconciler.daemon.restore import restore_state
@@ -48,7 +51,7 @@ from reconciler.sources.directory import DirectorySettings, DirectorySource
 from reconciler.sources.git import GitSettings, GitSource
 from reconciler.sources.git_request import Credentials
 from reconciler.sources.repository import ACTIVE, Repository
-from reconciler.sources.source import Source
+from reconciler.sources.source import Source, SourceState
 
 _LAST_AGENTS_S = 5.0
 """How long an end of the daemon waits for agents that are being called; they go on without it after that."""
@@ -61,6 +64,8 @@ _TRAITS_KEPT_S = 60.0
 _RELOAD_ACTIONS = ("reload-agent",)
 # Every commit and fetch leaves a pack, and every look-up searches all of them.
 _MAINTAIN_S = 6 * 3600.0
+_LOOK_AGAIN_S = 0.2
+_LOOKS_PER_PROPOSAL = 150
 _SECRETS_AT_ONCE = 32
 _CHORES = 3
 """Packing the repository, and telling it the active commit at the start and later."""
@@ -73,10 +78,21 @@ async def serve(config: NodeConfig, *, stop_resources: bool = False) -> tuple[st
     this node's resources first. Raises ReconcilerError and OSError when it can't start.
     """
     store = Store(config.state)
+    held: list[int] = []
     try:
+        held += _locks(config)
         return await Service(config, store, stop_resources).run()
     finally:
         store.close()
+        for descriptor in held:
+            os.close(descriptor)
+
+
+def _locks(config: NodeConfig) -> Iterator[int]:
+    """What no second daemon may have: the run directory, and the socket where that is elsewhere."""
+    yield lock(os.path.join(config.run, "lock"), "run directory")
+    if os.path.realpath(os.path.dirname(config.socket)) != os.path.realpath(config.run):
+        yield lock(f"{config.socket}.lock", "socket's directory")
 
 
 class DaemonError(ReconcilerError):
@@ -115,6 +131,8 @@ class Service:
         self._why = ""
         self._broken: str | None = None
         self._warnings: list[str] = []
+        self._lost: str | None = None
+        """The commit that was active at the start, if the repository has lost it: what is made here can't build on it."""
         self._liveness = LivenessWatch(
             self._gone, self._runner.mark, self._runner.cgroups, self._runner.processes.running
         )
@@ -162,9 +180,9 @@ class Service:
             shell.emit("daemon", {"what": "leftover", "text": text})
         shell.snapshot()
         boot = _boot_id()
+        await self._trust_active()
         shell.tell(Started(moment(), boot))
         shell.parts.fabric.join(shell)
-        self._start(self._mend_active())
         for _, source in sorted(self._sources.items()):
             self._start(source.run())
         self._start(self._maintain())
@@ -197,8 +215,8 @@ class Service:
 
     def _make_shell(self) -> Shell:
         config = self._config
-        replica, problems = restore_state(config.node, self._store)
-        self._warnings += problems
+        replica, self._damage = restore_state(config.node, self._store)
+        self._warnings += self._damage
         run = str(uuid.uuid4())
         node = Node(config.node, run, replica, _boot_id())
         lookup = self._metadata if config.check_agents else None
@@ -219,7 +237,8 @@ class Service:
 
     def _source(self, config: SourceConfig) -> Source:
         def active() -> str | None:
-            return self._shell.node.replica.commit
+            commit = self._shell.node.replica.commit
+            return None if commit == self._lost else commit
 
         if isinstance(config, DirectorySourceConfig):
             directory = DirectorySettings(
@@ -272,8 +291,9 @@ class Service:
         self._shell.tell(CommitArrived(moment(), commit, source, facts.subject, rewrite, asked=True))
 
     def _may_rewrite(self, source: str) -> bool:
+        lost = self._lost is not None and self._lost == self._shell.node.replica.commit
         return any(
-            isinstance(config, GitSourceConfig) and config.rewrite
+            config.rewrite if isinstance(config, GitSourceConfig) else lost
             for config in self._config.sources
             if config.name == source
         )
@@ -332,18 +352,49 @@ class Service:
             self._why = why
             self._ended.set()
 
-    async def _mend_active(self) -> None:
-        """The journal says which commit is active; the repository may have missed the last one."""
+    async def _trust_active(self) -> None:
+        """See whether what was restored is the newest configuration there was. In doubt nothing is started or stopped by it."""
+        replica = self._shell.node.replica
         try:
             named = await asyncio.to_thread(self._repository.reference, ACTIVE)
-            commit = self._shell.node.replica.commit
-            if commit is not None and named != commit:
-                await self._shell.record_active(commit)
-            elif commit is None and named is not None:
-                self._api.warn(f"the state was lost; the commit that was active, {named[:12]}, is proposed again")
-                self._shell.tell(CommitArrived(moment(), named, "recovery", "the commit that was active", asked=True))
+            if replica.commit is not None and not await asyncio.to_thread(self._knows, replica.commit):
+                self._lost = replica.commit
+                self._api.warn(f"the repository has lost the active commit {replica.commit[:12]}")
         except ReconcilerError as error:
             say(logging.ERROR, "the repository could not be asked for the active commit", reason=str(error))
+            named = None
+        doubt = doubt_of(replica.commit, replica.activations, self._damage, named)
+        if doubt is not None:
+            self._shell.hold("state", doubt.why)
+            self._start(self._settle_doubt(doubt))
+        elif replica.commit is not None and named != replica.commit:
+            self._start(self._shell.record_active(replica.commit))
+
+    def _knows(self, commit: str) -> bool:
+        try:
+            return bool(self._repository.facts(commit))
+        except ReconcilerError:
+            return False
+
+    async def _settle_doubt(self, doubt: Doubt) -> None:
+        """Propose the commit that is known to be newer, again and again; any activation ends the doubt.
+
+        Where none is known, a source that has the restored commit as its newest vouches for it.
+        """
+        replica = self._shell.node.replica
+        epoch = replica.cib.version.epoch
+        for look in itertools.count():
+            if doubt.newer is not None and look % _LOOKS_PER_PROPOSAL == 0:
+                offer = CommitArrived(moment(), doubt.newer, "recovery", "the commit that was active", True, asked=True)
+                self._shell.tell(offer)
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            vouched = doubt.newer is None and any(
+                status.state is SourceState.OK and status.commit == replica.commit
+                for status in (source.status() for source in self._sources.values())
+            )
+            if vouched or replica.cib.version.epoch != epoch:
+                break
+        self._shell.release("state")
 
     async def _offer_again(self) -> None:
         """What was refused for something that may pass is offered again after a pause, what came second at once."""

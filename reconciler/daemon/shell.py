@@ -124,6 +124,8 @@ class Shell:
         """What an event came to that could not be handled: a fault of this program."""
         self.paused = False
         """Whether nothing new is begun any more, because the daemon is about to end."""
+        self.holds: dict[str, str] = {}
+        """Why nothing is decided, so that nothing is started or stopped; by who asked for that. What runs is cared for all the same."""
         self.supervisor = Supervisor(self._failed, self._leave)
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Event] = deque()
@@ -169,6 +171,20 @@ class Shell:
             self._scheduled = True
             self._loop.call_soon(self._drain)
 
+    def hold(self, who: str, why: str) -> None:
+        """Decide nothing from now on, until `release` was called by all who asked for this."""
+        self.holds[who] = why
+        self.emit("daemon", {"what": "held", "text": f"nothing is started or stopped: {why}"})
+
+    def release(self, who: str) -> None:
+        """Decide again, unless somebody else holds that up."""
+        if self.holds.pop(who, None) is None:
+            return
+        self.emit("daemon", {"what": "released", "text": "resources are started and stopped again"})
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._drain)
+
     def _drain(self) -> None:
         """Tell what waits, and when nothing does, that it is quiet."""
         self._scheduled = False
@@ -180,7 +196,7 @@ class Shell:
             self._scheduled = True
             self._loop.call_soon(self._drain)
             return
-        if not (self._inbox or self.paused):
+        if not (self._inbox or self.paused or self.holds):
             self._decide()
         self._keep()
 
@@ -241,7 +257,8 @@ class Shell:
     def emit(self, type: str, fields: Mapping[str, Any]) -> None:
         """Append to the event log, and to the program's."""
         self.events.add(type, fields, time.time())
-        level = logging.WARNING if type in ("rejected", "action_failed") else logging.INFO
+        warns = type in ("rejected", "action_failed") or (type == "daemon" and fields.get("what") == "held")
+        level = logging.WARNING if warns else logging.INFO
         say(level, type, **{name: value for name, value in fields.items() if value not in (None, "", [], ())})
 
     def _broadcast(self, message: Message) -> None:

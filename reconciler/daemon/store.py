@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import threading
@@ -31,6 +30,7 @@ from reconciler.daemon.journal import (
     read_journal,
     read_snapshot,
 )
+from reconciler.daemon.lock import lock
 from reconciler.errors import ReconcilerError, Remedy
 
 _RESERVE_BYTES = 256 * 1024
@@ -44,13 +44,6 @@ class StoreError(ReconcilerError):
 
     code = "store"
     remedy = Remedy.RETRY
-
-
-class StoreBusyError(ReconcilerError):
-    """Another daemon uses this state directory."""
-
-    code = "store-busy"
-    remedy = Remedy.STOP
 
 
 class Contents(NamedTuple):
@@ -69,7 +62,7 @@ class Store:
     """The state below one directory, locked against a second daemon as long as this one lives."""
 
     def __init__(self, directory: str) -> None:
-        """Open or make it. Raises StoreBusyError, and StoreError when the directory can't be used."""
+        """Open or make it. Raises BusyError, and StoreError or LockError when the directory can't be used."""
         self.directory = directory
         self.failing: str | None = None
         """Why the last write failed; None once one succeeds."""
@@ -92,14 +85,9 @@ class Store:
         self._syncing = threading.Lock()
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
-            self._lock = os.open(os.path.join(directory, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StoreError(f"use the state directory {directory}") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
-            raise StoreBusyError(f"another daemon uses the state directory {directory}") from error
+        self._lock = lock(os.path.join(directory, "lock"), "state directory")
 
     def read(self) -> Contents:
         """Everything stored, from the newest generation that reads. Raises StoreError on an error of the disk itself."""

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from reconciler.controller.journal import Record
 from reconciler.daemon.journal import CHUNK_BYTES
-from reconciler.daemon.store import Store, StoreBusyError, StoreError
+from reconciler.daemon.lock import BusyError
+from reconciler.daemon.store import Store, StoreError
 
 
 def record(number: int) -> Record:
@@ -54,7 +55,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 
 def test_a_second_daemon_is_kept_out(tmp_path: Path) -> None:
     first = Store(str(tmp_path))
-    with pytest.raises(StoreBusyError):
+    with pytest.raises(BusyError, match=f"process {os.getpid()}\\) uses the state directory {tmp_path}"):
         Store(str(tmp_path))
     first.close()
     Store(str(tmp_path)).close()
