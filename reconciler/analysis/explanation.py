@@ -21,11 +21,11 @@ from reconciler.model.score import INFINITY
 from reconciler.scheduler import schedule
 from reconciler.scheduler.cause import Cause, Contribution, Why
 from reconciler.scheduler.recalling.fail_counts import fail_count
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.action import Action
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.node import ClusterNode
 from reconciler.scheduler.working.resource import Resource
-from reconciler.scheduler.working.roles import Role
 
 MOST_TRIES = 24
 """How many edits are tried at most."""

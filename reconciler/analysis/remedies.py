@@ -10,10 +10,10 @@ from reconciler.model.constraint import Colocation, Order
 from reconciler.model.score import INFINITY
 from reconciler.model.text import integer
 from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.node import ClusterNode
 from reconciler.scheduler.working.resource import Resource
-from reconciler.scheduler.working.roles import Role
 
 DEEPEST = 4
 """How many resources are followed from one to the next."""

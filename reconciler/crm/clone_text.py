@@ -10,10 +10,10 @@ from collections.abc import Callable
 from reconciler.crm.instance_text import active, disabled, masked_probe, pending, placeless, probe_text, target_role
 from reconciler.crm.outline import Outline
 from reconciler.model.text import natural_key
+from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.node import ClusterNode
 from reconciler.scheduler.working.resource import CloneFields, Resource
-from reconciler.scheduler.working.roles import Kind, Role
 
 
 class _Sorted:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from reconciler.crm.result_text import code_text
 from reconciler.model.text import integer, is_true
+from reconciler.scheduler.roles import ROLE_WORDS, Kind, Role
 from reconciler.scheduler.working.activity import current_node
 from reconciler.scheduler.working.cluster import Cluster, FailedEntry
 from reconciler.scheduler.working.node import ClusterNode
 from reconciler.scheduler.working.resource import BundleReplica, Resource
-from reconciler.scheduler.working.roles import ROLE_WORDS, Kind, Role
 
 _PENDING_WORDS = {
     "start": "Starting",

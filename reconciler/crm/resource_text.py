@@ -8,9 +8,9 @@ from __future__ import annotations
 from reconciler.crm.clone_text import add_clone
 from reconciler.crm.instance_text import active, disabled, instance_line, listed, placeless
 from reconciler.crm.outline import Outline
+from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.resource import BundleReplica, Resource
-from reconciler.scheduler.working.roles import Kind
 
 
 def add_resources(outline: Outline, cluster: Cluster, *, show_pending: bool) -> None:

@@ -23,11 +23,11 @@ from reconciler.model.operation import OperationStatus
 from reconciler.model.score import read as read_score
 from reconciler.model.status import HistoryEntry, ResourceHistory
 from reconciler.model.text import integer
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.state import read_state
 from reconciler.scheduler.working import node as scheduled
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.resource import Resource
-from reconciler.scheduler.working.roles import Role
 from reconciler.sources.source import SourceStatus
 from reconciler.version import __version__
 

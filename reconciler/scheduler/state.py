@@ -24,9 +24,9 @@ from reconciler.scheduler.recalling.history import sort_entries
 from reconciler.scheduler.recalling.node_state import finish_remote_nodes, read_node_states, read_remote_state
 from reconciler.scheduler.recalling.outcome import Reading, read_entry
 from reconciler.scheduler.recalling.owner import adopt_orphan, find_owner
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.constraints import TicketHold
-from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.cib import Cib

@@ -13,6 +13,7 @@ from reconciler.model.date import Instant
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.orderings import add_edge
 from reconciler.scheduler.ordering.propagation import Propagation
+from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.action import Action
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.effects import (
@@ -38,7 +39,6 @@ from reconciler.scheduler.working.effects import (
 )
 from reconciler.scheduler.working.node import ClusterNode, NodeKind
 from reconciler.scheduler.working.resource import Resource
-from reconciler.scheduler.working.roles import Kind, Role
 
 FIRST, THEN = "first: ", "then: "
 

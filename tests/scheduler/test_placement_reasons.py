@@ -13,8 +13,8 @@ from test_placement_rules import RULES
 from reconciler.cib import Cib
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.plan import Plan
+from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.resource import Resource
-from reconciler.scheduler.working.roles import Kind
 
 ALL = [pytest.param(row.values[0], id=str(row.id)) for row in (*EXAMPLES, *SCORES, *LINES, *PLACES, *RULES)]
 

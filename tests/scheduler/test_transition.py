@@ -26,7 +26,7 @@ from reconciler.model.attributes import plain
 from reconciler.model.resource import Clone
 from reconciler.model.status import HistoryEntry, NodeState
 from reconciler.scheduler.acting.role_steps import STEPS
-from reconciler.scheduler.working.roles import Role
+from reconciler.scheduler.roles import Role
 
 STANDBY = {"standby": "on"}
 

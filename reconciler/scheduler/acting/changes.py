@@ -19,9 +19,9 @@ from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.unfencing import require_unfencing
 from reconciler.scheduler.recalling.fail_counts import clear_fail_count, fail_count
 from reconciler.scheduler.recalling.history import current_range, interval_of, sort_entries
+from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.digests import Digests
 from reconciler.scheduler.working.effects import CXL, ORD
-from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.model.status import HistoryEntry, ResourceHistory

@@ -13,9 +13,9 @@ from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.actions import action_key
 from reconciler.scheduler.noting.fencing import mark_for_fencing
 from reconciler.scheduler.noting.orderings import order
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.activity import current_node
 from reconciler.scheduler.working.effects import KEEP, NONE, ORD, RF, RN, RT
-from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action

@@ -12,8 +12,8 @@ from reconciler.scheduler.noting.actions import action_key, find_actions, make_p
 from reconciler.scheduler.noting.fencing import can_fence, fence_operation
 from reconciler.scheduler.noting.orderings import add_edge, order
 from reconciler.scheduler.noting.requests import request
+from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.effects import KEEP, ORD, RN, RT
-from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action

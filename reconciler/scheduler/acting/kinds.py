@@ -12,7 +12,7 @@ from reconciler.scheduler.acting.clone import create_clone_actions, order_clone
 from reconciler.scheduler.acting.group import create_group_actions, order_group
 from reconciler.scheduler.acting.primitive import order_primitive
 from reconciler.scheduler.acting.role_steps import create_primitive_actions
-from reconciler.scheduler.working.roles import Kind
+from reconciler.scheduler.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster

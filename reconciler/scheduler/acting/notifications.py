@@ -12,9 +12,9 @@ from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.actions import newest
 from reconciler.scheduler.noting.orderings import add_edge
 from reconciler.scheduler.noting.requests import request
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.action import Phase
 from reconciler.scheduler.working.effects import ORD, RT
-from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,8 +13,8 @@ from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.actions import action_key
 from reconciler.scheduler.noting.orderings import order
 from reconciler.scheduler.noting.unfencing import unfence
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.effects import CXL, ORD, RF, RFP, RN, RST, RT, RTN, SAME
-from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster

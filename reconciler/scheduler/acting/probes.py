@@ -17,8 +17,8 @@ from reconciler.scheduler.noting.fencing import mark_for_fencing
 from reconciler.scheduler.noting.orderings import order
 from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.unfencing import order_after_unfencing
+from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.effects import ORD, PRB, RN, SAME
-from reconciler.scheduler.working.roles import Kind, Role
 from reconciler.scheduler.working.table import EXCLUSIVE, NEVER
 
 if TYPE_CHECKING:

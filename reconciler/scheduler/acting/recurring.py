@@ -14,8 +14,8 @@ from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.actions import action_key, find_actions, find_actions_exactly
 from reconciler.scheduler.noting.orderings import add_edge, order
 from reconciler.scheduler.noting.requests import request
+from reconciler.scheduler.roles import ROLE_WORDS, Role
 from reconciler.scheduler.working.effects import ORD, RN, RT
-from reconciler.scheduler.working.roles import ROLE_WORDS, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,9 +16,9 @@ from reconciler.scheduler.noting.actions import action_key, find_actions_exactly
 from reconciler.scheduler.noting.orderings import add_edge
 from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.unfencing import order_after_unfencing, unfence
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.activity import current_node, multiply_active
 from reconciler.scheduler.working.effects import RF, RT
-from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.scheduler.evaluating.host_address import HOST_ADDRESS, host_of
 from reconciler.scheduler.evaluating.parameters import parameters
+from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.activity import current_node
-from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

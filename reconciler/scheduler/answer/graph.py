@@ -12,9 +12,9 @@ from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.ordering.flags import OrderingFlags
 from reconciler.scheduler.plan import ActionKind, PlannedAction
+from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.activity import current_node
 from reconciler.scheduler.working.effects import ANTI, ANY, KEEP, LOAD, MIGF, NOMIG, NONE, ORD, SHF, SHT
-from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.model.resource import Agent

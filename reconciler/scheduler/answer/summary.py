@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.scheduler.noting.actions import action_key, find_actions
 from reconciler.scheduler.plan import Change, Placement, Verb
+from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.activity import current_node
-from reconciler.scheduler.working.roles import Kind, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from reconciler.model.text import boolean, is_true
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.constraining.order import order_anti_colocation
 from reconciler.scheduler.constraining.references import constrained, expand_sets, instance_of, members, read_role
+from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.constraints import ColocationPair
-from reconciler.scheduler.working.roles import Kind, Role
 
 if TYPE_CHECKING:
     from reconciler.model import constraint as configured

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Contribution, Why
 from reconciler.scheduler.constraining.colocation import add_colocation
+from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.constraints import ColocationPair
-from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster

@@ -16,8 +16,8 @@ from reconciler.scheduler.constraining.references import constrained, expand_set
 from reconciler.scheduler.evaluating.host_attributes import host_attributes
 from reconciler.scheduler.evaluating.parameters import parameters
 from reconciler.scheduler.evaluating.rules import RuleContext, expand_submatches, passes
+from reconciler.scheduler.roles import ROLE_WORDS, Kind, Role
 from reconciler.scheduler.working.constraints import LocationScores
-from reconciler.scheduler.working.roles import ROLE_WORDS, Kind, Role
 from reconciler.scheduler.working.table import ALWAYS, EXCLUSIVE, NEVER
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from reconciler.scheduler.constraining.references import constrained, expand_set
 from reconciler.scheduler.noting.actions import action_key
 from reconciler.scheduler.noting.orderings import order
 from reconciler.scheduler.noting.requests import request
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.effects import ANTI, ANY, ASY, ORD, RF, RN, RT, SER, SHT
-from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.model.constraint import Order

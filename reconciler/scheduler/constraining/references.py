@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.frozen import replace
 from reconciler.model.constraint import ResourceSet
 from reconciler.scheduler.reading.index import find
-from reconciler.scheduler.working.roles import ROLE_WORDS, Kind, Role
+from reconciler.scheduler.roles import ROLE_WORDS, Kind, Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster

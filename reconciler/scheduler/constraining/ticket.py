@@ -12,8 +12,8 @@ from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.constraining.references import constrained, expand_sets, members, read_role
 from reconciler.scheduler.noting.fencing import mark_for_fencing
 from reconciler.scheduler.noting.scores import ban_everywhere
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.constraints import TicketHold, TicketRule
-from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.model import constraint as configured

@@ -15,7 +15,7 @@ from reconciler.model.text import boolean
 from reconciler.scheduler.evaluating.blocks import evaluate
 from reconciler.scheduler.evaluating.parameters import parameters
 from reconciler.scheduler.evaluating.rules import RuleContext
-from reconciler.scheduler.working.roles import ROLE_WORDS, Role
+from reconciler.scheduler.roles import ROLE_WORDS, Role
 
 if TYPE_CHECKING:
     from reconciler.model.resource import Operation

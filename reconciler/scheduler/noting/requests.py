@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.actions import known_action, make_unrunnable, new_action
 from reconciler.scheduler.noting.fencing import can_fence, mark_for_fencing
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.activity import is_active
-from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action

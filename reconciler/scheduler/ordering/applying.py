@@ -11,8 +11,8 @@ from reconciler.scheduler.noting.actions import action_key
 from reconciler.scheduler.noting.orderings import add_edge
 from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.ordering.edge_effects import current_role
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.effects import RT
-from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.scheduler.ordering.flags import MIGRATABLE, OPTIONAL, RUNNABLE
+from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.effects import ASY, MIGF, PSD, RF, RFP, RN, RST, RT
-from reconciler.scheduler.working.roles import Kind, Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action, Edge

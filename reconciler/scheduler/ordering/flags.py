@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.scheduler.noting.actions import action_key, newest
-from reconciler.scheduler.working.roles import Kind
+from reconciler.scheduler.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action

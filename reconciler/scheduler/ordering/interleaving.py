@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from reconciler.model.text import is_true
 from reconciler.scheduler.noting.actions import newest
 from reconciler.scheduler.ordering.flags import containers, plain_task, task_of_instances
-from reconciler.scheduler.working.roles import Kind
+from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.whereabouts import blocked, single_node
 
 if TYPE_CHECKING:

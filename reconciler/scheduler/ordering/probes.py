@@ -11,8 +11,8 @@ from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.actions import action_key
 from reconciler.scheduler.noting.orderings import add_edge, first_key, then_key
 from reconciler.scheduler.ordering.interleaving import interleaves, partner_of
+from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.effects import ANTI, LOAD, NOMIG, NONE, ORD, RT, SAME
-from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action, Edge

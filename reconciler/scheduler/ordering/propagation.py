@@ -21,6 +21,7 @@ from reconciler.scheduler.ordering.edge_effects import affect
 from reconciler.scheduler.ordering.flags import OPTIONAL, RUNNABLE, OrderingFlags, containers
 from reconciler.scheduler.ordering.interleaving import interleaved, pairs
 from reconciler.scheduler.placing.settling import settle_nowhere
+from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.effects import (
     ANTI,
     ANY,
@@ -45,7 +46,6 @@ from reconciler.scheduler.working.effects import (
     SHF,
     SHT,
 )
-from reconciler.scheduler.working.roles import Kind, Role
 from reconciler.scheduler.working.whereabouts import single_node
 
 if TYPE_CHECKING:

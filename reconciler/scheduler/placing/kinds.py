@@ -11,7 +11,7 @@ from reconciler.scheduler.placing.bundle import assign_bundle
 from reconciler.scheduler.placing.clone import assign_clone
 from reconciler.scheduler.placing.group import assign_group
 from reconciler.scheduler.placing.primitive import assign_primitive
-from reconciler.scheduler.working.roles import Kind
+from reconciler.scheduler.roles import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from reconciler.model.score import INFINITY, add
 from reconciler.scheduler.placing.candidates import any_usable
 from reconciler.scheduler.placing.influence import has_influence
+from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.node import AttributeValues
-from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

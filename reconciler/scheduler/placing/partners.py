@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.scheduler.placing.candidates import sort_candidates
-from reconciler.scheduler.working.roles import Role
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.whereabouts import blocked, next_role, single_node
 
 if TYPE_CHECKING:

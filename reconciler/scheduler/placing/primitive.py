@@ -18,8 +18,8 @@ from reconciler.scheduler.placing.mixing import mix_dependent
 from reconciler.scheduler.placing.score_lines import PRIMITIVE, list_scores
 from reconciler.scheduler.placing.settling import settle
 from reconciler.scheduler.placing.utilization import ban_full_nodes
+from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.activity import current_node
-from reconciler.scheduler.working.roles import Kind, Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster

@@ -18,7 +18,7 @@ from reconciler.scheduler.placing.instances import compare_instances
 from reconciler.scheduler.placing.mixing import mix_dependent, mix_primary
 from reconciler.scheduler.placing.promotion_scores import promotion_score
 from reconciler.scheduler.placing.score_lines import list_promotion
-from reconciler.scheduler.working.roles import Role
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.table_order import merge_sort
 from reconciler.scheduler.working.whereabouts import assigned_nodes, current_role, next_role, single_node
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model import score
 from reconciler.scheduler.evaluating.host_attributes import host_attributes
-from reconciler.scheduler.working.roles import Kind
+from reconciler.scheduler.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster

@@ -11,7 +11,7 @@ from reconciler.scheduler.cause import Cause
 from reconciler.scheduler.noting.actions import assigned_nowhere
 from reconciler.scheduler.placing.candidates import usable
 from reconciler.scheduler.placing.capacity import consume, release
-from reconciler.scheduler.working.roles import Role
+from reconciler.scheduler.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster

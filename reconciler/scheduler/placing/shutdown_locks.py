@@ -12,7 +12,7 @@ from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.actions import action_key
 from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.scores import ban
-from reconciler.scheduler.working.roles import Kind
+from reconciler.scheduler.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster

@@ -15,7 +15,7 @@ from reconciler.scheduler.placing.candidates import compare_capacity, usable
 from reconciler.scheduler.placing.capacity import amounts
 from reconciler.scheduler.placing.colocation import Affects, affects
 from reconciler.scheduler.placing.partners import instances
-from reconciler.scheduler.working.roles import Kind
+from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.table_order import in_table_order
 
 if TYPE_CHECKING:

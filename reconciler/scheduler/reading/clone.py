@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from reconciler.model.resource import Clone
 from reconciler.model.text import integer, is_true
 from reconciler.scheduler.reading.settings import supports_promotion, supports_unique_clones
+from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.resource import CloneFields
-from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.reading.settings import Create

@@ -17,8 +17,8 @@ from reconciler.scheduler.reading import bundle, clone, connections
 from reconciler.scheduler.reading.index import register
 from reconciler.scheduler.reading.settings import Configured, apply_meta, read_meta
 from reconciler.scheduler.reading.templates import apply_template
+from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.resource import Resource
-from reconciler.scheduler.working.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster

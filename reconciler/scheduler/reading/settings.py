@@ -16,7 +16,7 @@ from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.evaluating.blocks import evaluate
 from reconciler.scheduler.evaluating.parameters import parameters
 from reconciler.scheduler.evaluating.rules import RuleContext
-from reconciler.scheduler.working.roles import ROLE_WORDS, Kind, Role
+from reconciler.scheduler.roles import ROLE_WORDS, Kind, Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.scores import add_score, replace_by_bans
+from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.activity import multiply_active
-from reconciler.scheduler.working.roles import Kind, Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster

@@ -15,8 +15,8 @@ from reconciler.scheduler.noting.scores import ban
 from reconciler.scheduler.recalling.active import record_active
 from reconciler.scheduler.recalling.history import current_range, interval_of
 from reconciler.scheduler.recalling.outcome import Reading, require_stop
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.activity import current_node
-from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

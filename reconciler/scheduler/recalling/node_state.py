@@ -14,8 +14,8 @@ from reconciler.scheduler.evaluating.blocks import evaluate
 from reconciler.scheduler.evaluating.rules import RuleContext
 from reconciler.scheduler.noting.fencing import mark_for_fencing
 from reconciler.scheduler.reading.nodes import find_node, note_failures, set_builtin_attributes, set_site_name
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.node import NodeKind
-from reconciler.scheduler.working.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.model.status import NodeState

@@ -18,8 +18,8 @@ from reconciler.scheduler.noting.scores import ban, ban_everywhere, replace_by_b
 from reconciler.scheduler.recalling.fail_counts import check_expiry, target_rc
 from reconciler.scheduler.recalling.history import interval_of
 from reconciler.scheduler.recalling.past_migration import read_failed_migration, read_successful_migrate_to
+from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.cluster import FailedEntry
-from reconciler.scheduler.working.roles import Kind, Role
 
 if TYPE_CHECKING:
     from reconciler.model.status import HistoryEntry

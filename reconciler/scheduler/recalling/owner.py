@@ -14,7 +14,7 @@ from reconciler.scheduler.reading.connections import ensure_remote_node, link_co
 from reconciler.scheduler.reading.index import find, name_by_history, register
 from reconciler.scheduler.reading.resources import banish_orphan, create, create_orphan
 from reconciler.scheduler.recalling.fail_counts import strip_instance
-from reconciler.scheduler.working.roles import Kind
+from reconciler.scheduler.roles import Kind
 
 if TYPE_CHECKING:
     from reconciler.model.status import ResourceHistory

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.text import integer
 from reconciler.scheduler.recalling.active import record_active
 from reconciler.scheduler.recalling.history import is_later
-from reconciler.scheduler.working.roles import Role
+from reconciler.scheduler.roles import Role
 
 if TYPE_CHECKING:
     from reconciler.model.status import HistoryEntry

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.model.resource import Operation
+    from reconciler.scheduler.roles import Role
     from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
-    from reconciler.scheduler.working.roles import Role
 
 
 class Edge:

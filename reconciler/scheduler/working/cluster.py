@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from reconciler.cib import Cib
     from reconciler.model.date import Instant
     from reconciler.model.status import HistoryEntry, NodeState
+    from reconciler.scheduler.roles import Kind
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.constraints import ColocationPair, LocationScores, Ordering, TicketHold
     from reconciler.scheduler.working.digests import Digests
     from reconciler.scheduler.working.node import AttributeValues, ClusterNode
     from reconciler.scheduler.working.resource import Resource
-    from reconciler.scheduler.working.roles import Kind
     from reconciler.scheduler.working.table import NodeTable
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.scheduler.cause import Cause
-from reconciler.scheduler.working.roles import Role
+from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.table import ALWAYS
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from reconciler.model.attributes import NO_ATTRIBUTES, AttributeBlocks
 from reconciler.model.resource import Agent, Operation
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Contribution
-from reconciler.scheduler.working.roles import Kind, Role
+from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.table import NodeTable
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.scheduler.working.roles import Kind, Role
+from reconciler.scheduler.roles import Kind, Role
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.node import ClusterNode
