@@ -8,15 +8,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Sequence
 
-from reconciler.analysis.entry_names import digested_texts
 from reconciler.analysis.status_edit import CountedFailure, NodeEdit, SimulatedResult, StatusEdit
 from reconciler.cib import Cib, Version
 from reconciler.frozen import frozen, replace
-from reconciler.scheduler.answer.action_attributes import attributes
-from reconciler.scheduler.digest import digest
+from reconciler.scheduler.digest import digest, digested_texts
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction
-from reconciler.scheduler.reading.index import find
-from reconciler.scheduler.working.action import Action
 
 ALWAYS_PRIORITY = 1_000_000
 """Actions of this priority are carried out even after a failure: they complete what has begun."""
@@ -80,7 +76,7 @@ def simulate_execution(
 
     Results are recorded with the epoch time `at_s`, or the plan's own moment.
     """
-    run = _Run(plan, cib, failures, depth, plan.cluster.now.epoch_s if at_s is None else at_s)
+    run = _Run(plan, cib, failures, depth, plan.at_s if at_s is None else at_s)
     return run.carry_out()
 
 
@@ -90,8 +86,7 @@ class _Run:
     def __init__(self, plan: Plan, cib: Cib, failures: Sequence[Failure], depth: Depth, at_s: int) -> None:
         self.plan = plan
         self.cib = cib
-        self.cluster = plan.cluster
-        self.sources = {action.id: action for action in plan.cluster.actions} if plan.actions else {}
+        self.known = {name for place in plan.placements for name in (place.resource, place.history_name)}
         self.failures = failures
         self.depth = depth
         self.at_s = at_s
@@ -148,7 +143,7 @@ class _Run:
         return self.status.node(action.node, action.node_id or action.node)
 
     def _fence(self, action: PlannedAction) -> bool:
-        operation = self.sources[action.id].meta.get("stonith_action", "")
+        operation = action.attributes.get("CRM_meta_stonith_action", "")
         self.steps.append(Step(action, fencing=operation))
         node = self._node(action)
         if operation != "on":
@@ -171,7 +166,6 @@ class _Run:
                 _forget_failures(node, names)
 
     def _run_operation(self, action: PlannedAction) -> bool:
-        source = self.sources[action.id]
         name = self._printed_name(action)
         if action.task == "delete":
             self.steps.append(Step(action, name))
@@ -181,7 +175,7 @@ class _Run:
         failure = self._asked_failure(action, name)
         counted = None
         rc = action.target_rc if failure is None else failure.rc
-        result = self._result(action, source, rc, "" if failure is None else "User-injected result")
+        result = self._result(action, rc, "" if failure is None else "User-injected result")
         node = self.status.node(action.node or "", action.node or "" if action.router else action.node_id or "")
         if failure is not None:
             counted = node.count_failure(failure.resource, result)
@@ -194,17 +188,18 @@ class _Run:
         assert action.agent is not None
         config_id = action.primitive_id or name
         if action.task == "cancel" and self.depth is Depth.FULL:
-            cancelled = self.sources[action.id].cancelled_task or "monitor"
+            cancelled = action.cancelled_task or "monitor"
             node.forget_entry((name, config_id), f"{config_id}_{cancelled}_{action.interval_ms}")
             return
         node.history((name, config_id), action.agent).record(config_id, result)
 
-    def _result(self, action: PlannedAction, source: Action, rc: int, reason: str) -> SimulatedResult:
-        meta = source.meta
+    def _result(self, action: PlannedAction, rc: int, reason: str) -> SimulatedResult:
+        attributes = action.attributes
         notification = None
         if action.task == "notify":
-            notification = f"{meta.get('notify_type')}_notify_{meta.get('notify_operation')}"
-        texts = digested_texts(attributes(self.cluster, source))
+            kind, about = (attributes.get(f"CRM_meta_notify_{name}") for name in ("type", "operation"))
+            notification = f"{kind}_notify_{about}"
+        texts = digested_texts(attributes)
         return SimulatedResult(
             action.task,
             action.interval_ms,
@@ -214,14 +209,18 @@ class _Run:
             exit_reason=reason,
             digest=digest(texts),
             digested=texts if self.depth is Depth.FULL else None,
-            extra={side: meta[side] for side in ("migrate_source", "migrate_target") if side in meta},
+            extra={
+                side: attributes[f"CRM_meta_{side}"]
+                for side in ("migrate_source", "migrate_target")
+                if f"CRM_meta_{side}" in attributes
+            },
             notification=notification,
         )
 
     def _printed_name(self, action: PlannedAction) -> str:
         """The name of the resource as it is shown and looked up: its configured id, if an instance is known by that."""
         for name in (action.primitive_id, action.long_id):
-            if name is not None and find(self.cluster, name) is not None:
+            if name is not None and name in self.known:
                 return name
         return action.primitive_id or ""
 

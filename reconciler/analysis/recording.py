@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 from reconciler.analysis.entry_names import (
     FEATURE_SET,
-    digested_texts,
     fail_count_name,
     failure_id,
     last_failure_name,
@@ -22,7 +21,7 @@ from reconciler.frozen import field, frozen
 from reconciler.model.operation import OperationStatus
 from reconciler.model.resource import Agent
 from reconciler.model.status import HistoryEntry, NodeState
-from reconciler.scheduler.digest import digest
+from reconciler.scheduler.digest import digest, digested_texts
 
 PENDING_CODE = 193
 """The result code of an operation that has not ended."""

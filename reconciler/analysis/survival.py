@@ -97,13 +97,13 @@ def survive(steady: Cib, before: Services, case: Case, now: Instant) -> CaseOutc
         demoted=tuple(name for name, had, has in pairs if had.promoted and has.nodes and not has.promoted),
         reduced=tuple(name for name, had, has in pairs if has.nodes and len(has.nodes) < len(had.nodes)),
         fenced=fenced,
-        unfenced=tuple(sorted(lost - set(fenced))) if final.cluster.options.stonith_enabled else (),
+        unfenced=tuple(sorted(lost - set(fenced))) if final.terms.fencing_enabled else (),
         moved=tuple(sorted(name for name, had, has in pairs if has.nodes and set(has.nodes) - set(had.nodes))),
         stopped=tuple(sorted(stopped)),
         stuck=settled.stuck,
         restless=settled.restless,
         unnoticed=unnoticed,
-        violations=tuple(violation for plan in settled.plans for violation in violations(plan.cluster.cib, plan)),
+        violations=tuple(violation for plan in settled.plans for violation in violations(plan.cib, plan)),
         after=after,
     )
 

@@ -263,7 +263,7 @@ class Coordinator:
 
     def _recheck(self, plan: Plan, now: Moment) -> SetTimer:
         """Ask again at the latest when time alone may change the answer."""
-        longest = interval_ms(plan.cluster.options.raw.get("cluster-recheck-interval", _DEFAULT_RECHECK))
+        longest = interval_ms(plan.terms.recheck_interval or _DEFAULT_RECHECK)
         wait_ms = longest or interval_ms(_DEFAULT_RECHECK)
         if plan.recheck_by_s is not None:
             wait_ms = min(wait_ms, (plan.recheck_by_s + 1) * 1000 - now.wall_ms)
@@ -310,12 +310,12 @@ def _problems(plan: Plan) -> Iterable[dict[str, str]]:
         if change.blocked:
             reason = f" due to {change.reason}" if change.reason else ""
             yield {"resource": change.subject, "text": f"{change.verb.value} is wanted but can not be done{reason}"}
-    for failed in plan.cluster.failed:
-        if failed.resource.active_on and not (failed.resource.failed or failed.resource.blocked):
+    for failed in plan.failures:
+        if failed.over:
             continue
         entry = failed.entry.attributes
-        text = f"{entry.get('operation')} on {failed.node.name} ended with {entry.get('rc-code')}"
+        text = f"{entry.get('operation')} on {failed.node} ended with {entry.get('rc-code')}"
         yield {
-            "resource": failed.resource.id,
+            "resource": failed.resource,
             "text": f"{text}: {entry['exit-reason']}" if "exit-reason" in entry else text,
         }

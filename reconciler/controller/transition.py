@@ -34,8 +34,8 @@ class Transition:
         self._moves = 0
         """How many launches and ends there were: while it stays the same, nothing moves."""
         self._seen: tuple[int, int] = (-1, 0)
-        self._batch_limit = plan.cluster.options.batch_limit
-        self._migration_limit = plan.cluster.options.migration_limit
+        self._batch_limit = plan.terms.batch_limit
+        self._migration_limit = plan.terms.migration_limit
         self._places = {action.id: place for place, action in enumerate(plan.actions)}
         self._missing: dict[int, int] = {}
         self._dependents: dict[int, list[int]] = {}

@@ -8,11 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.interop.xml.text import attribute_text
-from reconciler.scheduler.answer.action_attributes import attributes
 from reconciler.scheduler.answer.graph import planned
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction
-from reconciler.scheduler.working.action import Action
-from reconciler.scheduler.working.cluster import Cluster
 
 
 def graph_xml(plan: Plan) -> str:
@@ -30,17 +27,17 @@ def _start(tag: str, values: Mapping[str, str]) -> str:
 
 
 def _graph_attributes(plan: Plan) -> dict[str, str]:
-    options = plan.cluster.options
+    terms = plan.terms
     values = {
-        "cluster-delay": options.cluster_delay,
-        "stonith-timeout": options.stonith_timeout,
+        "cluster-delay": terms.cluster_delay,
+        "stonith-timeout": terms.fencing_timeout,
         "failed-stop-offset": "INFINITY",
-        "failed-start-offset": "INFINITY" if options.start_failure_is_fatal else "1",
-        "batch-limit": str(options.batch_limit),
+        "failed-start-offset": "INFINITY" if terms.start_failure_is_fatal else "1",
+        "batch-limit": str(terms.batch_limit),
         "transition_id": "0",
     }
-    if options.migration_limit > 0:
-        values["migration-limit"] = str(options.migration_limit)
+    if terms.migration_limit > 0:
+        values["migration-limit"] = str(terms.migration_limit)
     if plan.recheck_by_s is not None:
         values["recheck-by"] = str(plan.recheck_by_s)
     return values
@@ -61,7 +58,7 @@ class _GraphWriter:
                 values["priority"] = str(action.priority)
             yield f"  {_start('synapse', values)}>"
             yield "    <action_set>"
-            yield from _element(self.plan.cluster, action, self.sources[action.id])
+            yield from _element(action)
             yield "    </action_set>"
             yield from self._inputs(action)
             yield "  </synapse>"
@@ -73,7 +70,7 @@ class _GraphWriter:
         yield "    <inputs>"
         for id in action.triggers:
             # An action may wait for one that never runs, and so is not in the graph itself.
-            before = self.planned.get(id) or planned(self.plan.cluster, self.sources[id], ())
+            before = self.planned.get(id) or planned(self.plan.cluster, self.sources[id])
             yield "      <trigger>"
             yield f"        {_start(*_short(before))}/>"
             yield "      </trigger>"
@@ -93,7 +90,7 @@ def _short(action: PlannedAction) -> tuple[str, dict[str, str]]:
     return action.kind.value, values
 
 
-def _element(cluster: Cluster, action: PlannedAction, source: Action) -> Iterator[str]:
+def _element(action: PlannedAction) -> Iterator[str]:
     tag, values = _short(action)
     if action.shutdown_lock_s is not None:
         values["shutdown-lock"] = str(action.shutdown_lock_s)
@@ -101,7 +98,7 @@ def _element(cluster: Cluster, action: PlannedAction, source: Action) -> Iterato
     yield f"{margin}{_start(tag, values)}>"
     if (primitive := _primitive(action)) is not None:
         yield f"{margin}  {_start('primitive', primitive)}/>"
-    yield from _attributes(attributes(cluster, source), margin + "  ")
+    yield from _attributes(action.attributes, margin + "  ")
     if action.downed:
         yield f"{margin}  <downed>"
         for node in action.downed:

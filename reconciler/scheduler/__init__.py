@@ -36,7 +36,7 @@ def schedule(cib: Cib, now: Instant | None = None, *, show_scores: bool = True, 
     from reconciler.scheduler.acting.kinds import create_actions, implicit_orderings
     from reconciler.scheduler.acting.probes import schedule_probes
     from reconciler.scheduler.answer.graph import build_graph, drop_invalid_orders
-    from reconciler.scheduler.answer.summary import placements, summarise
+    from reconciler.scheduler.answer.summary import failures, placements, summarise, terms
     from reconciler.scheduler.constraining.constraints import read_constraints
     from reconciler.scheduler.ordering.applying import apply_orderings
     from reconciler.scheduler.ordering.probes import order_probes
@@ -67,7 +67,18 @@ def schedule(cib: Cib, now: Instant | None = None, *, show_scores: bool = True, 
         drop_invalid_orders(cluster)
         changed = summarise(cluster)
         actions = build_graph(cluster)
-        return Plan(actions, changed, placements(cluster), cluster.recheck_by_s, cluster)
+        return Plan(
+            cib,
+            cluster.now.epoch_s,
+            actions,
+            changed,
+            placements(cluster),
+            failures(cluster),
+            terms(cluster.options),
+            cluster.recheck_by_s,
+            tuple(cluster.messages),
+            cluster,
+        )
 
 
 @contextmanager

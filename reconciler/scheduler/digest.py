@@ -6,6 +6,23 @@ Source: the scheduler's specification, part 1, section 15.1.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+
+_UNDIGESTED = frozenset({"id", "crm_feature_set", "op-digest", "on_node", "on_node_uuid", "pcmk_external_ip"})
+
+
+def is_digested(name: str) -> bool:
+    """Whether a parameter of this name counts for digests."""
+    return name not in _UNDIGESTED and not name.startswith("CRM_meta_")
+
+
+def digested_texts(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Those of an action's attributes that its digest is made from."""
+    texts = {name: value for name, value in attributes.items() if is_digested(name)}
+    if attributes.get("CRM_meta_interval", "0") != "0" and "CRM_meta_timeout" in attributes:
+        texts["CRM_meta_timeout"] = attributes["CRM_meta_timeout"]
+    return texts
+
 
 NO_PARAMETERS = "f2317cad3d54cec5d7d7aa7d0bf35cf8"
 """The digest of an action without parameters."""

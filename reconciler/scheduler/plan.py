@@ -14,7 +14,17 @@ from reconciler.model.resource import Agent
 from reconciler.scheduler.cause import Cause
 
 if TYPE_CHECKING:
+    from reconciler.cib import Cib
+    from reconciler.model.status import HistoryEntry
     from reconciler.scheduler.working.cluster import Cluster
+
+
+def merged(layers: tuple[Mapping[str, str], ...]) -> dict[str, str]:
+    """Layers of names and values as one: the first value of a name counts."""
+    values: dict[str, str] = {}
+    for layer in reversed(layers):
+        values.update(layer)
+    return values
 
 
 class ActionKind(enum.Enum):
@@ -43,12 +53,12 @@ class Verb(enum.Enum):
 
 @frozen
 class PlannedAction:
-    """One action of the transition graph, with everything that executing it takes but its attributes.
+    """One action of the transition graph, with everything that executing it takes.
 
     `triggers` are the ids of the actions that must be done before; `order_causes` says for each why.
     `resource` is the internal id (`web:0`), `primitive_id` and `long_id` what the history and the agent call it.
     `node` is where it acts, `router` the full member that runs it for a remote or guest node. `downed` are ids of nodes that are down
-    once it is done. `maintenance` lists (remote node, in maintenance) pairs to record.
+    once it is done. `maintenance` lists (remote node, in maintenance) pairs to record. `cancelled_task` is what a cancel cancels.
     """
 
     id: int
@@ -74,6 +84,16 @@ class PlannedAction:
     cib_only: bool = False
     cause: Cause | None = None
     order_causes: Mapping[int, Cause] = field(default_factory=dict)
+    cancelled_task: str | None = None
+    layers: tuple[Mapping[str, str], ...] = ()
+    """Its attributes in layers that actions share; of a name that repeats the first counts."""
+    digested: Mapping[str, str] | None = None
+    """The parameters as the scheduler digests them, where its attributes say something else."""
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What whoever carries it out is told: parameters of the agent, and `CRM_meta_*` values about the action."""
+        return merged(self.layers)
 
 
 @frozen
@@ -100,7 +120,10 @@ class Change:
 
 @frozen
 class Placement:
-    """Where one primitive instance is and will be; None for nowhere. Roles are texts."""
+    """Where one primitive instance is and will be; None for nowhere. Roles are texts.
+
+    `history_name` is under which name histories know it, where they do.
+    """
 
     resource: str
     active_on: tuple[str, ...]
@@ -108,21 +131,50 @@ class Placement:
     node: str | None
     next_role: str
     cause: Cause | None = None
+    history_name: str | None = None
+
+
+@frozen
+class FailedAction:
+    """A recorded result that counts as a failure; `masked` is one of a probe, `over` one from which the resource recovered."""
+
+    resource: str
+    node: str
+    entry: HistoryEntry
+    masked: bool
+    over: bool
+
+
+@frozen
+class Terms:
+    """The options under which a plan is carried out; a limit of 0 or less is none, times are texts as configured."""
+
+    batch_limit: int = 0
+    migration_limit: int = -1
+    start_failure_is_fatal: bool = True
+    fencing_enabled: bool = True
+    cluster_delay: str = "60s"
+    fencing_timeout: str = "60s"
+    recheck_interval: str | None = None
 
 
 @frozen
 class Plan:
     """What the scheduler decided for one CIB at one moment.
 
-    `actions` is the transition graph in the order in which it is written and gone through. `cluster` is the finished working state:
-    explanations and Pacemaker's text formats read it, nothing changes it any more. `recheck_by_s` is the epoch time (seconds)
-    at which time alone may change the answer.
+    `actions` is the transition graph in the order in which it is written and gone through. `recheck_by_s` is the epoch time (seconds)
+    at which time alone may change the answer; `at_s` the time for which it was made. `messages` say what is odd about the input.
     """
 
+    cib: Cib = field(compare=False, repr=False)
+    at_s: int
     actions: tuple[PlannedAction, ...]
     changes: tuple[Change, ...]
     placements: tuple[Placement, ...]
+    failures: tuple[FailedAction, ...]
+    terms: Terms
     recheck_by_s: int | None
+    messages: tuple[str, ...]
     cluster: Cluster = field(compare=False, repr=False)
 
     @property

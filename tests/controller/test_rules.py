@@ -274,7 +274,7 @@ def test_after_an_abort_only_what_must_follow_still_runs(single):
 @pytest.mark.parametrize(("limit", "at_once"), [(1, 1), (2, 2), (-1, 3), (0, 3)])
 def test_so_many_migrations_at_once_leave_a_node(single, limit, at_once):
     plan = plan_to_start(single, "a", "b", "c")
-    plan.cluster.options.migration_limit = limit
+    plan = replace(plan, terms=replace(plan.terms, migration_limit=limit))
     actions = tuple(
         replace(action, task="migrate_to", triggers=()) for action in plan.actions if action.task == "start"
     )

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.scheduler.digest import digested_texts
+from reconciler.scheduler.evaluating.digests import calculate
 from reconciler.scheduler.evaluating.host_address import HOST_ADDRESS, host_of
 from reconciler.scheduler.evaluating.parameters import parameters
+from reconciler.scheduler.plan import merged
 from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.activity import current_node
 
@@ -20,33 +23,101 @@ if TYPE_CHECKING:
     from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import CloneFields, Resource
 
+    Layer = Mapping[str, str]
+
 FEATURE_SET = "3.16.1"
 """The version of the rules by which actions are made and results recorded."""
 
+_ABOUT_ALL = {"crm_feature_set": FEATURE_SET}
+_DIGESTED_AS = {"reload-agent": "start", "reload": "start"}
+_UNDIGESTED = frozenset({"cancel", "delete", "notify"})
 _LEAVING = ("stop", "stopped", "demote", "demoted")
 _COMING = ("start", "running", "monitor", "promote", "promoted")
 
 
-def attributes(cluster: Cluster, action: Action) -> dict[str, str]:
-    """All attributes of an action in the graph. Where a name repeats the earlier source wins, ancestors excepted."""
+class AttributeLayers:
+    """Makes the attributes of a run's actions, in layers: what actions share is made once, and none is merged yet."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._by_resource: dict[int, Layer] = {}
+        self._by_values: dict[int, Layer] = {}
+        self._by_node: dict[int, Layer] = {}
+        self._by_rc: dict[int, Layer] = {}
+
+    def of(self, action: Action) -> tuple[Layer, ...]:
+        """The layers of the action's attributes, the first of which wins where a name repeats."""
+        resource, node = action.resource, action.node
+        layers: list[Layer] = [_ABOUT_ALL]
+        if resource is not None:
+            known = self._by_resource.get(id(resource))
+            if known is None:
+                known = self._by_resource[id(resource)] = _ABOUT_ALL | _about_chain(resource)
+            layers[0] = known
+        if extra := action.extra:
+            layers.append(extra)
+        if resource is not None and (own := _parameters(self._cluster, resource, node)):
+            layers.append(own)
+        if action.expected_rc:
+            layers.append(self._expected(action.expected_rc))
+        if meta := self._about_operation(action):
+            layers.append(meta)
+        if node is not None:
+            if not action.pseudo:
+                layers.append(self._about_node(node))
+            if node.is_guest and (guest := _about_guest(action)):
+                layers.append(guest)
+            if action.task == "stonith":
+                layers.append(dict(_as_meta(node.attributes)))
+        return tuple(layers)
+
+    def _about_operation(self, action: Action) -> Layer:
+        values = action.values
+        if values is None or values.per_node or action.has_own_meta:
+            return dict(_as_meta(action.seen_meta))
+        known = self._by_values.get(id(values))
+        if known is None:
+            known = self._by_values[id(values)] = dict(_as_meta(action.seen_meta))
+        return known
+
+    def _expected(self, rc: int) -> Layer:
+        known = self._by_rc.get(rc)
+        if known is None:
+            known = self._by_rc[rc] = {"CRM_meta_op_target_rc": str(rc)}
+        return known
+
+    def _about_node(self, node: ClusterNode) -> Layer:
+        known = self._by_node.get(node.index)
+        if known is None:
+            known = self._by_node[node.index] = {"CRM_meta_on_node": node.name, "CRM_meta_on_node_uuid": node.id}
+        return known
+
+
+def digested(cluster: Cluster, action: Action, layers: tuple[Layer, ...]) -> dict[str, str] | None:
+    """The parameters as a digest is made from them, unless the action's attributes, which the layers are, say the same.
+
+    They differ only where a parameter's own value competes with the operation's, and where an agent reloads (section 5.3).
+    """
     resource, node = action.resource, action.node
-    values = {"crm_feature_set": FEATURE_SET}
-    _add(values, action.extra)
-    if resource is not None:
-        _add(values, _parameters(cluster, resource, node))
-    _add(values, _about_action(action))
-    while resource is not None:
-        values.update(_about_resource(resource))
-        resource = resource.parent
-    _add(values, _about_guest(action))
-    if action.task == "stonith" and node is not None:
-        _add(values, dict(_as_meta(node.attributes)))
+    if resource is None or node is None or action.pseudo or action.task in _UNDIGESTED:
+        return None
+    task = _DIGESTED_AS.get(action.task)
+    if task is None:
+        own, extra = parameters(cluster, resource, node), action.extra
+        if own.get("addr") != HOST_ADDRESS and (not extra or extra.keys().isdisjoint(own)):
+            return None
+    texts = calculate(cluster, resource, task or action.task, action.interval_ms, node).texts
+    return None if texts == digested_texts(merged(layers)) else dict(texts)
+
+
+def _about_chain(resource: Resource) -> dict[str, str]:
+    """What the resource and all that it is part of add to an action, the outermost last."""
+    values: dict[str, str] = {}
+    owner: Resource | None = resource
+    while owner is not None:
+        values |= _about_resource(owner)
+        owner = owner.parent
     return values
-
-
-def _add(values: dict[str, str], more: Mapping[str, str]) -> None:
-    for name, value in more.items():
-        values.setdefault(name, value)
 
 
 def _as_meta(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -62,16 +133,6 @@ def _parameters(cluster: Cluster, resource: Resource, node: ClusterNode | None) 
     if own.get("addr") == HOST_ADDRESS and (host := host_of(resource)) is not None:
         own = own | {"addr": host.name}
     return own
-
-
-def _about_action(action: Action) -> dict[str, str]:
-    values = dict(_as_meta(action.meta))
-    if action.node is not None and not action.pseudo:
-        values.setdefault("CRM_meta_on_node", action.node.name)
-        values.setdefault("CRM_meta_on_node_uuid", action.node.id)
-    if action.expected_rc:
-        values["CRM_meta_op_target_rc"] = str(action.expected_rc)
-    return values
 
 
 def _about_resource(resource: Resource) -> dict[str, str]:
@@ -114,9 +175,9 @@ def _text(value: bool) -> str:
 
 
 def _about_guest(action: Action) -> dict[str, str]:
-    """For an action on a guest node, where the guest is when the action is carried out (section 13.3)."""
+    """Of an action on a guest node: where the guest is when the action is carried out (section 13.3)."""
     node, resource = action.node, action.resource
-    if node is None or resource is None or not node.is_guest:
+    if node is None or resource is None:
         return {}
     guest = node.connection.container if node.connection is not None else None
     task = action.task if action.task != "notify" else action.meta.get("notify_operation", "")

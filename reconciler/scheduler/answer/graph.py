@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.text import integer
+from reconciler.scheduler.acting.notifications import create_notifications
+from reconciler.scheduler.answer.action_attributes import AttributeLayers, digested
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.ordering.flags import OrderingFlags
@@ -17,6 +19,8 @@ from reconciler.scheduler.working.activity import current_node
 from reconciler.scheduler.working.effects import ANTI, ANY, KEEP, LOAD, MIGF, NOMIG, NONE, ORD, SHF, SHT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.model.resource import Agent
     from reconciler.scheduler.working.action import Action, Edge
     from reconciler.scheduler.working.cluster import Cluster
@@ -43,42 +47,59 @@ def drop_invalid_orders(cluster: Cluster) -> None:
 
 def build_graph(cluster: Cluster) -> tuple[PlannedAction, ...]:
     """The actions of the graph in the order in which the graph is written, with what each waits for (section 16)."""
-    graph: list[PlannedAction] = []
+    graph = _Graph(cluster)
     for resource in cluster.resources:
-        _enter_resource(cluster, resource, graph)
+        graph.enter_resource(resource)
     maintenance = _note_maintenance(cluster)
     for action in reversed(cluster.actions):
         if not action.in_graph:
-            _enter(cluster, action, graph, maintenance if action.key == _MAINTENANCE else ())
-    return tuple(graph)
+            graph.enter(action, maintenance if action.key == _MAINTENANCE else ())
+    return tuple(graph.actions)
 
 
 # Which actions enter
 
 
-def _enter_resource(cluster: Cluster, resource: Resource, graph: list[PlannedAction]) -> None:
-    match resource.kind:
-        case Kind.BUNDLE:
-            for part in _parts(resource):
-                _enter_resource(cluster, part, graph)
-            return
-        case Kind.CLONE:
-            flags = OrderingFlags()
-            for action in reversed(resource.actions):
-                flags.of(action, None)  # What changed last among the instances still counts for the clone's actions.
-            if resource.notify or (resource.clone is not None and resource.clone.notify):
-                from reconciler.scheduler.acting.notifications import (
-                    create_notifications,  # Few clones want notifications.
-                )
+class _Graph:
+    """The graph as far as it is made: `actions` are those that entered."""
 
-                create_notifications(cluster, resource)
+    def __init__(self, cluster: Cluster) -> None:
+        self.actions: list[PlannedAction] = []
+        self._cluster = cluster
+        self._layers = AttributeLayers(cluster)
+
+    def enter_resource(self, resource: Resource) -> None:
+        match resource.kind:
+            case Kind.BUNDLE:
+                for part in _parts(resource):
+                    self.enter_resource(part)
+                return
+            case Kind.CLONE:
+                flags = OrderingFlags()
+                for action in reversed(resource.actions):
+                    flags.of(
+                        action, None
+                    )  # What changed last among the instances still counts for the clone's actions.
+                if resource.notify or (resource.clone is not None and resource.clone.notify):
+                    create_notifications(self._cluster, resource)
+                for child in resource.children:
+                    self.enter_resource(child)
+        for action in reversed(resource.actions):
+            self.enter(action)
+        if resource.kind is Kind.GROUP:
             for child in resource.children:
-                _enter_resource(cluster, child, graph)
-    for action in reversed(resource.actions):
-        _enter(cluster, action, graph)
-    if resource.kind is Kind.GROUP:
-        for child in resource.children:
-            _enter_resource(cluster, child, graph)
+                self.enter_resource(child)
+
+    def enter(self, action: Action, maintenance: tuple[tuple[str, bool], ...] = ()) -> None:
+        """Enter the action, if it is done."""
+        if len(action.inputs) > 1:
+            _merge_inputs(action)
+        if not _is_done(action):
+            return
+        action.in_graph = True
+        for edge in action.inputs:
+            edge.trigger = is_input(edge)
+        self.actions.append(planned(self._cluster, action, maintenance, self._layers.of(action)))
 
 
 def _parts(bundle: Resource) -> list[Resource]:
@@ -89,19 +110,6 @@ def _parts(bundle: Resource) -> list[Resource]:
     for replica in bundle.bundle.replicas:
         parts += [replica.ip, replica.container, replica.connection]
     return [part for part in parts if part is not None]
-
-
-def _enter(
-    cluster: Cluster, action: Action, graph: list[PlannedAction], maintenance: tuple[tuple[str, bool], ...] = ()
-) -> None:
-    if len(action.inputs) > 1:
-        _merge_inputs(action)
-    if not _is_done(action):
-        return
-    action.in_graph = True
-    for edge in action.inputs:
-        edge.trigger = is_input(edge)
-    graph.append(planned(cluster, action, maintenance))
 
 
 def _is_done(action: Action) -> bool:
@@ -219,7 +227,13 @@ def _runs_inside(edge: Edge) -> bool:
 # The actions as values
 
 
-def planned(cluster: Cluster, action: Action, maintenance: tuple[tuple[str, bool], ...]) -> PlannedAction:
+def planned(
+    cluster: Cluster,
+    action: Action,
+    maintenance: tuple[tuple[str, bool], ...] = (),
+    layers: tuple[Mapping[str, str], ...] = (),
+) -> PlannedAction:
+    """The action as a value; `layers` are its attributes."""
     resource = action.resource
     triggers = [edge for edge in action.inputs if edge.trigger]
     kind = _kind(action)
@@ -241,7 +255,7 @@ def planned(cluster: Cluster, action: Action, maintenance: tuple[tuple[str, bool
         node_id=None if node is None else node.id,
         router=None if router is None or node is None else router.name,
         interval_ms=action.interval_ms,
-        timeout_ms=0 if action.pseudo else integer(action.meta.get("timeout")),
+        timeout_ms=0 if action.pseudo else integer(action.seen_meta.get("timeout")),
         target_rc=action.expected_rc,
         priority=max(0, action.priority, 0 if resource is None else resource.priority),
         triggers=tuple([edge.first.id for edge in triggers]),
@@ -251,6 +265,9 @@ def planned(cluster: Cluster, action: Action, maintenance: tuple[tuple[str, bool
         cib_only=action.task == "lrm_delete",
         cause=action.cause,
         order_causes={edge.first.id: edge.cause for edge in triggers if edge.cause is not None},
+        cancelled_task=action.cancelled_task,
+        layers=layers,
+        digested=digested(cluster, action, layers) if kind is ActionKind.RESOURCE else None,
     )
 
 
@@ -283,7 +300,7 @@ def _keys(action: Action, resource: Resource | None) -> tuple[str, str | None]:
         return action.key, None
     name = resource.history_name
     if action.task == "notify":
-        meta = action.meta
+        meta = action.seen_meta
         return f"{name}_{meta.get('notify_type')}_notify_{meta.get('notify_operation')}_0", action.key
     return f"{name}_{action.cancelled_task or action.task}_{action.interval_ms}", action.key
 
@@ -297,7 +314,7 @@ def _router(action: Action) -> ClusterNode | None:
     before, after = current_node(connection), connection.node
     if before is None or after is None or before is after:
         return before or after
-    task = action.task if action.task != "notify" else action.meta.get("notify_operation", "")
+    task = action.task if action.task != "notify" else action.seen_meta.get("notify_operation", "")
     migrating = connection.container is None and connection.partial_target is not None
     return before if task in _BEFORE_CONNECTION_MOVES and not migrating else after
 
@@ -317,7 +334,7 @@ def _downed(cluster: Cluster, action: Action) -> tuple[str, ...]:
     if action.task == "do_shutdown":
         return (node.id,)
     if action.task == "stonith":
-        if action.meta.get("stonith_action") not in ("off", "reboot", "poweroff"):
+        if action.seen_meta.get("stonith_action") not in ("off", "reboot", "poweroff"):
             return ()
         return (node.id, *(guest.id for guest in _guests(cluster, node)))
     resource = action.resource

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.scheduler.noting.actions import action_key, find_actions
-from reconciler.scheduler.plan import Change, Placement, Verb
+from reconciler.scheduler.plan import Change, FailedAction, Placement, Terms, Verb
 from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.activity import current_node
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
     from reconciler.scheduler.working.node import ClusterNode
+    from reconciler.scheduler.working.options import ClusterOptions
     from reconciler.scheduler.working.resource import Resource
 
 
@@ -65,10 +66,40 @@ def placements(cluster: Cluster) -> tuple[Placement, ...]:
                 None if leaf.node is None else leaf.node.name,
                 str(leaf.next_role),
                 leaf.assigned,
+                leaf.history_name,
             )
             for resource in cluster.resources
             for leaf in _in_order(resource)
         ]
+    )
+
+
+def failures(cluster: Cluster) -> tuple[FailedAction, ...]:
+    """The recorded results that count as failures, in the order found."""
+    return tuple(
+        [
+            FailedAction(
+                failed.resource.id,
+                failed.node.name,
+                failed.entry,
+                failed.masked,
+                bool(failed.resource.active_on) and not (failed.resource.failed or failed.resource.blocked),
+            )
+            for failed in cluster.failed
+        ]
+    )
+
+
+def terms(options: ClusterOptions) -> Terms:
+    """The options under which the plan is carried out."""
+    return Terms(
+        options.batch_limit,
+        options.migration_limit,
+        options.start_failure_is_fatal,
+        options.stonith_enabled,
+        options.cluster_delay,
+        options.stonith_timeout,
+        options.raw.get("cluster-recheck-interval"),
     )
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.model.text import compare_versions, integer
-from reconciler.scheduler.digest import digest
+from reconciler.scheduler.digest import digest, is_digested
 from reconciler.scheduler.evaluating.host_address import HOST_ADDRESS, host_of
 from reconciler.scheduler.evaluating.operations import action_values, operation_for
 from reconciler.scheduler.evaluating.parameters import parameters
@@ -35,8 +35,6 @@ class DigestVerdict(enum.Enum):
 
 EXPIRED = "calculated-failure-timeout"
 """Stands for the restart digest of an entry whose failure expired: equal to none."""
-
-_DROPPED = frozenset({"id", "crm_feature_set", "op-digest", "on_node", "on_node_uuid", "pcmk_external_ip"})
 
 _FENCING_PARAMETERS = frozenset(
     {
@@ -101,7 +99,7 @@ def calculate(
     texts = extra | own
     if own.get("addr") == HOST_ADDRESS and (host := host_of(resource)) is not None:
         texts["addr"] = host.name
-    texts = {name: value for name, value in texts.items() if _is_kept(name)}
+    texts = {name: value for name, value in texts.items() if is_digested(name)}
     if interval_ms:
         texts["CRM_meta_timeout"] = meta["timeout"]
     digests = Digests(texts, has_extra=bool(extra))
@@ -111,10 +109,6 @@ def calculate(
         digests.make_secure = partial(_secure, cluster, resource, node, texts, entry)
     cluster.digests[(resource.id, task, interval_ms, node.index)] = digests
     return digests
-
-
-def _is_kept(name: str) -> bool:
-    return name not in _DROPPED and not name.startswith("CRM_meta_")
 
 
 def _restart(texts: dict[str, str], names: str | None) -> str:
@@ -135,10 +129,10 @@ def _secure(
     hidden = {"passwd", "password", "user"} if entry is None else set((listed or "").split(" "))
     version = cluster.feature_set if entry is None else entry.attributes.get("crm_feature_set")
     if compare_versions(version, "3.16.0") < 0:
-        texts = {name: value for name, value in parameters(cluster, resource, node).items() if _is_kept(name)}
+        texts = {name: value for name, value in parameters(cluster, resource, node).items() if is_digested(name)}
         if resource.is_stonith:
             texts = {name: value for name, value in texts.items() if not _is_fencing_parameter(name)}
-    return digest({name: value for name, value in texts.items() if name not in hidden and _is_kept(name)})
+    return digest({name: value for name, value in texts.items() if name not in hidden and is_digested(name)})
 
 
 def _is_fencing_parameter(name: str) -> bool:

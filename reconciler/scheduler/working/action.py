@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.scheduler.cause import Cause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from reconciler.model.resource import Operation
     from reconciler.scheduler.roles import Role
@@ -154,6 +154,18 @@ class Action:
         if self._meta is None:
             self._meta = {} if self.values is None else self.values.on(self.node)[0].copy()
         return self._meta
+
+    @property
+    def has_own_meta(self) -> bool:
+        """Whether somebody asked for its own meta values, and so may have changed them."""
+        return self._meta is not None
+
+    @property
+    def seen_meta(self) -> Mapping[str, str]:
+        """Its meta values, not to be changed: shared with the operation's other actions as long as it has none of its own."""
+        if self._meta is not None:
+            return self._meta
+        return {} if self.values is None else self.values.on(self.node)[0]
 
     @property
     def extra(self) -> dict[str, str]:
