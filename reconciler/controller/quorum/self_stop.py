@@ -1,0 +1,112 @@
+"""What a member does that is cut off: told by a plan, or by itself when nobody tells it anything.
+
+Source: the design of the cluster, "Quorum".
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection
+from typing import assert_never
+
+from reconciler.controller.quorum.policy import Policy
+from reconciler.frozen import frozen
+
+ALONE_MS = 5_000
+"""How long a member waits for an installed view before it applies the policy by itself."""
+MARGIN_MS = 5_000
+"""What is added to the bound of the stop policy before what a lost node ran is started elsewhere without fencing."""
+
+
+class Minority(enum.Enum):
+    """What a member does without quorum: told by its DC's plan, or by itself when there is no installed view."""
+
+    STOP_ALL = "stop-all"
+    """Stop everything in reverse order of start, what is promoted first."""
+    DEMOTE_THEN_STOP = "demote-then-stop"
+    """Demote first, then stop the rest."""
+    NOTHING_NEW = "nothing-new"
+    """Leave what runs, start nothing that may run outside, fence nobody."""
+    FENCE_ITSELF = "fence-itself"
+    GO_ON = "go-on"
+
+
+def in_minority(policy: Policy) -> Minority:
+    """What the DC of a view without quorum plans, and what a member does by itself that has had no installed view for `ALONE_MS`.
+
+    With FENCE (suicide) no DC plans anything: each member fences itself at once.
+    """
+    match policy:
+        case Policy.STOP:
+            return Minority.STOP_ALL
+        case Policy.DEMOTE:
+            return Minority.DEMOTE_THEN_STOP
+        case Policy.FREEZE:
+            return Minority.NOTHING_NEW
+        case Policy.FENCE:
+            return Minority.FENCE_ITSELF
+        case Policy.IGNORE:
+            return Minority.GO_ON
+        case _:
+            assert_never(policy)
+
+
+def acts_after_ms(policy: Policy) -> int | None:
+    """How long after the view (or after the loop stood still) a member acts by itself; None: it never does."""
+    match policy:
+        case Policy.FENCE:
+            return 0
+        case Policy.STOP | Policy.DEMOTE | Policy.FREEZE:
+            return ALONE_MS
+        case Policy.IGNORE:
+            return None
+        case _:
+            assert_never(policy)
+
+
+@frozen
+class Active:
+    """A resource that is active here: its place in the order of starts, and whether it is promoted."""
+
+    resource: str
+    started: int
+    promoted: bool = False
+
+
+def self_stop(policy: Policy, active: Collection[Active]) -> tuple[tuple[str, str], ...]:
+    """What a member that is cut off does about what is active on it, one after the other: (task, resource)."""
+    latest_first = sorted(active, key=lambda one: (-one.started, one.resource))
+    demotes = tuple(("demote", one.resource) for one in latest_first if one.promoted)
+    stops = tuple(("stop", one.resource) for one in latest_first)
+    match in_minority(policy):
+        case Minority.STOP_ALL:
+            promoted = tuple(pair for one in latest_first if one.promoted for pair in _demote_and_stop(one))
+            return promoted + tuple(("stop", one.resource) for one in latest_first if not one.promoted)
+        case Minority.DEMOTE_THEN_STOP:
+            return demotes + stops
+        case Minority.NOTHING_NEW | Minority.FENCE_ITSELF | Minority.GO_ON:
+            return ()
+        case unexpected:
+            assert_never(unexpected)
+
+
+def _demote_and_stop(one: Active) -> tuple[tuple[str, str], tuple[str, str]]:
+    return ("demote", one.resource), ("stop", one.resource)
+
+
+def lost_node_grace_ms(configured_ms: int | None, policy: Policy, longest_stop_ms: int) -> int | None:
+    """How long the quorate side waits, without fencing, before it starts what a lost node may run; None: it must never.
+
+    A member that is cut off begins to stop after `ALONE_MS` and needs as long as its stops; one that would go on is never safe to replace
+    unless the operator says how long to wait.
+    """
+    if configured_ms is not None:
+        return configured_ms
+    if policy in (Policy.FREEZE, Policy.IGNORE):
+        return None
+    return ALONE_MS + longest_stop_ms + MARGIN_MS
+
+
+def may_feed_watchdog(*, turning: bool, quorate: bool, installed: bool, active: bool) -> bool:
+    """Whether a watchdog device may be fed: while the loop turns, and the view is quorate and installed or nothing of ours is active."""
+    return turning and ((quorate and installed) or not active)

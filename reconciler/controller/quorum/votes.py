@@ -1,0 +1,95 @@
+"""Votes: whether a view is quorate, and how a quorum service reckons.
+
+Source: votequorum(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from reconciler.frozen import frozen, replace
+
+
+@frozen
+class RingVerdict:
+    """What the fabric's quorum service says for its ring.
+
+    `quorum` is the number of votes that it asks for now: 1 with two_node, less than before with last_man_standing. With wait_for_all it
+    is not quorate before all were seen. `qdevice_votes` are those that the quorum device casts for this side.
+    """
+
+    quorate: bool
+    quorum: int
+    qdevice_votes: int = 0
+
+
+@frozen
+class Quorum:
+    """Whether a view is quorate, and whether every other quorate view shares a member with it."""
+
+    quorate: bool
+    intersecting: bool
+    votes: int
+    total: int
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether nobody outside can be quorate at the same time, whatever has become of them."""
+        return self.quorate and self.intersecting
+
+
+def judge(votes: Mapping[str, int], counting: Collection[str], ring: RingVerdict) -> Quorum:
+    """Whether the members that count (those that are not blank) are quorate.
+
+    `votes` are those of all nodes of the cluster; who is not among them has none.
+    """
+    own, total = sum(votes.get(node, 0) for node in counting), sum(votes.values())
+    quorate = ring.quorate and bool(own) and own + ring.qdevice_votes >= ring.quorum
+    return Quorum(quorate, 2 * own > total, own, total)
+
+
+@frozen
+class Votequorum:
+    """How a quorum service reckons, for fabrics that have none of their own. `expected` are the votes it reckons with."""
+
+    votes: Mapping[str, int]
+    expected: int
+    two_node: bool = False
+    wait_for_all: bool = False
+    last_man_standing: bool = False
+    qdevice_votes: int = 0
+    all_seen: bool = False
+
+    @staticmethod
+    def of(
+        votes: Mapping[str, int],
+        *,
+        two_node: bool = False,
+        wait_for_all: bool | None = None,
+        last_man_standing: bool = False,
+        qdevice_votes: int = 0,
+    ) -> Votequorum:
+        """A service that has seen nobody yet; two_node waits for all unless that is switched off."""
+        expected = sum(votes.values()) + qdevice_votes
+        waits = two_node if wait_for_all is None else wait_for_all
+        return Votequorum(votes, expected, two_node, waits, last_man_standing, qdevice_votes)
+
+    @property
+    def quorum(self) -> int:
+        """How many votes are needed."""
+        return 1 if self.two_node else self.expected // 2 + 1
+
+    def seen(self, hosts: Collection[str], qdevice: bool = False) -> tuple[Votequorum, RingVerdict]:
+        """A ring of these hosts formed; `qdevice`: the quorum device votes for it."""
+        cast = self.qdevice_votes if qdevice else 0
+        present = sum(self.votes.get(host, 0) for host in hosts)
+        all_seen = self.all_seen or set(self.votes) <= set(hosts)
+        quorate = present + cast >= self.quorum and (all_seen or not self.wait_for_all)
+        return replace(self, all_seen=all_seen), RingVerdict(quorate, self.quorum, cast)
+
+    def settled(self, hosts: Collection[str], quorate: bool) -> Votequorum:
+        """The window of last_man_standing is over: a quorate ring reckons with those who are left, down to two."""
+        left = sum(self.votes.get(host, 0) for host in hosts)
+        if not (self.last_man_standing and quorate) or left < 2:
+            return self
+        return replace(self, expected=min(self.expected, left + self.qdevice_votes))

@@ -1,0 +1,232 @@
+"""What follows from the hellos of a view, row by row."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.controller.membership.agreement import Exclusion, agree
+from reconciler.controller.membership.history import MOST_TERMS, Rank, StateId, TermEnd, extended, has_tail
+from reconciler.controller.membership.messages import Hello
+from reconciler.controller.membership.presence import Attendance, Presence, after_grace, presences
+from reconciler.controller.quorum.votes import RingVerdict
+from reconciler.frozen import replace
+
+VOTES = {"n1": 1, "n2": 1, "n3": 1}
+RING = RingVerdict(True, 2)
+
+
+def state(decided: int, seq: int, chain: str = "", beside: int = 0, admin: int = 0) -> StateId:
+    return StateId(Rank(admin, decided, seq), beside, chain or f"{decided}.{seq}")
+
+
+def hello(node: str, id: StateId | None = None, *, promised: int = 3, **more: object) -> Hello:
+    plain = Hello(
+        "c", node, f"{node}-1", f"boot-{node}", (1, 1), promised, False, id or state(3, 5), False, 0, RING, VOTES
+    )
+    return replace(plain, **more)
+
+
+def agreed(*hellos: Hello, silent: dict[str, Exclusion] | None = None):
+    found = agree({one.node: one for one in hellos}, silent or {})
+    assert found is not None
+    return found
+
+
+def test_equal_members_need_no_transfer_and_take_a_term_above_all_promises() -> None:
+    found = agreed(hello("n1"), hello("n2", promised=7))
+    assert (found.term, found.receivers, found.quorate, found.promised) == (8, frozenset(), True, frozenset())
+
+
+def test_the_donor_has_the_highest_state_and_of_equals_the_lowest_name() -> None:
+    assert agreed(hello("n1"), hello("n2", state(3, 6)), hello("n3", state(3, 6))).donor == "n2"
+    assert agreed(hello("n1", state(2, 900)), hello("n2", state(3, 0))).donor == "n2"
+    assert agreed(hello("n1", state(9, 9)), hello("n2", state(1, 1, admin=1))).donor == "n2"
+
+
+def test_a_promise_outranks_no_history() -> None:
+    assert agreed(hello("n1", state(3, 6)), hello("n2", state(2, 9), promised=40)).donor == "n1"
+
+
+def test_what_was_delivered_without_quorum_outranks_nothing() -> None:
+    lonely = hello("n1", state(3, 5, "aside", beside=1000))
+    found = agreed(lonely, hello("n2"), hello("n3", state(3, 6)))
+    assert (found.donor, found.receivers) == ("n3", {"n1", "n2"})
+    found = agreed(lonely, hello("n2"))
+    assert (found.donor, found.receivers) == ("n2", {"n1"})
+
+
+def test_a_blank_member_neither_counts_nor_gives() -> None:
+    found = agreed(hello("n1", state(9, 9), blank=True), hello("n2"))
+    assert (found.quorate, found.donor, found.term) == (False, "n2", None)
+    found = agreed(hello("n1", blank=True), hello("n2"), hello("n3"))
+    assert (found.quorate, found.receivers) == (True, {"n1"})
+
+
+def test_a_disk_that_forgot_a_promise_is_blank_by_what_others_know() -> None:
+    found = agreed(hello("n1", promised=1), hello("n2", known={"n1": 2}), hello("n3"))
+    assert found.blank == {"n1"}
+
+
+def test_without_quorum_no_term_begins_but_a_taken_state_keeps_its_own() -> None:
+    alone = RingVerdict(False, 2)
+    found = agreed(hello("n1", ring=alone), hello("n2", state(2, 1), promised=2, ring=alone))
+    assert (found.term, found.must_promise("n2"), found.receivers) == (None, 3, {"n2"})
+
+
+def test_one_that_was_told_no_quorum_is_enough_for_none() -> None:
+    assert not agreed(hello("n1"), hello("n2", ring=RingVerdict(False, 2))).quorate
+
+
+def test_the_fast_path_takes_the_promises_of_the_hellos() -> None:
+    found = agreed(hello("n1", promised=4, early=True), hello("n2", promised=4, early=True))
+    assert (found.term, found.promised) == (4, {"n1", "n2"})
+
+
+def test_no_fast_path_when_anything_differs() -> None:
+    early = [hello("n1", promised=4, early=True), hello("n2", promised=4, early=True)]
+    for other in (
+        replace(early[1], promised=5),
+        replace(early[1], early=False),
+        replace(early[1], state=state(3, 4)),
+        replace(early[1], blank=True),
+    ):
+        found = agreed(early[0], other, hello("n3", promised=4, early=True))
+        assert found.term == 1 + max(other.promised, 4), other
+        assert found.promised == frozenset(), other
+
+
+def test_who_was_fenced_in_this_life_is_turned_away() -> None:
+    found = agreed(hello("n1", state(3, 6), fenced={"n3": "boot-n3"}), hello("n2"), hello("n3"))
+    assert found.excluded == {"n3": Exclusion.FENCED}
+    found = agreed(hello("n1", state(3, 6), fenced={"n3": "boot-n3"}), hello("n2"), hello("n3", boot="later"))
+    assert found.excluded == {}
+
+
+def test_only_the_highest_state_says_who_was_fenced() -> None:
+    """n3 fenced n1 alone with two_node; the others went on without it and know better."""
+    found = agreed(hello("n1", state(4, 0)), hello("n3", fenced={"n1": "boot-n1"}))
+    assert found.excluded == {}
+
+
+def test_another_cluster_is_turned_away_and_a_new_member_belongs_to_any() -> None:
+    found = agreed(hello("n1"), hello("n2", cluster="other"), hello("n3", cluster="", blank=True))
+    assert (found.excluded, found.cluster) == ({"n2": Exclusion.FOREIGN}, "c")
+
+
+def test_the_protocol_is_the_lowest_maximum_of_who_has_one_in_common() -> None:
+    found = agreed(hello("n1", protocols=(1, 3)), hello("n2", protocols=(2, 2)), hello("n3", protocols=(1, 4)))
+    assert (found.protocol, found.excluded, found.dc) == (2, {}, "n2")
+    found = agreed(hello("n1", protocols=(3, 4)), hello("n2", protocols=(3, 3)), hello("n3", protocols=(1, 2)))
+    assert (found.protocol, found.excluded) == (3, {"n3": Exclusion.PROTOCOL})
+
+
+def test_the_dc_is_who_joined_first_among_those_of_the_lowest_protocol() -> None:
+    found = agreed(hello("n1"), hello("n2", rank=1), hello("n3", rank=2))
+    assert (found.dc, dict(found.ranks)) == ("n2", {"n2": 1, "n3": 2, "n1": 3})
+
+
+def test_ranks_that_collide_after_a_cut_go_by_name() -> None:
+    assert dict(agreed(hello("n1", rank=2), hello("n2", rank=2), hello("n3", rank=1)).ranks) == {
+        "n3": 1,
+        "n1": 2,
+        "n2": 3,
+    }
+
+
+def test_nobody_left_is_no_agreement() -> None:
+    assert agree({"n1": hello("n1")}, {"n1": Exclusion.SILENT}) is None
+
+
+hellos = st.builds(
+    lambda node, decided, seq, beside, promised, blank, early, rank, known: hello(
+        node,
+        state(decided, seq, beside=beside),
+        promised=decided + promised,
+        blank=blank,
+        early=early,
+        rank=rank,
+        known={"n1": known},
+    ),
+    st.sampled_from(sorted(VOTES)),
+    *(st.integers(0, 3),) * 4,
+    st.booleans(),
+    st.booleans(),
+    *(st.integers(0, 3),) * 2,
+)
+
+
+@given(st.lists(hellos, min_size=1, unique_by=lambda one: one.node))
+def test_the_order_of_hellos_is_of_no_account_and_no_term_is_one_promised_before(told: list[Hello]) -> None:
+    found = agreed(*told)
+    assert agreed(*reversed(told)) == found
+    assert found.donor in found.members
+    assert found.dc in found.members
+    assert len(set(found.ranks.values())) == len(found.members)
+    if found.term is not None:
+        assert all(one.promised < found.term or (one.early and one.promised == found.term) for one in told)
+        assert found.promised in (frozenset(), frozenset(found.members))
+    assert all(one.state.rank <= found.state.rank for one in told if one.node not in found.blank)
+
+
+def test_a_lineage_tells_a_beginning_from_a_tail() -> None:
+    winner = (TermEnd(0, 1, 5, "a"), TermEnd(0, 2, 3, "b"), TermEnd(0, 4, 7, "c"))
+    assert not has_tail(state(2, 3, "b"), winner)
+    assert not has_tail(state(2, 1, "x"), winner), "in one term, who has less has a beginning"
+    assert has_tail(state(2, 4, "y"), winner)
+    assert has_tail(state(3, 0, "z"), winner), "a term that the winner never went through"
+    assert has_tail(state(2, 3, "other"), winner)
+    assert not has_tail(state(2, 3, "aside", beside=4), winner), "what was delivered without quorum is no tail"
+    assert not has_tail(StateId(), winner)
+
+
+def test_a_lineage_grows_with_its_term_and_stays_bounded() -> None:
+    lineage = extended((), state(1, 0))
+    lineage = extended(lineage, state(1, 4))
+    assert lineage == (TermEnd(0, 1, 4, "1.4"),)
+    for term in range(2, 2 * MOST_TERMS):
+        lineage = extended(lineage, state(term, 1))
+    assert len(lineage) == MOST_TERMS
+    assert lineage[-1].term == 2 * MOST_TERMS - 1
+
+
+ONLINE, DOWN, PENDING, UNCLEAN = Presence.ONLINE, Presence.DOWN, Presence.PENDING, Presence.UNCLEAN
+
+
+def attendance(present: str, hosts: str = "", leaving: str = "") -> Attendance:
+    return Attendance(frozenset(present.split()), frozenset(hosts.split()), frozenset(leaving.split()))
+
+
+def test_how_nodes_stand_after_an_installation() -> None:
+    before = {
+        "there": ONLINE,
+        "left": ONLINE,
+        "crashed": ONLINE,
+        "off": ONLINE,
+        "down": DOWN,
+        "lost": UNCLEAN,
+        "back": UNCLEAN,
+    }
+    seen = attendance("there back", "there back crashed", "left")
+    assert presences(before, seen, (), startup_fencing=True) == {
+        "there": ONLINE,
+        "back": ONLINE,
+        "left": DOWN,
+        "crashed": PENDING,
+        "off": UNCLEAN,
+        "down": DOWN,
+        "lost": UNCLEAN,
+    }
+
+
+def test_a_node_whose_process_is_gone_is_lost_with_its_host_or_its_grace() -> None:
+    before = {"n2": PENDING}
+    assert presences(before, attendance("n1", "n1 n2"), (), startup_fencing=True)["n2"] is PENDING
+    assert presences(before, attendance("n1", "n1"), (), startup_fencing=True)["n2"] is UNCLEAN
+    assert after_grace(before, "n2") == {"n2": UNCLEAN}
+    assert after_grace({"n2": ONLINE}, "n2") == {"n2": ONLINE}
+
+
+def test_a_node_that_was_never_seen_may_run_anything() -> None:
+    assert presences({}, attendance("n1"), ["n2"], startup_fencing=True)["n2"] is UNCLEAN
+    assert presences({}, attendance("n1"), ["n2"], startup_fencing=False)["n2"] is DOWN
