@@ -8,7 +8,7 @@ as do `replace`, pickling and `match`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from dataclasses import field, replace
 else:
 
-    def field(*, default=..., default_factory=None, compare=True, repr=True):
+    def field(*, default=..., default_factory=None, compare=True, repr=True, metadata=None):
         """Say more of a field than its default."""
-        return _Field(default, default_factory, compare, repr)
+        return _Field(default, default_factory, compare, repr, metadata)
 
     def replace(value, /, **changes):
         """The value with other fields; the rest is as it was. Raises TypeError for a field that it does not have."""
@@ -32,16 +32,27 @@ else:
         return type(value)(**changes)
 
 
+_NOTHING: Mapping[str, Any] = {}
+
+
 class _Field:
     """What a class body says of one field; `...` and None mean that there is no default."""
 
-    __slots__ = ("compare", "default", "factory", "repr")
+    __slots__ = ("compare", "default", "factory", "metadata", "repr")
 
-    def __init__(self, default: object, factory: Callable[[], object] | None, compare: bool, repr: bool) -> None:
+    def __init__(
+        self,
+        default: object,
+        factory: Callable[[], object] | None,
+        compare: bool,
+        repr: bool,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
         self.default = default
         self.factory = factory
         self.compare = compare
         self.repr = repr
+        self.metadata: Mapping[str, Any] = metadata or _NOTHING
 
 
 class _DataclassFields:
@@ -55,7 +66,7 @@ class _DataclassFields:
             default: Any = dataclasses.MISSING if one.default is ... else one.default
             factory: Any = one.factory or dataclasses.MISSING
             extra = {"default_factory": factory} if one.factory else {"default": default}
-            plain: Any = dataclasses.field(compare=one.compare, repr=one.repr, **extra)
+            plain: Any = dataclasses.field(compare=one.compare, repr=one.repr, metadata=one.metadata, **extra)
             plain.name, plain.type = name, cls.__annotations__[name]
             plain._field_type = dataclasses._FIELD  # type: ignore[attr-defined]  # How dataclasses knows a field.
             made[name] = plain

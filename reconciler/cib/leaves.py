@@ -10,10 +10,17 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.model.cluster import Address
+from reconciler.model.constraint import Colocation, Location, Order, Ticket
+from reconciler.model.keys import keys_of
 
 Leaves = dict[Address, Any]
 
-_RENAMED = {"with_resource": "with"}
+_RENAMED = {
+    field: key.name
+    for kind in (Location, Colocation, Order, Ticket)
+    for field, key in keys_of(kind).items()
+    if key.name != field.replace("_", "-")
+}
 _FIELDS = {shown: name for name, shown in _RENAMED.items()}
 _BLOCKS = frozenset(
     {"params", "meta", "utilization", "attributes", "options", "resources", "resource_params", "operations"}

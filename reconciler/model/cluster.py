@@ -11,6 +11,7 @@ from reconciler.errors import Place
 from reconciler.frozen import field, frozen
 from reconciler.model.attributes import NO_ATTRIBUTES, AttributeBlocks, Defaults
 from reconciler.model.constraint import Constraint
+from reconciler.model.keys import key
 from reconciler.model.resource import Resource, Template
 
 
@@ -43,13 +44,17 @@ class FencingLevel:
     Exactly one of target (a node name), pattern (over node names) or the attribute with its value is given.
     """
 
-    index: str
+    index: str = field(metadata=key("From 1 to 9; lower levels are tried first.", "integer"))
     devices: tuple[str, ...]
-    target: str | None = None
-    target_pattern: str | None = None
-    target_attribute: str | None = None
-    target_value: str | None = None
-    id: str | None = None
+    target: str | None = field(default=None, metadata=key("The node.", after="id"))
+    target_pattern: str | None = field(
+        default=None, metadata=key("A regular expression over the names of nodes.", after="target")
+    )
+    target_attribute: str | None = field(
+        default=None, metadata=key("The attribute that the nodes have in common.", after="target-pattern")
+    )
+    target_value: str | None = field(default=None, metadata=key("Its value.", "scalar", after="target-attribute"))
+    id: str | None = field(default=None, metadata=key("The id that the level has in a CIB."))
 
 
 @frozen
@@ -98,13 +103,13 @@ class Alert:
 class AclPermission:
     """One right: kind read, write or deny, over what the selectors name."""
 
-    kind: str
-    id: str | None = None
-    xpath: str | None = None
-    reference: str | None = None
-    object_type: str | None = None
-    attribute: str | None = None
-    description: str | None = None
+    kind: str = field(metadata=key("What is allowed or denied.", words=("read", "write", "deny")))
+    id: str | None = field(default=None, metadata=key("The id that the permission has in a CIB."))
+    xpath: str | None = field(default=None, metadata=key("What it is about, as an XPath."))
+    reference: str | None = field(default=None, metadata=key("What it is about, as an id."))
+    object_type: str | None = field(default=None, metadata=key("What it is about, as the name of an element."))
+    attribute: str | None = field(default=None, metadata=key("Only this attribute."))
+    description: str | None = field(default=None, metadata=key("A remark."))
 
 
 @frozen

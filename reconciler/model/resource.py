@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from reconciler.frozen import field, frozen
 from reconciler.model.attributes import NO_ATTRIBUTES, AttributeBlocks
+from reconciler.model.keys import key
 
 
 @frozen
@@ -103,21 +104,23 @@ class Clone:
 class PortMapping:
     """A port of a bundle: `port` with an optional `internal_port`, or a `range`."""
 
-    port: str | None = None
-    internal_port: str | None = None
-    range: str | None = None
-    id: str | None = None
+    port: str | None = field(default=None, metadata=key("The port outside.", "scalar"))
+    internal_port: str | None = field(default=None, metadata=key("The port inside, when it is another one.", "scalar"))
+    range: str | None = field(default=None, metadata=key("A range of ports instead.", "scalar"))
+    id: str | None = field(default=None, metadata=key("The id that the port has in a CIB."))
 
 
 @frozen
 class StorageMapping:
     """A directory of the host inside a bundle's containers; `source_dir_root` gives each replica its own."""
 
-    target_dir: str | None = None
-    source_dir: str | None = None
-    source_dir_root: str | None = None
-    options: str | None = None
-    id: str | None = None
+    target_dir: str | None = field(default=None, metadata=key("Where it is seen inside.", after="source-dir-root"))
+    source_dir: str | None = field(default=None, metadata=key("The directory of the host."))
+    source_dir_root: str | None = field(
+        default=None, metadata=key("A directory of the host below which each replica has its own.")
+    )
+    options: str | None = field(default=None, metadata=key("Mount options."))
+    id: str | None = field(default=None, metadata=key("The id that the mapping has in a CIB."))
 
 
 @frozen

@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.frozen import field, frozen
+from reconciler.model.keys import key
 
 
 @frozen
 class AttributeExpression:
     """A test of one node attribute; `type` and `value_source` are None when left to their defaults."""
 
-    attribute: str
-    operation: str
-    value: str | None = None
-    type: str | None = None
-    value_source: str | None = None
-    id: str | None = None
+    attribute: str = field(metadata=key("The node attribute to look at."))
+    operation: str = field(metadata=key("How to compare, or `defined` or `not_defined`."))
+    value: str | None = field(default=None, metadata=key("What to compare with.", "scalar"))
+    type: str | None = field(default=None, metadata=key("How to compare."))
+    value_source: str | None = field(default=None, metadata=key("literal, param or meta."))
+    id: str | None = field(default=None, metadata=key("The id that the expression has in a CIB."))
 
 
 @frozen
@@ -30,31 +31,31 @@ class DateExpression:
     (hours: "9-16"), and are None when the element is absent.
     """
 
-    operation: str | None = None
-    start: str | None = None
-    end: str | None = None
+    operation: str | None = field(default=None, metadata=key("gt, lt, in_range or date_spec."))
+    start: str | None = field(default=None, metadata=key("The first moment."))
+    end: str | None = field(default=None, metadata=key("The last moment."))
     duration: Mapping[str, str] | None = None
     date_spec: Mapping[str, str] | None = None
-    id: str | None = None
+    id: str | None = field(default=None, metadata=key("The id that the expression has in a CIB."))
 
 
 @frozen
 class AgentExpression:
     """A test of the resource's agent (`rsc_expression`): a part that is None is not given."""
 
-    standard: str | None = None
-    provider: str | None = None
-    type: str | None = None
-    id: str | None = None
+    standard: str | None = field(default=None, metadata=key("The class.", name="class"))
+    provider: str | None = field(default=None, metadata=key("The provider."))
+    type: str | None = field(default=None, metadata=key("The type."))
+    id: str | None = field(default=None, metadata=key("The id that the expression has in a CIB."))
 
 
 @frozen
 class OperationExpression:
     """A test of the operation's name and, when given, its interval (`op_expression`)."""
 
-    name: str | None
-    interval: str | None = None
-    id: str | None = None
+    name: str | None = field(default=None, metadata=key("The name."))
+    interval: str | None = field(default=None, metadata=key("The interval.", "scalar"))
+    id: str | None = field(default=None, metadata=key("The id that the expression has in a CIB."))
 
 
 @frozen

@@ -23,6 +23,7 @@ from reconciler.model.cluster import (
     Tag,
 )
 from reconciler.model.constraint import Colocation, Constraint, Location, Order, ResourceSet, Ticket
+from reconciler.model.keys import keys_of
 from reconciler.model.resource import (
     Agent,
     Bundle,
@@ -294,19 +295,21 @@ class Draw:
             lambda: self.bundle(id),
         )()
 
+    def keys(self, kind: type, *without: str) -> dict[str, str]:
+        """Some of a class's keys, each with a text that it takes; a new key of the model is drawn without a change here."""
+        draw = {
+            "text": self.name,
+            "scalar": self.name,
+            "integer": lambda: self.pick("1", "2", "9"),
+            "boolean": self.boolean,
+            "score": self.score,
+            "role": self.role,
+        }
+        chosen = {name: key for name, key in keys_of(kind).items() if name not in without and self.coin()}
+        return {name: self.pick(*key.words) if key.words else draw[key.kind]() for name, key in chosen.items()}
+
     def set(self) -> ResourceSet:
-        return ResourceSet(
-            self.several(self.name),
-            self.maybe(self.boolean),
-            self.maybe(self.boolean),
-            self.maybe(self.name),
-            self.maybe(lambda: self.pick("start", "stop")),
-            self.maybe(self.role),
-            self.maybe(self.score),
-            self.maybe(lambda: self.pick("Mandatory", "Optional")),
-            self.maybe(self.name),
-            self.extra(),
-        )
+        return ResourceSet(self.several(self.name, 3, 1), **self.keys(ResourceSet), extra=self.extra())
 
     def lifetime(self) -> tuple[Rule, ...] | None:
         return self.maybe(lambda: self.several(self.rule), 0.2)
@@ -319,62 +322,30 @@ class Draw:
             (self.name(), None, ()), (None, self.text(), ()), (None, None, self.several(self.set, 2, 1))
         )
         by_rule = self.coin()
-        node, score = (self.maybe(self.name), self.maybe(self.score)) if by_rule else (self.name(), self.score())
-        return Location(
-            self.name("c"),
-            resource,
-            pattern,
-            sets,
-            node,
-            score,
-            self.maybe(self.role),
-            self.several(self.rule, 2, int(by_rule)),
-            self.maybe(lambda: self.pick("always", "never")),
-            self.lifetime(),
-            self.extra(),
-        )
+        rules = self.several(self.rule, 2, int(by_rule))
+        keys = self.keys(Location, "resource", "pattern")
+        if not by_rule:
+            keys |= {"node": self.name(), "score": self.score()}
+        more = {"rules": rules, "lifetime": self.lifetime(), "extra": self.extra()}
+        return Location(self.name("c"), resource, pattern, sets, **keys, **more)
 
     def pair_or_sets(self) -> tuple[str | None, str | None, tuple[ResourceSet, ...]]:
         return (self.name(), self.name(), ()) if self.coin() else (None, None, self.several(self.set, 2, 1))
 
     def colocation(self) -> Colocation:
-        return Colocation(
-            self.name("c"),
-            *self.pair_or_sets(),
-            self.maybe(self.score),
-            self.maybe(self.role),
-            self.maybe(self.role),
-            self.maybe(self.name),
-            self.maybe(self.boolean),
-            self.maybe(self.name),
-            self.maybe(self.name),
-            self.lifetime(),
-            self.extra(),
-        )
+        keys = self.keys(Colocation, "resource", "with_resource")
+        more = {"lifetime": self.lifetime(), "extra": self.extra()}
+        return Colocation(self.name("c"), *self.pair_or_sets(), **keys, **more)
 
     def order(self) -> Order:
-        def action() -> str:
-            return self.pick("start", "promote")
-
-        return Order(
-            self.name("c"),
-            *self.pair_or_sets(),
-            self.maybe(action),
-            self.maybe(action),
-            self.maybe(lambda: self.pick("Mandatory", "Serialize")),
-            self.maybe(self.score),
-            self.maybe(self.boolean),
-            self.maybe(self.boolean),
-            self.maybe(self.name),
-            self.maybe(self.name),
-            self.lifetime(),
-            self.extra(),
-        )
+        keys = self.keys(Order, "first", "then")
+        more = {"lifetime": self.lifetime(), "extra": self.extra()}
+        return Order(self.name("c"), *self.pair_or_sets(), **keys, **more)
 
     def ticket(self) -> Ticket:
         resource, sets = self.pick((self.name(), ()), (None, self.several(self.set, 2, 1)))
-        loss = self.maybe(lambda: self.pick("fence", "stop"))
-        return Ticket(self.name("c"), self.text() or "t", resource, sets, self.maybe(self.role), loss, self.extra())
+        keys = self.keys(Ticket, "ticket", "resource")
+        return Ticket(self.name("c"), self.text() or "t", resource, sets, **keys, extra=self.extra())
 
     def level(self) -> FencingLevel:
         targets = self.pick(

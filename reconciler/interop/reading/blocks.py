@@ -6,10 +6,12 @@ Source: the scheduler's specification, part 1, sections 3 to 5.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from reconciler.interop.xml.document import Document
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks
+from reconciler.model.keys import keys_of
 from reconciler.model.rule import (
     AgentExpression,
     AttributeExpression,
@@ -25,6 +27,16 @@ _RULE_KEYS = frozenset({"id", "boolean-op", "score", "score-attribute", "role", 
 def remaining(element: Element, known: frozenset[str]) -> dict[str, str]:
     """The attributes of an element besides the known ones."""
     return {name: value for name, value in element.items() if name not in known}
+
+
+def keys_in(element: Element, kind: type) -> dict[str, Any]:
+    """The attributes of an element that are keys of the class, by field."""
+    return {name: text for name, key in keys_of(kind).items() if (text := element.get(key.xml)) is not None}
+
+
+def others_in(element: Element, kind: type) -> dict[str, str]:
+    """The attributes of an element that are no keys of the class."""
+    return remaining(element, frozenset({"id", "id-ref", *(key.xml for key in keys_of(kind).values())}))
 
 
 def read_blocks(document: Document, owner: Element | None, tag: str, *, last_wins: bool = False) -> AttributeBlocks:
@@ -91,29 +103,18 @@ def _read_expression(document: Document, element: Element) -> Expression | None:
             target = document.resolve(element)
             return None if target is None else read_rule(document, target)
         case "expression":
-            return AttributeExpression(
-                element.get("attribute", ""),
-                element.get("operation", ""),
-                value=element.get("value"),
-                type=element.get("type"),
-                value_source=element.get("value-source"),
-                id=element.get("id"),
-            )
+            given = {"attribute": "", "operation": ""} | keys_in(element, AttributeExpression)
+            return AttributeExpression(**given)
         case "date_expression":
             return DateExpression(
-                operation=element.get("operation"),
-                start=element.get("start"),
-                end=element.get("end"),
+                **keys_in(element, DateExpression),
                 duration=_fields(element.find("duration")),
                 date_spec=_fields(element.find("date_spec")),
-                id=element.get("id"),
             )
         case "rsc_expression":
-            return AgentExpression(
-                element.get("class"), element.get("provider"), element.get("type"), id=element.get("id")
-            )
+            return AgentExpression(**keys_in(element, AgentExpression))
         case "op_expression":
-            return OperationExpression(element.get("name"), element.get("interval"), id=element.get("id"))
+            return OperationExpression(**keys_in(element, OperationExpression))
     return None
 
 

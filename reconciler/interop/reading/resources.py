@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
-from reconciler.interop.reading.blocks import read_blocks, remaining
+from reconciler.interop.reading.blocks import keys_in, read_blocks, remaining
 from reconciler.interop.xml.document import Document
 from reconciler.model.resource import (
     Agent,
@@ -169,23 +169,13 @@ def _read_bundle(document: Document, element: Element) -> Bundle | None:
 def _read_network(element: Element | None) -> BundleNetwork | None:
     if element is None:
         return None
-    ports = tuple(
-        PortMapping(port.get("port"), port.get("internal-port"), port.get("range"), id=port.get("id"))
-        for port in element
-        if port.tag == "port-mapping"
-    )
+    ports = tuple(PortMapping(**keys_in(port, PortMapping)) for port in element if port.tag == "port-mapping")
     return BundleNetwork({name: value for name, value in element.items() if name != "id"}, ports)
 
 
 def _read_storage(element: Element | None) -> tuple[StorageMapping, ...]:
     return tuple(
-        StorageMapping(
-            mapping.get("target-dir"),
-            mapping.get("source-dir"),
-            mapping.get("source-dir-root"),
-            mapping.get("options"),
-            id=mapping.get("id"),
-        )
+        StorageMapping(**keys_in(mapping, StorageMapping))
         for mapping in (() if element is None else element)
         if mapping.tag == "storage-mapping"
     )

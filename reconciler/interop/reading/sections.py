@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from reconciler.interop.reading.blocks import read_blocks, remaining
+from reconciler.interop.reading.blocks import keys_in, read_blocks, remaining
 from reconciler.interop.xml.document import Document
 from reconciler.model.cluster import (
     AclPermission,
@@ -58,13 +58,8 @@ def read_fencing_levels(owner: Element | None) -> tuple[FencingLevel, ...]:
     """The levels of the fencing topology."""
     return tuple(
         FencingLevel(
-            element.get("index", ""),
-            tuple(device.strip() for device in element.get("devices", "").split(",") if device.strip()),
-            target=element.get("target"),
-            target_pattern=element.get("target-pattern"),
-            target_attribute=element.get("target-attribute"),
-            target_value=element.get("target-value"),
-            id=element.get("id"),
+            devices=tuple(device.strip() for device in element.get("devices", "").split(",") if device.strip()),
+            **{"index": ""} | keys_in(element, FencingLevel),
         )
         for element in _tagged(owner, "fencing-level")
     )
@@ -125,15 +120,7 @@ def read_acl_roles(owner: Element | None) -> tuple[AclRole, ...]:
         AclRole(
             element.get("id", ""),
             tuple(
-                AclPermission(
-                    permission.get("kind", ""),
-                    id=permission.get("id"),
-                    xpath=permission.get("xpath"),
-                    reference=permission.get("reference"),
-                    object_type=permission.get("object-type"),
-                    attribute=permission.get("attribute"),
-                    description=permission.get("description"),
-                )
+                AclPermission(**{"kind": ""} | keys_in(permission, AclPermission))
                 for permission in _tagged(element, "acl_permission")
             ),
             description=element.get("description"),

@@ -6,10 +6,12 @@ Source: Pacemaker Explained, "Rules"; the scheduler's specification, part 1, sec
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
 from reconciler.interop.writing.ids import Ids
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks, secret_name
+from reconciler.model.keys import keys_of
 from reconciler.model.rule import (
     AgentExpression,
     AttributeExpression,
@@ -26,6 +28,11 @@ LOCAL_SECRET = "lrm://"
 def element(owner: Element, tag: str, values: Mapping[str, str | None]) -> Element:
     """A new child with those of the attributes that have a value."""
     return SubElement(owner, tag, {name: value for name, value in values.items() if value is not None})
+
+
+def keys_of_value(value: Any) -> dict[str, str | None]:
+    """The attributes that an object's keys become; but for the id, which is claimed where the element is made."""
+    return {key.xml: getattr(value, name) for name, key in keys_of(type(value)).items() if name != "id"}
 
 
 class BlockWriter:
@@ -79,29 +86,16 @@ class BlockWriter:
         id = self.ids.claim(expression.id, f"{rule_id}-expression")
         match expression:
             case AttributeExpression():
-                values = {
-                    "attribute": expression.attribute,
-                    "operation": expression.operation,
-                    "value": expression.value,
-                    "type": expression.type,
-                    "value-source": expression.value_source,
-                }
-                element(owner, "expression", {"id": id, **values})
+                element(owner, "expression", {"id": id, **keys_of_value(expression)})
             case DateExpression():
                 self._add_date(owner, expression, id)
             case AgentExpression():
-                values = {
-                    "class": expression.standard,
-                    "provider": expression.provider,
-                    "type": expression.type,
-                }
-                element(owner, "rsc_expression", {"id": id, **values})
+                element(owner, "rsc_expression", {"id": id, **keys_of_value(expression)})
             case OperationExpression():
-                element(owner, "op_expression", {"id": id, "name": expression.name, "interval": expression.interval})
+                element(owner, "op_expression", {"id": id, **keys_of_value(expression)})
 
     def _add_date(self, owner: Element, expression: DateExpression, id: str) -> None:
-        values = {"operation": expression.operation, "start": expression.start, "end": expression.end}
-        made = element(owner, "date_expression", {"id": id, **values})
+        made = element(owner, "date_expression", {"id": id, **keys_of_value(expression)})
         for tag, fields in (("duration", expression.duration), ("date_spec", expression.date_spec)):
             if fields is not None:
                 SubElement(made, tag, {"id": self.ids.claim(None, f"{id}-{tag}"), **fields})

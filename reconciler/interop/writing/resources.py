@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement
 
-from reconciler.interop.writing.blocks import BlockWriter, element
+from reconciler.interop.writing.blocks import BlockWriter, element, keys_of_value
 from reconciler.model.resource import (
     Agent,
     Bundle,
@@ -98,21 +98,14 @@ class ResourceWriter:
     def _add_network(self, owner: Element, network: BundleNetwork, bundle_id: str) -> None:
         made = SubElement(owner, "network", dict(network.attributes))
         for port in network.ports:
-            keys = {"port": port.port, "internal-port": port.internal_port, "range": port.range}
             id = self.ids.claim(port.id, f"{bundle_id}-port-{port.port or port.range}")
-            element(made, "port-mapping", {"id": id, **keys})
+            element(made, "port-mapping", {"id": id, **keys_of_value(port)})
 
     def _add_storage(self, owner: Element, storage: tuple[StorageMapping, ...], bundle_id: str) -> None:
         made = SubElement(owner, "storage")
         for mapping in storage:
-            keys = {
-                "source-dir": mapping.source_dir,
-                "source-dir-root": mapping.source_dir_root,
-                "target-dir": mapping.target_dir,
-                "options": mapping.options,
-            }
             id = self.ids.claim(mapping.id, f"{bundle_id}-storage-{mapping.target_dir}")
-            element(made, "storage-mapping", {"id": id, **keys})
+            element(made, "storage-mapping", {"id": id, **keys_of_value(mapping)})
 
 
 def _agent(agent: Agent) -> dict[str, str | None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement
 
-from reconciler.interop.writing.blocks import BlockWriter, element
+from reconciler.interop.writing.blocks import BlockWriter, element, keys_of_value
 from reconciler.model.cluster import AclRole, AclTarget, Alert, AlertSelect, FencingLevel, Node, Tag
 from reconciler.model.status import NodeState, ResourceHistory, Status
 
@@ -31,12 +31,8 @@ class SectionWriter:
         target = level.target or level.target_pattern or f"{level.target_attribute}-{level.target_value}"
         keys = {
             "id": self.ids.claim(level.id, f"fencing-{target}-{level.index}"),
-            "index": level.index,
             "devices": ",".join(level.devices),
-            "target": level.target,
-            "target-pattern": level.target_pattern,
-            "target-attribute": level.target_attribute,
-            "target-value": level.target_value,
+            **keys_of_value(level),
         }
         element(owner, "fencing-level", keys)
 
@@ -79,12 +75,7 @@ class SectionWriter:
         for permission in role.permissions:
             keys = {
                 "id": self.ids.claim(permission.id, f"{role.id}-{permission.kind}"),
-                "kind": permission.kind,
-                "xpath": permission.xpath,
-                "reference": permission.reference,
-                "object-type": permission.object_type,
-                "attribute": permission.attribute,
-                "description": permission.description,
+                **keys_of_value(permission),
             }
             element(made, "acl_permission", keys)
 

@@ -12,7 +12,8 @@ from reconciler.language.text.findings import did_you_mean, nearest
 from reconciler.model import settings
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Address
-from reconciler.model.constraint import Colocation, Location
+from reconciler.model.constraint import Constraint, Location, ResourceSet
+from reconciler.model.keys import keys_of
 from reconciler.model.resource import Bundle, Clone, Group, Operation, Primitive, Template
 from reconciler.model.rule import Rule
 from reconciler.model.settings import Setting
@@ -190,14 +191,18 @@ def _check_constraint_scores(facts: Facts) -> None:
     for constraint in facts.configuration.constraints:
         base = constraint_address(constraint)
         for number, one in enumerate(constraint.sets):
-            _check_score(facts, one.score, facts.index.value((*base, "sets", str(number), "score")))
-        if isinstance(constraint, Location | Colocation):
-            _check_score(
-                facts, constraint.score, facts.index.value((*base, "score"), (*base, "prefer"), (*base, "avoid"))
-            )
+            _check_key_scores(facts, one, (*base, "sets", str(number)))
+        _check_key_scores(facts, constraint, base)
         if isinstance(constraint, Location):
             for number, rule in enumerate(constraint.rules):
                 _check_rule_score(facts, base, number, rule)
+
+
+def _check_key_scores(facts: Facts, value: Constraint | ResourceSet, base: Address) -> None:
+    for field, key in keys_of(type(value)).items():
+        if key.kind == "score":
+            spellings = (key.name, "prefer", "avoid") if key.name == "score" else (key.name,)
+            _check_score(facts, getattr(value, field), facts.index.value(*((*base, name) for name in spellings)))
 
 
 def _check_rule_score(facts: Facts, base: Address, number: int, rule: Rule) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from reconciler.language.reading.entries import Entry
 from reconciler.language.text.document import Value
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks, encode_secret, plain
+from reconciler.model.keys import keys_of
 from reconciler.model.rule import (
     AgentExpression,
     AttributeExpression,
@@ -105,6 +107,17 @@ def read_score(entry: Entry, value: Value) -> str:
     return {"require": "INFINITY", "forbid": "-INFINITY"}.get(value.text, value.text)
 
 
+def read_keys(entry: Entry, value: Value, kind: type) -> dict[str, Any]:
+    """The keys of an object that are given, by field."""
+    found: dict[str, Any] = {}
+    for name, key in keys_of(kind).items():
+        part = value.get(key.name)
+        if part is not None:
+            read = _READERS.get(key.kind)
+            found[name] = part.text if read is None else read(entry, part)
+    return found
+
+
 def read_preference(entry: Entry, value: Value) -> str | None:
     """The score that a map gives as `score`, `prefer` or `avoid`: at most one of them."""
     given = [(name, value.values[name]) for name in ("score", "prefer", "avoid") if name in value.values]
@@ -123,6 +136,9 @@ def read_preference(entry: Entry, value: Value) -> str | None:
             "a ban is `score: forbid`",
         )
     return part.text if name == "prefer" else f"-{part.text}"
+
+
+_READERS = {"score": read_score, "role": read_role}
 
 
 def read_rules(entry: Entry, value: Value, one: str, many: str) -> tuple[Rule, ...]:
@@ -194,29 +210,24 @@ def _expression(entry: Entry, value: Value) -> Expression | None:
         case "date":
             return _date(entry, part)
         case "resource":
-            texts = (entry.text(name, part) for name in ("class", "provider", "type", "id"))
-            return AgentExpression(*texts)
+            return AgentExpression(**read_keys(entry, part, AgentExpression))
         case "op":
-            return OperationExpression(*(entry.text(name, part) for name in ("name", "interval", "id")))
+            return OperationExpression(**read_keys(entry, part, OperationExpression))
     return read_rule(entry, part)
 
 
 def _attribute(entry: Entry, value: Value) -> AttributeExpression | None:
-    operation = entry.text("operation", value)
-    if operation is None:
+    keys = read_keys(entry, value, AttributeExpression)
+    if "operation" not in keys:
         entry.error("rule-form", value, "an expression on an attribute needs an operation")
         return None
-    names = ("value", "type", "value-source", "id")
-    return AttributeExpression(value.values["attribute"].text, operation, *(entry.text(name, value) for name in names))
+    return AttributeExpression(**keys)
 
 
 def _date(entry: Entry, value: Value) -> DateExpression:
     duration, spec = value.get("duration"), value.get("date-spec")
     return DateExpression(
-        entry.text("operation", value),
-        entry.text("start", value),
-        entry.text("end", value),
-        None if duration is None else entry.pairs(duration),
-        None if spec is None else entry.pairs(spec),
-        entry.text("id", value),
+        **read_keys(entry, value, DateExpression),
+        duration=None if duration is None else entry.pairs(duration),
+        date_spec=None if spec is None else entry.pairs(spec),
     )

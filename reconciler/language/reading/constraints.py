@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from reconciler.frozen import replace
-from reconciler.language.reading.blocks import read_preference, read_role, read_rule, read_score
+from reconciler.language.reading.blocks import read_keys, read_preference, read_rule
 from reconciler.language.reading.entries import Entry
 from reconciler.language.text.document import Value
 from reconciler.model.constraint import Colocation, Location, Order, ResourceSet, Ticket
@@ -15,32 +17,21 @@ def read_location(entry: Entry) -> Location | None:
     value = entry.value
     if not _exactly_one(entry, ("resource", "pattern", "sets")):
         return None
-    score, role = read_preference(entry, value), _role(entry, "role")
+    shared = _shared(entry, Location) | {"score": read_preference(entry, value)}
     rule, rules = value.get("rule"), value.get("rules")
     if rule is not None and rules is not None:
         entry.error("given-twice", rules, "'rule' and 'rules' both give rules", "put all of them below rules")
     found: tuple[Rule, ...] = () if rules is None else tuple(read_rule(entry, item) for item in rules.items)
     if rule is not None:
-        found = (_scored(entry, read_rule(entry, rule), score, role),)
-        score, role = None, None
+        found = (_scored(entry, read_rule(entry, rule), shared.pop("score"), shared.pop("role", None)),)
     elif "score-attribute" in value.values:
         entry.error("location-form", value.values["score-attribute"], "'score-attribute' needs a rule beside it")
-    if not found and (entry.text("node") is None or (score is None and not any(s.score for s in _sets(entry)))):
+    location = Location(entry.name, rules=found, **shared)
+    scored = location.score is not None or any(one.score for one in location.sets)
+    if not found and (location.node is None or not scored):
         _incomplete(entry, "name a node and a score, or give a rule with a score")
         return None
-    return Location(
-        entry.name,
-        entry.text("resource"),
-        entry.text("pattern"),
-        _sets(entry),
-        entry.text("node"),
-        score,
-        role,
-        found,
-        entry.text("resource-discovery"),
-        _lifetime(entry),
-        entry.pairs(value.get("extra")),
-    )
+    return location
 
 
 def _scored(entry: Entry, rule: Rule, score: str | None, role: str | None) -> Rule:
@@ -60,62 +51,35 @@ def read_colocation(entry: Entry) -> Colocation | None:
     """A colocation constraint; None (with a finding) when it names neither a pair nor sets."""
     if not _pair_or_sets(entry, "resource", "with"):
         return None
-    return Colocation(
-        entry.name,
-        entry.text("resource"),
-        entry.text("with"),
-        _sets(entry),
-        read_preference(entry, entry.value),
-        _role(entry, "role"),
-        _role(entry, "with-role"),
-        entry.text("node-attribute"),
-        entry.text("influence"),
-        entry.text("instance"),
-        entry.text("with-instance"),
-        _lifetime(entry),
-        entry.pairs(entry.value.get("extra")),
-    )
+    return Colocation(entry.name, **_shared(entry, Colocation) | {"score": read_preference(entry, entry.value)})
 
 
 def read_order(entry: Entry) -> Order | None:
     """An order constraint; None (with a finding) when it names neither a pair nor sets."""
     if not _pair_or_sets(entry, "first", "then"):
         return None
-    score = entry.value.get("score")
-    if score is not None:
+    if "score" in entry.value.values:
         hint = "write `kind: Optional` for 0, `kind: Mandatory` otherwise"
         entry.key_warning("deprecated-name", entry.value, "score", "'score' is the former way to say the kind", hint)
-    return Order(
-        entry.name,
-        entry.text("first"),
-        entry.text("then"),
-        _sets(entry),
-        entry.text("first-action"),
-        entry.text("then-action"),
-        entry.text("kind"),
-        None if score is None else read_score(entry, score),
-        entry.text("symmetrical"),
-        entry.text("require-all"),
-        entry.text("first-instance"),
-        entry.text("then-instance"),
-        _lifetime(entry),
-        entry.pairs(entry.value.get("extra")),
-    )
+    return Order(entry.name, **_shared(entry, Order))
 
 
 def read_ticket(entry: Entry) -> Ticket | None:
     """A ticket constraint; None (with a finding) without exactly one of resource and sets."""
     if not _exactly_one(entry, ("resource", "sets")):
         return None
-    return Ticket(
-        entry.name,
-        entry.value.values["ticket"].text,
-        entry.text("resource"),
-        _sets(entry),
-        _role(entry, "role"),
-        entry.text("loss-policy"),
-        entry.pairs(entry.value.get("extra")),
-    )
+    return Ticket(entry.name, **_shared(entry, Ticket))
+
+
+def _shared(entry: Entry, kind: type) -> dict[str, Any]:
+    """What all constraints are read by: their keys, and the sets, lifetime and further XML keys of those that have any."""
+    lifetime = _lifetime(entry)
+    more = {} if lifetime is None else {"lifetime": lifetime}
+    return read_keys(entry, entry.value, kind) | more | {"sets": _sets(entry), "extra": _extra(entry, entry.value)}
+
+
+def _extra(entry: Entry, value: Value) -> dict[str, str]:
+    return entry.pairs(value.get("extra"))
 
 
 def _sets(entry: Entry) -> tuple[ResourceSet, ...]:
@@ -126,19 +90,8 @@ def _sets(entry: Entry) -> tuple[ResourceSet, ...]:
 def _read_set(entry: Entry, value: Value) -> ResourceSet:
     if value.kind == "list":
         return ResourceSet(entry.texts(value))
-    score, role = value.get("score"), value.get("role")
-    return ResourceSet(
-        entry.texts(value.values["resources"]),
-        entry.text("sequential", value),
-        entry.text("require-all", value),
-        entry.text("ordering", value),
-        entry.text("action", value),
-        None if role is None else read_role(entry, role),
-        None if score is None else read_score(entry, score),
-        entry.text("kind", value),
-        entry.text("id", value),
-        entry.pairs(value.get("extra")),
-    )
+    keys = read_keys(entry, value, ResourceSet)
+    return ResourceSet(entry.texts(value.values["resources"]), **keys, extra=_extra(entry, value))
 
 
 def _lifetime(entry: Entry) -> tuple[Rule, ...] | None:
@@ -146,11 +99,6 @@ def _lifetime(entry: Entry) -> tuple[Rule, ...] | None:
     if value is None:
         return None
     return tuple(read_rule(entry, item) for item in value.items) if value.kind == "list" else (read_rule(entry, value),)
-
-
-def _role(entry: Entry, key: str) -> str | None:
-    value = entry.value.get(key)
-    return None if value is None else read_role(entry, value)
 
 
 def _exactly_one(entry: Entry, keys: tuple[str, ...]) -> bool:

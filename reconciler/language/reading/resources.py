@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.language.reading.blocks import read_blocks, read_role, read_values
+from reconciler.language.reading.blocks import read_blocks, read_keys, read_role, read_values
 from reconciler.language.reading.entries import Entry
 from reconciler.language.text.document import Value
 from reconciler.model import settings
@@ -189,7 +189,9 @@ def read_bundle(entry: Entry, primitive: Primitive | None) -> Bundle:
         kind,
         attributes,
         None if network is None else _read_network(entry, network),
-        () if storage is None else tuple(_read_storage(entry, item) for item in storage.items),
+        ()
+        if storage is None
+        else tuple(StorageMapping(**read_keys(entry, item, StorageMapping)) for item in storage.items),
         primitive,
         read_blocks(entry, value.get("meta"), META),
         read_blocks(entry, value.get("params")),
@@ -210,17 +212,8 @@ def _read_network(entry: Entry, value: Value) -> BundleNetwork:
     ports = value.get("ports")
     return BundleNetwork(
         attributes | entry.pairs(value.get("extra")),
-        () if ports is None else tuple(_read_port(entry, item) for item in ports.items),
+        () if ports is None else tuple(PortMapping(**read_keys(entry, item, PortMapping)) for item in ports.items),
     )
-
-
-def _read_port(entry: Entry, value: Value) -> PortMapping:
-    return PortMapping(*(entry.text(name, value) for name in ("port", "internal-port", "range", "id")))
-
-
-def _read_storage(entry: Entry, value: Value) -> StorageMapping:
-    names = ("target-dir", "source-dir", "source-dir-root", "options", "id")
-    return StorageMapping(*(entry.text(name, value) for name in names))
 
 
 def fencing_agent(primitive: Primitive, templates: Mapping[str, Template]) -> bool | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.language.reading.blocks import read_blocks, read_score
+from reconciler.language.reading.blocks import read_blocks, read_keys, read_score
 from reconciler.language.reading.entries import Entry
 from reconciler.language.reading.resources import mentions, with_value
 from reconciler.language.text.document import Value
@@ -59,15 +59,7 @@ def read_fencing_level(entry: Entry) -> FencingLevel | None:
     if ("target-attribute" in value.values) != ("target-value" in value.values):
         entry.error("fencing-level-form", value, "'target-attribute' and 'target-value' go together")
         return None
-    return FencingLevel(
-        value.values["index"].text,
-        entry.texts(value.values["devices"]),
-        entry.text("target"),
-        entry.text("target-pattern"),
-        entry.text("target-attribute"),
-        entry.text("target-value"),
-        entry.text("id"),
-    )
+    return FencingLevel(devices=entry.texts(value.values["devices"]), **read_keys(entry, value, FencingLevel))
 
 
 def read_tag(entry: Entry) -> Tag:
@@ -118,14 +110,11 @@ def read_acl_role(entry: Entry) -> AclRole:
     permissions = entry.value.get("permissions")
     return AclRole(
         entry.name,
-        () if permissions is None else tuple(_read_permission(entry, item) for item in permissions.items),
+        ()
+        if permissions is None
+        else tuple(AclPermission(**read_keys(entry, item, AclPermission)) for item in permissions.items),
         entry.text("description"),
     )
-
-
-def _read_permission(entry: Entry, value: Value) -> AclPermission:
-    names = ("id", "xpath", "reference", "object-type", "attribute", "description")
-    return AclPermission(value.values["kind"].text, *(entry.text(name, value) for name in names))
 
 
 def read_acl_target(entry: Entry, kind: str) -> AclTarget:

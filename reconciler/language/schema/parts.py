@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, assert_never
 
 from reconciler.model import settings
+from reconciler.model.cluster import AclPermission, FencingLevel
+from reconciler.model.constraint import ResourceSet
+from reconciler.model.keys import Key, keys_of, written_order
+from reconciler.model.resource import PortMapping, StorageMapping
+from reconciler.model.rule import AgentExpression, AttributeExpression, DateExpression, OperationExpression
 from reconciler.model.rule_text import COMPARISONS, TYPES
 from reconciler.model.settings import Setting
 
@@ -54,6 +59,7 @@ def map_of(values: Schema, description: str) -> Schema:
 
 
 def object_of(properties: Schema, description: str, required: tuple[str, ...] = ()) -> Schema:
+    """A map with known keys, in their canonical order: files are written and formatted in the order of the properties."""
     schema: Schema = {
         "type": "object",
         "properties": properties,
@@ -61,6 +67,36 @@ def object_of(properties: Schema, description: str, required: tuple[str, ...] = 
         "description": description,
     }
     return schema | {"required": list(required)} if required else schema
+
+
+def properties_of(kind: type, beside: Mapping[str, Schema] | None = None) -> Schema:
+    """The properties of an object: those of its keys, and for the fields in `beside` the properties that are given there."""
+    keys, others = keys_of(kind), beside or {}
+    properties: Schema = {}
+    for name in written_order(kind):
+        if name in others:
+            properties |= others[name]
+        elif name in keys:
+            properties[keys[name].name] = _key(keys[name])
+    return properties
+
+
+def _key(key: Key) -> Schema:
+    match key.kind:
+        case "text":
+            return text(key.description)
+        case "scalar":
+            return scalar(key.description)
+        case "boolean":
+            return boolean(key.description, key.default)
+        case "integer":
+            return {"type": "integer", "description": key.description}
+        case "score" | "role":
+            return ref(key.kind, key.description)
+        case "words":
+            return words(key.words, key.description)
+        case _:
+            assert_never(key.kind)
 
 
 def _setting(setting: Setting) -> Schema:
@@ -108,11 +144,11 @@ def blocks_of(values: str, description: str) -> Schema:
     """A map of values (a definition by name), or a list of blocks that rules and scores choose from."""
     block = object_of(
         {
-            "values": ref(values, "The names and values of this block."),
+            "id": text("The id that the block has in a CIB."),
             "rule": ref("rule", "When the block applies."),
             "rules": list_of(ref("rule"), "Several rules, of which one must pass."),
             "score": ref("score", "Which block wins when several set the same name: the higher score."),
-            "id": text("The id that the block has in a CIB."),
+            "values": ref(values, "The names and values of this block."),
         },
         "One block of values, with the rule that says when it applies.",
         ("values",),
@@ -173,11 +209,11 @@ def definitions() -> dict[str, Schema]:
         "utilization": blocks_of("plain-values", "How much of each capacity of a node it uses."),
         "operation": object_of(
             {
-                **operation,
-                "interval": scalar("How often it runs, as in 10s or 1min; left out for an operation that runs once."),
-                "meta": blocks_of("operation-values", "The same settings, chosen by rules."),
-                "params": blocks_of("param-values", "Parameters for this operation only, such as OCF_CHECK_LEVEL."),
                 "id": text("The id that the operation has in a CIB."),
+                "interval": scalar("How often it runs, as in 10s or 1min; left out for an operation that runs once."),
+                **operation,
+                "params": blocks_of("param-values", "Parameters for this operation only, such as OCF_CHECK_LEVEL."),
+                "meta": blocks_of("operation-values", "The same settings, chosen by rules."),
                 "extra": ref("extra"),
             },
             "How one operation is run.",
@@ -210,15 +246,15 @@ def _rule() -> Schema:
             text("A rule such as: rack eq a and date gt 2026-01-01"),
             object_of(
                 {
+                    "id": text("The id that the rule has in a CIB."),
+                    "expression": text("The rule as a text, instead of `expressions`."),
                     "expressions": list_of(
                         ref("expression"), "What must hold: all of it, or any of it with `boolean-op: or`."
                     ),
                     "boolean-op": text("`and` or `or`."),
-                    "expression": text("The rule as a text, instead of `expressions`."),
                     "score": ref("score", "The score that a location constraint gives where the rule passes."),
                     "score-attribute": text("The node attribute that holds the score."),
                     "role": ref("role"),
-                    "id": text("The id that the rule has in a CIB."),
                     "extra": ref("extra"),
                 },
                 "A rule in parts.",
@@ -230,75 +266,69 @@ def _rule() -> Schema:
 def _expression() -> Schema:
     spec = {name: scalar("A number or a range such as 9-16.") for name in settings.DATE_SPEC_FIELDS}
     duration = {name: scalar("A number.") for name in settings.DURATION_FIELDS}
-    id = text("The id that the expression has in a CIB.")
-    date = {
-        "operation": text("gt, lt, in_range or date_spec."),
-        "start": text("The first moment."),
-        "end": text("The last moment."),
-        "duration": object_of(duration, "How long it lasts."),
-        "date-spec": object_of(spec, "Which times match."),
-        "id": id,
-    }
-    resource = {"class": text("The class."), "provider": text("The provider."), "type": text("The type."), "id": id}
-    part = {
-        "attribute": text("The node attribute to look at."),
+    date = properties_of(
+        DateExpression,
+        {
+            "duration": {"duration": object_of(duration, "How long it lasts.")},
+            "date_spec": {"date-spec": object_of(spec, "Which times match.")},
+        },
+    )
+    part = properties_of(AttributeExpression) | {
         "operation": text(f"{', '.join(COMPARISONS)}, defined or not_defined."),
-        "value": scalar("What to compare with."),
         "type": text(f"How to compare: {', '.join(TYPES)}."),
-        "value-source": text("literal, param or meta."),
-        "id": id,
         "date": object_of(date, "A test of the time."),
-        "resource": object_of(resource, "A test of the resource's agent."),
-        "op": object_of(
-            {"name": text("The name."), "interval": scalar("The interval."), "id": id}, "A test of the operation."
-        ),
+        "resource": object_of(properties_of(AgentExpression), "A test of the resource's agent."),
+        "op": object_of(properties_of(OperationExpression), "A test of the operation."),
         "rule": ref("rule", "A rule inside the rule."),
     }
     return {"anyOf": [text("An expression as text."), object_of(part, "One expression in parts.")]}
 
 
 def _set() -> Schema:
-    return object_of(
-        {
-            "resources": list_of(text("A resource."), "The resources, in order."),
-            "sequential": boolean("Whether the members depend on each other in their order.", True),
-            "require-all": boolean("Whether all members must be there before what follows.", True),
-            "ordering": text("Unused."),
-            "action": words(["start", "stop", "promote", "demote"], "Which action is ordered."),
-            "role": ref("role"),
-            "score": ref("score"),
-            "kind": words(["Mandatory", "Optional", "Serialize"], "How binding the order is."),
-            "id": text("The id that the set has in a CIB."),
-            "extra": ref("extra"),
-        },
-        "Several resources with what holds for them.",
-        ("resources",),
-    )
+    beside = {
+        "resources": {"resources": list_of(text("A resource."), "The resources, in order.")},
+        "extra": {"extra": ref("extra")},
+    }
+    properties = properties_of(ResourceSet, beside)
+    return object_of(properties, "Several resources with what holds for them.", ("resources",))
+
+
+def fencing_level() -> Schema:
+    """A level of the fencing topology."""
+    beside = {"devices": {"devices": list_of(text("A device."), "The devices that together fence the target.", 1)}}
+    properties = properties_of(FencingLevel, beside)
+    return object_of(properties, "One attempt at fencing a target.", ("index", "devices"))
+
+
+def permission() -> Schema:
+    """A right of access control."""
+    return object_of(properties_of(AclPermission), "One right.", ("kind",))
 
 
 def primitive(*, params: str, template: bool) -> Schema:
     """A primitive, fencing device or template."""
+    source = {} if template else {"template": text("The template that it is made from, instead of an agent.")}
     properties = {
         "agent": ref("agent"),
+        **source,
+        "description": text("A remark."),
         "params": ref(params),
         "meta": ref("meta"),
         "utilization": ref("utilization"),
         "operations": ref("operations"),
-        "description": text("A remark."),
         "extra": ref("extra"),
     }
     if template:
         return object_of(properties, "What several primitives have in common.", ("agent",))
-    properties["template"] = text("The template that it is made from, instead of an agent.")
     return object_of(properties, "One service under one agent.")
 
 
 def collective(properties: Schema, description: str, required: tuple[str, ...]) -> Schema:
     """What holds primitives: the given keys, and those that all of them have."""
     shared = {
-        "meta": ref("meta"),
-        "params": ref("params"),
         "description": text("A remark."),
+        "params": ref("params"),
+        "meta": ref("meta"),
         "extra": ref("extra"),
     }
     return object_of(properties | shared, description, required)
@@ -307,25 +337,8 @@ def collective(properties: Schema, description: str, required: tuple[str, ...]) 
 def bundle_resource() -> Schema:
     """A bundle."""
     engine = {"type": words(["docker", "podman", "rkt"], "The container engine.")}
-    port = object_of(
-        {
-            "port": scalar("The port outside."),
-            "internal-port": scalar("The port inside, when it is another one."),
-            "range": scalar("A range of ports instead."),
-            "id": text("The id that the port has in a CIB."),
-        },
-        "A port that is passed on.",
-    )
-    mount = object_of(
-        {
-            "source-dir": text("The directory of the host."),
-            "source-dir-root": text("A directory of the host below which each replica has its own."),
-            "target-dir": text("Where it is seen inside."),
-            "options": text("Mount options."),
-            "id": text("The id that the mapping has in a CIB."),
-        },
-        "A directory that is seen inside.",
-    )
+    port = object_of(properties_of(PortMapping), "A port that is passed on.")
+    mount = object_of(properties_of(StorageMapping), "A directory that is seen inside.")
     return collective(
         {
             "container": object_of(

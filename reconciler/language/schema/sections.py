@@ -7,6 +7,7 @@ that a fault is reported where it is and never as "matches none of the alternati
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -17,84 +18,50 @@ from reconciler.language.schema.parts import (
     bundle_resource,
     collective,
     definitions,
+    fencing_level,
     list_of,
     map_of,
     object_of,
+    permission,
     primitive,
+    properties_of,
     ref,
     scalar,
     text,
     words,
 )
+from reconciler.model.constraint import Colocation, Location, Order, Ticket
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def _constraint(properties: Schema, description: str, required: tuple[str, ...] = ()) -> Schema:
-    shared = {"sets": list_of(ref("set"), "Several sets of resources, instead of two names.", 1), "extra": ref("extra")}
-    return object_of(properties | shared, description, required)
+_SHARED: Mapping[str, Schema] = {
+    "sets": {"sets": list_of(ref("set"), "Several sets of resources, instead of two names.", 1)},
+    "lifetime": {"lifetime": {"anyOf": [text("A rule."), ref("rules")], "description": "When the constraint holds."}},
+    "extra": {"extra": ref("extra")},
+}
+_PREFERENCE: Schema = {
+    "score": ref("score"),
+    "prefer": {"type": "integer", "description": "A positive finite score."},
+    "avoid": {"type": "integer", "description": "A finite score against it; never a ban."},
+}
+_RULES: Schema = {
+    "rule": ref("rule", "On which nodes the score counts."),
+    "rules": list_of(ref("rule"), "Several rules, each with its own score."),
+}
+_ATTRIBUTE: Schema = {"score-attribute": text("The node attribute that holds the score where the rule passes.")}
 
 
 def _constraints() -> Schema:
-    preference = {
-        "score": ref("score"),
-        "prefer": {"type": "integer", "description": "A positive finite score."},
-        "avoid": {"type": "integer", "description": "A finite score against it; never a ban."},
-    }
-    lifetime = {"lifetime": {"anyOf": [text("A rule."), ref("rules")], "description": "When the constraint holds."}}
-    location = (
-        preference
-        | lifetime
-        | {
-            "resource": text("The resource, tag or template."),
-            "pattern": text("A regular expression over the names of resources."),
-            "node": text("The node."),
-            "role": ref("role"),
-            "rule": ref("rule", "On which nodes the score counts."),
-            "rules": list_of(ref("rule"), "Several rules, each with its own score."),
-            "score-attribute": text("The node attribute that holds the score where the rule passes."),
-            "resource-discovery": words(["always", "never", "exclusive"], "Whether to look for the resource there."),
-        }
-    )
-    colocation = (
-        preference
-        | lifetime
-        | {
-            "resource": text("The dependent: placed relative to the other."),
-            "with": text("The primary: placed first."),
-            "role": ref("role", "The role of the dependent."),
-            "with-role": ref("role", "The role of the primary."),
-            "node-attribute": text("Nodes with the same value of this attribute count as the same place."),
-            "influence": boolean("Whether the dependent's failures and preferences may move the primary."),
-            "instance": scalar("An instance of the dependent."),
-            "with-instance": scalar("An instance of the primary."),
-        }
-    )
-    actions = ["start", "stop", "promote", "demote"]
-    order = lifetime | {
-        "first": text("The resource whose action comes first."),
-        "then": text("The resource whose action comes after."),
-        "first-action": words(actions, "The action of the first."),
-        "then-action": words(actions, "The action of the other; by default the same."),
-        "kind": words(["Mandatory", "Optional", "Serialize"], "How binding the order is."),
-        "score": ref("score", "Former way to say the kind: 0 is Optional."),
-        "symmetrical": boolean("Whether the reverse holds for the opposite actions."),
-        "require-all": boolean("Whether all instances of the first must be there."),
-        "first-instance": scalar("An instance of the first."),
-        "then-instance": scalar("An instance of the other."),
-    }
-    ticket = {
-        "ticket": text("The ticket."),
-        "resource": text("The resource."),
-        "role": ref("role"),
-        "loss-policy": words(["fence", "stop", "freeze", "demote"], "What to do when the ticket is lost."),
-    }
+    location = properties_of(Location, {**_SHARED, "rules": _RULES, "score": _PREFERENCE | _ATTRIBUTE})
+    colocation = properties_of(Colocation, {**_SHARED, "score": _PREFERENCE})
+    order, ticket = properties_of(Order, _SHARED), properties_of(Ticket, _SHARED)
     return object_of(
         {
-            "locations": map_of(_constraint(location, "Where resources may or should run."), "Location constraints."),
-            "colocations": map_of(_constraint(colocation, "What runs together or apart."), "Colocation constraints."),
-            "orders": map_of(_constraint(order, "What comes first."), "Order constraints."),
-            "tickets": map_of(_constraint(ticket, "What needs a ticket.", ("ticket",)), "Ticket constraints."),
+            "locations": map_of(object_of(location, "Where resources may or should run."), "Location constraints."),
+            "colocations": map_of(object_of(colocation, "What runs together or apart."), "Colocation constraints."),
+            "orders": map_of(object_of(order, "What comes first."), "Order constraints."),
+            "tickets": map_of(object_of(ticket, "What needs a ticket.", ("ticket",)), "Ticket constraints."),
         },
         "Where resources may run, together with what, and in which order.",
     )
@@ -103,14 +70,14 @@ def _constraints() -> Schema:
 def _nodes() -> Schema:
     node = object_of(
         {
+            "standby": boolean("Whether it is to run nothing."),
+            "maintenance": boolean("Whether everything on it is left alone."),
             "id": scalar("The node's id in the cluster, when it is not its name."),
             "type": words(["member", "remote", "ping"], "What kind of node."),
             "score": ref("score", "The score that every resource has on it to begin with."),
+            "description": text("A remark."),
             "attributes": blocks_of("node-values", "Attributes that rules can look at."),
             "utilization": blocks_of("plain-values", "Its capacities."),
-            "standby": boolean("Whether it is to run nothing."),
-            "maintenance": boolean("Whether everything on it is left alone."),
-            "description": text("A remark."),
             "extra": ref("extra"),
         },
         "A node.",
@@ -119,25 +86,12 @@ def _nodes() -> Schema:
 
 
 def _fencing() -> Schema:
-    level = object_of(
-        {
-            "index": {"type": "integer", "description": "From 1 to 9; lower levels are tried first."},
-            "devices": list_of(text("A device."), "The devices that together fence the target.", 1),
-            "target": text("The node."),
-            "target-pattern": text("A regular expression over the names of nodes."),
-            "target-attribute": text("The attribute that the nodes have in common."),
-            "target-value": scalar("Its value."),
-            "id": text("The id that the level has in a CIB."),
-        },
-        "One attempt at fencing a target.",
-        ("index", "devices"),
-    )
     return object_of(
         {
             "devices": map_of(
                 primitive(params="fencing-params", template=False), "Devices: primitives of class stonith."
             ),
-            "levels": list_of(level, "Which devices are tried for which node, in which order."),
+            "levels": list_of(fencing_level(), "Which devices are tried for which node, in which order."),
         },
         "How lost nodes are fenced.",
     )
@@ -148,9 +102,9 @@ def _alerts() -> Schema:
     recipient = object_of(
         {
             "value": scalar("Whom to tell: an address, a file …"),
+            "description": text("A remark."),
             "params": ref("params"),
             "meta": meta,
-            "description": text("A remark."),
         },
         "One recipient.",
         ("value",),
@@ -170,11 +124,11 @@ def _alerts() -> Schema:
     alert = object_of(
         {
             "path": text("The program."),
+            "description": text("A remark."),
             "select": select,
-            "recipients": map_of(recipient, "Recipients by id."),
             "params": ref("params"),
             "meta": meta,
-            "description": text("A remark."),
+            "recipients": map_of(recipient, "Recipients by id."),
         },
         "A program that is called for events.",
         ("path",),
@@ -183,25 +137,12 @@ def _alerts() -> Schema:
 
 
 def _acls() -> Schema:
-    permission = object_of(
-        {
-            "kind": words(["read", "write", "deny"], "What is allowed or denied."),
-            "xpath": text("What it is about, as an XPath."),
-            "reference": text("What it is about, as an id."),
-            "object-type": text("What it is about, as the name of an element."),
-            "attribute": text("Only this attribute."),
-            "id": text("The id that the permission has in a CIB."),
-            "description": text("A remark."),
-        },
-        "One right.",
-        ("kind",),
-    )
     role = object_of(
-        {"permissions": list_of(permission, "The rights, in order."), "description": text("A remark.")},
+        {"description": text("A remark."), "permissions": list_of(permission(), "The rights, in order.")},
         "A set of rights.",
     )
     long = object_of(
-        {"roles": ref("ids"), "name": text("The name, when it is not the id.")}, "Roles of one who has an id."
+        {"name": text("The name, when it is not the id."), "roles": ref("ids")}, "Roles of one who has an id."
     )
     target: Schema = {"anyOf": [ref("ids"), long]}
     return object_of(

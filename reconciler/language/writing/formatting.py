@@ -11,7 +11,6 @@ from reconciler.language.schema.sections import bundle
 from reconciler.language.text.document import Value, read_documents, scalar_kind
 from reconciler.language.text.findings import Findings
 from reconciler.language.text.layout import FormatError, Item, Piece, comments_of, read_layout
-from reconciler.language.writing.key_order import in_order, sections_in_order
 from reconciler.language.writing.yaml_text import WIDTH, literal_lines, scalar
 
 
@@ -149,8 +148,8 @@ class _Printer:
         entries = {entry.key.text: entry for entry in node.entries if entry.key is not None}
         if schema is None or "properties" not in schema or schema.get("additionalProperties") is not False:
             return list(entries.values())
-        order = sections_in_order if schema is bundle() else in_order
-        return [entries[key] for key in order(entries)]
+        known = [entries.pop(key) for key in schema["properties"] if key in entries]
+        return [*known, *entries.values()]
 
     def _resolved(self, schema: Schema | None, node: Piece) -> Schema | None:
         """The schema that judges this node: behind references and alternatives."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from reconciler.language.writing.key_order import in_order
 from reconciler.language.writing.yaml_text import Data, Plain
 from reconciler.model import settings
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks, secret_name
 from reconciler.model.cluster import AclRole, AclTarget, Alert, AlertRecipient, AlertSelect, FencingLevel, Node
+from reconciler.model.keys import keys_of, written_order
 from reconciler.model.rule import (
     AgentExpression,
     AttributeExpression,
@@ -25,13 +26,26 @@ Table = Mapping[str, Setting]
 
 
 def compact(data: Mapping[str, Data | None]) -> Map:
-    """The pairs that have a value, in canonical order; an empty list or map is kept."""
-    return {name: value for name in in_order(data) if (value := data[name]) is not None}
+    """The pairs that have a value; an empty list or map is kept. They are given in canonical order: that of the schema's properties."""
+    return {name: value for name, value in data.items() if value is not None}
 
 
 def plain(text: str | None) -> Data | None:
     """A text that may stand without quotes when it is a number or a boolean."""
     return None if text is None else Plain(text)
+
+
+def object_data(value: Any, beside: Mapping[str, Mapping[str, Data | None]] | None = None) -> Map:
+    """An object as its class says: each key that has a value, and for the fields in `beside` what is given there."""
+    keys, others = keys_of(type(value)), beside or {}
+    data: dict[str, Data | None] = {}
+    for name in written_order(type(value)):
+        if name in others:
+            data |= others[name]
+        elif name in keys:
+            text = getattr(value, name)
+            data[keys[name].name] = text if keys[name].kind in ("text", "words", "role") else plain(text)
+    return compact(data)
 
 
 def pairs_data(values: Mapping[str, str]) -> Map | None:
@@ -102,22 +116,13 @@ def rule_data(rule: Rule, *, bare: bool = False) -> Data:
 def _expression(expression: Expression) -> Data:
     match expression:
         case AttributeExpression():
-            return compact(
-                {
-                    "id": expression.id,
-                    "attribute": expression.attribute,
-                    "operation": expression.operation,
-                    "value": plain(expression.value),
-                    "type": expression.type,
-                    "value-source": expression.value_source,
-                }
-            )
+            return object_data(expression)
         case DateExpression():
             return {"date": _date(expression)}
-        case AgentExpression(standard, provider, type, id):
-            return {"resource": compact({"id": id, "class": standard, "provider": provider, "type": type})}
-        case OperationExpression(name, interval, id):
-            return {"op": compact({"id": id, "name": name, "interval": plain(interval)})}
+        case AgentExpression():
+            return {"resource": object_data(expression)}
+        case OperationExpression():
+            return {"op": object_data(expression)}
         case Rule():
             inner = rule_data(expression)
             return {"rule": inner}
@@ -125,16 +130,18 @@ def _expression(expression: Expression) -> Data:
 
 def _date(expression: DateExpression) -> Map:
     duration, spec = expression.duration, expression.date_spec
-    return compact(
+    return object_data(
+        expression,
         {
-            "id": expression.id,
-            "operation": expression.operation,
-            "start": expression.start,
-            "end": expression.end,
-            "duration": None if duration is None else (pairs_data(duration) or {}),
-            "date-spec": None if spec is None else (pairs_data(spec) or {}),
-        }
+            "duration": {"duration": None if duration is None else _fields(duration, settings.DURATION_FIELDS)},
+            "date_spec": {"date-spec": None if spec is None else _fields(spec, settings.DATE_SPEC_FIELDS)},
+        },
     )
+
+
+def _fields(values: Mapping[str, str], order: Iterable[str]) -> Map:
+    known = {name: values[name] for name in order if name in values}
+    return {name: Plain(value) for name, value in (known | dict(values)).items()}
 
 
 def node_data(node: Node) -> Map:
@@ -163,17 +170,7 @@ def node_data(node: Node) -> Map:
 
 def level_data(level: FencingLevel) -> Map:
     """A fencing level."""
-    return compact(
-        {
-            "id": level.id,
-            "target": level.target,
-            "target-pattern": level.target_pattern,
-            "target-attribute": level.target_attribute,
-            "target-value": plain(level.target_value),
-            "index": Plain(level.index),
-            "devices": list(level.devices),
-        }
-    )
+    return object_data(level, {"devices": {"devices": list(level.devices)}})
 
 
 def alert_data(alert: Alert) -> Map:
@@ -213,20 +210,7 @@ def _recipient(recipient: AlertRecipient) -> Map:
 
 def permissions_data(role: AclRole) -> Map:
     """A role with its permissions."""
-    permissions: list[Data] = [
-        compact(
-            {
-                "id": one.id,
-                "kind": one.kind,
-                "xpath": one.xpath,
-                "reference": one.reference,
-                "object-type": one.object_type,
-                "attribute": one.attribute,
-                "description": one.description,
-            }
-        )
-        for one in role.permissions
-    ]
+    permissions: list[Data] = [object_data(one) for one in role.permissions]
     return compact({"description": role.description, "permissions": permissions or None})
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reconciler.language.reading.resources import TWO_PART_CLASSES
-from reconciler.language.writing.parts import Map, blocks_data, compact, pairs_data, plain, rule_data
+from reconciler.language.writing.parts import Map, blocks_data, compact, object_data, pairs_data, plain, rule_data
 from reconciler.language.writing.yaml_text import Data, Plain
 from reconciler.model import settings
 from reconciler.model.attributes import AttributeBlock
-from reconciler.model.constraint import Colocation, Constraint, Location, Order, ResourceSet, Ticket
+from reconciler.model.constraint import Constraint, Location, ResourceSet, Ticket
 from reconciler.model.resource import Agent, Bundle, BundleNetwork, Clone, Group, Operation, Primitive, Template
 from reconciler.model.rule import Rule
+from reconciler.model.settings import Setting
 
 _META = settings.GROUP_META | settings.RESOURCE_META | settings.CLONE_META
 
@@ -64,10 +67,9 @@ def _operations(operations: tuple[Operation, ...]) -> Data | None:
 
 
 def _operation(operation: Operation) -> Map:
-    known = {name: value for name, value in operation.attributes.items() if name in settings.OPERATION_OPTIONS}
-    rest = {name: value for name, value in operation.attributes.items() if name not in known}
+    known, rest = _split(operation.attributes, settings.OPERATION_OPTIONS)
     data = compact({"id": operation.id, "interval": plain(operation.interval) if operation.interval != "0" else None})
-    data |= {name: Plain(value) for name, value in known.items()}
+    data |= known
     data |= compact(
         {
             "params": blocks_data(operation.params, {}),
@@ -76,6 +78,12 @@ def _operation(operation: Operation) -> Map:
         }
     )
     return compact(data)
+
+
+def _split(values: Mapping[str, str], table: Mapping[str, Setting]) -> tuple[dict[str, Data], dict[str, str]]:
+    """What the table knows, in the table's order, and the rest."""
+    known: dict[str, Data] = {name: Plain(values[name]) for name in table if name in values}
+    return known, {name: value for name, value in values.items() if name not in known}
 
 
 def _shared(resource: Group | Clone | Bundle) -> Map:
@@ -97,14 +105,13 @@ def group_data(group: Group) -> Map:
 def clone_data(clone: Clone) -> Map:
     """A clone, naming what it holds; `promotable` in front where it is simply given."""
     data: Map = {"resource": clone.resource.id}
-    shared = _shared(clone)
+    shared: dict[str, Data | None] = {**_shared(clone)}
     meta = clone.meta
     if len(meta) == 1 and not meta[0].rules and meta[0].score is None and meta[0].id is None:
         rest = dict(meta[0].values)
         if rest.get("promotable") in ("true", "false"):
             data["promotable"] = Plain(rest.pop("promotable"))
-            shared.pop("meta")
-            shared |= compact({"meta": blocks_data((AttributeBlock(rest),) if rest else (), _META)})
+            shared["meta"] = blocks_data((AttributeBlock(rest),) if rest else (), _META)
     if clone.legacy_promotable:
         data["legacy-promotable"] = Plain("true")
     return compact(data | shared)
@@ -112,24 +119,10 @@ def clone_data(clone: Clone) -> Map:
 
 def bundle_data(bundle: Bundle) -> Map:
     """A bundle, naming the primitive inside."""
-    attributes = {
-        name: Plain(value) for name, value in bundle.container_attributes.items() if name in settings.BUNDLE_CONTAINER
-    }
-    rest = {name: value for name, value in bundle.container_attributes.items() if name not in attributes}
+    attributes, rest = _split(bundle.container_attributes, settings.BUNDLE_CONTAINER)
     known: dict[str, Data | None] = {"type": bundle.container, **attributes}
     container = compact(known | {"extra": pairs_data(rest)})
-    storage: list[Data] = [
-        compact(
-            {
-                "id": one.id,
-                "source-dir": one.source_dir,
-                "source-dir-root": one.source_dir_root,
-                "target-dir": one.target_dir,
-                "options": one.options,
-            }
-        )
-        for one in bundle.storage
-    ]
+    storage: list[Data] = [object_data(one) for one in bundle.storage]
     parts = compact(
         {
             "container": container,
@@ -142,56 +135,34 @@ def bundle_data(bundle: Bundle) -> Map:
 
 
 def _network(network: BundleNetwork) -> Map:
-    known = {name: Plain(value) for name, value in network.attributes.items() if name in settings.BUNDLE_NETWORK}
-    rest = {name: value for name, value in network.attributes.items() if name not in known}
-    ports: list[Data] = [
-        compact(
-            {
-                "id": port.id,
-                "port": plain(port.port),
-                "internal-port": plain(port.internal_port),
-                "range": plain(port.range),
-            }
-        )
-        for port in network.ports
-    ]
+    known, rest = _split(network.attributes, settings.BUNDLE_NETWORK)
+    ports: list[Data] = [object_data(port) for port in network.ports]
     return compact({**known, "ports": ports or None, "extra": pairs_data(rest)})
 
 
 def constraint_data(constraint: Constraint) -> Map:
     """A constraint without its name."""
-    match constraint:
-        case Location():
-            return _location(constraint)
-        case Colocation():
-            return _colocation(constraint)
-        case Order():
-            return _order(constraint)
-        case Ticket():
-            return _ticket(constraint)
+    beside: dict[str, Mapping[str, Data | None]] = {
+        "sets": {"sets": _sets(constraint.sets)},
+        "extra": {"extra": pairs_data(constraint.extra)},
+    }
+    if not isinstance(constraint, Ticket):
+        beside["lifetime"] = {"lifetime": _lifetime(constraint.lifetime)}
+    if isinstance(constraint, Location):
+        beside |= _rules(constraint)
+    return object_data(constraint, beside)
 
 
-def _location(location: Location) -> Map:
-    short = _short_rule(location)
-    score, attribute, role = location.score, None, location.role
-    if short is not None:
-        score, attribute, role = short.score, short.score_attribute, short.role
-    return compact(
-        {
-            "resource": location.resource,
-            "pattern": location.pattern,
-            "sets": _sets(location.sets),
-            "node": location.node,
-            "rule": None if short is None else rule_data(short, bare=True),
-            "rules": [rule_data(rule) for rule in location.rules] if short is None and location.rules else None,
-            "score": plain(score),
-            "score-attribute": attribute,
-            "role": role,
-            "resource-discovery": location.resource_discovery,
-            "lifetime": _lifetime(location.lifetime),
-            "extra": pairs_data(location.extra),
-        }
-    )
+def _rules(location: Location) -> dict[str, Mapping[str, Data | None]]:
+    """The rules; a single one gives its score and role beside it, as if they were the constraint's own."""
+    rule = _short_rule(location)
+    if rule is None:
+        return {"rules": {"rules": [rule_data(one) for one in location.rules] or None}}
+    return {
+        "rules": {"rule": rule_data(rule, bare=True)},
+        "score": {"score": plain(rule.score), "score-attribute": rule.score_attribute},
+        "role": {"role": rule.role},
+    }
 
 
 def _short_rule(location: Location) -> Rule | None:
@@ -200,58 +171,6 @@ def _short_rule(location: Location) -> Rule | None:
         return None
     rule = location.rules[0]
     return None if rule.score is None and rule.score_attribute is None else rule
-
-
-def _colocation(colocation: Colocation) -> Map:
-    return compact(
-        {
-            "resource": colocation.resource,
-            "with": colocation.with_resource,
-            "sets": _sets(colocation.sets),
-            "score": plain(colocation.score),
-            "role": colocation.role,
-            "with-role": colocation.with_role,
-            "node-attribute": colocation.node_attribute,
-            "influence": plain(colocation.influence),
-            "instance": plain(colocation.instance),
-            "with-instance": plain(colocation.with_instance),
-            "lifetime": _lifetime(colocation.lifetime),
-            "extra": pairs_data(colocation.extra),
-        }
-    )
-
-
-def _order(order: Order) -> Map:
-    return compact(
-        {
-            "first": order.first,
-            "first-action": order.first_action,
-            "first-instance": plain(order.first_instance),
-            "then": order.then,
-            "then-action": order.then_action,
-            "then-instance": plain(order.then_instance),
-            "sets": _sets(order.sets),
-            "symmetrical": plain(order.symmetrical),
-            "require-all": plain(order.require_all),
-            "kind": order.kind,
-            "score": plain(order.score),
-            "lifetime": _lifetime(order.lifetime),
-            "extra": pairs_data(order.extra),
-        }
-    )
-
-
-def _ticket(ticket: Ticket) -> Map:
-    return compact(
-        {
-            "ticket": ticket.ticket,
-            "resource": ticket.resource,
-            "sets": _sets(ticket.sets),
-            "role": ticket.role,
-            "loss-policy": ticket.loss_policy,
-            "extra": pairs_data(ticket.extra),
-        }
-    )
 
 
 def _lifetime(rules: tuple[Rule, ...] | None) -> Data | None:
@@ -269,17 +188,4 @@ def _set(one: ResourceSet) -> Data:
     resources: list[Data] = list(one.resources)
     if one == ResourceSet(one.resources) and resources:
         return resources
-    return compact(
-        {
-            "id": one.id,
-            "resources": resources,
-            "sequential": plain(one.sequential),
-            "require-all": plain(one.require_all),
-            "ordering": one.ordering,
-            "action": one.action,
-            "kind": one.kind,
-            "score": plain(one.score),
-            "role": one.role,
-            "extra": pairs_data(one.extra),
-        }
-    )
+    return object_data(one, {"resources": {"resources": resources}, "extra": {"extra": pairs_data(one.extra)}})
