@@ -62,10 +62,8 @@ def test_a_block_may_be_referred_to():
     assert configuration.resources[1].meta == (AttributeBlock({"priority": "5"}, score="3", id="m"),)
 
 
-@pytest.mark.parametrize("elsewhere", ["", '<template id="T" class="lsb" type="t">{0}</template>' * 2])
-def test_a_reference_to_no_block_or_to_two_of_an_id_is_left_out(elsewhere: str):
-    twice = elsewhere.format('<meta_attributes id="m"/>')
-    data = resources(PRIMITIVE.format('<meta_attributes id-ref="m"/>') + twice)
+def test_a_reference_to_no_block_is_left_out():
+    data = resources(PRIMITIVE.format('<meta_attributes id-ref="m"/>'))
     assert read_cib(data).configuration.resources[0].meta == ()
     assert "dangling-id-ref" in warnings(data)
 

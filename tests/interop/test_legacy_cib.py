@@ -18,7 +18,7 @@ def read(
     options: str = "", inner: str = "", rest: str = "", schema: str = "pacemaker-2.10"
 ) -> tuple[Cib, list[Finding]]:
     text = f"""<cib validate-with="{schema}"><configuration>
-      <crm_config><cluster_property_set id="o">{options}</cluster_property_set></crm_config>
+      <crm_config><cluster_property_set id="options">{options}</cluster_property_set></crm_config>
       <nodes><node id="1" uname="n1" type="normal"/></nodes>
       <resources><primitive id="A" class="stonith" type="x">{inner}</primitive></resources>
       <constraints/>{rest}</configuration><status/></cib>"""

@@ -13,6 +13,8 @@ from reconciler.cib import Cib, Version
 from reconciler.errors import Finding, InputError, Severity
 from reconciler.interop.reading.blocks import read_blocks, remaining
 from reconciler.interop.reading.constraints import read_constraints
+from reconciler.interop.reading.identity import refuse_repeated_ids
+from reconciler.interop.reading.newer import step_back
 from reconciler.interop.reading.resources import read_resources
 from reconciler.interop.reading.sections import (
     read_acl_roles,
@@ -57,6 +59,8 @@ def read_cib_with_warnings(data: bytes, file: str = "cib.xml") -> tuple[Cib, tup
         from reconciler.interop.reading.legacy import modernise  # Documents of today don't load it.
 
         modernise(document)
+    step_back(document)
+    refuse_repeated_ids(document, root.find("configuration"))
     cib = Cib(
         configuration=_read_configuration(document, root.find("configuration")),
         status=read_status(document, root.find("status")),

@@ -92,7 +92,7 @@ def _modernise_options(document: Document, configuration: Element) -> None:
         elif dashed in _RESOURCE_DEFAULTS:
             _add_default(configuration, "rsc_defaults", _RESOURCE_DEFAULTS[dashed], _moved(document, pair, dashed))
             return False
-        elif name in _DROPPED_OPTIONS or (
+        elif dashed in _DROPPED_OPTIONS or (
             name == "cluster-infrastructure" and pair.get("value", "").lower() in _OLD_INFRASTRUCTURES
         ):
             document.warn(pair, "legacy-dropped", f"the option {name} has no effect any more and is left out")
@@ -114,10 +114,12 @@ def _moved(document: Document, pair: Element, name: str) -> str | None:
 
 
 def _add_default(configuration: Element, section: str, name: str, value: str | None) -> None:
-    """Add a default, unless the section has it already."""
+    """Add a default, unless the section has it already or is there without anything in it."""
     if value is None:
         return
     owner = configuration.find(section)
+    if owner is not None and not len(owner):
+        return  # As Pacemaker's own upgrade does: a section that is there, and empty, stays empty.
     if owner is None:
         owner = SubElement(configuration, section)
     _add_meta(owner, name, value, section)

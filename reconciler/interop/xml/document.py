@@ -60,7 +60,8 @@ class Document:
 
     def remember_order(self) -> None:
         """Keep the order of elements for the places in findings: to be called before the tree is changed."""
-        self._order = list(self.root.iter())
+        if self._order is None:
+            self._order = list(self.root.iter())
 
     def fail(self, element: Element, code: str, text: str, hint: str = "") -> None:
         """Note an error at an element."""
