@@ -1,6 +1,6 @@
 """Why a resource is, or is not, where it is: the chain of reasons, the scores term by term, and what would change the answer.
 
-Everything is read from a finished run of the scheduler. Edits are found from the reasons, and each is tried: only those after which
+Everything is read from the decisions of a plan. Edits are found from the reasons, and each is tried: only those after which
 the scheduler answers otherwise are offered.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.analysis.causes import cause_place, words
 from reconciler.analysis.edits import Edit, both
@@ -20,12 +20,9 @@ from reconciler.model.date import Instant
 from reconciler.model.score import INFINITY
 from reconciler.scheduler import schedule
 from reconciler.scheduler.cause import Cause, Contribution, Why
-from reconciler.scheduler.recalling.fail_counts import fail_count
+from reconciler.scheduler.decision import DecidedNode, Decision, Decisions, Impossible
+from reconciler.scheduler.plan import FailedAction
 from reconciler.scheduler.roles import Role
-from reconciler.scheduler.working.action import Action
-from reconciler.scheduler.working.cluster import Cluster
-from reconciler.scheduler.working.node import ClusterNode
-from reconciler.scheduler.working.resource import Resource
 
 MOST_TRIES = 24
 """How many edits are tried at most."""
@@ -85,16 +82,38 @@ def explain(cib: Cib, now: Instant, name: str, on: str | None = None) -> tuple[E
 
     Raises `UnknownResource` when there is no such resource or node.
     """
-    plan = schedule(cib, now, show_scores=False)
-    cluster = plan.cluster
-    found = _named(cluster, name)
+    case = _Case.of(cib, now)
+    found = _named(case.made, name)
     if not found:
-        known = [one.config_id for top in cluster.resources for one in (top, *_descendants(top))]
-        raise UnknownResource(f"there is no resource {name!r}{_near(name, known)}")
-    node = None if on is None else cluster.node_index.get(on)
+        raise UnknownResource(
+            f"there is no resource {name!r}{_near(name, [one.config_id for one in case.made.resources])}"
+        )
+    node = None if on is None else case.made.node(on)
     if on is not None and node is None:
-        raise UnknownResource(f"there is no node {on!r}{_near(on, [one.name for one in cluster.nodes])}")
-    return tuple(_answer(cib, now, cluster, leaf, node) for leaf in found)
+        raise UnknownResource(f"there is no node {on!r}{_near(on, [one.name for one in case.made.nodes])}")
+    return tuple(_answer(case, leaf, node) for leaf in found)
+
+
+@frozen
+class _Case:
+    """What is explained: the CIB at a moment, and what was decided for it."""
+
+    cib: Cib
+    now: Instant
+    made: Decisions
+    failures: tuple[FailedAction, ...]
+
+    @classmethod
+    def of(cls, cib: Cib, now: Instant) -> _Case:
+        plan = schedule(cib, now, show_scores=False, decisions=True)
+        assert plan.decisions is not None
+        return cls(cib, now, plan.decisions, plan.failures)
+
+    def place(self, cause: Cause | None) -> Place | None:
+        return None if cause is None else cause_place(self.cib.configuration, cause)
+
+    def link(self, cause: Cause) -> Link:
+        return Link(words(cause), self.place(cause))
 
 
 def _near(name: str, known: list[str]) -> str:
@@ -102,32 +121,23 @@ def _near(name: str, known: list[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _named(cluster: Cluster, name: str) -> list[Resource]:
-    tops = [top for top in cluster.resources if name in (top.id, top.config_id)]
+def _named(made: Decisions, name: str) -> list[Decision]:
+    tops = [top for top in made.tops if name in (top.id, top.config_id)]
     if tops:
-        return [leaf for top in tops for leaf in top.leaves() if not leaf.internal]
+        return [leaf for top in tops for leaf in made.leaves(top) if not leaf.internal]
     inner = [
-        one
-        for top in cluster.resources
-        for one in _descendants(top)
-        if name in (one.id, one.config_id, one.history_name)
+        one for one in made.resources if one.owner is not None and name in (one.id, one.config_id, one.history_name)
     ]
-    return [leaf for one in inner for leaf in one.leaves()]
+    return [leaf for one in inner for leaf in made.leaves(one)]
 
 
-def _descendants(resource: Resource) -> Iterator[Resource]:
-    for child in resource.children:
-        yield child
-        yield from _descendants(child)
-
-
-def _answer(cib: Cib, now: Instant, cluster: Cluster, leaf: Resource, on: ClusterNode | None) -> Explanation:
-    chain = tuple(_chain(cluster, leaf, on, frozenset()))
+def _answer(case: _Case, leaf: Decision, on: DecidedNode | None) -> Explanation:
+    chain = tuple(_chain(case, leaf, on, frozenset()))
     wanted = _Wanted(leaf.id, leaf.config_id, on.name if on is not None else None)
     edits: tuple[Edit, ...] = ()
-    if not wanted.fulfilled(cluster):
-        edits = tuple(_working_edits(cib, now, cluster, leaf, on, wanted))
-    return Explanation(leaf.id, _headline(cluster, leaf, on), chain, _scores(cluster, leaf), edits)
+    if not wanted.fulfilled(case.made):
+        edits = tuple(_working_edits(case, leaf, on, wanted))
+    return Explanation(leaf.id, _headline(leaf, on), chain, _scores(case, leaf), edits)
 
 
 @frozen
@@ -138,78 +148,73 @@ class _Wanted:
     config_id: str
     node: str | None
 
-    def fulfilled(self, cluster: Cluster) -> bool:
-        found = [leaf for leaf in _named(cluster, self.config_id) if leaf.id == self.resource or self.node is not None]
-        return any(
-            runs(leaf) and (self.node is None or (leaf.node is not None and leaf.node.name == self.node))
-            for leaf in found
-        )
+    def fulfilled(self, made: Decisions) -> bool:
+        found = [leaf for leaf in _named(made, self.config_id) if leaf.id == self.resource or self.node is not None]
+        return any(runs(leaf) and self.node in (None, leaf.node) for leaf in found)
 
 
-def runs(leaf: Resource) -> bool:
+def runs(leaf: Decision) -> bool:
     """Whether the primitive runs once the plan was carried out: it is wanted, placed, and its start is possible."""
     if leaf.next_role <= Role.STOPPED or leaf.node is None or (leaf.blocked and not leaf.active_on):
         return False
     return _blocked_start(leaf) is None
 
 
-def _blocked_start(leaf: Resource) -> Action | None:
+def _blocked_start(leaf: Decision) -> Impossible | None:
     """The start that would be needed and is not possible."""
-    starts = [action for action in leaf.actions if action.task == "start" and action.node in (None, leaf.node)]
-    for start in starts:
-        if not start.runnable and (leaf.role <= Role.STOPPED or not start.optional):
+    for start in leaf.impossible:
+        wanted = leaf.role <= Role.STOPPED or not start.optional
+        if start.task == "start" and start.node in (None, leaf.node) and wanted:
             return start
     return None
 
 
-def _headline(cluster: Cluster, leaf: Resource, on: ClusterNode | None) -> str:
+def _headline(leaf: Decision, on: DecidedNode | None) -> str:
     now = _now(leaf)
     if not leaf.managed:
         return f"{leaf.id} {now} and stays so: nothing may be done to it"
     if not runs(leaf):
         return f"{leaf.id} {now} and {'stays stopped' if not leaf.active_on else 'will be stopped'}"
-    assert leaf.node is not None
-    place = leaf.node.name
-    if leaf.active_on == [leaf.node]:
+    if leaf.active_on == (leaf.node,):
         then = f"{_change(leaf)} there"
     else:
-        then = f"is to be promoted on {place}" if leaf.next_role is Role.PROMOTED else f"is to run on {place}"
-    return f"{leaf.id} {now}, and {then}" + (f", not on {on.name}" if on is not None and on is not leaf.node else "")
+        then = f"is to be promoted on {leaf.node}" if leaf.next_role is Role.PROMOTED else f"is to run on {leaf.node}"
+    return f"{leaf.id} {now}, and {then}" + (f", not on {on.name}" if on is not None and on.name != leaf.node else "")
 
 
-def _now(leaf: Resource) -> str:
-    where = ", ".join(node.name for node in leaf.active_on)
+def _now(leaf: Decision) -> str:
+    where = ", ".join(leaf.active_on)
     if not where:
         return "is stopped"
     return f"is promoted on {where}" if leaf.role is Role.PROMOTED else f"runs on {where}"
 
 
-def _change(leaf: Resource) -> str:
+def _change(leaf: Decision) -> str:
     """What happens to a primitive that stays on its node."""
-    if any(action.task == "start" and not action.optional for action in leaf.actions):
+    if leaf.starts:
         return "will be restarted"
     if leaf.next_role is Role.PROMOTED and leaf.role is not Role.PROMOTED:
         return "will be promoted"
     return "will be demoted" if leaf.role is Role.PROMOTED and leaf.next_role is not Role.PROMOTED else "stays"
 
 
-def _chain(cluster: Cluster, leaf: Resource, on: ClusterNode | None, seen: frozenset[str]) -> Iterator[Link]:
+def _chain(case: _Case, leaf: Decision, on: DecidedNode | None, seen: frozenset[str]) -> Iterator[Link]:
     """The reasons, the nearest first; another resource's reasons follow where they are the cause."""
     if leaf.id in seen or len(seen) >= DEEPEST:
         return
     seen |= {leaf.id}
     if not leaf.managed:
-        yield from _unmanaged(cluster, leaf)
+        yield from _unmanaged(case, leaf)
         return
     if leaf.next_role is Role.STOPPED or leaf.node is None:
-        yield from _nowhere(cluster, leaf, seen)
+        yield from _nowhere(case, leaf, seen)
     elif (start := _blocked_start(leaf)) is not None:
-        yield from _waiting(cluster, leaf, start, seen)
+        yield from _waiting(case, leaf, start, seen)
     else:
-        yield from _placed(cluster, leaf, on)
-    for failed in cluster.failed:
-        if failed.resource is leaf and not failed.masked:
-            yield Link(_failure_text(failed.entry.attributes, failed.node.name))
+        yield from _placed(case, leaf, on)
+    for failed in case.failures:
+        if failed.resource == leaf.id and not failed.masked:
+            yield Link(_failure_text(failed.entry.attributes, failed.node))
 
 
 def _failure_text(entry: Mapping[str, str], node: str) -> str:
@@ -217,97 +222,99 @@ def _failure_text(entry: Mapping[str, str], node: str) -> str:
     return f"its {entry.get('operation')} failed on {node} with {entry.get('rc-code')}{tail}"
 
 
-def _unmanaged(cluster: Cluster, leaf: Resource) -> Iterator[Link]:
-    configuration = cluster.cib.configuration
-    if cluster.options.maintenance_mode:
-        yield Link(
-            "the option maintenance-mode is true", cause_place(configuration, Cause(Why.UNMANAGED, "maintenance-mode"))
-        )
-    elif cluster.options.stonith_enabled and not cluster.has_fence_device:
+def _unmanaged(case: _Case, leaf: Decision) -> Iterator[Link]:
+    made = case.made
+    here = next((node for node in made.nodes if node.name in leaf.active_on and node.maintenance), None)
+    if made.maintenance_mode:
+        yield Link("the option maintenance-mode is true", case.place(Cause(Why.UNMANAGED, "maintenance-mode")))
+    elif made.fencing_enabled and not made.fence_device:
         yield Link("fencing-enabled is true, and there is no fence device: nothing is started or stopped without one")
     elif leaf.blocked:
-        frozen = [rule for rule in leaf.root.tickets + leaf.tickets if rule.policy == "freeze"]
+        frozen = [one for one in made.root(leaf).tickets + leaf.tickets if one.policy == "freeze"]
         yield Link(
             words(frozen[0].cause)
             if frozen
             else "an operation failed in a way that blocks it (on-fail: block, or a failed stop)"
         )
     elif leaf.maintenance:
-        yield Link("it is in maintenance", cause_place(configuration, Cause(Why.UNMANAGED, leaf.config_id)))
-    elif any(node.maintenance for node in leaf.active_on):
-        yield Link(f"{leaf.active_on[0].name} is in maintenance")
+        yield Link("it is in maintenance", case.place(Cause(Why.UNMANAGED, leaf.config_id)))
+    elif here is not None:
+        yield Link(f"{here.name} is in maintenance")
     elif leaf.orphan:
         yield Link("it is no longer in the configuration, and stop-orphan-resources is false")
     else:
-        yield Link("is-managed is false", cause_place(configuration, Cause(Why.UNMANAGED, leaf.config_id)))
+        yield Link("is-managed is false", case.place(Cause(Why.UNMANAGED, leaf.config_id)))
 
 
-def _nowhere(cluster: Cluster, leaf: Resource, seen: frozenset[str]) -> Iterator[Link]:
+def _nowhere(case: _Case, leaf: Decision, seen: frozenset[str]) -> Iterator[Link]:
     role_cause = leaf.next_role_cause
     if role_cause is not None and role_cause.why in (Why.TARGET_ROLE, Why.STOP_ALL, Why.ORPHAN):
-        yield _link(cluster, _origin(leaf, role_cause))
+        yield case.link(_origin(case.made, leaf, role_cause))
         return
-    obstacles = [(node, _obstacle(cluster, leaf, node)) for node in cluster.nodes if node.index in leaf.table]
+    obstacles = [(node, _obstacle(leaf, node)) for node in case.made.nodes if node.name in leaf.scores]
     if not obstacles:
         yield Link(
             "it is allowed on no node: the cluster is opt-in (symmetric-cluster: false), and no constraint names one"
         )
         return
     yield Link("no node can run it")
-    followed: list[Resource] = []
+    followed: list[Decision] = []
     for node, (text, cause) in obstacles:
-        yield Link(f"{node.name}: {text}", None if cause is None else cause_place(cluster.cib.configuration, cause))
-        if cause is not None and (other := _other(cluster, leaf, cause)) is not None and other not in followed:
+        yield Link(f"{node.name}: {text}", case.place(cause))
+        if cause is not None and (other := _other(case.made, leaf, cause)) is not None and other not in followed:
             followed.append(other)
     for other in followed:
-        yield from _follow(cluster, other, seen)
+        yield from _follow(case, other, seen)
 
 
-def _origin(leaf: Resource, cause: Cause) -> Cause:
+def _origin(made: Decisions, leaf: Decision, cause: Cause) -> Cause:
     """The cause under the name of the group, clone or bundle that a target role is inherited from."""
-    owner = leaf
-    while cause.why is Why.TARGET_ROLE and owner.parent is not None and "target-role" in owner.parent.meta:
-        owner = owner.parent
-    return cause._replace(subject=owner.config_id) if owner is not leaf else cause
+    origin = leaf
+    while cause.why is Why.TARGET_ROLE:
+        owner = made.owner(origin)
+        if owner is None or owner.target_role is None:
+            break
+        origin = owner
+    return cause._replace(subject=origin.config_id) if origin is not leaf else cause
 
 
-def _other(cluster: Cluster, leaf: Resource, cause: Cause) -> Resource | None:
+def _other(made: Decisions, leaf: Decision, cause: Cause) -> Decision | None:
     """The other resource that a colocation makes responsible, when that one can't run."""
     if cause.why not in (Why.COLOCATION, Why.GROUP, Why.CONTAINER):
         return None
-    for colocation in (*leaf.colocations, *leaf.root.colocations):
-        if colocation.cause.subject != cause.subject or colocation.primary is leaf:
+    for subject, primary in (*leaf.colocations, *made.root(leaf).colocations):
+        if subject != cause.subject or primary == leaf.number:
             continue
-        for primary in colocation.primary.leaves():
-            if primary is not leaf and not runs(primary):
-                return primary
+        for other in made.leaves(made.resources[primary]):
+            if other is not leaf and not runs(other):
+                return other
     return None
 
 
-def _follow(cluster: Cluster, other: Resource, seen: frozenset[str]) -> Iterator[Link]:
+def _follow(case: _Case, other: Decision, seen: frozenset[str]) -> Iterator[Link]:
     if other.id not in seen:
         yield Link(f"{other.id} can't run either:")
-        yield from _chain(cluster, other, None, seen)
+        yield from _chain(case, other, None, seen)
 
 
-def _obstacle(cluster: Cluster, leaf: Resource, node: ClusterNode) -> tuple[str, Cause | None]:
+def _obstacle(leaf: Decision, node: DecidedNode) -> tuple[str, Cause | None]:
     """What keeps a node from running the resource: the ban, else the state of the node."""
-    score = leaf.table.get(node.index)
-    bans = [change for change in _changes(leaf, node) if change.score <= -INFINITY]
+    score = leaf.scores.get(node.name)
+    bans = [term for term in leaf.contributions[node.name] if term.score <= -INFINITY]
     if (state := node_obstacle(node)) is not None and not bans:
         return state, Cause(Why.NODE_STATE, node.name, state)
     if score is not None and score < 0:
-        cause = bans[0].cause if bans else _worst(leaf, node)
+        cause = bans[0].cause if bans else _worst(leaf.contributions[node.name])
         return (words(cause), cause) if cause is not None else (f"its score is {score}", None)
     return (state or "another node was better"), None
 
 
-def _worst(leaf: Resource, node: ClusterNode) -> Cause | None:
-    changes = [change for change in _changes(leaf, node) if change.score < 0]
-    return min(changes, key=lambda change: change.score).cause if changes else None
+def _worst(terms: Iterable[Contribution]) -> Cause | None:
+    worst = min((term for term in terms if term.score < 0), key=lambda term: term.score, default=None)
+    return None if worst is None else worst.cause
 
 
-def node_obstacle(node: ClusterNode) -> str | None:
+def node_obstacle(node: DecidedNode) -> str | None:
     """Why a node can't be used at all; None when it can."""
     if not node.online:
         return "unclean, and to be fenced" if node.unclean else "offline"
@@ -324,91 +331,71 @@ def node_obstacle(node: ClusterNode) -> str | None:
     return None
 
 
-def _waiting(cluster: Cluster, leaf: Resource, start: Action, seen: frozenset[str]) -> Iterator[Link]:
+def _waiting(case: _Case, leaf: Decision, start: Impossible, seen: frozenset[str]) -> Iterator[Link]:
     """Its place is known, but its start is not possible now."""
-    place = leaf.node.name if leaf.node is not None else "no node"
-    yield Link(f"it is to run on {place}, but it can't be started now")
+    made = case.made
+    yield Link(f"it is to run on {leaf.node or 'no node'}, but it can't be started now")
     if start.cause is not None and start.cause.why is Why.QUORUM:
-        yield _link(cluster, start.cause)
+        yield case.link(start.cause)
         return
-    for edge in start.inputs:
-        first = edge.first
-        if first.runnable or not edge.effects or first.resource is None or first.resource in (leaf, leaf.parent):
+    for hindrance in start.hindrances:
+        if hindrance.resource in (leaf.number, leaf.owner):
             continue
-        text = words(edge.cause) if edge.cause is not None else "an order"
+        first = made.resources[hindrance.resource]
+        text = words(hindrance.cause) if hindrance.cause is not None else "an order"
         yield Link(
-            f"it waits for {first.task} of {first.resource.id}, which is not possible ({text})",
-            None if edge.cause is None else cause_place(cluster.cib.configuration, edge.cause),
+            f"it waits for {hindrance.task} of {first.id}, which is not possible ({text})", case.place(hindrance.cause)
         )
-        if first.task in ("promote", "promoted"):
-            yield from (
-                Link(f"{other.id}: {_not_promoted(other)}") for other in first.resource.leaves()[:2] if runs(other)
-            )
-        blocking = [other for other in first.resource.leaves() if not runs(other)]
+        others = made.leaves(first)
+        if hindrance.task in ("promote", "promoted"):
+            yield from (Link(f"{other.id}: {_not_promoted(made, other)}") for other in others[:2] if runs(other))
+        blocking = [other for other in others if not runs(other)]
         for other in blocking[:1]:
-            yield from _follow(cluster, other, seen)
+            yield from _follow(case, other, seen)
         return
     if start.cause is not None:
-        yield _link(cluster, start.cause)
+        yield case.link(start.cause)
     elif start.reason is not None:
         yield Link(start.reason)
 
 
-def _placed(cluster: Cluster, leaf: Resource, on: ClusterNode | None) -> Iterator[Link]:
-    assert leaf.node is not None
+def _placed(case: _Case, leaf: Decision, on: DecidedNode | None) -> Iterator[Link]:
     if leaf.assigned is not None:
-        place = cause_place(cluster.cib.configuration, leaf.assigned)
-        yield Link(f"{leaf.node.name} was chosen: {words(leaf.assigned)}", place)
-    if on is not None and on is not leaf.node:
-        text, cause = _obstacle(cluster, leaf, on)
-        where = f"{on.name}: {text}"
-        if cause is None:
-            lacks = _lacks(cluster, leaf, on)
-            where = f"{on.name}: {lacks}" if lacks else where
-        yield Link(where, None if cause is None else cause_place(cluster.cib.configuration, cause))
-    if leaf.promotable_root and leaf.next_role is not Role.PROMOTED:
-        yield Link(_not_promoted(leaf))
-    yield from _expired(cluster, leaf)
+        yield Link(f"{leaf.node} was chosen: {words(leaf.assigned)}", case.place(leaf.assigned))
+    if on is not None and on.name != leaf.node:
+        text, cause = _obstacle(leaf, on)
+        lacks = _lacks(leaf, on) if cause is None else None
+        yield Link(f"{on.name}: {lacks or text}", case.place(cause))
+    limits = case.made.root(leaf).limits
+    if limits is not None and limits.promotable and leaf.next_role is not Role.PROMOTED:
+        yield Link(_not_promoted(case.made, leaf))
+    for name in leaf.forgiven:
+        yield Link(f"its failure on {name} no longer counts: failure-timeout has passed")
 
 
-def _not_promoted(leaf: Resource) -> str:
+def _not_promoted(made: Decisions, leaf: Decision) -> str:
     cause = leaf.next_role_cause
     if cause is not None and cause.why in (Why.TARGET_ROLE, Why.QUORUM):
-        return f"it is not promoted: {words(_origin(leaf, cause))}"
-    clone = leaf.root.clone
-    promoted = [other.id for other in leaf.root.leaves() if other.next_role is Role.PROMOTED]
-    if promoted and clone is not None and len(promoted) >= clone.promoted_max:
+        return f"it is not promoted: {words(_origin(made, leaf, cause))}"
+    root = made.root(leaf)
+    promoted = [other.id for other in made.leaves(root) if other.next_role is Role.PROMOTED]
+    if promoted and root.limits is not None and len(promoted) >= root.limits.promoted_max:
         best = ", ".join(promoted)
-        return f"it is not promoted: {best} has the better promotion score, and promoted-max is {clone.promoted_max}"
+        limit = root.limits.promoted_max
+        return f"it is not promoted: {best} has the better promotion score, and promoted-max is {limit}"
     return "it is not promoted: nothing gives it a promotion score there (its agent does, or a location with role: Promoted)"
 
 
-def _expired(cluster: Cluster, leaf: Resource) -> Iterator[Link]:
-    """Failures that are remembered and no longer count."""
-    for node in cluster.nodes:
-        recorded, counting = (
-            fail_count(cluster, leaf, node, effective=effective, include_fillers=False) for effective in (False, True)
-        )
-        if recorded > 0 and counting == 0:
-            yield Link(f"its failure on {node.name} no longer counts: failure-timeout has passed")
-
-
-def _changes(leaf: Resource, node: ClusterNode) -> list[Contribution]:
-    return [change for change in leaf.contributions if change.node in (node.index, -1)]
-
-
-def _scores(cluster: Cluster, leaf: Resource) -> tuple[NodeScore, ...]:
-    configuration = cluster.cib.configuration
+def _scores(case: _Case, leaf: Decision) -> tuple[NodeScore, ...]:
     found = []
-    for node in cluster.nodes:
+    for node in case.made.nodes:
         terms = tuple(
-            Term(change.score, words(change.cause), cause_place(configuration, change.cause), change.replaced)
-            for change in _changes(leaf, node)
-            if change.score or change.replaced
+            Term(term.score, words(term.cause), case.place(term.cause), term.replaced)
+            for term in leaf.contributions[node.name]
+            if term.score or term.replaced
         )
-        score = leaf.table.get(node.index)
-        lacks = _lacks(cluster, leaf, node) if leaf.node is not None and node is not leaf.node else None
-        found.append(NodeScore(node.name, score, node_obstacle(node), terms, lacks))
+        lacks = _lacks(leaf, node) if leaf.node is not None and node.name != leaf.node else None
+        found.append(NodeScore(node.name, leaf.scores.get(node.name), node_obstacle(node), terms, lacks))
     return tuple(
         sorted(
             found, key=lambda one: (one.obstacle is not None, -(one.score if one.score is not None else -INFINITY - 1))
@@ -416,9 +403,9 @@ def _scores(cluster: Cluster, leaf: Resource) -> tuple[NodeScore, ...]:
     )
 
 
-def _lacks(cluster: Cluster, leaf: Resource, node: ClusterNode) -> str | None:
+def _lacks(leaf: Decision, node: DecidedNode) -> str | None:
     """What a node that can be used lacks to be chosen; None when something forbids it."""
-    score, best = leaf.table.get(node.index), leaf.table.get(leaf.node.index) if leaf.node is not None else None
+    score, best = leaf.scores.get(node.name), leaf.scores.get(leaf.node or "")
     if score is None or best is None or score < 0 or node_obstacle(node) is not None:
         return None
     if best > score:
@@ -426,20 +413,15 @@ def _lacks(cluster: Cluster, leaf: Resource, node: ClusterNode) -> str | None:
     return "it is as good, and the other was taken by the order of nodes (fewer resources, then name)"
 
 
-def _link(cluster: Cluster, cause: Cause) -> Link:
-    return Link(words(cause), cause_place(cluster.cib.configuration, cause))
-
-
-def _working_edits(
-    cib: Cib, now: Instant, cluster: Cluster, leaf: Resource, on: ClusterNode | None, wanted: _Wanted
-) -> Iterator[Edit]:
+def _working_edits(case: _Case, leaf: Decision, on: DecidedNode | None, wanted: _Wanted) -> Iterator[Edit]:
     """Edits after which the scheduler answers as wanted, the smallest first; pairs only where no single one is enough."""
-    candidates = sorted(remedies(cluster, leaf, on), key=lambda edit: edit.weight)
+    proposed = remedies(case.cib.configuration, case.made, case.failures, leaf, on)
+    candidates = sorted(proposed, key=lambda edit: edit.weight)
     tried = 0
     found = False
     for edit in candidates[:MOST_TRIES]:
         tried += 1
-        if _works(cib, now, edit, wanted):
+        if _works(case, edit, wanted):
             found = True
             yield edit
     if found:
@@ -449,10 +431,10 @@ def _working_edits(
             return
         tried += 1
         pair = both(first, second)
-        if _works(cib, now, pair, wanted):
+        if _works(case, pair, wanted):
             yield pair
             return
 
 
-def _works(cib: Cib, now: Instant, edit: Edit, wanted: _Wanted) -> bool:
-    return wanted.fulfilled(schedule(edit.apply(cib), now, show_scores=False).cluster)
+def _works(case: _Case, edit: Edit, wanted: _Wanted) -> bool:
+    return wanted.fulfilled(_Case.of(edit.apply(case.cib), case.now).made)

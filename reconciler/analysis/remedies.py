@@ -6,143 +6,146 @@ from collections.abc import Iterator
 
 from reconciler.analysis import edits
 from reconciler.analysis.edits import Edit
+from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Colocation, Order
 from reconciler.model.score import INFINITY
 from reconciler.model.text import integer
 from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.decision import DecidedNode, Decision, Decisions, Hindrance
+from reconciler.scheduler.plan import FailedAction
 from reconciler.scheduler.roles import Role
-from reconciler.scheduler.working.cluster import Cluster
-from reconciler.scheduler.working.node import ClusterNode
-from reconciler.scheduler.working.resource import Resource
 
 DEEPEST = 4
 """How many resources are followed from one to the next."""
 
 
-def remedies(cluster: Cluster, leaf: Resource, on: ClusterNode | None = None) -> list[Edit]:
+def remedies(
+    configuration: Configuration,
+    made: Decisions,
+    failures: tuple[FailedAction, ...],
+    leaf: Decision,
+    on: DecidedNode | None = None,
+) -> list[Edit]:
     """Edits that may let the primitive run (on the node, if one is given), each once, nearest reasons first."""
     found: dict[str, Edit] = {}
-    for edit in _remedies(cluster, leaf, on, frozenset()):
+    for edit in _Search(configuration, made, failures).of(leaf, on, frozenset()):
         found.setdefault(edit.text, edit)
     return list(found.values())
 
 
-def _remedies(cluster: Cluster, leaf: Resource, on: ClusterNode | None, seen: frozenset[str]) -> Iterator[Edit]:
-    if leaf.id in seen or len(seen) >= DEEPEST:
-        return
-    seen |= {leaf.id}
-    yield from _of_options(cluster)
-    yield from _of_resource(cluster, leaf)
-    nodes = [on] if on is not None else cluster.nodes
-    for node in nodes:
-        yield from _of_node(cluster, leaf, node, seen)
-    if on is not None and leaf.node is not None and leaf.node is not on:
-        yield from _of_scores(leaf, on)
-    for action in leaf.actions:
-        if action.task in ("start", "promote") and not action.runnable:
-            for edge in action.inputs:
-                if not edge.first.runnable and edge.effects and edge.first.resource not in (None, leaf):
-                    yield from _of_order(cluster, edge.cause, edge.first.resource, seen)
+class _Search:
+    """Goes from a resource to what keeps it from running, and from there to other resources."""
 
+    def __init__(self, configuration: Configuration, made: Decisions, failures: tuple[FailedAction, ...]) -> None:
+        self._configuration = configuration
+        self._made = made
+        self._failures = failures
 
-def _of_options(cluster: Cluster) -> Iterator[Edit]:
-    if cluster.options.stop_all_resources:
-        yield edits.set_option("stop-all-resources", "false", weight=1)
-    if cluster.options.maintenance_mode:
-        yield edits.set_option("maintenance-mode", "false", weight=1)
-    if not cluster.have_quorum:
-        yield edits.regain_quorum()
-    if cluster.options.stonith_enabled and not cluster.has_fence_device:
-        yield edits.set_option("stonith-enabled", "false", weight=5)
+    def of(self, leaf: Decision, on: DecidedNode | None, seen: frozenset[str]) -> Iterator[Edit]:
+        if leaf.id in seen or len(seen) >= DEEPEST:
+            return
+        seen |= {leaf.id}
+        yield from self._of_options()
+        yield from self._of_resource(leaf)
+        for node in (on,) if on is not None else self._made.nodes:
+            yield from self._of_node(leaf, node, seen)
+        if on is not None and leaf.node is not None and leaf.node != on.name:
+            yield from self._of_scores(leaf, leaf.node, on)
+        for action in leaf.impossible:
+            for hindrance in action.hindrances:
+                if hindrance.resource != leaf.number:
+                    yield from self._of_order(hindrance, seen)
 
+    def _of_options(self) -> Iterator[Edit]:
+        made = self._made
+        if made.stop_all_resources:
+            yield edits.set_option("stop-all-resources", "false", weight=1)
+        if made.maintenance_mode:
+            yield edits.set_option("maintenance-mode", "false", weight=1)
+        if not made.quorate:
+            yield edits.regain_quorum()
+        if made.fencing_enabled and not made.fence_device:
+            yield edits.set_option("stonith-enabled", "false", weight=5)
 
-def _of_resource(cluster: Cluster, leaf: Resource) -> Iterator[Edit]:
-    """What the resource itself, or what it belongs to, says about whether it runs."""
-    owner: Resource | None = leaf
-    while owner is not None:
-        if owner.meta.get("target-role", "").lower() in ("stopped", "unpromoted", "slave"):
-            yield edits.set_meta(owner.config_id, "target-role", "Started")
-        if not owner.managed and not cluster.options.maintenance_mode:
-            yield edits.set_meta(owner.config_id, "is-managed", "true")
-        if owner.maintenance:
-            yield edits.set_meta(owner.config_id, "maintenance", "false")
-        for rule in owner.tickets:
-            if not rule.ticket.granted or rule.ticket.standby:
-                yield edits.grant_ticket(rule.ticket.id)
-        owner = owner.parent
-    if leaf.failed or leaf.blocked or any(entry.resource is leaf for entry in cluster.failed):
-        yield edits.forget(leaf.history_name or leaf.config_id)
-
-
-def _of_node(cluster: Cluster, leaf: Resource, node: ClusterNode, seen: frozenset[str]) -> Iterator[Edit]:
-    """What forbids the node, or keeps it from being used."""
-    if node.standby and not node.pending:
-        yield edits.clear_node_attribute(node.name, "standby", f"take {node.name} out of standby")
-    if node.maintenance:
-        yield edits.clear_node_attribute(node.name, "maintenance", f"take {node.name} out of maintenance")
-    if not node.online and not node.is_remote:
-        yield edits.bring_online(node.name)
-    if node.index not in leaf.table:
-        yield edits.prefer(leaf.root.config_id, node.name, 0)
-    for change in leaf.contributions:
-        if change.node in (node.index, -1) and change.score <= -INFINITY:
-            yield from _of_ban(cluster, leaf, node, change.cause, seen)
-
-
-def _of_ban(cluster: Cluster, leaf: Resource, node: ClusterNode, cause: Cause, seen: frozenset[str]) -> Iterator[Edit]:
-    match cause.why:
-        case Why.LOCATION | Why.DISCOVERY:
-            yield edits.remove_constraint(cause.subject)
-        case Why.MIGRATION_THRESHOLD | Why.FAILURE:
+    def _of_resource(self, leaf: Decision) -> Iterator[Edit]:
+        """What the resource itself, or what it belongs to, says about whether it runs."""
+        owner: Decision | None = leaf
+        while owner is not None:
+            if (owner.target_role or "").lower() in ("stopped", "unpromoted", "slave"):
+                yield edits.set_meta(owner.config_id, "target-role", "Started")
+            if not owner.managed and not self._made.maintenance_mode:
+                yield edits.set_meta(owner.config_id, "is-managed", "true")
+            if owner.maintenance:
+                yield edits.set_meta(owner.config_id, "maintenance", "false")
+            for needed in owner.tickets:
+                if not needed.usable:
+                    yield edits.grant_ticket(needed.ticket)
+            owner = self._made.owner(owner)
+        if leaf.failed or leaf.blocked or any(failed.resource == leaf.id for failed in self._failures):
             yield edits.forget(leaf.history_name or leaf.config_id)
-        case Why.TICKET:
-            yield edits.grant_ticket(cause.detail)
-        case Why.CLONE_LIMIT:
-            yield from _of_clone_limit(leaf, cause)
-        case Why.UTILIZATION:
-            needs = {name: integer(value) for name, value in leaf.utilization.items()}
-            yield edits.raise_capacity(
-                node.name, {name: need + integer(node.utilization.get(name)) for name, need in needs.items()}
-            )
-        case Why.COLOCATION | Why.GROUP | Why.CONTAINER:
-            yield from _of_colocation(cluster, leaf, cause, seen)
 
+    def _of_node(self, leaf: Decision, node: DecidedNode, seen: frozenset[str]) -> Iterator[Edit]:
+        """What forbids the node, or keeps it from being used."""
+        if node.standby and not node.pending:
+            yield edits.clear_node_attribute(node.name, "standby", f"take {node.name} out of standby")
+        if node.maintenance:
+            yield edits.clear_node_attribute(node.name, "maintenance", f"take {node.name} out of maintenance")
+        if not node.online and not node.remote:
+            yield edits.bring_online(node.name)
+        if node.name not in leaf.scores:
+            yield edits.prefer(self._made.root(leaf).config_id, node.name, 0)
+        for term in leaf.contributions[node.name]:
+            if term.score <= -INFINITY:
+                yield from self._of_ban(leaf, node, term.cause, seen)
 
-def _of_clone_limit(leaf: Resource, cause: Cause) -> Iterator[Edit]:
-    clone = leaf.root.clone
-    if clone is not None and cause.detail == "clone-max":
-        yield edits.set_meta(leaf.root.config_id, "clone-max", str(clone.clone_max + 1))
-    if clone is not None and cause.detail == "clone-node-max" and leaf.root.unique is False:
-        return
-    if clone is not None and cause.detail == "clone-node-max":
-        yield edits.set_meta(leaf.root.config_id, "clone-node-max", str(clone.clone_node_max + 1))
+    def _of_ban(self, leaf: Decision, node: DecidedNode, cause: Cause, seen: frozenset[str]) -> Iterator[Edit]:
+        match cause.why:
+            case Why.LOCATION | Why.DISCOVERY:
+                yield edits.remove_constraint(cause.subject)
+            case Why.MIGRATION_THRESHOLD | Why.FAILURE:
+                yield edits.forget(leaf.history_name or leaf.config_id)
+            case Why.TICKET:
+                yield edits.grant_ticket(cause.detail)
+            case Why.CLONE_LIMIT:
+                yield from self._of_clone_limit(leaf, cause)
+            case Why.UTILIZATION:
+                needs = {name: integer(value) for name, value in leaf.utilization.items()}
+                yield edits.raise_capacity(
+                    node.name, {name: need + integer(node.capacity.get(name)) for name, need in needs.items()}
+                )
+            case Why.COLOCATION | Why.GROUP | Why.CONTAINER:
+                yield from self._of_colocation(leaf, cause, seen)
 
+    def _of_clone_limit(self, leaf: Decision, cause: Cause) -> Iterator[Edit]:
+        root = self._made.root(leaf)
+        if root.limits is None:
+            return
+        if cause.detail == "clone-max":
+            yield edits.set_meta(root.config_id, "clone-max", str(root.limits.clone_max + 1))
+        if cause.detail == "clone-node-max" and root.unique:
+            yield edits.set_meta(root.config_id, "clone-node-max", str(root.limits.clone_node_max + 1))
 
-def _of_colocation(cluster: Cluster, leaf: Resource, cause: Cause, seen: frozenset[str]) -> Iterator[Edit]:
-    for constraint in cluster.cib.configuration.constraints:
-        if isinstance(constraint, Colocation) and constraint.id == cause.subject:
-            yield edits.make_optional(constraint)
-            yield edits.remove_constraint(constraint.id)
-    for colocation in (*leaf.colocations, *leaf.root.colocations):
-        if colocation.cause.subject == cause.subject:
-            for primary in colocation.primary.leaves()[:2]:
-                if primary is not leaf and (primary.node is None or primary.next_role is Role.STOPPED):
-                    yield from _remedies(cluster, primary, None, seen)
+    def _of_colocation(self, leaf: Decision, cause: Cause, seen: frozenset[str]) -> Iterator[Edit]:
+        for constraint in self._configuration.constraints:
+            if isinstance(constraint, Colocation) and constraint.id == cause.subject:
+                yield edits.make_optional(constraint)
+                yield edits.remove_constraint(constraint.id)
+        for subject, primary in (*leaf.colocations, *self._made.root(leaf).colocations):
+            if subject == cause.subject:
+                for other in self._made.leaves(self._made.resources[primary])[:2]:
+                    if other is not leaf and (other.node is None or other.next_role is Role.STOPPED):
+                        yield from self.of(other, None, seen)
 
+    def _of_order(self, hindrance: Hindrance, seen: frozenset[str]) -> Iterator[Edit]:
+        cause = hindrance.cause
+        for other in self._made.leaves(self._made.resources[hindrance.resource])[:2]:
+            yield from self.of(other, None, seen)
+        for constraint in self._configuration.constraints:
+            if cause is not None and isinstance(constraint, Order) and constraint.id == cause.subject:
+                yield edits.make_optional(constraint)
 
-def _of_order(cluster: Cluster, cause: Cause | None, first: Resource | None, seen: frozenset[str]) -> Iterator[Edit]:
-    if first is not None:
-        for other in first.leaves()[:2]:
-            yield from _remedies(cluster, other, None, seen)
-    for constraint in cluster.cib.configuration.constraints:
-        if cause is not None and isinstance(constraint, Order) and constraint.id == cause.subject:
-            yield edits.make_optional(constraint)
-
-
-def _of_scores(leaf: Resource, on: ClusterNode) -> Iterator[Edit]:
-    """A preference that outweighs what speaks for the node it is on."""
-    assert leaf.node is not None
-    best, score = leaf.table.get(leaf.node.index), leaf.table.get(on.index)
-    if best is None or score is None or score < 0:
-        return
-    yield edits.prefer(leaf.root.config_id, on.name, max(min(best - score + 1, INFINITY), 1))
+    def _of_scores(self, leaf: Decision, place: str, on: DecidedNode) -> Iterator[Edit]:
+        """A preference that outweighs what speaks for the node it is on."""
+        best, score = leaf.scores.get(place), leaf.scores.get(on.name)
+        if best is not None and score is not None and score >= 0:
+            yield edits.prefer(self._made.root(leaf).config_id, on.name, max(min(best - score + 1, INFINITY), 1))

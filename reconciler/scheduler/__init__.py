@@ -19,12 +19,20 @@ if TYPE_CHECKING:
     from reconciler.scheduler.plan import Plan
 
 
-def schedule(cib: Cib, now: Instant | None = None, *, show_scores: bool = True, sanitized: bool = False) -> Plan:
+def schedule(
+    cib: Cib,
+    now: Instant | None = None,
+    *,
+    show_scores: bool = True,
+    sanitized: bool = False,
+    decisions: bool = False,
+) -> Plan:
     """Decide what runs where, and what has to be done for it in which order.
 
     The answer depends on the arguments only. `now` may be left out where the CIB has an execution date. Without `show_scores`
     the listing of scores is left out, which is faster; causes and contributions are recorded anyway. A `sanitized` CIB may lack
-    private parameters, as a saved one of Pacemaker does: a change of those alone then doesn't count.
+    private parameters, as a saved one of Pacemaker does: a change of those alone then doesn't count. With `decisions` the plan
+    tells them all.
     **Raises** `ReconcilerError` when there is neither a time nor an execution date. Nothing of the CIB is changed.
     Source: part 3, section 2.
     """
@@ -35,6 +43,7 @@ def schedule(cib: Cib, now: Instant | None = None, *, show_scores: bool = True, 
     from reconciler.scheduler.acting.fencing import schedule_fencing
     from reconciler.scheduler.acting.kinds import create_actions, implicit_orderings
     from reconciler.scheduler.acting.probes import schedule_probes
+    from reconciler.scheduler.answer.decisions import decisions as decided
     from reconciler.scheduler.answer.graph import build_graph, drop_invalid_orders
     from reconciler.scheduler.answer.summary import failures, placements, summarise, terms
     from reconciler.scheduler.constraining.constraints import read_constraints
@@ -77,6 +86,7 @@ def schedule(cib: Cib, now: Instant | None = None, *, show_scores: bool = True, 
             terms(cluster.options),
             cluster.recheck_by_s,
             tuple(cluster.messages),
+            decided(cluster) if decisions else None,
             cluster,
         )
 

@@ -16,6 +16,7 @@ from reconciler.scheduler.cause import Cause
 if TYPE_CHECKING:
     from reconciler.cib import Cib
     from reconciler.model.status import HistoryEntry
+    from reconciler.scheduler.decision import Decisions
     from reconciler.scheduler.working.cluster import Cluster
 
 
@@ -162,8 +163,9 @@ class Terms:
 class Plan:
     """What the scheduler decided for one CIB at one moment.
 
-    `actions` is the transition graph in the order in which it is written and gone through. `recheck_by_s` is the epoch time (seconds)
-    at which time alone may change the answer; `at_s` the time for which it was made. `messages` say what is odd about the input.
+    `actions` is the transition graph in the order in which it is written and gone through. `at_s` is the time for which it was made,
+    `recheck_by_s` the one at which time alone may change the answer (epoch seconds both). `messages` say what is odd about the
+    input. `decisions` are told when they were asked for.
     """
 
     cib: Cib = field(compare=False, repr=False)
@@ -175,6 +177,7 @@ class Plan:
     terms: Terms
     recheck_by_s: int | None
     messages: tuple[str, ...]
+    decisions: Decisions | None
     cluster: Cluster = field(compare=False, repr=False)
 
     @property

@@ -1,0 +1,149 @@
+"""From the finished working state to the decisions as values.
+
+Source: the scheduler's specification, parts 1 to 3, for what each field means.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.scheduler.decision import (
+    CloneLimits,
+    DecidedNode,
+    Decision,
+    Decisions,
+    Hindrance,
+    Impossible,
+    NeededTicket,
+)
+from reconciler.scheduler.recalling.fail_counts import fail_count
+from reconciler.scheduler.roles import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from reconciler.scheduler.cause import Contribution
+    from reconciler.scheduler.working.action import Action
+    from reconciler.scheduler.working.cluster import Cluster
+    from reconciler.scheduler.working.node import ClusterNode
+    from reconciler.scheduler.working.resource import Resource
+
+
+def decisions(cluster: Cluster) -> Decisions:
+    """Everything that was decided. To be asked last: counting failures anew notes in the working state which never expire."""
+    resources = list(_in_tree_order(cluster.resources))
+    numbers = {id(resource): number for number, resource in enumerate(resources)}
+    options = cluster.options
+    return Decisions(
+        tuple([_decision(cluster, resource, numbers) for resource in resources]),
+        tuple([_node(node) for node in cluster.nodes]),
+        cluster.have_quorum,
+        options.maintenance_mode,
+        options.stop_all_resources,
+        options.stonith_enabled,
+        cluster.has_fence_device,
+    )
+
+
+def _in_tree_order(resources: list[Resource]) -> Iterator[Resource]:
+    for resource in resources:
+        yield resource
+        yield from _in_tree_order(resource.children)
+
+
+def _node(node: ClusterNode) -> DecidedNode:
+    return DecidedNode(
+        node.name,
+        node.online,
+        node.unclean,
+        node.pending,
+        node.standby,
+        node.standby_on_fail,
+        node.maintenance,
+        node.shutdown,
+        node.is_remote,
+        dict(node.utilization),
+    )
+
+
+def _decision(cluster: Cluster, resource: Resource, numbers: Mapping[int, int]) -> Decision:
+    clone = resource.clone
+    primitive = resource.kind is Kind.PRIMITIVE
+    return Decision(
+        number=numbers[id(resource)],
+        id=resource.id,
+        config_id=resource.config_id,
+        history_name=resource.history_name,
+        kind=resource.kind,
+        owner=None if resource.parent is None else numbers[id(resource.parent)],
+        parts=tuple([numbers[id(child)] for child in resource.children]),
+        internal=resource.internal,
+        orphan=resource.orphan,
+        unique=resource.unique,
+        managed=resource.managed,
+        maintenance=resource.maintenance,
+        blocked=resource.blocked,
+        failed=resource.failed,
+        target_role=resource.meta.get("target-role"),
+        tickets=_tickets(resource),
+        colocations=tuple([(one.cause.subject, numbers[id(one.primary)]) for one in resource.colocations]),
+        limits=None
+        if clone is None
+        else CloneLimits(clone.clone_max, clone.clone_node_max, clone.promoted_max, clone.promotable),
+        role=resource.role,
+        next_role=resource.next_role,
+        next_role_cause=resource.next_role_cause,
+        active_on=tuple([node.name for node in resource.active_on]),
+        node=None if resource.node is None else resource.node.name,
+        assigned=resource.assigned,
+        scores={cluster.nodes_by_index[index].name: score for index, score in resource.table.scores.items()},
+        contributions=_contributions(cluster, resource) if primitive else {},
+        impossible=tuple([_impossible(action, numbers) for action in resource.actions if _is_impossible(action)]),
+        starts=any(action.task == "start" and not action.optional for action in resource.actions),
+        utilization=dict(resource.utilization),
+        forgiven=tuple(_forgiven(cluster, resource)) if primitive else (),
+    )
+
+
+def _tickets(resource: Resource) -> tuple[NeededTicket, ...]:
+    return tuple(
+        [
+            NeededTicket(rule.ticket.id, rule.ticket.granted and not rule.ticket.standby, rule.policy, rule.cause)
+            for rule in resource.tickets
+        ]
+    )
+
+
+def _contributions(cluster: Cluster, resource: Resource) -> dict[str, tuple[Contribution, ...]]:
+    """Why the scores are what they are, by node, in the order in which the terms came; some are about every node."""
+    found: dict[int, list[Contribution]] = {node.index: [] for node in cluster.nodes}
+    for term in resource.contributions:
+        for index in found if term.node == -1 else (term.node,):
+            found[index].append(term)
+    return {cluster.nodes_by_index[index].name: tuple(terms) for index, terms in found.items()}
+
+
+def _is_impossible(action: Action) -> bool:
+    return action.task in ("start", "promote") and not action.runnable
+
+
+def _impossible(action: Action, numbers: Mapping[int, int]) -> Impossible:
+    hindrances = [
+        Hindrance(edge.first.task, numbers[id(edge.first.resource)], edge.cause)
+        for edge in action.inputs
+        if not edge.first.runnable and edge.effects and edge.first.resource is not None
+    ]
+    node = None if action.node is None else action.node.name
+    return Impossible(action.task, node, action.optional, action.cause, action.reason, tuple(hindrances))
+
+
+def _forgiven(cluster: Cluster, resource: Resource) -> Iterator[str]:
+    for node in cluster.nodes:
+        if not node.failures:
+            continue
+        recorded, counting = (
+            fail_count(cluster, resource, node, effective=effective, include_fillers=False)
+            for effective in (False, True)
+        )
+        if recorded > 0 and counting == 0:
+            yield node.name
