@@ -389,7 +389,7 @@ class Shell:
         failed: Exception | None = None
         with self.supervisor.guarded() as caught:  # Without a thread, say: what is not known to be durable is not.
             try:
-                await self._writing.run(self.parts.store.sync)
+                await self._writing.run(self.parts.store.settle)
             except StoreError as error:
                 self._store_failed(error)
                 failed = error

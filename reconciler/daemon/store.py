@@ -220,7 +220,7 @@ class Store:
     def settle(self) -> None:
         """As `sync`, and have the mark say so: from then on, a journal whose end is missing is known to be damaged.
 
-        May be called from another thread. Raises StoreError. Nobody has to wait for the mark: it may lag behind.
+        May be called from another thread. Raises StoreError. After `sync` alone the mark lags behind, which costs nothing but certainty.
         """
         self.sync()
         with self._syncing:

@@ -194,7 +194,7 @@ def test_an_end_waits_for_what_is_in_the_journal(tmp_path: Path, monkeypatch: py
         sync, real = asyncio.Event(), rig.shell._writing.run
 
         async def slow(function: Callable[..., Any], *arguments: Any) -> Any:
-            if function == rig.store.sync and rig.shell._syncing:
+            if function == rig.store.settle and rig.shell._syncing:
                 await sync.wait()
             return await real(function, *arguments)
 

@@ -1,0 +1,95 @@
+"""Random damages of the state files: the newest configuration or a clear doubt (more: `python tests/benchmarks/damage.py`)."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import Node
+from .damage import damage, damage_run, make_state
+
+
+def test_no_damage_of_state_files_leads_to_an_older_configuration_without_a_doubt(node: Node) -> None:
+    newest = make_state(node)
+    counts = damage_run(node.path / "state", newest, node.path / "scratch", random.Random(7), 150)
+    assert counts["newest"]
+    assert counts["older, the newer proposed"], "some damages do lose something"
+
+
+def test_a_node_with_a_damaged_state_ends_up_with_the_newest_configuration(node: Node) -> None:
+    make_state(node)
+    whole = node.path / "whole"
+    shutil.copytree(node.path / "state", whole)
+    dice = random.Random(3)
+    for _ in range(4):
+        shutil.rmtree(node.path / "state")
+        shutil.copytree(whole, node.path / "state")
+        done = damage(node.path / "state", dice)
+        before = len(node.log())
+        node.start()
+        node.wait(lambda: node.client.get("/v1/health")["converged"], f"rest after {done}")
+        assert node.states() == {"a": "4"}, done
+        assert not [line for line in node.log()[before:] if line.startswith("gone start")], done
+        node.kill()
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Callable[[Path, str], None]]:
+    """Mounts a file system of memory at a place, with these options, until the test ends."""
+    done: list[Path] = []
+
+    def mount(place: Path, options: str) -> None:
+        place.mkdir(exist_ok=True)
+        words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        made = subprocess.run(words, capture_output=True, text=True)
+        if made.returncode != 0:
+            pytest.skip(f"nothing can be mounted here: {made.stderr.strip()}")
+        done.append(place)
+
+    yield mount
+    for place in done:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def refusal(node: Node) -> str:
+    """What a daemon says that can't start."""
+    with pytest.raises(AssertionError):
+        node.start()
+    assert node.running.wait(10) == 1
+    return node.daemon_log()
+
+
+@pytest.mark.parametrize("directory", ["state", "run"])
+def test_a_directory_that_is_read_only_is_named(
+    stopped_node: Node, mounted: Callable[[Path, str], None], directory: str
+) -> None:
+    mounted(stopped_node.path / directory, "ro")
+    said = refusal(stopped_node)
+    assert f"use the {directory} directory {stopped_node.path / directory}" in said
+    assert "Traceback" not in said
+
+
+def test_a_full_run_directory_is_named(stopped_node: Node, mounted: Callable[[Path, str], None]) -> None:
+    node = stopped_node
+    mounted(node.path / "run", "size=64k,nr_inodes=4")
+    for number in range(3):
+        (node.path / "run" / f"ballast-{number}").touch()
+    said = refusal(node)
+    assert str(node.path / "run") in said
+    assert "No space left on device" in said
+    assert "Traceback" not in said
+
+
+def test_a_state_directory_that_is_removed_while_the_node_runs_is_named(node: Node) -> None:
+    node.write(node.configuration({"a": "1"}, interval="200ms"))
+    node.at_rest_with({"a": "1"})
+    shutil.rmtree(node.path / "state")
+    (node.path / "agents.log.a.state").unlink()
+    node.wait(lambda: node.states() == {"a": "1"}, "what runs is cared for")
+    told = f"{node.path / 'state'}: its files were removed"
+    node.wait(lambda: any(told in text for text in node.status()["warnings"]), "it says so")
