@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.analysis.recording import AgentTraits
+from reconciler.controller.admission import Tip
 from reconciler.controller.messages import Message
 from reconciler.controller.moment import Moment
 from reconciler.errors import Finding
@@ -63,14 +64,21 @@ class TimerFired:
 
 @frozen
 class CommitArrived:
-    """A commit is in this node's repository and may become the configuration. `asked`: somebody waits for it."""
+    """Somebody wants a commit that is in this node's repository proposed; `rewrite` if it need not follow the active one."""
 
     now: Moment
     commit: str
     source: str
     subject: str
     rewrite: bool = False
-    asked: bool = False
+
+
+@frozen
+class TipSeen:
+    """A source of this node reports its newest commit."""
+
+    now: Moment
+    tip: Tip
 
 
 @frozen
@@ -144,6 +152,7 @@ Event = (
     | Finished
     | TimerFired
     | CommitArrived
+    | TipSeen
     | Examined
     | Dropped
     | ProcessesGone
@@ -165,8 +174,8 @@ class Broadcast:
 class Examine:
     """Read, validate and compile a commit; make it durable; answer with `Examined`.
 
-    It must descend from `base`, the active commit, or from `lineage`, the source's own last commit that was active: after a local
-    change or rollback a source goes on where it stood.
+    It must follow `base`, the active commit, or `lineage`, the source's own last commit that was active, as the table of admission has
+    it, by this member's own policy; `rewrite`: who proposes it says that it need not.
     """
 
     commit: str
@@ -174,6 +183,22 @@ class Examine:
     source: str
     rewrite: bool
     lineage: str | None = None
+
+
+@frozen
+class LookAt:
+    """A source of this node is to say anew how its newest commit stands to what is in force."""
+
+    source: str
+
+
+@frozen
+class AnswerSource:
+    """A source of this node learns why its newest commit can't follow; without findings it can, or need not."""
+
+    source: str
+    commit: str
+    findings: tuple[Finding, ...] = ()
 
 
 @frozen
@@ -246,6 +271,8 @@ class Leave:
 Effect = (
     Broadcast
     | Examine
+    | LookAt
+    | AnswerSource
     | RecordActive
     | RunAgent
     | SetTimer

@@ -33,6 +33,7 @@ from reconciler.controller.events import (
     Started,
     StopAsked,
     TimerFired,
+    TipSeen,
     ViewChanged,
 )
 from reconciler.controller.executor import RUNNING_CODES, Executor
@@ -52,6 +53,7 @@ from reconciler.controller.proposals import EXAMINE_TIMER, Proposals
 from reconciler.controller.recovery import Recovery
 from reconciler.controller.replica import Partition, Replica
 from reconciler.controller.shared import Proposal
+from reconciler.controller.tips import OFFER_TIMER, Tips
 from reconciler.model.operation import OperationStatus
 from reconciler.model.status import NodeState, ResourceHistory
 from reconciler.model.text import integer
@@ -70,6 +72,7 @@ class Node:
         self.coordinator = Coordinator(name, run)
         self.recovery = Recovery(name, boot)
         self.proposals = Proposals(name, replica)
+        self.tips = Tips(name, replica)
         self.members: tuple[str, ...] = ()
         self.quorate = False
         self.recovered = False
@@ -112,10 +115,12 @@ class Node:
                 effects += self._timer_fired(event)
             case CommitArrived():
                 effects += self._commit_arrived(event)
+            case TipSeen():
+                effects += self._tip_seen(event)
             case Examined():
                 effects += self.proposals.examined(event)
             case Dropped():
-                effects += self.proposals.dropped(event)
+                effects += self._dropped(event)
             case ProcessesGone():
                 effects += self.executor.check(event.resource, event.now)
             case CleanupAsked():
@@ -153,7 +158,8 @@ class Node:
             held, self._held = self._held, []
             for commit in held:
                 effects += self._commit_arrived(commit)
-        return effects + self.coordinator.changed(f"{message.node} joined")
+        # Who joins begins anew: what was proposed before is proposed again.
+        return effects + self.tips.reconsider(now) + self.coordinator.changed(f"{message.node} joined")
 
     def _commit_arrived(self, event: CommitArrived) -> list[Effect]:
         """A commit that comes before this node takes part waits until it does."""
@@ -161,6 +167,17 @@ class Node:
             self._held.append(event)
             return []
         return self.proposals.arrived(event)
+
+    def _tip_seen(self, event: TipSeen) -> list[Effect]:
+        """What a source says before this node takes part is looked at once it does."""
+        if not (self.recovered and self.replica.term):
+            self.tips.keep(event.tip)
+            return []
+        return self.tips.seen(event.tip, event.now)
+
+    def _dropped(self, event: Dropped) -> list[Effect]:
+        again = self.tips.dropped(event.message, event.now) if isinstance(event.message, Propose) else []
+        return self.proposals.dropped(event) + again
 
     def _notice_clock(self, now: Moment) -> list[Effect]:
         """A clock that was set may change what date rules and expiries say."""
@@ -194,10 +211,14 @@ class Node:
                 accepted = self.proposals.accepted(event.sender, message) if known is not None else []
                 return accepted + self._activate(event.now)
             case Reject():
-                return self.proposals.rejected(event.sender, known, message) + self._activate(event.now)
+                refused = self.proposals.rejected(event.sender, known, message)
+                again = self.tips.rejected(known, message, event.now) if known is not None else []
+                return refused + again + self._activate(event.now)
             case Activate():
                 activated = self.proposals.activated(known, message, old_digest)
-                return activated + (self.coordinator.changed("the configuration changed") if activated else [])
+                if not activated:
+                    return []
+                return activated + self.tips.activated() + self.coordinator.changed("the configuration changed")
             case Observe():
                 return self._observed(message, before is not replica.shared.cib)
             case Run():
@@ -293,6 +314,8 @@ class Node:
         if event.name.startswith(EXAMINE_TIMER):
             commit = event.name.removeprefix(EXAMINE_TIMER)
             return self.proposals.give_up(commit, self.members, event.now) if self.is_dc else []
+        if event.name.startswith(OFFER_TIMER):
+            return self.tips.due(event.name, event.now)
         return self.executor.fire(event.name, event.now)
 
     # What operators ask for

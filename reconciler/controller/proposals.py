@@ -45,10 +45,9 @@ class Proposals:
         self._activating: str | None = None
 
     def arrived(self, event: CommitArrived) -> list[Effect]:
-        """Propose a commit, unless it is active, or was refused already and nobody asks for it to be judged again."""
+        """Propose a commit, unless it is active."""
         replica = self.replica
-        known_bad = replica.rejected is not None and replica.rejected.proposal.commit == event.commit
-        if event.commit == replica.commit or (known_bad and not event.asked):
+        if event.commit == replica.commit:
             return []
         return [
             Broadcast(Propose(event.commit, replica.commit, event.source, event.subject, event.rewrite, replica.term))

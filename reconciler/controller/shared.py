@@ -14,6 +14,7 @@ from typing import assert_never
 from reconciler.analysis.recording import pending
 from reconciler.cib import Cib, Version
 from reconciler.cib.observations import Observation, observe
+from reconciler.controller.admission import LOCAL_SOURCES
 from reconciler.controller.members import by_name
 from reconciler.controller.messages import (
     Accept,
@@ -31,8 +32,6 @@ from reconciler.model.cluster import Configuration
 
 FEATURE_SET = "3.16.1"
 MOST_ACTIVATIONS = 1000
-LOCAL_SOURCES = ("apply", "rollback", "recovery")
-"""What people or the node itself propose: made for the version that was active then, so it follows that one or nothing."""
 _MOST_PROPOSALS = 64
 
 

@@ -262,7 +262,7 @@ class Api:
         if commit == self._shell.node.replica.commit:
             return Answer({"proposal": None, "commit": commit, "cursor": cursor, "active": True})
         subject = facts[commit].subject if commit in facts else ""
-        self._shell.tell(CommitArrived(moment(), commit, source, subject, rewrite, asked=True))
+        self._shell.tell(CommitArrived(moment(), commit, source, subject, rewrite))
         return Answer({"proposal": commit, "commit": commit, "cursor": cursor}, 202)
 
     def _make_commit(

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from reconciler.cib.canonical import digest
+from reconciler.controller.admission import Course, follows, stray_finding
 from reconciler.errors import Finding, InputError, Place, ReconcilerError, Severity
-from reconciler.frozen import frozen, replace
+from reconciler.frozen import field, frozen, replace
 from reconciler.model.attributes import AttributeBlocks, secret_name
 from reconciler.model.cluster import Configuration
 from reconciler.model.metadata import AgentMetadata
 from reconciler.model.resource import Agent, Bundle, Clone, Group, Primitive, Resource
-from reconciler.sources.commit_object import CommitFacts
+from reconciler.sources.ancestry import relation
 from reconciler.sources.repository import Repository
+from reconciler.sources.signatures import SignaturePolicy, fingerprint, verify_commits
 
 if TYPE_CHECKING:
     from reconciler.daemon.compile_apart import AgentSettings
@@ -21,9 +23,17 @@ if TYPE_CHECKING:
 
 AgentLookup = Callable[[Agent], AgentMetadata | None]
 
-_FACTS_KEPT = 16
+_VOUCHED_KEPT = 16
 _QUICK_BYTES = 512 * 1024
 """The size of a configuration that is read in this process: about 5,000 resources, half a second."""
+
+
+@frozen
+class Policy:
+    """What this node demands of a source's commits: signatures, and whether they may leave the line of what was active."""
+
+    signatures: SignaturePolicy = field(default_factory=SignaturePolicy)
+    rewrite: bool = True
 
 
 @frozen
@@ -51,32 +61,45 @@ class Judge:
         resolve_secret: Callable[[str], str | None],
         strict: bool = False,
         agent_settings: AgentSettings | None = None,
+        policy: Callable[[str], Policy] = lambda _: Policy(),
     ) -> None:
-        """`agent_settings` are for a process that looks agents up by itself, `agents` is our own lookup."""
+        """`agent_settings` are for a process that looks agents up by itself, `agents` is our own lookup.
+
+        `policy` is what this node demands of the commits of a source, whichever member's source that is.
+        """
         self.repository = repository
         self.agents = agents
         self.agent_settings = agent_settings
         self.resolve_secret = resolve_secret
         self.strict = strict
-        self._facts: dict[str, CommitFacts] = {}
+        self._policy = policy
+        self._vouched: dict[str, str] = {}
 
-    def facts(self, commit: str) -> CommitFacts:
-        """A commit's facts, kept for the examination that follows. Blocks. Raises GitError when it is not here."""
-        facts = self._facts.get(commit) or self.repository.facts(commit)
-        self._facts = {**dict(list(self._facts.items())[-_FACTS_KEPT:]), commit: facts}
-        return facts
+    def vouch(self, commit: str, policy: SignaturePolicy) -> None:
+        """Note that the signatures of a commit were found good by this policy: they need not be looked at a second time."""
+        self._vouched = {**dict(list(self._vouched.items())[-_VOUCHED_KEPT:]), commit: fingerprint(policy)}
 
-    def examine(self, commit: str, base: str | None, path: str, rewrite: bool, lineage: str | None = None) -> Judgement:
-        """Judge a commit that is to follow `base`, or else `lineage`, with its files below `path`.
+    def examine(
+        self,
+        commit: str,
+        base: str | None,
+        path: str,
+        rewrite: bool,
+        lineage: str | None = None,
+        source: str = "",
+    ) -> Judgement:
+        """Judge a source's commit that is to follow `base`, or else `lineage`, with its files below `path`, by this node's own policy.
 
         Blocks; raises nothing that the commit can cause.
         """
+        policy = self._policy(source)
         try:
-            if base is not None and not rewrite and not self._follows(base, lineage, commit):
+            if base is not None and not (rewrite and policy.rewrite) and not self._follows(base, lineage, commit):
                 return _stray(commit, base)
+            self._check_signatures(policy.signatures, commit, base, lineage)
             files = self.repository.files(commit, path)
         except InputError as error:
-            return Judgement(commit, None, reason="its files can't be taken", findings=error.findings)
+            return Judgement(commit, None, reason="it can't be taken", findings=error.findings)
         except ReconcilerError as error:
             cause = f": {error.__cause__}" if error.__cause__ is not None else ""
             return Judgement(commit, None, reason=f"it can't be read: {error}{cause}", transient=True)
@@ -84,13 +107,16 @@ class Judge:
 
     def _follows(self, base: str, lineage: str | None, commit: str) -> bool:
         """Whether the commit goes on from the active one, or from where its source stood before something local came."""
-        if self._continues(base, commit):
-            return True
-        return lineage is not None and lineage != commit and self._continues(lineage, commit)
+        to_active = relation(self.repository, commit, base)
+        to_lineage = relation(self.repository, commit, lineage)
+        return isinstance(follows(to_active, to_lineage, may_rewrite=False), Course)
 
-    def _continues(self, base: str, commit: str) -> bool:
-        """Whether the commit descends from the base, which most are direct children of."""
-        return base in self.facts(commit).parents or self.repository.is_ancestor(base, commit)
+    def _check_signatures(self, policy: SignaturePolicy, commit: str, base: str | None, lineage: str | None) -> None:
+        """**Raises** InputError for what is not signed as it must be, GitError when that can't be told."""
+        if policy.demand == "none" or self._vouched.get(commit) == fingerprint(policy):
+            return
+        known = [one for one in dict.fromkeys((base, lineage)) if one is not None and self.repository.has(one)]
+        verify_commits(policy, self.repository.path, commit, known)
 
     def compile(self, commit: str, files: Mapping[str, bytes]) -> Judgement:
         """Judge the files of a commit."""
@@ -131,9 +157,8 @@ class Judge:
 
 
 def _stray(commit: str, base: str) -> Judgement:
-    text = f"{commit[:12]} does not descend from the active commit {base[:12]}"
-    hint = "rebase onto the active commit, or allow it: `history: rewrite` in the source, `--allow rewrite` on apply"
-    return Judgement(commit, None, reason=text, findings=(Finding("not-descendant", Place(""), text, hint),))
+    finding = stray_finding(commit, base)
+    return Judgement(commit, None, reason=finding.text, findings=(finding,))
 
 
 def _secrets(configuration: Configuration) -> Iterator[tuple[str, str]]:

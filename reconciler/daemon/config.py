@@ -12,9 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.agents.installed import Roots
+from reconciler.controller.admission import LOCAL_SOURCES
 from reconciler.errors import Finding, InputError, Place
 from reconciler.frozen import field, frozen
 from reconciler.model.duration import simple_ms
+from reconciler.sources.git_fetch import url_fault
+from reconciler.sources.signatures import SignaturePolicy
 
 if TYPE_CHECKING:
     from reconciler.language.text.document import Value
@@ -32,7 +35,8 @@ _LARGEST_FILE = 1024 * 1024
 class GitSourceConfig:
     """A branch of a git repository. Durations are seconds; files are paths on this node.
 
-    `signatures` says which commits must be signed: none, the tip, or all. `local` permits a repository on this machine.
+    `signatures` says which commits must be signed, and by whom; `rewrite` whether the branch may leave the line of what was active.
+    `fresh_s` is how often a commit is expected, if that is known. `local` permits a repository on this machine.
     """
 
     name: str
@@ -45,10 +49,18 @@ class GitSourceConfig:
     token_file: str | None = None
     token_user: str = "reconciler"
     ca_file: str | None = None
-    allowed_signers: str | None = None
-    signatures: str = "none"
+    signatures: SignaturePolicy = field(default_factory=SignaturePolicy)
     rewrite: bool = False
+    fresh_s: float | None = None
     local: bool = False
+
+
+@frozen
+class ProposalsConfig:
+    """What is demanded of commits that come from no source of this node: applied by hand, rolled back, proposed by other members."""
+
+    signatures: SignaturePolicy = field(default_factory=SignaturePolicy)
+    rewrite: bool = True
 
 
 @frozen
@@ -91,6 +103,7 @@ class NodeConfig:
     run: str = DEFAULT_RUN
     socket: str = f"{DEFAULT_RUN}/reconciler.sock"
     sources: tuple[SourceConfig, ...] = ()
+    proposals: ProposalsConfig = field(default_factory=ProposalsConfig)
     roots: Roots = field(default_factory=Roots)
     agent_limit: int | None = None
     agent_state: str | None = None
@@ -144,6 +157,7 @@ def _node_config(top: _Section) -> NodeConfig:
         run=run,
         socket=top.path("socket", os.path.join(run, "reconciler.sock")),
         sources=_sources(top.section("sources")),
+        proposals=_proposals(top.section("proposals")),
         roots=Roots(
             ocf=agents.paths("ocf-roots", Roots().ocf),
             lsb=agents.paths("lsb-roots", Roots().lsb),
@@ -166,10 +180,20 @@ def _node_config(top: _Section) -> NodeConfig:
     return config
 
 
+def _proposals(section: _Section) -> ProposalsConfig:
+    found = ProposalsConfig(_signatures(section), _may_rewrite(section, "rewrite"))
+    section.done()
+    return found
+
+
 def _sources(section: _Section) -> tuple[SourceConfig, ...]:
     found = []
     for name in section.names(_SOURCE_NAME):
         source = section.section(name)
+        if name in LOCAL_SOURCES:
+            source.fault(
+                f"a source can't be called {name!r}: so is called what is done by hand, or by the node", "bad-name"
+            )
         found.append(_git_source(name, source) if source.has("git") else _directory_source(name, source))
         source.done()
     return tuple(source for source in found if source is not None)
@@ -179,6 +203,8 @@ def _git_source(name: str, source: _Section) -> GitSourceConfig | None:
     url = source.text("git", None)
     if url is None:
         return None
+    if (fault := url_fault(url)) is not None:
+        source.fault_at("git", "bad-address", fault)
     return GitSourceConfig(
         name=name,
         url=url,
@@ -190,13 +216,27 @@ def _git_source(name: str, source: _Section) -> GitSourceConfig | None:
         token_file=source.path("token", None),
         token_user=source.text("token-user", "reconciler"),
         ca_file=source.path("ca", None),
-        allowed_signers=source.path("allowed-signers", None),
-        signatures=source.word(
-            "signatures", ("none", "tip", "all"), "tip" if source.has("allowed-signers") else "none"
-        ),
+        signatures=_signatures(source),
         local=source.flag("local", False),
-        rewrite=source.word("history", ("forward", "rewrite"), "forward") == "rewrite",
+        rewrite=_may_rewrite(source, "forward"),
+        fresh_s=source.seconds("fresh", None),
     )
+
+
+def _may_rewrite(section: _Section, default: str) -> bool:
+    return section.word("history", ("forward", "rewrite"), default) == "rewrite"
+
+
+def _signatures(section: _Section) -> SignaturePolicy:
+    """Who says whom signatures must be of, and not which must be there, means all: a signer need not know what an unsigned commit
+    below his own holds.
+    """
+    signers, revoked, keyring = (section.path(key, None) for key in ("allowed-signers", "revoked-signers", "keyring"))
+    default = "none" if signers is None and keyring is None else "all"
+    demand = section.word("signatures", ("none", "tip", "all"), default)
+    if demand != "none" and signers is None and keyring is None:
+        section.fault_at("signatures", "missing-key", "signatures need `allowed-signers` (SSH) or `keyring` (OpenPGP)")
+    return SignaturePolicy(demand, signers, revoked, keyring)
 
 
 def _directory_source(name: str, source: _Section) -> DirectorySourceConfig | None:
@@ -259,8 +299,11 @@ class _Section:
     def has(self, key: str) -> bool:
         return self.value is not None and key in self.value.values
 
-    def fault(self, text: str) -> None:
-        self.reader.fault(self.value, "missing-key", text)
+    def fault(self, text: str, code: str = "missing-key") -> None:
+        self.reader.fault(self.value, code, text)
+
+    def fault_at(self, key: str, code: str, text: str) -> None:
+        self._fault(key, code, text)
 
     def section(self, key: str) -> _Section:
         return _Section(self.reader, self._take(key), key)
@@ -312,7 +355,7 @@ class _Section:
             return default
         return int(value.text)
 
-    def seconds(self, key: str, default: float) -> float:
+    def seconds(self, key: str, default: T) -> T | float:
         text = self.text(key, None)
         if text is None:
             return default

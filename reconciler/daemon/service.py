@@ -23,10 +23,12 @@ from reconciler.agents.liveness import LivenessWatch
 from reconciler.agents.metadata import MetadataLookup
 from reconciler.agents.orphans import OrphanReaper
 from reconciler.analysis.recording import AgentTraits
-from reconciler.controller.events import CommitArrived, ProcessesGone, Started, StopAsked
+from reconciler.controller.admission import Tip
+from reconciler.controller.events import CommitArrived, ProcessesGone, Started, StopAsked, TipSeen
 from reconciler.controller.node import Node
+from reconciler.controller.shared import lineage
 from reconciler.daemon.api import Api
-from reconciler.daemon.compile import Judge
+from reconciler.daemon.compile import Judge, Policy
 from reconciler.daemon.compile_apart import AgentSettings
 from reconciler.daemon.config import Access, DirectorySourceConfig, GitSourceConfig, NodeConfig, SourceConfig
 from reconciler.daemon.events import EventLog
@@ -51,15 +53,12 @@ from reconciler.sources.directory import DirectorySettings, DirectorySource
 from reconciler.sources.git import GitSettings, GitSource
 from reconciler.sources.git_request import Credentials
 from reconciler.sources.repository import ACTIVE, Repository
-from reconciler.sources.source import Source, SourceState
+from reconciler.sources.source import Source, SourceState, Standing
 
 _LAST_AGENTS_S = 5.0
 """How long an end of the daemon waits for agents that are being called; they go on without it after that."""
 _LAST_MESSAGES_S = 5.0
 """How long an end of the daemon waits for messages that are being made durable."""
-_FIRST_PAUSE_S = 5.0
-_LONGEST_PAUSE_S = 300.0
-"""Between two offers of what was refused for something that may pass: twice as long each time."""
 _TRAITS_KEPT_S = 60.0
 _RELOAD_ACTIONS = ("reload-agent",)
 # Every commit and fetch leaves a pack, and every look-up searches all of them.
@@ -131,7 +130,6 @@ class Service:
         self._why = ""
         self._broken: str | None = None
         self._warnings: list[str] = []
-        self._lost: str | None = None
         """The commit that was active at the start, if the repository has lost it: what is made here can't build on it."""
         self._liveness = LivenessWatch(
             self._gone, self._runner.mark, self._runner.cgroups, self._runner.processes.running
@@ -186,7 +184,6 @@ class Service:
         for _, source in sorted(self._sources.items()):
             self._start(source.run())
         self._start(self._maintain())
-        self._start(self._offer_again())
         gc.collect()
         # What is here now lives as long as the process: no collection need look through it again.
         gc.freeze()
@@ -221,7 +218,7 @@ class Service:
         node = Node(config.node, run, replica, _boot_id())
         lookup = self._metadata if config.check_agents else None
         settings = AgentSettings(config.roots, self._metadata_cache) if config.check_agents else None
-        judge = Judge(self._repository, lookup, Secrets(config.secrets).resolve, config.strict, settings)
+        judge = Judge(self._repository, lookup, Secrets(config.secrets).resolve, config.strict, settings, self._policy)
         parts = Parts(
             store=self._store,
             fabric=EmbeddedFabric(config.node),
@@ -232,13 +229,18 @@ class Service:
             publish=self._runner.attributes.publish,
             watch=lambda resource, call: self._liveness.watch(resource, call.parameters),
             unwatch=self._liveness.forget,
+            look=self._look,
+            answer=self._answer,
         )
         return Shell(node, parts, EventLog(run[:8]))
 
     def _source(self, config: SourceConfig) -> Source:
-        def active() -> str | None:
-            commit = self._shell.node.replica.commit
-            return None if commit == self._lost else commit
+        def standing() -> Standing:
+            replica = self._shell.node.replica
+            return Standing(replica.commit, lineage(replica.shared, config.name))
+
+        def was_active(commit: str) -> bool:
+            return any(one.commit == commit for one in self._shell.node.replica.activations)
 
         if isinstance(config, DirectorySourceConfig):
             directory = DirectorySettings(
@@ -248,8 +250,20 @@ class Service:
                 rescan_s=config.rescan_s,
                 path=self._config.path,
             )
-            return DirectorySource(directory, self._repository, active, self._on_commit, self._on_finding)
-        return GitSource(self._git_settings(config), self._repository, active, self._on_commit, self._on_finding)
+            return DirectorySource(directory, self._repository, standing, was_active, self._on_tip, self._emit_source)
+        settings = self._git_settings(config)
+        vouch = self._shell.parts.judge.vouch
+        return GitSource(settings, self._repository, standing, self._on_tip, self._emit_source, vouch)
+
+    def _policy(self, source: str) -> Policy:
+        """What this node demands of a source's commits; of one that it has not, what it demands of proposals."""
+        for config in self._config.sources:
+            if config.name == source:
+                if isinstance(config, GitSourceConfig):
+                    return Policy(config.signatures, config.rewrite)
+                # Its commits follow the active one, but where the repository has lost that.
+                return Policy(rewrite=True)
+        return Policy(self._config.proposals.signatures, self._config.proposals.rewrite)
 
     def _git_settings(self, config: GitSourceConfig) -> GitSettings:
         return GitSettings(
@@ -261,8 +275,8 @@ class Service:
             seed=hash_of(f"{self._config.node}/{config.name}"),
             timeout_s=config.timeout_s,
             signatures=config.signatures,
-            allowed_signers_file=config.allowed_signers,
-            history="rewrite" if config.rewrite else "continue",
+            rewrite=config.rewrite,
+            fresh_s=config.fresh_s,
             local_urls=config.local,
             credentials=Credentials(
                 ssh_key_file=config.key_file,
@@ -275,31 +289,16 @@ class Service:
 
     # What the parts tell
 
-    def _on_commit(self, source: str, commit: str) -> None:
-        self._start(self._offer(source, commit))
+    def _on_tip(self, tip: Tip) -> None:
+        self._shell.tell(TipSeen(moment(), tip))
 
-    async def _offer(self, source: str, commit: str) -> None:
-        """A source has a commit: have the node propose it."""
-        self._emit_source(source)
-        try:
-            facts = await asyncio.to_thread(self._shell.parts.judge.facts, commit)
-        except ReconcilerError as error:
-            say(logging.ERROR, "a source's commit can't be read", source=source, commit=commit, reason=str(error))
-            return
-        # A source offers the same commit twice only when somebody asked it to look again: then it is judged again.
-        rewrite = self._may_rewrite(source)
-        self._shell.tell(CommitArrived(moment(), commit, source, facts.subject, rewrite, asked=True))
+    def _look(self, source: str) -> None:
+        if (known := self._sources.get(source)) is not None:
+            known.look()
 
-    def _may_rewrite(self, source: str) -> bool:
-        lost = self._lost is not None and self._lost == self._shell.node.replica.commit
-        return any(
-            config.rewrite if isinstance(config, GitSourceConfig) else lost
-            for config in self._config.sources
-            if config.name == source
-        )
-
-    def _on_finding(self, source: str, findings: tuple[Finding, ...]) -> None:
-        self._emit_source(source)
+    def _answer(self, source: str, commit: str, findings: tuple[Finding, ...]) -> None:
+        if (known := self._sources.get(source)) is not None:
+            known.answered(commit, findings)
 
     def _emit_source(self, name: str) -> None:
         source = self._sources.get(name)
@@ -358,7 +357,6 @@ class Service:
         try:
             named = await asyncio.to_thread(self._repository.reference, ACTIVE)
             if replica.commit is not None and not await asyncio.to_thread(self._knows, replica.commit):
-                self._lost = replica.commit
                 self._api.warn(f"the repository has lost the active commit {replica.commit[:12]}")
         except ReconcilerError as error:
             say(logging.ERROR, "the repository could not be asked for the active commit", reason=str(error))
@@ -385,7 +383,7 @@ class Service:
         epoch = replica.cib.version.epoch
         for look in itertools.count():
             if doubt.newer is not None and look % _LOOKS_PER_PROPOSAL == 0:
-                offer = CommitArrived(moment(), doubt.newer, "recovery", "the commit that was active", True, asked=True)
+                offer = CommitArrived(moment(), doubt.newer, "recovery", "the commit that was active", True)
                 self._shell.tell(offer)
             await asyncio.sleep(_LOOK_AGAIN_S)
             vouched = doubt.newer is None and any(
@@ -395,25 +393,6 @@ class Service:
             if vouched or replica.cib.version.epoch != epoch:
                 break
         self._shell.release("state")
-
-    async def _offer_again(self) -> None:
-        """What was refused for something that may pass is offered again after a pause, what came second at once."""
-        log, pauses = self._shell.events, dict[str, float]()
-        number = log.last
-        while True:
-            await log.wait(number)
-            events, number = log.after(number), log.last
-            for event in events:
-                name = event.get("source", "")
-                if event["type"] == "activated":
-                    pauses.pop(name, None)
-                elif event["type"] == "rejected" and (source := self._sources.get(name)) is not None:
-                    strays = any(finding["code"] == "not-descendant" for finding in event["findings"])
-                    if event["transient"]:
-                        pauses[name] = min(2 * pauses.get(name, _FIRST_PAUSE_S / 2), _LONGEST_PAUSE_S)
-                        asyncio.get_running_loop().call_later(pauses[name], source.fetch_now)
-                    elif strays and isinstance(source, DirectorySource):
-                        source.fetch_now()
 
     async def _maintain(self) -> None:
         """Pack the repository now and then."""

@@ -16,6 +16,7 @@ from typing import Any, Protocol, assert_never
 
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller.events import (
+    AnswerSource,
     Broadcast,
     ClearTimer,
     Delivered,
@@ -27,6 +28,7 @@ from reconciler.controller.events import (
     Examined,
     Finished,
     Leave,
+    LookAt,
     PublishAttributes,
     Quiet,
     RecordActive,
@@ -58,7 +60,7 @@ from reconciler.daemon.log import LOG, say
 from reconciler.daemon.store import Store, StoreError
 from reconciler.daemon.supervisor import Supervisor
 from reconciler.daemon.threads import Threads
-from reconciler.errors import ReconcilerError, Remedy
+from reconciler.errors import Finding, ReconcilerError, Remedy
 from reconciler.fabric.embedded import Fabric
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
 from reconciler.model.resource import Agent
@@ -85,7 +87,10 @@ class Agents(Protocol):
 
 
 class Parts:
-    """What the shell works with; `traits` says of an agent what recording needs, `watch` and `unwatch` follow processes."""
+    """What the shell works with; `traits` says of an agent what recording needs, `watch` and `unwatch` follow processes.
+
+    `look` has a source say anew how its newest commit stands, `answer` tells it what came of that.
+    """
 
     def __init__(
         self,
@@ -99,6 +104,8 @@ class Parts:
         publish: Callable[[Mapping[str, str]], None],
         watch: Callable[[str, AgentCall], None],
         unwatch: Callable[[str], None],
+        look: Callable[[str], None] = lambda _: None,
+        answer: Callable[[str, str, tuple[Finding, ...]], None] = lambda *_: None,
     ) -> None:
         self.store = store
         self.fabric = fabric
@@ -109,6 +116,8 @@ class Parts:
         self.publish = publish
         self.watch = watch
         self.unwatch = unwatch
+        self.look = look
+        self.answer = answer
 
 
 class Shell:
@@ -241,6 +250,10 @@ class Shell:
                 self.emit(type, fields)
             case Examine():
                 self.supervisor.begin(self._examine(effect))
+            case LookAt(source):
+                self.parts.look(source)
+            case AnswerSource(source, commit, findings):
+                self.parts.answer(source, commit, findings)
             case RecordActive(commit):
                 self.supervisor.begin(self.record_active(commit))
             case PublishAttributes(attributes):
@@ -338,7 +351,7 @@ class Shell:
         judge, commit = self.parts.judge, wanted.commit
         with self.supervisor.guarded() as caught:
             judgement = await self._judging.run(
-                judge.examine, commit, wanted.base, self.parts.path, wanted.rewrite, wanted.lineage
+                judge.examine, commit, wanted.base, self.parts.path, wanted.rewrite, wanted.lineage, wanted.source
             )
         return judgement if caught.error is None else _refused_for(commit, caught.error)
 

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from reconciler.controller.admission import Relation
 from reconciler.sources.commit_object import CommitObject
 from reconciler.sources.objects import MissingObjectError
 
+if TYPE_CHECKING:
+    from reconciler.sources.repository import Repository
+
 _SHORT_WAY = 32
 """So many commits are read one by one before a git process is faster."""
+
+
+def relation(repository: Repository, commit: str, other: str | None) -> Relation:
+    """How a commit stands to another one, which may have been lost: then nothing is known to join them. **Raises** GitError."""
+    if other is None:
+        return Relation.NONE
+    if commit == other:
+        return Relation.SAME
+    if not repository.has(other):
+        return Relation.APART
+    if repository.is_ancestor(other, commit):
+        return Relation.AHEAD
+    return Relation.BEHIND if repository.is_ancestor(commit, other) else Relation.APART
 
 
 def descends(commit: Callable[[str], CommitObject], old: str, new: str) -> bool | None:

@@ -10,14 +10,16 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from reconciler.controller.admission import Tip
 from reconciler.errors import Finding, InputError, Place, ReconcilerError, Severity
-from reconciler.frozen import field, frozen, replace
+from reconciler.frozen import field, frozen
+from reconciler.sources.ancestry import relation
 from reconciler.sources.bounds import Bounds, nothing_there
 from reconciler.sources.repository import Repository
 from reconciler.sources.snapshot import Snapshot, WatchedDirectory, fingerprint, first_directories, read_directory
-from reconciler.sources.source import ActiveCommit, OnCommit, OnFinding, SourceState, SourceStatus
+from reconciler.sources.source import OnChange, OnTip, Report, SourceStatus, Standing, StandingOf, keep_going
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -55,37 +57,52 @@ class DirectorySource:
         self,
         settings: DirectorySettings,
         repository: Repository,
-        active: ActiveCommit,
-        on_commit: OnCommit,
-        on_finding: OnFinding,
+        standing: StandingOf,
+        was_active: Callable[[str], bool],
+        on_tip: OnTip,
+        on_change: OnChange,
     ) -> None:
+        """`was_active` says of a commit whether it ever was in force."""
         self.name = settings.name
         self._settings = settings
         self._repository = repository
-        self._active = active
-        self._on_commit = on_commit
-        self._on_finding = on_finding
-        self._status = SourceStatus(settings.name, self.kind)
+        self._standing = standing
+        self._was_active = was_active
+        self._on_tip = on_tip
+        self._report = Report(settings.name, self.kind, on_change)
         self._hinted = asyncio.Event()
         self._hint_at = 0.0
-        self._again = False
+        self._asked = False
+        self._compare = False
         self._fingerprint = ""
-        self._offered = ""
-        self._made: tuple[str, dict[str, bytes]] | None = None
-        """The last commit made here with its files, so that it need not be read back to be compared."""
+        self._seen: Snapshot | None = None
+        """What was read last, if it can be offered."""
+        self._made: _Made | None = None
         self._reference = f"refs/reconciler/candidate/{settings.name}"
 
     def status(self) -> SourceStatus:
         """How it stands now."""
-        return self._status
+        return self._report.status
 
     def fetch_now(self) -> None:
-        """Read at once, without waiting for rest, and offer what is there even if it was offered before."""
-        self._again = True
+        """Read at once, without waiting for rest, and say that somebody wants what is there judged again."""
+        self._asked = True
         self._hinted.set()
+
+    def look(self) -> None:
+        """Say anew how what was read last stands to what is in force."""
+        self._compare = True
+        self._hinted.set()
+
+    def answered(self, commit: str, findings: tuple[Finding, ...]) -> None:
+        """Be told why a commit can't follow what is in force."""
+        self._report.answered(commit, findings)
 
     async def run(self) -> None:
         """Read now and after each change, until cancelled."""
+        await keep_going(self._follow, self._report)
+
+    async def _follow(self) -> None:
         watch = _Watch(self._hint)
         try:
             while True:
@@ -102,11 +119,13 @@ class DirectorySource:
 
     async def _wait_for_hint(self) -> None:
         """Until something may have changed and has come to rest, or the time for a look has come."""
+        # Not `wait_for`: before Python 3.12 it loses a cancellation that comes with the hint, and the source would never end.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hinted.wait(), self._settings.rescan_s)
+            async with asyncio.timeout(self._settings.rescan_s):
+                await self._hinted.wait()
         debounce_s = self._settings.debounce_ms / 1000
         end = time.monotonic() + _LONGEST_DEBOUNCES * debounce_s
-        while self._hinted.is_set() and not self._again:
+        while self._hinted.is_set() and not (self._asked or self._compare):
             rest = min(self._hint_at + debounce_s, end) - time.monotonic()
             if rest <= 0:
                 break
@@ -114,31 +133,38 @@ class DirectorySource:
         self._hinted.clear()
 
     async def _look(self) -> None:
-        """Read, unless nothing was touched since the last time, and offer what is new."""
-        again, self._again = self._again, False
+        """Read, unless nothing was touched since the last time, and say how what is there stands to what is in force."""
+        asked, self._asked = self._asked, False
+        compare, self._compare = self._compare, False
         try:
             touched = await asyncio.to_thread(fingerprint, self._settings.directory)
-            if touched == self._fingerprint and not again:
-                self._status = replace(self._status, checked_at_s=time.time())
+            if touched == self._fingerprint and not asked:
+                if compare and self._seen is not None:
+                    await self._tell(self._seen, asked=False)
+                else:
+                    self._report.looked()
                 return
+            self._seen, self._fingerprint = None, ""
             snapshot = await self._settled()
-            self._fingerprint = touched if snapshot is not None else ""
             if snapshot is None:
-                self._refuse((self._restless(),))
-            elif snapshot.findings:
-                self._refuse(snapshot.findings)
+                self._report.failed((self._restless(),))
+                return
+            self._fingerprint = touched
+            if snapshot.findings:
+                self._report.failed(snapshot.findings)
             elif not snapshot.files:
-                self._refuse((nothing_there(self._settings.directory),))
+                self._report.failed((nothing_there(self._settings.directory),))
             else:
-                await self._offer(snapshot, again)
+                self._seen = snapshot
+                await self._tell(snapshot, asked=asked)
         except InputError as error:
-            self._refuse(error.findings)
+            self._report.failed(error.findings)
         except ReconcilerError as error:
             self._fingerprint = ""
-            self._refuse((Finding(error.code, Place(self._settings.directory), _with_cause(error)),))
+            self._report.failed((Finding(error.code, Place(self._settings.directory), _with_cause(error)),))
         except OSError as error:
             self._fingerprint = ""
-            self._refuse((Finding("unreadable", Place(self._settings.directory), str(error)),))
+            self._report.failed((Finding("unreadable", Place(self._settings.directory), str(error)),))
 
     async def _settled(self) -> Snapshot | None:
         """The content once two readings agree; None if it kept changing."""
@@ -152,82 +178,76 @@ class DirectorySource:
             before = now
         return None
 
-    async def _offer(self, snapshot: Snapshot, again: bool) -> None:
-        """Make a commit of what is not in force, and say so; what was offered before is offered only on demand."""
-        active = self._active()
-        if active is not None and await asyncio.to_thread(self._files, active) == snapshot.files:
-            self._offered = ""
-            self._accept(active)
-            return
-        if not again and (offered := await asyncio.to_thread(self._offered_before, snapshot, active)) is not None:
-            self._offered = snapshot.digest
-            self._accept(offered)
-            return
-        commit = await asyncio.to_thread(self._commit, snapshot, active)
-        self._offered = snapshot.digest
-        self._accept(commit)
-        self._on_commit(self.name, commit)
+    async def _tell(self, snapshot: Snapshot, *, asked: bool) -> None:
+        """Report the commit that stands for the content, with how it stands to what is in force."""
+        tip = await asyncio.to_thread(self._tip, snapshot, self._standing(), asked)
+        self._report.seen(tip.commit)
+        self._on_tip(tip)
+
+    def _tip(self, snapshot: Snapshot, standing: Standing, asked: bool) -> Tip:
+        """The content as a commit: the one in force, our own last one, or one that is made on top of what is in force."""
+        repository, active = self._repository, standing.active
+        lost = active is not None and not repository.has(active)
+        own = repository.reference(self._reference)
+        if own is not None and not self._was_active(own):
+            own = None
+        if active is not None and self._files(active) == snapshot.files:
+            commit = active
+        elif own is not None and not asked and self._files(own) == snapshot.files:
+            commit = own
+        else:
+            commit = self._commit(snapshot, active, lost)
+        return Tip(
+            source=self.name,
+            commit=commit,
+            subject=repository.facts(commit).subject,
+            active=active,
+            to_active=relation(repository, commit, active),
+            lineage=own,
+            to_lineage=relation(repository, commit, own),
+            content=snapshot.digest,
+            may_rewrite=lost,  # Nothing can follow what the repository has lost.
+            asked=asked,
+        )
 
     def _files(self, commit: str) -> dict[str, bytes] | None:
-        """The files of a commit, None when it has none at our path (it came from another source)."""
-        if self._made is not None and self._made[0] == commit:
-            return self._made[1]
+        """The files of a commit, None when it has none at our path (it came from another source), or has been lost."""
+        if self._made is not None and self._made.commit == commit:
+            return self._made.files
         try:
-            return self._repository.files(commit, self._settings.path)
+            return self._repository.files(commit, self._settings.path) if self._repository.has(commit) else None
         except InputError:
             return None
 
-    def _offered_before(self, snapshot: Snapshot, active: str | None) -> str | None:
-        """The commit by which this content was offered before, if it need not be offered again.
-
-        That is so while it stays as it is, and, across restarts, when it was in force and something newer took its place: what an
-        operator rolled back must not come back because the daemon was started again.
-        """
-        if self._made is not None:
-            return self._made[0] if snapshot.digest == self._offered else None
-        last = self._repository.reference(self._reference)
-        if snapshot.digest == self._offered:
-            return last
-        superseded = last is not None and active is not None and self._repository.is_ancestor(last, active)
-        return last if last is not None and superseded and self._files(last) == snapshot.files else None
-
-    def _commit(self, snapshot: Snapshot, active: str | None) -> str:
+    def _commit(self, snapshot: Snapshot, active: str | None, lost: bool) -> str:
+        """A commit of the content on top of the active one, unless that was lost; the same as long as both are the same."""
         files = snapshot.files
+        if self._made is not None and self._made.parent == active and self._made.files == files:
+            return self._made.commit
         message = f"{self.name}: {_summary(files)}\n\nRead from {self._settings.directory}.\n"
         commit = self._repository.commit(
             files,
             message,
             reference=self._reference,
-            parent=active,
+            parent=None if lost else active,
             path=self._settings.path,
             author=self._settings.author,
             time_s=int(time.time()),
         )
-        self._made = commit, files
+        self._made = _Made(commit, active, files)
         return commit
-
-    def _accept(self, commit: str | None) -> None:
-        failed = self._status.state is SourceState.FAILED
-        self._status = SourceStatus(self.name, self.kind, SourceState.OK, commit, time.time())
-        if failed:
-            self._on_finding(self.name, ())
-
-    def _refuse(self, findings: tuple[Finding, ...]) -> None:
-        news = findings != self._status.findings
-        self._offered = ""
-        self._status = replace(
-            self._status,
-            state=SourceState.FAILED,
-            checked_at_s=time.time(),
-            error=findings[0].text,
-            findings=findings,
-        )
-        if news:
-            self._on_finding(self.name, findings)
 
     def _restless(self) -> Finding:
         place = Place(self._settings.directory)
         return Finding("still-changing", place, "the files keep changing while they are read", "", Severity.WARNING)
+
+
+class _Made(NamedTuple):
+    """The last commit that was made here, so that it need be neither made again nor read back to be compared."""
+
+    commit: str
+    parent: str | None
+    files: dict[str, bytes]
 
 
 class _Watch:

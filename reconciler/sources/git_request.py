@@ -9,6 +9,7 @@ from reconciler.cib.bounds import Bounds
 from reconciler.cib.canonical import CanonicalError, canonical_bytes, from_bytes
 from reconciler.errors import Finding
 from reconciler.frozen import field, frozen
+from reconciler.sources.signatures import SignaturePolicy
 
 _ANSWER = Bounds(16 * 1024 * 1024)
 
@@ -35,20 +36,22 @@ class Credentials:
 class GitRequest:
     """One synchronisation.
 
-    `reference` is a branch (a bare name) or a full reference of the remote (`refs/tags/…`). `signatures` says which commits must be
-    signed by a key of `allowed_signers_file`: none, the tip, or all since the last known one. `rewrite` permits history that
-    does not continue what was in force. `depth` 0 fetches the whole history.
+    `reference` is a branch (a bare name) or a full reference of the remote (`refs/tags/…`). What is fetched goes into the repository
+    `incoming`, which borrows from `repository` and is made anew. `known` are commits that are here, `let_in` those of them that were
+    active: where the policy asks for all commits to be signed, that is all since these. Is the remote's tip still `refused`, nothing
+    is fetched. `depth` 0 fetches the whole history.
     """
 
     source: str
     repository: str
+    incoming: str
     url: str
     reference: str
     path: str = ""
-    active: str | None = None
-    signatures: str = "none"
-    allowed_signers_file: str | None = None
-    rewrite: bool = False
+    known: tuple[str, ...] = ()
+    let_in: tuple[str, ...] = ()
+    refused: str | None = None
+    signatures: SignaturePolicy = field(default_factory=SignaturePolicy)
     depth: int = 0
     timeout_s: float = 60.0
     most_pack_bytes: int = 1024 * 1024 * 1024
@@ -72,12 +75,12 @@ class GitRequest:
 class GitAnswer:
     """A commit that may be used, or findings that say why there is none.
 
-    `contained` means that the commit in force already includes it, and nobody went back to it by rewriting history. `signer` is the
-    principal whose signature was accepted.
+    `tip` is what the remote's reference pointed at; `unchanged`: it is what was refused before. `signer` is who signed the commit.
     """
 
     commit: str | None = None
-    contained: bool = False
+    tip: str | None = None
+    unchanged: bool = False
     signer: str | None = None
     findings: tuple[Finding, ...] = ()
 
@@ -92,6 +95,6 @@ class GitAnswer:
             answer = from_bytes(cls, text, _ANSWER)
         except CanonicalError as error:
             raise ValueError(f"the answer is not what was agreed: {error}") from error
-        if answer.commit is None and not answer.findings:
+        if answer.commit is None and not answer.findings and not answer.unchanged:
             raise ValueError("the answer is not what was agreed: it has neither a commit nor a reason")
         return answer

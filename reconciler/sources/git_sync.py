@@ -1,40 +1,43 @@
 """One synchronisation with a remote repository: `python -m reconciler.sources.git_sync`, a process that lives as long as that takes.
 
-It fetches one reference into the node's own repository, and checks size, content, ancestry and signatures before it says which
-commit may be used. A remote that hangs, floods or lies harms nobody but this process, and GitPython stays out of the daemon.
+It fetches one reference into a repository made for that, which borrows from the node's own, and checks what came: that it is a commit,
+its signatures, its size and content. Only what is good is taken over by the daemon; the rest is removed with the repository. A remote
+that hangs, floods or lies harms nobody but this process, which is limited in all that it uses and the first to go when memory runs out.
 """
 
 from __future__ import annotations
 
-import base64
-import re
-import shlex
+import contextlib
+import os
+import resource
+import shutil
+import signal
 import sys
-from typing import TYPE_CHECKING
 
 from reconciler.errors import Finding, InputError, Place
-from reconciler.frozen import replace
 from reconciler.sources.bounds import Bounds, nothing_there
-from reconciler.sources.git_command import GitError, checked_reference, git_argv, git_environment, said
-from reconciler.sources.git_request import Credentials, GitAnswer, GitRequest
-from reconciler.sources.repository import Repository
+from reconciler.sources.git_command import GitError, TooMuchError, limit_process
+from reconciler.sources.git_fetch import FETCHED, fetch, fetch_whole_history, remote_tip
+from reconciler.sources.git_request import GitAnswer, GitRequest
+from reconciler.sources.repository import Repository, make_borrowing
 from reconciler.sources.signatures import verify_commits
 
-if TYPE_CHECKING:
-    import git
-
-_SCP_ADDRESS = re.compile(r"(?:[A-Za-z0-9_.-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?!//)[^\s:][^\s]*")
-_URL = re.compile(r"(https|ssh|file)://[^\s]+")
-_WHOLE_HISTORY = 2_147_483_647
-"""The depth that git takes for infinite."""
-_SAFE_URL_TEXT = re.compile(r"://[^/@\s]*@")
+_MEMORY_BYTES = 2 * 1024 * 1024 * 1024
+_CPU_S = 900
+_MOST_TAGS = 8
+_LARGEST_TAG = 64 * 1024
 
 
 def main() -> int:
     """Answer the request on standard input; the exit code is 0 whenever there is an answer."""
+    # So that the git that is at work is ended, too, and not merely orphaned.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    limit_process(os.getpid(), _MEMORY_BYTES, _CPU_S)
     request = GitRequest.from_json(sys.stdin.buffer.read())
     _limit_file_size(request.most_pack_bytes)
     answer = synchronise(request)
+    if answer.commit is None:
+        shutil.rmtree(request.incoming, ignore_errors=True)
     sys.stdout.buffer.write(answer.to_json())
     sys.stdout.buffer.flush()
     return 0
@@ -42,202 +45,78 @@ def main() -> int:
 
 def synchronise(request: GitRequest) -> GitAnswer:
     """Fetch and check; every failure is a finding in the answer."""
+    tip = None
     try:
-        repository = Repository(request.repository)
-        fetched = f"refs/reconciler/fetched/{request.source}"
-        _fetch(request, fetched)
-        commit = repository.reference(fetched)
-        if commit is None:
+        incoming = make_borrowing(request.incoming, request.repository, request.known)
+        if request.refused is not None and remote_tip(request, incoming.path) == request.refused:
+            return GitAnswer(tip=request.refused, unchanged=True)
+        fetch(request, incoming.path)
+        tip = incoming.reference(FETCHED)
+        if tip is None:
             return _refused("git", f"fetching {request.reference} brought no commit")
-        return _check(request, repository, commit)
+        commit = _commit_of(incoming, request.reference, tip)
+        _find_the_line(request, incoming, commit)
+        signer = verify_commits(request.signatures, incoming.path, commit, _there(request.let_in, incoming))
+        _check_tree(request, incoming, commit)
+        return GitAnswer(commit, tip, signer=signer)
     except InputError as error:
-        return GitAnswer(findings=error.findings)
+        return GitAnswer(tip=tip, findings=error.findings)
     except GitError as error:
-        return _refused(error.code, f"{error}: {error.__cause__}" if error.__cause__ else str(error))
+        text = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+        return _refused(error.code, text, tip=tip if isinstance(error, TooMuchError) else None)
     except OSError as error:
         return _refused("git", str(error))
 
 
-def _check(request: GitRequest, repository: Repository, commit: str) -> GitAnswer:
-    """Whether the fetched commit may be used; if so, the source's candidate points at it."""
-    baseline = _baseline(request, repository)
-    if baseline is not None and not request.rewrite and not _continues(request, repository, baseline, commit):
-        text = f"{request.reference} is now {commit[:12]}, which does not continue {baseline[:12]}, which was in force"
-        hint = "push a descendant, or allow it on the node with `history: rewrite`"
-        return _refused("history-rewritten", text, hint)
-    signer = verify_commits(request, repository, commit, baseline)
-    _check_tree(request, repository, commit)
-    candidate = f"refs/reconciler/candidate/{request.source}"
-    contained = _is_contained(request, repository, commit, repository.reference(candidate))
-    repository.set_reference(candidate, commit)
-    return GitAnswer(commit, contained, signer)
+def _commit_of(incoming: Repository, reference: str, tip: str) -> str:
+    """The commit that the fetched reference stands for: an annotated tag, also of a tag, stands for its commit.
+
+    **Raises** InputError for what stands for none.
+    """
+    name = tip
+    for _ in range(_MOST_TAGS):
+        kind, target = incoming.kind_of(name, _LARGEST_TAG)
+        if kind == "commit":
+            return name
+        if kind != "tag" or target is None:
+            break
+        name = target
+    raise InputError(
+        (Finding("no-commit", Place(""), f"{reference} stands for no commit", "name a branch, or a tag of a commit"),)
+    )
 
 
-def _is_contained(request: GitRequest, repository: Repository, commit: str, previous: str | None) -> bool:
-    """Whether the commit in force includes this one, and the remote did not just go back to it: that is a wish, where allowed."""
-    if request.active is None or not repository.is_ancestor(commit, request.active):
-        return False
-    if not request.rewrite or previous is None or commit == request.active:
-        return True
-    return _continues(request, repository, previous, commit)
+def _find_the_line(request: GitRequest, incoming: Repository, commit: str) -> None:
+    """Where history was cut off, fetch the rest before it is said that the commit has nothing to do with what was known."""
+    known = _there(request.let_in, incoming)
+    if not known or not incoming.boundaries():
+        return
+    if any(incoming.is_ancestor(one, commit) or incoming.is_ancestor(commit, one) for one in known):
+        return
+    with contextlib.suppress(GitError):  # A remote that has no more: then that is how it is.
+        fetch_whole_history(request, incoming.path)
 
 
-def _continues(request: GitRequest, repository: Repository, baseline: str, commit: str) -> bool:
-    """Whether the commit descends from the baseline; a history that was cut short is fetched in full before the answer is no."""
-    if repository.is_ancestor(baseline, commit):
-        return True
-    if request.depth <= 0:
-        return False
-    _fetch(replace(request, depth=_WHOLE_HISTORY), f"refs/reconciler/fetched/{request.source}")
-    return repository.is_ancestor(baseline, commit)
+def _there(commits: tuple[str, ...], incoming: Repository) -> list[str]:
+    """Those of the commits that are still here."""
+    return [commit for commit in commits if incoming.has(commit)]
 
 
-def _baseline(request: GitRequest, repository: Repository) -> str | None:
-    """The last commit of this remote that was in force: what it offers next has to continue it."""
-    reference = f"refs/reconciler/baseline/{request.source}"
-    candidate = repository.reference(f"refs/reconciler/candidate/{request.source}")
-    if candidate is not None and request.active is not None and repository.is_ancestor(candidate, request.active):
-        repository.set_reference(reference, candidate)
-        return candidate
-    return repository.reference(reference)
-
-
-def _check_tree(request: GitRequest, repository: Repository, commit: str) -> None:
+def _check_tree(request: GitRequest, incoming: Repository, commit: str) -> None:
     """**Raises** TreeRefusedError for what no configuration may hold."""
     bounds = Bounds(request.most_files, request.most_file_bytes, request.most_total_bytes)
-    if not repository.files(commit, request.path, bounds):
+    if not incoming.files(commit, request.path, bounds):
         raise InputError((nothing_there(request.path or "."),))
-
-
-def _fetch(request: GitRequest, target: str) -> None:
-    """Bring the remote's reference here under the name `target`, whatever it pointed at before. **Raises** GitError."""
-    import git
-
-    wanted = _remote_reference(request.reference)
-    words = [
-        "fetch",
-        "--quiet",
-        "--force",
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--no-recurse-submodules",
-        "--no-auto-maintenance",
-    ]
-    words += [f"--depth={request.depth}"] if request.depth > 0 else []
-    words += ["--end-of-options", _checked_url(request), f"+{wanted}:{checked_reference(target)}"]
-    argv = git_argv(request.repository, *_fetch_settings(request), *words)
-    repository = git.Repo(request.repository)
-    try:
-        repository.git.execute(argv, env=_fetch_environment(request), kill_after_timeout=request.timeout_s)
-    except git.GitCommandError as error:
-        raise GitError(_failure(request, error)) from None
-
-
-def _failure(request: GitRequest, error: git.GitCommandError) -> str:
-    words = said(str(error.stderr).strip().removeprefix("stderr:").strip().strip("'").encode())
-    if "Timeout: the command" in str(error.stderr):
-        words = f"no end within {request.timeout_s:g} s"
-    return f"fetch {request.reference} from {public_url(request.url)}: {words or f'exit code {error.status}'}"
-
-
-def public_url(url: str) -> str:
-    """The address without a password in it."""
-    return _SAFE_URL_TEXT.sub("://", url)
-
-
-def _remote_reference(text: str) -> str:
-    """The full name of the reference to fetch: a bare name is a branch."""
-    return checked_reference(text if text.startswith("refs/") else f"refs/heads/{text}")
-
-
-def _checked_url(request: GitRequest) -> str:
-    """The address, if it is of a kind that can run no program of its own. **Raises** GitError."""
-    url = request.url
-    found = _URL.fullmatch(url)
-    local = url.startswith("/") or (found is not None and found[1] == "file")
-    if local and not request.local_urls:
-        raise GitError("a repository on this machine is not allowed as a source here")
-    if not local and found is None and not _SCP_ADDRESS.fullmatch(url):
-        raise GitError("the address is neither https:// nor ssh:// nor user@host:path")
-    host = url.partition("://")[2] if found else url
-    if host.rpartition("@")[2].startswith("-") or url.startswith("-"):
-        raise GitError("the address begins like an option")
-    return url
-
-
-def _fetch_settings(request: GitRequest) -> list[str]:
-    settings = {
-        "fetch.fsckObjects": "true",
-        "transfer.unpackLimit": "1",
-        "submodule.recurse": "false",
-        "http.lowSpeedLimit": "1000",
-        "http.lowSpeedTime": "15",
-        "http.followRedirects": "initial",
-        "credential.helper": "",
-        "http.sslVerify": "true",
-    }
-    files = request.credentials
-    settings |= {
-        name: value
-        for name, value in (
-            ("http.sslCAInfo", files.ca_file),
-            ("http.sslCert", files.certificate_file),
-            ("http.sslKey", files.certificate_key_file),
-            ("http.proxy", files.proxy),
-        )
-        if value is not None
-    }
-    return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-
-
-def _fetch_environment(request: GitRequest) -> dict[str, str]:
-    environment = git_environment("https:ssh:file" if request.local_urls else "https:ssh")
-    environment["GIT_SSH_COMMAND"] = shlex.join(_ssh_argv(request.credentials, request.timeout_s))
-    environment["GIT_SSH_VARIANT"] = "ssh"
-    if request.credentials.token_file is not None:
-        # By the environment, which others can't read; the command line is public.
-        environment |= {
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": "http.extraHeader",
-            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {_basic(request.credentials)}",
-        }
-    return environment
-
-
-def _basic(credentials: Credentials) -> str:
-    with open(credentials.token_file or "", encoding="ascii") as file:
-        token = file.read(4096).strip()
-    return base64.b64encode(f"{credentials.token_user}:{token}".encode()).decode()
-
-
-def _ssh_argv(credentials: Credentials, timeout_s: float) -> list[str]:
-    """ssh that never asks, and talks only to hosts whose key is known."""
-    options = {
-        "BatchMode": "yes",
-        "ConnectTimeout": str(max(1, min(10, int(timeout_s)))),
-        "StrictHostKeyChecking": "yes",
-        "ForwardAgent": "no",
-        "ClearAllForwardings": "yes",
-        "PermitLocalCommand": "no",
-    }
-    if credentials.known_hosts_file is not None:
-        options["UserKnownHostsFile"] = credentials.known_hosts_file
-    if credentials.ssh_key_file is not None:
-        options |= {"IdentitiesOnly": "yes", "IdentityFile": credentials.ssh_key_file, "IdentityAgent": "none"}
-    return ["ssh", "-F", "/dev/null", *(f"-o{name}={value}" for name, value in options.items())]
 
 
 def _limit_file_size(most_bytes: int) -> None:
     """What a remote sends ends up in one file; beyond this size writing it fails, here and in git below us."""
-    import resource
-    import signal
-
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
 
-def _refused(code: str, text: str, hint: str = "") -> GitAnswer:
-    return GitAnswer(findings=(Finding(code, Place(""), text, hint),))
+def _refused(code: str, text: str, hint: str = "", tip: str | None = None) -> GitAnswer:
+    return GitAnswer(tip=tip, findings=(Finding(code, Place(""), text, hint),))
 
 
 if __name__ == "__main__":

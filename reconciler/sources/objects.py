@@ -167,7 +167,7 @@ def _check_deltas(entity: Any, index: int, name: str, most_bytes: int) -> None:
     for stream in streams:
         _check_size(name, stream.size, most_bytes)
     for stream in streams[:-1]:
-        head = stream.read(32)
+        head = stream.read(512)  # Less is not always given by the library's reader.
         at, source = msb_size(head)
         _, target = msb_size(head, at)
         _check_size(name, max(source, target), most_bytes)

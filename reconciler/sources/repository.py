@@ -36,6 +36,8 @@ INCOMING = "incoming"
 _DEFAULT_AUTHOR = "reconciler <reconciler@localhost>"
 _MOST_PACK_BYTES = 256 * 1024 * 1024
 _LARGEST_OBJECT = 4 * 1024 * 1024
+_PLAIN_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+_MOST_BOUNDARY_BYTES = 1024 * 1024
 _FEW = 16
 """So many commits are read one by one before a git process is faster."""
 
@@ -172,6 +174,15 @@ class Repository:
                 found[name] = self.facts(name)
         return found
 
+    def kind_of(self, name: str, most_bytes: int) -> tuple[str, str | None]:
+        """What kind of object this is, and for a tag what it points at. **Raises** GitError."""
+        try:
+            found = self._objects.find(name, max(most_bytes, MOST_COMMIT_BYTES))
+        except TooMuchError:
+            return "blob", None  # Neither a commit nor a tag is that large here.
+        target = found.data.partition(b"\n")[0].removeprefix(b"object ").decode("ascii", "replace")
+        return found.kind, checked_commit(target) if found.kind == "tag" else None
+
     def export_pack(self, commit: str, path: str = "", base: str | None = None) -> bytes:
         """What a repository that has `base` lacks of `commit` below `path`, as a pack; nothing else of the repository.
 
@@ -198,11 +209,18 @@ class Repository:
             except OSError as error:
                 raise GitError(f"write a pack: {error.strerror}") from error
 
-    def adopt(self, other: Repository) -> None:
-        """Take over the packs of a repository that borrows from this one, and where history ends in it, durably. **Raises** GitError."""
+    def adopt(self, incoming: str) -> None:
+        """Take over the packs of a repository that borrows from this one, and where history ends in it, durably, and remove it.
+
+        **Raises** GitError.
+        """
+        if not os.path.isdir(incoming):
+            raise GitError("what was fetched is gone")
+        other = Repository(incoming)
         with self._writing:
             try:
-                self._add_boundaries(other.boundaries())
+                cut = other.boundaries() | self.boundaries()
+                self._add_boundaries(cut)
                 for stem in sorted(_stems(os.path.join(other.path, "objects", "pack"))):
                     for end in (".pack", ".idx"):  # The index last: with it the pack is there.
                         target = os.path.join(self.path, "objects", "pack", os.path.basename(stem) + end)
@@ -210,6 +228,9 @@ class Repository:
                         os.rename(stem + end, target)
                 with contextlib.suppress(FileNotFoundError):
                     sync_directory(os.path.join(self.path, "objects", "pack"))
+                if cut:
+                    self._drop_boundaries()
+                shutil.rmtree(incoming, ignore_errors=True)
             except OSError as error:
                 raise GitError(f"take over what was fetched: {error.strerror}") from error
 
@@ -217,7 +238,10 @@ class Repository:
         """The commits whose parents are not here because history was cut off."""
         try:
             with open(os.path.join(self.path, "shallow"), encoding="ascii") as file:
-                return {checked_commit(line.strip()) for line in file if line.strip()}
+                text = file.read(_MOST_BOUNDARY_BYTES + 1)
+            if len(text) > _MOST_BOUNDARY_BYTES:
+                raise TooMuchError("history is cut off at more places than are kept")
+            return {checked_commit(line) for line in text.split("\n") if line}
         except FileNotFoundError:
             return set()
         except (OSError, UnicodeDecodeError) as error:
@@ -310,11 +334,51 @@ class Repository:
         }
         self._add_boundaries(cut)
 
+    def _drop_boundaries(self) -> None:
+        """Where the parents have come after all, history goes on."""
+        left = set()
+        for name in self.boundaries():
+            with contextlib.suppress(MissingObjectError):
+                if not all(map(self.has, self.facts(name).parents)):
+                    left.add(name)
+        path = os.path.join(self.path, "shallow")
+        if left:
+            write_file(path, "".join(f"{name}\n" for name in sorted(left)).encode())
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
     def _add_boundaries(self, cut: set[str]) -> None:
         known = self.boundaries()
         if cut - known:
             lines = "".join(f"{name}\n" for name in sorted(known | cut))
             write_file(os.path.join(self.path, "shallow"), lines.encode())
+
+
+def make_borrowing(path: str, lender: str, known: Iterable[str]) -> Repository:
+    """A new bare repository that has, without a copy, all that `lender` has; what was at `path` is removed.
+
+    `known` are commits of the lender that are offered to remotes as what is here. **Raises** GitError.
+    """
+    try:
+        shutil.rmtree(path, ignore_errors=True)
+        for below in ("objects/info", "objects/pack", "refs/heads", "refs/incoming"):
+            os.makedirs(os.path.join(path, below), mode=0o700)
+        files = {"config": _PLAIN_CONFIG, "objects/info/alternates": f"{os.path.join(lender, 'objects')}\n"}
+        files["HEAD"] = "ref: refs/heads/main\n"
+        with contextlib.suppress(FileNotFoundError), open(os.path.join(lender, "shallow"), encoding="ascii") as file:
+            files["shallow"] = file.read()
+        for name, text in files.items():
+            with open(os.path.join(path, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        made = Repository(path)
+        for number, commit in enumerate(known):
+            if made.has(commit):
+                with open(os.path.join(path, "refs", "incoming", f"known-{number}"), "w", encoding="ascii") as file:
+                    file.write(f"{commit}\n")
+    except OSError as error:
+        raise GitError(f"make room for what is fetched in {path}: {error.strerror}") from error
+    return made
 
 
 def _leftovers(repository: str) -> Iterator[str]:

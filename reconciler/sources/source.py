@@ -1,22 +1,41 @@
-"""What every source is to the daemon: a task to run, a state to show, and two callbacks."""
+"""What every source is to the daemon: a task to run, a state to show, and a callback that is told which commit is its newest.
+
+A source decides nothing: it says what it sees as often as it looks, and how that stands to what is in force; whether a commit may
+follow is the controller's table (`controller/admission.py`).
+"""
 
 from __future__ import annotations
 
+import asyncio
 import enum
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from reconciler.errors import Finding
-from reconciler.frozen import frozen
+from reconciler.controller.admission import Tip
+from reconciler.errors import Finding, Place
+from reconciler.frozen import frozen, replace
 
-OnCommit = Callable[[str, str], None]
-"""`on_commit(source, commit)`: there is a version that is not yet in force; it is in the node's repository."""
+_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 300.0
+"""Between two tries of a source that failed with something that it should not have."""
 
-OnFinding = Callable[[str, tuple[Finding, ...]], None]
-"""`on_finding(source, findings)`: why the source gives no version now; empty when what was wrong no longer is."""
 
-ActiveCommit = Callable[[], str | None]
-"""The commit in force now, None before the first."""
+@frozen
+class Standing:
+    """What is in force now: the active commit, and the source's own last one that was active; None before the first."""
+
+    active: str | None = None
+    lineage: str | None = None
+
+
+OnTip = Callable[[Tip], None]
+"""`on_tip(tip)`: this is the source's newest commit; it is in the node's repository. Told at each look, also when it is an old one."""
+
+OnChange = Callable[[str], None]
+"""`on_change(source)`: the source's status is another one now."""
+
+StandingOf = Callable[[], Standing]
 
 
 class SourceState(enum.Enum):
@@ -29,7 +48,10 @@ class SourceState(enum.Enum):
 
 @frozen
 class SourceStatus:
-    """A source as `status` shows it; the time of the last look is in seconds since the epoch."""
+    """A source as `status` shows it; the time of the last look is in seconds since the epoch.
+
+    Findings of a source that is OK are warnings.
+    """
 
     name: str
     kind: str
@@ -49,7 +71,73 @@ class Source(Protocol):
         """Watch until cancelled; raises nothing else."""
 
     def fetch_now(self) -> None:
-        """Look again at once, and offer what is there even if it was offered before."""
+        """Look again at once, and say that somebody wants what is there judged again."""
+
+    def look(self) -> None:
+        """Say anew how what was seen last stands to what is in force."""
+
+    def answered(self, commit: str, findings: tuple[Finding, ...]) -> None:
+        """Be told why a commit can't follow what is in force; no findings: it can, or need not."""
 
     def status(self) -> SourceStatus:
         """How it stands now."""
+
+
+class Report:
+    """A source's status as it changes; `on_change` is told of news, not of each look."""
+
+    def __init__(self, name: str, kind: str, on_change: OnChange) -> None:
+        self.status = SourceStatus(name, kind)
+        self._on_change = on_change
+        self._answer: tuple[str, tuple[Finding, ...]] | None = None
+        """Which commit can't follow, and why."""
+
+    def seen(self, commit: str, warnings: tuple[Finding, ...] = ()) -> None:
+        """A look found this commit, and nothing wrong with the source itself."""
+        if self._answer is not None and self._answer[0] == commit:
+            self.failed(self._answer[1], commit)
+            return
+        self._answer = None
+        self._tell(replace(self.status, state=SourceState.OK, commit=commit, error=None, findings=warnings))
+
+    def failed(self, findings: tuple[Finding, ...], commit: str | None = None) -> None:
+        """A look came to nothing."""
+        error = findings[0].text if findings else "no answer"
+        status = replace(self.status, state=SourceState.FAILED, error=error, findings=findings)
+        self._tell(status if commit is None else replace(status, commit=commit))
+
+    def looked(self) -> None:
+        """A look found nothing new."""
+        self.status = replace(self.status, checked_at_s=time.time())
+
+    def answered(self, commit: str, findings: tuple[Finding, ...]) -> None:
+        """The controller said whether the commit can follow."""
+        if self.status.commit != commit or self.status.state is SourceState.WAITING:
+            return
+        if findings:
+            self._answer = commit, findings
+            self.failed(findings, commit)
+        elif self._answer is not None:
+            self._answer = None
+            self.seen(commit)
+
+    def _tell(self, status: SourceStatus) -> None:
+        before, self.status = self.status, replace(status, checked_at_s=time.time())
+        if replace(before, checked_at_s=None) != replace(status, checked_at_s=None):
+            self._on_change(status.name)
+
+
+async def keep_going(work: Callable[[], Awaitable[None]], report: Report, pause_s: float = _PAUSE_S) -> None:
+    """Do a source's work until cancelled. Whatever it meets (no thread, no memory, a fault of ours) is the source's trouble, not the
+    node's: it is reported, and after a pause the source begins anew.
+    """
+    while True:
+        begun = time.monotonic()
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - the one net below the sources: a source may fail, the node not
+            text = f"the source failed: {type(error).__name__}: {error}"
+            report.failed((Finding("source-failed", Place(""), text[:500], "it begins anew by itself"),))
+        lasted_s = time.monotonic() - begun
+        pause_s = _PAUSE_S if lasted_s > _LONGEST_PAUSE_S else min(2 * pause_s, _LONGEST_PAUSE_S)
+        await asyncio.sleep(pause_s / 2)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -88,6 +89,8 @@ class SingleNode:
         self.left: str | None = None
         self.latency_ms = 10
         self.drop: type | None = None
+        self.look: Callable[[str], None] = lambda _: None
+        self.answer: Callable[[str, str, object], None] = lambda *_: None
         self.start()
 
     @property
@@ -153,6 +156,10 @@ class SingleNode:
                     self.timers[name] = at_ms
                 case ev.ClearTimer(name):
                     self.timers.pop(name, None)
+                case ev.LookAt(source):
+                    self.look(source)
+                case ev.AnswerSource(source, commit, findings):
+                    self.answer(source, commit, findings)
                 case ev.Emit():
                     self.emitted.append(effect)
                 case ev.Leave(why):
@@ -218,7 +225,7 @@ class SingleNode:
         """Have a configuration proposed; the commit's name."""
         name = commit or f"{len(self.commits) + 1:040x}"
         self.commits[name] = configuration
-        self.feed(ev.CommitArrived(self.now, name, "test", "a change", asked=True))
+        self.feed(ev.CommitArrived(self.now, name, "test", "a change"))
         return name
 
     def events(self, *types: str) -> list[dict]:

@@ -226,7 +226,7 @@ def test_only_own_proposals_are_proposed_again(single):
         single.feed(ev.Delivered(single.now, proposer, Propose(commit, "one", "git", "", False, term)))
     single.examine = examine
     told = len(sent(single, Propose))
-    single.feed(ev.CommitArrived(single.now, "next", "git", "", asked=True))
+    single.feed(ev.CommitArrived(single.now, "next", "git", ""))
     assert single.node.replica.commit == "next"
     assert [(message.commit, message.base) for message in sent(single, Propose)[told:]] == [
         ("next", "one"),
@@ -249,7 +249,7 @@ NOW = Moment(0, 0)
 def plan_to_start(single, *names: str):
     """The plan that starts these, one after its own probe."""
     single.commits["c"] = configuration(*(primitive(name) for name in names))
-    single.feed(ev.CommitArrived(single.now, "c", "git", "", asked=True))
+    single.feed(ev.CommitArrived(single.now, "c", "git", ""))
     while not all(f"{name} monitor" in single.world.calls for name in names):
         single.tick()
     return single.plan()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.daemon.config import Access, DirectorySourceConfig, GitSourceConfig, parse_config
+from reconciler.daemon.config import Access, DirectorySourceConfig, GitSourceConfig, ProposalsConfig, parse_config
 from reconciler.errors import InputError
+from reconciler.sources.signatures import SignaturePolicy
 
 FULL = b"""\
 node: pcmk-1
@@ -20,8 +21,11 @@ sources:
     poll: 1min
     key: keys/deploy
     allowed-signers: signers
+    revoked-signers: revoked
     history: rewrite
+    fresh: 168h
   local: {directory: cluster.d, debounce: 100ms}
+proposals: {signatures: tip, keyring: keys.gpg, history: forward}
 agents: {ocf-roots: [/opt/ocf], state: /run/agents, limit: 8, cgroups: false}
 validate: {strict: true, agents: false}
 secrets: {directory: secrets, credentials: false, commands: {db: [/usr/bin/pass, show, db]}}
@@ -39,10 +43,11 @@ def test_everything_that_can_be_said() -> None:
         branch="production",
         poll_s=60.0,
         key_file="/etc/reconciler/keys/deploy",
-        allowed_signers="/etc/reconciler/signers",
-        signatures="tip",
+        signatures=SignaturePolicy("all", "/etc/reconciler/signers", "/etc/reconciler/revoked"),
         rewrite=True,
+        fresh_s=168 * 3600.0,
     )
+    assert config.proposals == ProposalsConfig(SignaturePolicy("tip", None, None, "/etc/reconciler/keys.gpg"), False)
     assert directory == DirectorySourceConfig("local", "/etc/reconciler/cluster.d", debounce_ms=100)
     assert (config.node, config.run, config.socket) == (
         "pcmk-1",
@@ -71,9 +76,17 @@ def test_nothing_said_means_the_defaults() -> None:
         ("node: [x]", "wrong-type", (1, 7)),
         ("node: '-x'", "bad-name", (1, 7)),
         ("sources: {s: {}}", "missing-key", (1, 14)),
-        ("sources: {s: {git: x, brnch: y}}", "unknown-key", (1, 23)),
-        ("sources: {s: {git: x, poll: soon}}", "bad-value", (1, 29)),
-        ("sources: {a b: {git: x}}", "bad-name", (1, 16)),
+        ("sources: {s: {git: /x, brnch: y}}", "unknown-key", (1, 24)),
+        ("sources: {s: {git: /x, poll: soon}}", "bad-value", (1, 30)),
+        ("sources: {a b: {git: /x}}", "bad-name", (1, 16)),
+        ("sources: {apply: {git: /x}}", "bad-name", (1, 18)),
+        ("sources: {rollback: {directory: x}}", "bad-name", (1, 21)),
+        ("sources: {s: {git: x}}", "bad-address", (1, 20)),
+        ("sources: {s: {git: 'https://ops:hunter2@example.org/x'}}", "bad-address", (1, 20)),
+        ("sources: {s: {git: 'https://token@example.org/x'}}", "bad-address", (1, 20)),
+        ("sources: {s: {git: /x, signatures: tip}}", "missing-key", (1, 36)),
+        ("proposals: {signatures: all}", "missing-key", (1, 25)),
+        ("proposals: {history: anything}", "bad-value", (1, 22)),
         ("fabric: {kind: carrier-pigeon}", "bad-value", (1, 16)),
         ("agents: {limit: 0}", "bad-value", (1, 17)),
         ("agents: {cgroups: yes}", "wrong-type", (1, 19)),

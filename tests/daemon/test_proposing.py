@@ -86,7 +86,7 @@ class Rig:
         """A source goes on from the active commit, and that becomes active."""
         arguments = {"reference": "refs/reconciler/candidate/site", "parent": self.active, "path": PATH, "time_s": 1}
         commit = self.repository.commit({"a.yaml": text.encode()}, "a push", **arguments)  # type: ignore[arg-type]
-        self.shell.tell(ev.CommitArrived(moment(), commit, "site", "a push", asked=True))
+        self.shell.tell(ev.CommitArrived(moment(), commit, "site", "a push"))
         await self.until(lambda: self.active == commit)
         return commit
 

@@ -108,7 +108,7 @@ class Rig:
 
     def apply(self, commit: str, wanted: Configuration) -> None:
         self.judge.commits[commit] = wanted
-        self.shell.tell(ev.CommitArrived(moment(), commit, "test", "a change", asked=True))
+        self.shell.tell(ev.CommitArrived(moment(), commit, "test", "a change"))
 
     def events(self, type: str) -> list[dict[str, Any]]:
         return [event for event in self.shell.events.after(0) if event["type"] == type]
@@ -279,7 +279,7 @@ def test_a_commit_that_can_t_be_judged_is_refused_at_once(tmp_path: Path) -> Non
     async def story() -> None:
         rig = Rig(tmp_path)
         await rig.start()
-        rig.shell.tell(ev.CommitArrived(moment(), OTHER, "test", "nobody knows it", asked=True))
+        rig.shell.tell(ev.CommitArrived(moment(), OTHER, "test", "nobody knows it"))
         await rig.until(lambda: rig.events("rejected"))
         assert "KeyError" in rig.events("rejected")[0]["reason"]
         rig.apply(COMMIT, configuration("a"))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from reconciler.controller.admission import LookAgain, Offer, Stray, Tip, admit
+from reconciler.errors import Finding
 from reconciler.sources.repository import Repository
+from reconciler.sources.source import SourceState, Standing
 
 GIT_ENVIRONMENT = {
     "PATH": os.environ["PATH"],
@@ -61,3 +68,68 @@ def work(tmp_path: Path) -> WorkTree:
 def repository(tmp_path: Path) -> Repository:
     """The node's own bare repository."""
     return Repository(str(tmp_path / "node.git"))
+
+
+class Followed:
+    """A source with what it tells, answered by the table as a node answers it; tests set what is in force.
+
+    `commits` are those that would be proposed, `findings` each news of what is wrong; none when nothing is any more.
+    """
+
+    def __init__(self) -> None:
+        self.commits: list[str] = []
+        self.tips: list[Tip] = []
+        self.findings: list[tuple[Finding, ...]] = []
+        self.activated: list[str] = []
+        self.source: Any = None
+
+    @property
+    def active(self) -> str | None:
+        return self.activated[-1] if self.activated else None
+
+    @active.setter
+    def active(self, commit: str) -> None:
+        self.activated.append(commit)
+        self.source.look()
+
+    def standing(self) -> Standing:
+        return Standing(self.active, next((one for one in reversed(self.activated) if one in self.commits), None))
+
+    def on_tip(self, tip: Tip) -> None:
+        self.tips.append(tip)
+        match admit(tip, self.active, None, frozenset(), 0):
+            case Offer():
+                if tip.asked or tip.commit not in self.commits[-1:]:
+                    self.commits.append(tip.commit)
+            case LookAgain():
+                self.source.look()
+            case Stray(finding):
+                self.source.answered(tip.commit, (finding,))
+            case _:
+                self.source.answered(tip.commit, ())
+
+    def on_change(self, _name: str) -> None:
+        failed = self.source.status().state is SourceState.FAILED
+        if failed or self.findings:
+            self.findings.append(self.source.status().findings)
+
+    async def until(self, done: Callable[[], bool], seconds: float = 30) -> None:
+        """Wait for something that has to happen."""
+        end = time.monotonic() + seconds
+        while not done():
+            assert time.monotonic() < end, (self.source.status(), self.commits, self.findings)
+            await asyncio.sleep(0.005)
+
+    def tell(self, story: Callable[[Any], Awaitable[None]]) -> None:
+        """Run the source while a story goes on."""
+
+        async def go() -> None:
+            task = asyncio.create_task(self.source.run())
+            try:
+                await story(self)
+            finally:
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+
+        asyncio.run(go())

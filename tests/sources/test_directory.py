@@ -6,12 +6,11 @@ import asyncio
 import os
 import subprocess
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Finding
 from reconciler.frozen import replace
 from reconciler.sources.bounds import Bounds
 from reconciler.sources.directory import DirectorySettings, DirectorySource
@@ -19,29 +18,23 @@ from reconciler.sources.repository import Repository
 from reconciler.sources.snapshot import Snapshot, fingerprint, first_directories, read_directory
 from reconciler.sources.source import SourceState
 
+from .conftest import Followed
 
-class Watched:
-    """A directory source with what it called back, and a commit in force that tests set."""
+
+class Watched(Followed):
+    """A directory source with what it tells."""
 
     def __init__(self, repository: Repository, settings: DirectorySettings) -> None:
+        super().__init__()
         self.repository = repository
-        self.commits: list[str] = []
-        self.findings: list[tuple[Finding, ...]] = []
-        self.active: str | None = None
         self.source = DirectorySource(
             settings,
             repository,
-            lambda: self.active,
-            lambda _name, commit: self.commits.append(commit),
-            lambda _name, findings: self.findings.append(findings),
+            self.standing,
+            lambda commit: commit in self.activated,
+            self.on_tip,
+            self.on_change,
         )
-
-    async def until(self, done: Callable[[], bool], seconds: float = 30) -> None:
-        """Wait for something that has to happen."""
-        end = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < end, (self.source.status(), self.commits, self.findings)
-            await asyncio.sleep(0.005)
 
     def files(self) -> dict[str, bytes]:
         """The files of the commit that was offered last."""
@@ -49,11 +42,13 @@ class Watched:
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Path:
+def directory(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "cluster.d"
     path.mkdir()
     (path / "a.yaml").write_text("a: 1\n")
-    return path
+    yield path
+    # Not left to pytest, which can't remove a thousand directories inside each other.
+    subprocess.run(["rm", "-rf", str(path)], check=True)
 
 
 @pytest.fixture
@@ -63,19 +58,9 @@ def settings(directory: Path) -> DirectorySettings:
 
 def watch(repository: Repository, settings: DirectorySettings, story: Callable[[Watched], Awaitable[None]]) -> Watched:
     """Run a source while the story goes on."""
-
-    async def go() -> Watched:
-        watched = Watched(repository, settings)
-        task = asyncio.create_task(watched.source.run())
-        try:
-            await story(watched)
-        finally:
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-        return watched
-
-    return asyncio.run(go())
+    watched = Watched(repository, settings)
+    watched.tell(story)
+    return watched
 
 
 def test_content_is_offered_at_the_start_and_after_each_change(
@@ -196,6 +181,7 @@ def test_fetch_now_offers_again(repository: Repository, settings: DirectorySetti
         watched.source.fetch_now()
         await watched.until(lambda: len(watched.commits) == 2)
         assert watched.files() == {"a.yaml": b"a: 1\n"}
+        assert [tip.asked for tip in watched.tips] == [False, True]
 
     watch(repository, settings, story)
 
@@ -212,6 +198,7 @@ def test_what_was_rolled_back_stays_so_after_a_restart(
     )
 
     async def second(watched: Watched) -> None:
+        watched.activated.append(offered)
         watched.active = rollback
         await watched.until(lambda: watched.source.status().state is SourceState.OK)
         await asyncio.sleep(0.2)

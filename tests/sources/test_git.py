@@ -15,25 +15,37 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Finding
+from reconciler.controller.admission import Relation
 from reconciler.frozen import replace
+from reconciler.sources.ancestry import relation
 from reconciler.sources.bounds import Bounds
 from reconciler.sources.git import GitSettings, GitSource
+from reconciler.sources.git_fetch import public_url, ssh_argv
 from reconciler.sources.git_request import Credentials, GitAnswer, GitRequest
-from reconciler.sources.git_sync import _ssh_argv, public_url
 from reconciler.sources.repository import Repository
+from reconciler.sources.signatures import SignaturePolicy
 from reconciler.sources.source import SourceState
+
+from .conftest import Followed
 
 Ask = Callable[..., GitAnswer]
 
 
 @pytest.fixture
 def ask(repository: Repository, work) -> Ask:  # type: ignore[no-untyped-def]
-    """One synchronisation in a child process, as the source makes it."""
+    """One synchronisation in a child process, as the source makes it; what was found good is taken over."""
+    incoming = f"{repository.path}/incoming/web.git"
 
     def run(**changes: object) -> GitAnswer:
         request = GitRequest(
-            "web", repository.path, str(work.path), "main", path="cluster.d", timeout_s=10, local_urls=True
+            "web",
+            repository.path,
+            incoming,
+            str(work.path),
+            "main",
+            path="cluster.d",
+            timeout_s=10,
+            local_urls=True,
         )
         request = replace(request, **changes)  # type: ignore[arg-type]
         done = subprocess.run(
@@ -44,7 +56,11 @@ def ask(repository: Repository, work) -> Ask:  # type: ignore[no-untyped-def]
             env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
             timeout=60,
         )
-        return GitAnswer.from_json(done.stdout)
+        answer = GitAnswer.from_json(done.stdout)
+        assert os.path.exists(incoming) == (answer.commit is not None), "what was refused goes"
+        if answer.commit is not None:
+            repository.adopt(incoming)
+        return answer
 
     return run
 
@@ -57,9 +73,9 @@ def test_tip_of_the_branch_is_brought_here(ask: Ask, work, repository: Repositor
     work.write("cluster.d/a.yaml", "a: 1\n")
     work.write("elsewhere.yaml", "x\n")
     commit = work.commit()
-    assert ask() == GitAnswer(commit)
+    assert ask() == GitAnswer(commit, commit)
     assert repository.files(commit, "cluster.d") == {"a.yaml": b"a: 1\n"}
-    assert repository.reference("refs/reconciler/candidate/web") == commit
+    assert ask(known=(commit,), let_in=(commit,)) == GitAnswer(commit, commit)
 
 
 def test_tag_and_other_branch(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
@@ -73,110 +89,100 @@ def test_tag_and_other_branch(ask: Ask, work) -> None:  # type: ignore[no-untype
     assert ask(reference="release/1").commit == first
 
 
-def test_commit_that_is_already_in_force_is_contained(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+def test_annotated_tags_stand_for_their_commits(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
     work.write("cluster.d/a.yaml", "a: 1\n")
-    first = work.commit()
-    assert not ask().contained
-    assert ask(active=first).contained
+    commit = work.commit()
+    work.git("tag", "-a", "-m", "one", "v1")
+    work.git("tag", "-a", "-m", "two", "v2", "v1")
+    for tag in ("v1", "v2"):
+        answer = ask(reference=f"refs/tags/{tag}")
+        assert (answer.commit, answer.tip) == (commit, work.git("rev-parse", tag))
+    work.git("tag", "tree", "HEAD^{tree}")
+    work.git("tag", "-a", "-m", "blob", "blob", "HEAD:cluster.d/a.yaml")
+    for tag in ("tree", "blob"):
+        assert codes(ask(reference=f"refs/tags/{tag}")) == ["no-commit"]
 
 
-def test_force_push_is_refused_unless_the_node_allows_it(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
-    work.write("cluster.d/a.yaml", "a: 1\n")
-    first = work.commit("first")
-    work.write("cluster.d/a.yaml", "a: 2\n")
-    second = work.commit("second")
-    ask()
-    assert ask(active=second).contained
-    work.git("reset", "--quiet", "--hard", first)
-    work.write("cluster.d/a.yaml", "a: 3\n")
-    third = work.commit("other")
-    answer = ask(active=second)
-    assert codes(answer) == ["history-rewritten"]
-    assert second[:12] in answer.findings[0].text
-    assert ask(active=second, rewrite=True).commit == third
-
-
-def test_older_commit_is_refused_as_well(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
-    work.write("cluster.d/a.yaml", "a: 1\n")
-    first = work.commit("first")
-    work.write("cluster.d/a.yaml", "a: 2\n")
-    second = work.commit("second")
-    ask()
-    ask(active=second)
-    work.git("reset", "--quiet", "--hard", first)
-    assert codes(ask(active=second)) == ["history-rewritten"]
-
-
-def test_going_back_is_offered_where_it_is_allowed(ask: Ask, work, repository: Repository) -> None:  # type: ignore[no-untyped-def]
-    work.write("cluster.d/a.yaml", "a: 1\n")
-    first = work.commit("first")
-    work.write("cluster.d/a.yaml", "a: 2\n")
-    second = work.commit("second")
-    assert ask(rewrite=True) == GitAnswer(second)
-    assert ask(active=second, rewrite=True).contained
-    ours = repository.commit(
-        {"a.yaml": b"a: 0\n"}, "rollback", reference="refs/reconciler/active", parent=second, path="cluster.d", time_s=1
-    )
-    assert ask(active=ours, rewrite=True).contained, "a rollback made here holds until the repository moves"
-    work.git("reset", "--quiet", "--hard", first)
-    assert ask(active=second, rewrite=True) == GitAnswer(first)
-    assert ask(active=second, rewrite=True).contained, "it was offered, and what came of that is not asked again"
-    assert ask(active=first, rewrite=True).contained
-    work.git("reset", "--quiet", "--hard", second)
-    assert ask(active=first, rewrite=True) == GitAnswer(second)
-
-
-def test_going_forward_to_what_is_contained_is_not_going_back(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
-    """Another source of the same repository was faster."""
-    made = []
-    for n in range(3):
+def test_a_remote_whose_history_is_cut_off(ask: Ask, work, repository: Repository, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for n in range(5):
         work.write("cluster.d/a.yaml", f"a: {n}\n")
-        made.append(work.commit(f"{n}"))
-    ask(rewrite=True, source="other")
-    work.git("branch", "slow", made[0])
-    assert ask(active=made[2], rewrite=True, reference="slow").contained
-    work.git("branch", "--force", "slow", made[1])
-    assert ask(active=made[2], rewrite=True, reference="slow").contained
-
-
-def test_commit_that_was_never_in_force_may_be_rewritten(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
-    work.write("cluster.d/a.yaml", "a: 1\n")
-    first = work.commit("first")
-    ask()
-    ask(active=first)
-    work.write("cluster.d/a.yaml", "broken\n")
-    work.commit("broken")
-    ask(active=first)
-    work.git("commit", "--quiet", "--amend", "-m", "mended")
-    assert ask(active=first).commit == work.git("rev-parse", "HEAD")
-
-
-def test_continues_after_a_commit_of_our_own(ask: Ask, work, repository: Repository) -> None:  # type: ignore[no-untyped-def]
-    work.write("cluster.d/a.yaml", "a: 1\n")
-    first = work.commit("first")
-    ask()
-    ask(active=first)
-    ours = repository.commit(
-        {"a.yaml": b"a: 0\n"}, "rollback", reference="refs/reconciler/active", parent=first, path="cluster.d", time_s=1
+        last = work.commit(f"{n}")
+    shallow = tmp_path / "shallow"
+    subprocess.run(
+        ["git", "clone", "--quiet", "--depth=2", f"file://{work.path}", str(shallow)], check=True, capture_output=True
     )
-    assert ask(active=ours).contained
-    work.write("cluster.d/a.yaml", "a: 2\n")
-    second = work.commit("second")
-    assert ask(active=ours) == GitAnswer(second)
+    url = f"file://{shallow}"
+    assert ask(url=url).commit == last
+    assert repository.boundaries() == {work.git("rev-parse", "HEAD~1")}
+    work.write("cluster.d/a.yaml", "a: 5\n")
+    fresh = work.commit("5")
+    work.git("push", "--quiet", "--force", url, "HEAD:refs/heads/other")
+    assert ask(url=url, reference="other", known=(last,), let_in=(last,)).commit == fresh
+    assert relation(repository, fresh, last) is Relation.AHEAD
+    assert relation(repository, last, fresh) is Relation.BEHIND
 
 
-def test_shallow_history_is_completed_before_it_is_called_rewritten(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+def test_cut_off_history_is_completed_before_a_commit_is_called_a_stray(
+    ask: Ask,
+    work,
+    repository: Repository,  # type: ignore[no-untyped-def]
+) -> None:
     for n in range(3):
         work.write("cluster.d/a.yaml", f"a: {n}\n")
         last = work.commit(f"{n}")
     url = f"file://{work.path}"
     assert ask(url=url, depth=1).commit == last
-    assert ask(url=url, depth=1, active=last).contained
+    assert repository.boundaries() == {last}
     for n in range(3, 7):
         work.write("cluster.d/a.yaml", f"a: {n}\n")
         work.commit(f"{n}")
-    answer = ask(url=url, depth=1, active=last)
+    answer = ask(url=url, depth=1, known=(last,), let_in=(last,))
     assert (answer.commit, answer.findings) == (work.git("rev-parse", "HEAD"), ())
+    assert relation(repository, answer.commit, last) is Relation.AHEAD
+    assert repository.boundaries() == set()
+
+
+def test_what_was_refused_is_not_kept_and_not_fetched_again(ask: Ask, work, repository: Repository) -> None:  # type: ignore[no-untyped-def]
+    """Forty unsigned megabytes at each poll would fill any disk."""
+
+    def size() -> int:
+        return sum(path.stat().st_size for path in Path(repository.path).rglob("*") if path.is_file())
+
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    work.write("noise.bin", os.urandom(4 * 1024 * 1024))
+    work.commit()
+    before = size()
+    for _ in range(3):
+        answer = ask(signatures=SignaturePolicy("tip", "/dev/null"))
+        assert codes(answer) == ["signature"]
+    assert size() == before
+    assert answer.tip == work.git("rev-parse", "HEAD")
+    (work.path / ".git" / "objects").rename(work.path / ".git" / "objects.gone")
+    (work.path / ".git" / "objects").mkdir()
+    again = ask(signatures=SignaturePolicy("tip", "/dev/null"), refused=answer.tip)
+    assert again == GitAnswer(tip=answer.tip, unchanged=True), "it was not fetched"
+
+
+def test_a_tree_that_names_a_billion_entries(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
+    words = ("git", "hash-object", "-w", "--stdin")
+    blob = subprocess.run(words, cwd=work.path, input=b"x", check=True, capture_output=True).stdout.decode().strip()
+    kind, name, mode = "blob", blob, "100644"
+    for _ in range(9):
+        lines = "".join(f"{mode} {kind} {name}\t{n}.yaml\n" for n in range(10))
+        made = subprocess.run(["git", "mktree"], cwd=work.path, input=lines.encode(), check=True, capture_output=True)
+        kind, name, mode = "tree", made.stdout.decode().strip(), "040000"
+    root = subprocess.run(
+        ["git", "mktree"],
+        cwd=work.path,
+        input=f"040000 tree {name}\tcluster.d\n".encode(),
+        check=True,
+        capture_output=True,
+    )
+    commit = work.git("commit-tree", root.stdout.decode().strip(), "-m", "bomb")
+    work.git("update-ref", "refs/heads/main", commit)
+    begin = time.monotonic()
+    assert codes(ask()) == ["too-many-files"]
+    assert time.monotonic() - begin < 20
 
 
 def test_links_and_submodules_and_sizes(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
@@ -226,6 +232,9 @@ def test_missing_branch_path_and_content(ask: Ask, work) -> None:  # type: ignor
 @pytest.mark.parametrize(
     "url",
     [
+        "https://ops:hunter2@git.example.org/x.git",
+        "https://token@git.example.org/x.git",
+        "ssh://ops:hunter2@git.example.org/x.git",
         "--upload-pack=touch /tmp/owned",
         "ext::sh -c 'touch /tmp/owned'",
         "ssh://-oProxyCommand=touch/x",
@@ -250,9 +259,7 @@ def test_local_repository_only_when_allowed(ask: Ask, work) -> None:  # type: ig
 
 
 def test_ssh_never_asks_and_uses_only_the_given_key() -> None:
-    argv = _ssh_argv(
-        Credentials(ssh_key_file="/etc/reconciler/key", known_hosts_file="/etc/reconciler/known hosts"), 60
-    )
+    argv = ssh_argv(Credentials(ssh_key_file="/etc/reconciler/key", known_hosts_file="/etc/reconciler/known hosts"), 60)
     assert argv[:3] == ["ssh", "-F", "/dev/null"]
     assert {
         "-oBatchMode=yes",
@@ -339,7 +346,7 @@ def signing(tmp_path: Path) -> Signing:
 
 @needs_ssh_keygen
 def test_only_commits_of_allowed_signers(ask: Ask, work, signing: Signing) -> None:  # type: ignore[no-untyped-def]
-    policy = {"signatures": "tip", "allowed_signers_file": str(signing.signers)}
+    policy = {"signatures": SignaturePolicy("tip", str(signing.signers))}
     work.write("cluster.d/a.yaml", "a: 1\n")
     work.commit("unsigned")
     answer = ask(**policy)
@@ -349,7 +356,7 @@ def test_only_commits_of_allowed_signers(ask: Ask, work, signing: Signing) -> No
     assert codes(answer) == ["signature"]
     assert "not among the allowed signers" in answer.findings[0].text
     commit = signing.sign(work, "allowed")
-    assert ask(**policy) == GitAnswer(commit, signer="ops@example.org")
+    assert ask(**policy) == GitAnswer(commit, commit, signer="ops@example.org")
 
 
 @needs_ssh_keygen
@@ -367,29 +374,30 @@ def test_signature_copied_onto_other_content(ask: Ask, work, signing: Signing) -
         capture_output=True,
     )
     work.git("update-ref", "refs/heads/main", made.stdout.decode().strip())
-    answer = ask(signatures="tip", allowed_signers_file=str(signing.signers))
+    answer = ask(signatures=SignaturePolicy("tip", str(signing.signers)))
     assert (answer.commit, codes(answer)) == (None, ["signature"])
 
 
 @needs_ssh_keygen
 def test_all_commits_since_the_last_in_force(ask: Ask, work, signing: Signing) -> None:  # type: ignore[no-untyped-def]
-    policy = {"allowed_signers_file": str(signing.signers)}
+    every, tips = (SignaturePolicy(demand, str(signing.signers)) for demand in ("all", "tip"))
     work.write("cluster.d/a.yaml", "a: 1\n")
     first = signing.sign(work, "allowed")
-    ask(signatures="all", **policy)
-    ask(signatures="all", active=first, **policy)
+    assert ask(signatures=every).commit == first
     unsigned = work.commit("unsigned")
     tip = signing.sign(work, "allowed")
-    answer = ask(signatures="all", active=first, **policy)
+    answer = ask(signatures=every, known=(first,), let_in=(first,))
     assert codes(answer) == ["signature"]
     assert unsigned[:12] in answer.findings[0].text
-    assert ask(signatures="tip", active=first, **policy).commit == tip
+    answer = ask(signatures=every, known=(first, unsigned), let_in=(first,))
+    assert codes(answer) == ["signature"], "what is here was not let in by that"
+    assert ask(signatures=tips, known=(first,), let_in=(first,)).commit == tip
 
 
 def test_missing_file_of_signers_accepts_nothing(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
     work.write("cluster.d/a.yaml", "a: 1\n")
     work.commit()
-    answer = ask(signatures="tip", allowed_signers_file="/nonexistent")
+    answer = ask(signatures=SignaturePolicy("tip", "/nonexistent"))
     assert (answer.commit, codes(answer)) == (None, ["git"])
 
 
@@ -417,40 +425,11 @@ def test_token_does_not_show_in_the_process_list(ask: Ask, tmp_path: Path) -> No
     assert not any(b"hunter22" in one or b"aHVudGVyMjI" in one for one in seen)
 
 
-class Followed:
-    """A git source with what it called back."""
-
-    def __init__(self, repository: Repository, settings: GitSettings) -> None:
-        self.commits: list[str] = []
-        self.findings: list[tuple[Finding, ...]] = []
-        self.active: str | None = None
-        self.source = GitSource(
-            settings,
-            repository,
-            lambda: self.active,
-            lambda _name, commit: self.commits.append(commit),
-            lambda _name, findings: self.findings.append(findings),
-        )
-
-    async def until(self, done: Callable[[], bool], seconds: float = 15) -> None:
-        end = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < end, (self.source.status(), self.commits, self.findings)
-            await asyncio.sleep(0.01)
-
-
-def follow(repository: Repository, settings: GitSettings, story: Callable[[Followed], Awaitable[None]]) -> None:
-    async def go() -> None:
-        followed = Followed(repository, settings)
-        task = asyncio.create_task(followed.source.run())
-        try:
-            await story(followed)
-        finally:
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-    asyncio.run(go())
+def follow(repository: Repository, settings: GitSettings, story: Callable[[Followed], Awaitable[None]]) -> Followed:
+    followed = Followed()
+    followed.source = GitSource(settings, repository, followed.standing, followed.on_tip, followed.on_change)
+    followed.tell(story)
+    return followed
 
 
 def test_source_offers_each_commit_once_and_again_on_demand(repository: Repository, work) -> None:  # type: ignore[no-untyped-def]
@@ -462,9 +441,9 @@ def test_source_offers_each_commit_once_and_again_on_demand(repository: Reposito
         followed.source.fetch_now()
         await followed.until(lambda: followed.commits == [first, first])
         followed.active = first
+        told = len(followed.tips)
         followed.source.fetch_now()
-        before = followed.source.status().checked_at_s
-        await followed.until(lambda: followed.source.status().checked_at_s != before)
+        await followed.until(lambda: len(followed.tips) > told and followed.tips[-1].asked)
         assert followed.commits == [first, first]
         work.write("cluster.d/a.yaml", "a: 2\n")
         second = work.commit()
@@ -493,7 +472,8 @@ def test_nodes_do_not_all_ask_at_the_same_moment(repository: Repository) -> None
 
     def pauses(seed: int, poll_s: float) -> list[float]:
         settings = GitSettings("web", "/nowhere", poll_s=poll_s, jitter=0.2, seed=seed)
-        source = Followed(repository, settings).source
+        nothing = Followed()
+        source = GitSource(settings, repository, nothing.standing, nothing.on_tip, nothing.on_change)
         return [source._pause_s() for _ in range(200)]
 
     found = pauses(1, 30.0)
@@ -564,7 +544,8 @@ def test_answer_that_is_none() -> None:
         b"{}",
         b'{"commit": 1}',
         b"\xff",
-        b'{"commit":null,"contained":false,"signer":null,"findings":[{}]}',
+        b'{"commit":null,"tip":null,"unchanged":false,"signer":null,"findings":[{}]}',
+        b"[" * 100_000,
     ):
         with pytest.raises(ValueError, match="agreed"):
             GitAnswer.from_json(text)
