@@ -5,9 +5,6 @@ Source: the scheduler's specification, part 1, section 14.1, part 3, section 19.
 
 from __future__ import annotations
 
-FEATURE_SET = "3.16.1"
-"""The version of the rules by which entries are recorded."""
-
 
 def failure_id(resource: str) -> str:
     """The id of the entry that keeps a resource's last failure on a node."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from reconciler.analysis.execution import simulate_execution
-from reconciler.cib import Cib
+from reconciler.cib import FEATURE_SET, Cib
 from reconciler.frozen import frozen, replace
 from reconciler.model.cluster import Configuration, Node
 from reconciler.model.date import Instant
@@ -46,7 +46,7 @@ def healthy(configuration: Configuration, nodes: Iterable[str] = ()) -> Cib:
         Status(states),
         have_quorum=True,
         dc_id=members[0].identity if members else None,
-        feature_set="3.16.1",
+        feature_set=FEATURE_SET,
     )
 
 

@@ -12,6 +12,9 @@ from reconciler.frozen import field, frozen
 from reconciler.model.cluster import Configuration
 from reconciler.model.status import Status
 
+FEATURE_SET = "3.16.1"
+"""The feature set of the Pacemaker whose decisions are reproduced."""
+
 
 @frozen(order=True)
 class Version:

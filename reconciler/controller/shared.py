@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from reconciler.analysis.recording import pending
-from reconciler.cib import Cib, Version
+from reconciler.cib import FEATURE_SET, Cib, Version
 from reconciler.cib.observations import Observation, observe
 from reconciler.controller.admission import LOCAL_SOURCES
 from reconciler.controller.members import by_name
@@ -30,7 +30,6 @@ from reconciler.controller.messages import (
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.cluster import Configuration
 
-FEATURE_SET = "3.16.1"
 MOST_ACTIVATIONS = 1000
 _MOST_PROPOSALS = 64
 

@@ -84,7 +84,7 @@ def main() -> int:
         from reconciler.agents.metadata import MetadataLookup
 
         lookup = MetadataLookup(request.agents.roots, request.agents.cache_directory)
-    sys.stdout.buffer.write(canonical_bytes(load(files, strict=request.strict, agents=lookup)))
+    sys.stdout.buffer.write(canonical_bytes(load(files, strict=request.strict, agents=lookup, twice=True)))
     sys.stdout.buffer.flush()
     return 0
 

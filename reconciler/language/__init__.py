@@ -25,13 +25,16 @@ class Loaded:
     findings: tuple[Finding, ...]
 
 
-def load(files: Mapping[str, bytes], *, strict: bool = False, agents: AgentLookup | None = None) -> Loaded:
+def load(
+    files: Mapping[str, bytes], *, strict: bool = False, agents: AgentLookup | None = None, twice: bool = False
+) -> Loaded:
     """Read the files (path to content) as one configuration and judge it; with `strict`, warnings are errors.
 
-    With `agents`, parameters and operations are checked against what the agents say about themselves. Never raises for what the
+    With `agents`, parameters and operations are checked against what the agents say about themselves. With `twice`, the form is judged by
+    the jsonschema library as well, and a disagreement is an error (`judges-disagree`). Never raises for what the
     files hold: every fault is a finding.
     """
     from reconciler.language.loading import load_files
 
-    configuration, findings = load_files(files, strict=strict, agents=agents)
+    configuration, findings = load_files(files, strict=strict, agents=agents, twice=twice)
     return Loaded(configuration, findings)

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def load_files(
-    files: Mapping[str, bytes], *, strict: bool, agents: AgentLookup | None
+    files: Mapping[str, bytes], *, strict: bool, agents: AgentLookup | None, twice: bool = False
 ) -> tuple[Configuration | None, tuple[Finding, ...]]:
     """The configuration, or None when a finding is an error; and the findings."""
     findings = Findings()
-    draft = read_files(files, findings)
+    draft = read_files(files, findings, twice=twice)
     check(draft, findings, agents)
     found = without_ignored(findings.sorted(), files)
     if strict:

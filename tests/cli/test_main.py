@@ -46,7 +46,7 @@ def test_without_a_node_the_error_says_what_to_do(command: str, site: Path, run:
     assert "reconciler run" in done.stderr
 
 
-_HEAVY = {"rich", "git", "jsonschema", "asyncio", "lxml", "watchdog", "jeepney"}
+_HEAVY = {"rich", "git", "jsonschema", "asyncio", "watchdog", "jeepney"}
 
 
 LIGHT = [

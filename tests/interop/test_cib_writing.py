@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from published_cases import catalogue, needs_cases, needs_oracle, oracle, xml_of
 
-from reconciler.cib import Cib, Version
+from reconciler.cib import FEATURE_SET, Cib, Version
 from reconciler.crm.simulate import Extent, SimulateOptions, run
 from reconciler.frozen import replace
 from reconciler.interop.reading.cib import read_cib
 from reconciler.interop.tidying import without_ids
-from reconciler.interop.writing.cib import FEATURE_SET, write_cib
+from reconciler.interop.writing.cib import write_cib
 from reconciler.language.reading.files import read_files
 from reconciler.language.text.findings import Findings
 from reconciler.language.writing import files as emit

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import reconciler
-from reconciler.cib import Cib
+from reconciler.cib import FEATURE_SET, Cib
 from reconciler.cib.difference import apply, diff
 from reconciler.frozen import replace
 from reconciler.interop.reading.cib import read_cib
-from reconciler.interop.writing.cib import FEATURE_SET, write_cib
+from reconciler.interop.writing.cib import write_cib
 from reconciler.language import load
 from reconciler.language.schema.sections import section
 from reconciler.language.writing.files import to_text

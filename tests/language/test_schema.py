@@ -18,7 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from configurations import configuration_of
 from test_faults import CLEAN, FAULTS, planted
 
+from reconciler.language import load
 from reconciler.language.schema.judging import check_document
+from reconciler.language.schema.second import fits
 from reconciler.language.schema.sections import SECTIONS, bundle, published
 from reconciler.language.text.document import read_documents
 from reconciler.language.text.findings import Findings
@@ -26,18 +28,6 @@ from reconciler.language.writing.files import to_text
 
 PUBLISHED = Path(__file__).parents[2] / "schemas"
 LIBRARY = Draft202012Validator(bundle())
-
-
-def plain(value: Any) -> Any:
-    """A document as JSON, as an editor sees it."""
-    match value.kind:
-        case "map":
-            return {key: plain(part) for key, part in value.values.items()}
-        case "list":
-            return [plain(item) for item in value.items]
-        case "integer" | "number" | "boolean" | "null":
-            return json.loads(value.text if value.kind != "null" else "null")
-    return value.text
 
 
 def verdicts(text: str) -> tuple[bool, bool] | None:
@@ -48,7 +38,7 @@ def verdicts(text: str) -> tuple[bool, bool] | None:
         return None
     [document] = documents
     ours = not check_document("a.yaml", document, findings)
-    return ours, LIBRARY.is_valid(plain(document))
+    return ours, fits(document)
 
 
 def test_every_published_schema_is_one() -> None:
@@ -131,3 +121,20 @@ def _break(data: Any, rng: random.Random) -> None:
         del at[key]
     else:
         at[key] = odd
+
+
+@pytest.mark.parametrize(("text", "sound"), [("tags: {a: [b]}\n", False), ("tags: {a: b}\n", True)])
+def test_when_the_two_judges_disagree_nothing_is_accepted(
+    text: str, sound: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = frozenset() if sound else frozenset({0})
+    monkeypatch.setattr("reconciler.language.reading.files.check_document", lambda *_: wrong)
+    found = load({"a.yaml": text.encode()}, twice=True)
+    assert found.configuration is None
+    assert "judges-disagree" in {finding.code for finding in found.findings}
+
+
+@pytest.mark.parametrize("index", ["1", "1.0", "1e0", "'1'", "true"])
+def test_both_judges_have_the_same_idea_of_a_whole_number(index: str) -> None:
+    text = f"fencing: {{levels: [{{index: {index}, target: n, devices: [d]}}]}}\n"
+    assert "judges-disagree" not in {finding.code for finding in load({"a.yaml": text.encode()}, twice=True).findings}

@@ -31,10 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Export; raises when the configuration has errors."""
-    from reconciler.cib import Cib, Version
+    from reconciler.cib import FEATURE_SET, Cib, Version
     from reconciler.cli.inputs.cib_file import write_file
     from reconciler.cli.inputs.configurations import named
-    from reconciler.interop.writing.cib import FEATURE_SET, write_cib
+    from reconciler.interop.writing.cib import write_cib
 
     configuration = named(options.path).configuration
     write_file(options.out, write_cib(Cib(configuration, version=Version(0, 1, 0), feature_set=FEATURE_SET)))

@@ -19,9 +19,6 @@ from reconciler.interop.writing.sections import SectionWriter
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Configuration
 
-FEATURE_SET = "3.16.1"
-"""The feature set of the Pacemaker whose decisions are reproduced."""
-
 NEWEST_SCHEMA = "pacemaker-3.9"
 """The schema that the model corresponds to."""
 

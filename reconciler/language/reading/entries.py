@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from reconciler.errors import Finding, Place, Severity
 from reconciler.language.text.document import Value
 from reconciler.language.text.findings import Findings
@@ -96,8 +94,3 @@ class Entry:
     def pairs(self, value: Value | None) -> dict[str, str]:
         """A map's names and source texts; empty without a map."""
         return {} if value is None else {name: part.text for name, part in value.values.items()}
-
-
-def scalars(value: Value) -> Iterator[tuple[str, Value]]:
-    """The keys of a map whose values are scalars."""
-    return ((name, part) for name, part in value.values.items() if part.kind not in ("map", "list"))

@@ -5,8 +5,6 @@ Sections name each other; here every resource is read by itself, and `assemble` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from reconciler.language.reading.blocks import read_blocks, read_keys, read_role, read_values
 from reconciler.language.reading.entries import Entry
 from reconciler.language.text.document import Value
@@ -214,10 +212,3 @@ def _read_network(entry: Entry, value: Value) -> BundleNetwork:
         attributes | entry.pairs(value.get("extra")),
         () if ports is None else tuple(PortMapping(**read_keys(entry, item, PortMapping)) for item in ports.items),
     )
-
-
-def fencing_agent(primitive: Primitive, templates: Mapping[str, Template]) -> bool | None:
-    """Whether a primitive's agent is a fencing agent; None when its template is unknown."""
-    template = templates.get(primitive.template or "")
-    agent = primitive.agent or (None if template is None else template.agent)
-    return None if agent is None else agent.standard.lower() == "stonith"

@@ -19,8 +19,6 @@ Event = Any
 
 Kind = Literal["text", "integer", "number", "boolean", "null", "map", "list"]
 
-SCALARS: frozenset[Kind] = frozenset({"text", "integer", "number", "boolean", "null"})
-
 
 class Value:
     """One value of a document: what kind it is, and where it was written (line and column count from 1).

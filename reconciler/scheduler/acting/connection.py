@@ -54,13 +54,6 @@ def connection_state(node: ClusterNode) -> ConnectionState:
     return ConnectionState.ALIVE
 
 
-def connection_failed(node: ClusterNode) -> bool:
-    """Whether it is a remote node (no guest) whose connection failed and can't be recovered."""
-    if not node.is_remote or node.is_guest or node.connection is None:
-        return False
-    return connection_state(node) is ConnectionState.FAILED
-
-
 def order_remote(cluster: Cluster) -> None:
     """Order the actions on remote and guest nodes relative to the connections that they need (section 13.2)."""
     if not cluster.has_remote_nodes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.cib import FEATURE_SET
 from reconciler.scheduler.digest import digested_texts
 from reconciler.scheduler.evaluating.digests import calculate
 from reconciler.scheduler.evaluating.host_address import HOST_ADDRESS, host_of
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from reconciler.scheduler.working.resource import CloneFields, Resource
 
     Layer = Mapping[str, str]
-
-FEATURE_SET = "3.16.1"
-"""The version of the rules by which actions are made and results recorded."""
 
 _ABOUT_ALL = {"crm_feature_set": FEATURE_SET}
 _DIGESTED_AS = {"reload-agent": "start", "reload": "start"}

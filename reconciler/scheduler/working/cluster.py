@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from reconciler.cib import FEATURE_SET
 from reconciler.scheduler.working.options import ClusterOptions
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Cluster:
         """For each kind of resource how it is assigned: the kinds call one another, by way of this table."""
         self.now = now
         self.options = ClusterOptions()
-        self.feature_set = cib.feature_set or "3.16.1"
+        self.feature_set = cib.feature_set or FEATURE_SET
         self.have_quorum = cib.have_quorum
         self.unfencing = False
         """Whether unfencing is in use anywhere."""

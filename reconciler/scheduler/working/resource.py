@@ -182,7 +182,6 @@ class Resource:
         "reconnect_interval_ms",
         "reloading",
         "role",
-        "score_printed",
         "sequence",
         "settled",
         "start_pending",
@@ -304,7 +303,6 @@ class Resource:
         """It is in the middle of its assignment."""
         self.mixing = False
         """It is being mixed in further up the chain (the loop breaker of part 2, section 14.1)."""
-        self.score_printed = False
         # Actions (part 3)
         self.actions: list[Action] = []
         """Its actions, oldest first."""

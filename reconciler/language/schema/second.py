@@ -1,0 +1,52 @@
+"""The second judge of form: the jsonschema library with the published schema, held against our own reader.
+
+Our own judge knows places and near names, and costs a command nothing at its start. The library is what editors go by. Where a tenth of a
+second does not matter (a process that examines a commit) both are asked, and they must agree: if they don't, one of them is wrong, which is
+a fault of this program, and nothing is activated on the word of one.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from reconciler.language.schema.parts import Schema
+from reconciler.language.schema.sections import bundle
+from reconciler.language.text.document import Value
+
+
+def fits(document: Value, schema: Schema | None = None) -> bool:
+    """Whether the library finds the form of a document right, by the schema of a configuration or another one."""
+    validator = _of_configurations() if schema is None else _validator()(schema)
+    return bool(validator.is_valid(plain(document)))
+
+
+@cache
+def _validator() -> Any:
+    """Draft 2020-12 with the language's idea of a whole number: 1.0 is none, because its text is what counts."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    whole = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    return extend(Draft202012Validator, type_checker=whole)  # type: ignore[no-untyped-call]  # It has no hints for this.
+
+
+@cache
+def _of_configurations() -> Any:
+    return _validator()(bundle())
+
+
+def plain(value: Value) -> Any:
+    """A document as JSON, as an editor sees it."""
+    match value.kind:
+        case "map":
+            return {key: plain(part) for key, part in value.values.items()}
+        case "list":
+            return [plain(item) for item in value.items]
+        case "integer" | "number" | "boolean":
+            return json.loads(value.text)
+        case "null":
+            return None
+        case "text":
+            return value.text
