@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-S = TypeVar("S", bound=Hashable)
+S = TypeVar("S")
 
 Step = tuple[str, S]
 """What happens, in words, and the state after it."""
@@ -40,26 +40,30 @@ def explore(
     steps: Callable[[S], Iterable[Step[S]]],
     fault: Callable[[S], str | None],
     most_states: int = 2_000_000,
+    key: Callable[[S], Hashable] = lambda state: state,  # type: ignore[assignment,return-value]
 ) -> Explored[S]:
-    """Go through all states. The first wrong one ends the search. Raises TooManyStatesError rather than stop in the middle."""
-    before: dict[S, tuple[S, str] | None] = {initial: None}
-    waiting = deque([initial])
+    """Go through all states; those with the same key are the same one. The first wrong one ends the search.
+
+    Raises TooManyStatesError rather than stop in the middle.
+    """
+    before: dict[Hashable, tuple[Hashable, str] | None] = {key(initial): None}
+    waiting = deque([(key(initial), initial)])
     while waiting:
-        state = waiting.popleft()
+        here, state = waiting.popleft()
         if (found := fault(state)) is not None:
-            return Explored(len(before), found, _story(before, state), state)
+            return Explored(len(before), found, _story(before, here), state)
         for what, after in steps(state):
-            if after not in before:
-                before[after] = (state, what)
-                waiting.append(after)
+            if (there := key(after)) not in before:
+                before[there] = (here, what)
+                waiting.append((there, after))
         if len(before) > most_states:
             raise TooManyStatesError(f"more than {most_states:,} states")
     return Explored(len(before))
 
 
-def _story(before: dict[S, tuple[S, str] | None], state: S) -> tuple[str, ...]:
+def _story(before: dict[Hashable, tuple[Hashable, str] | None], here: Hashable) -> tuple[str, ...]:
     told: list[str] = []
-    while (link := before[state]) is not None:
-        state, what = link
+    while (link := before[here]) is not None:
+        here, what = link
         told.append(what)
     return tuple(reversed(told))
