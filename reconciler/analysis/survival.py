@@ -5,15 +5,18 @@ Every case starts from the steady state of the configuration, strikes, and lets 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 
 from reconciler.analysis.failures import Case, noticed, strike
-from reconciler.analysis.fence_devices import out_of_reach
+from reconciler.analysis.fence_devices import devices, out_of_reach
 from reconciler.analysis.soundness import Violation, violations
 from reconciler.analysis.steady import Settled, settle
 from reconciler.cib import Cib
 from reconciler.frozen import field, frozen
+from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
+from reconciler.model.resource import Bundle
 from reconciler.scheduler import schedule
 from reconciler.scheduler.plan import Plan, Verb
 
@@ -27,7 +30,7 @@ class ServiceExtent:
 
 
 Services = Mapping[str, ServiceExtent]
-"""Services by the id of the primitive, without instance numbers."""
+"""Services by the id of the primitive, without instance numbers; the containers of a bundle are one, with the bundle's id."""
 
 
 @frozen
@@ -60,10 +63,16 @@ class CaseOutcome:
 
 
 def services(plan: Plan, lost: frozenset[str] = frozenset()) -> dict[str, ServiceExtent]:
-    """What runs according to the plan's placements, as they are before it is carried out; lost nodes don't count."""
+    """What runs according to the plan's placements, as they are before it is carried out; lost nodes don't count.
+
+    Fence devices serve nobody but the cluster: that one of them has no node is no loss as long as every node can be fenced.
+    """
     found: dict[str, tuple[set[str], set[str]]] = {}
+    named = service_names(plan.cib.configuration)
     for placement in plan.placements:
-        nodes, promoted = found.setdefault(_base(placement.resource), (set(), set()))
+        if (name := named(placement.resource)) is None:
+            continue
+        nodes, promoted = found.setdefault(name, (set(), set()))
         where = set(placement.active_on) - lost
         nodes |= where
         if placement.role == "Promoted":
@@ -84,13 +93,13 @@ def survive(steady: Cib, before: Services, case: Case, now: Instant) -> CaseOutc
     fenced = tuple(dict.fromkeys(name for name in _fenced(settled) if name not in unfenceable))
     unnoticed = not noticed(steady, case)
     after: Services = services(final, lost)
-    if unnoticed and case.failed is not None:
-        after = _without(after, _base(case.failed[0]), case.failed[1])
+    named = service_names(steady.configuration)
+    if unnoticed and case.failed is not None and (failed := named(case.failed[0])) is not None:
+        after = _without(after, failed, case.failed[1])
     empty = ServiceExtent()
-    pairs = [
-        (name, had, after.get(name, empty)) for name, had in before.items() if had.nodes and name not in case.devices
-    ]
-    stopped = {_base(change.subject) for plan in settled.plans for change in plan.changes if change.verb in _STOPPING}
+    pairs = [(name, had, after.get(name, empty)) for name, had in before.items() if had.nodes]
+    changes = (change for plan in settled.plans for change in plan.changes if change.verb in _STOPPING)
+    stopped = {name for change in changes if (name := named(change.subject)) is not None}
     return CaseOutcome(
         case,
         down=tuple(name for name, _, has in pairs if not has.nodes),
@@ -121,6 +130,25 @@ def _without(after: Services, name: str, node: str) -> Services:
     service = after.get(name, ServiceExtent())
     nodes, promoted = (tuple(one for one in part if one != node) for part in (service.nodes, service.promoted))
     return {**after, name: ServiceExtent(nodes, promoted)}
+
+
+def service_names(configuration: Configuration) -> Callable[[str], str | None]:
+    """The service that an instance belongs to; None for what serves none: fence devices, and a bundle's connections and addresses."""
+    unserving = frozenset(devices(configuration))
+    bundles = [resource.id for resource in configuration.resources if isinstance(resource, Bundle)]
+    parts = {
+        bundle: re.compile(rf"{re.escape(bundle)}-(?:(?P<container>docker|podman|rkt)-[0-9]+|[0-9]+|ip-.*)")
+        for bundle in bundles
+    }
+
+    def named(instance: str) -> str | None:
+        name = _base(instance)
+        for bundle, pattern in parts.items():
+            if (part := pattern.fullmatch(name)) is not None:
+                return bundle if part["container"] else None
+        return None if name in unserving else name
+
+    return named
 
 
 def _base(resource: str) -> str:

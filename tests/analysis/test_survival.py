@@ -136,12 +136,12 @@ TABLE: dict[str, tuple[Configuration, Case, dict[str, Any]]] = {
     "without its device a lost node's service must not start elsewhere": (
         cluster(*FENCED, nodes=3, fencing=True, constraints=(ON_N1, on("d1", "n2"), on("d2", "n3"))),
         Case(lost=("n1",), devices=("d1",)),
-        {"down": ("a",), "unfenced": ("n1",), "stopped": ("a", "d1")},
+        {"down": ("a",), "unfenced": ("n1",), "stopped": ("a",)},
     ),
     "without another node's device nothing is amiss": (
         cluster(*FENCED, nodes=3, fencing=True, constraints=(ON_N1, on("d1", "n3"), on("d2", "n3"))),
         Case(lost=("n1",), devices=("d2",)),
-        {"fenced": ("n1",), "moved": ("a",), "stopped": ("a", "d2")},
+        {"fenced": ("n1",), "moved": ("a",), "stopped": ("a",)},
     ),
     "without any device nothing was ever started, and nothing is fenced": (
         cluster(service("a"), fencing=True),

@@ -235,7 +235,7 @@ def test_a_cluster_of_pacemaker_can_be_judged(site: Path, run: Run) -> None:
     (site / "cib.xml").write_text(cib)
     done = run("verify", "cib.xml", "--survive", "1")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "cib.xml: 4 failures simulated, 1 services in the steady state" in done.stdout
+    assert "cib.xml: 4 failures simulated, 1 service in the steady state" in done.stdout
 
 
 def test_a_usage_error_is_no_broken_property(site: Path, run: Run) -> None:

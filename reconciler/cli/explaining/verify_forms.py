@@ -29,7 +29,11 @@ def report(form: Form, result: Analysis) -> None:
 
 def _text(result: Analysis, *, every: bool) -> Iterator[str]:
     head = result.head
-    yield f"{head.name}: {len(head.outcomes)} failures simulated, {len(head.steady)} services in the steady state"
+    failures, services = len(head.outcomes), len(head.steady)
+    yield (
+        f"{head.name}: {failures} failure{'s' * (failures != 1)} simulated, "
+        f"{services} service{'s' * (services != 1)} in the steady state"
+    )
     shown = [
         outcome for outcome in head.outcomes if every or not outcome.survived or outcome.unfenced or outcome.restless
     ]
