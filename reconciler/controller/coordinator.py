@@ -13,9 +13,9 @@ from reconciler.analysis.recording import forget_failures
 from reconciler.analysis.soundness import violations
 from reconciler.cib import Cib
 from reconciler.cib.observations import ResourceForgotten
-from reconciler.controller.events import Broadcast, ClearTimer, Effect, Emit, Leave, SetTimer
+from reconciler.controller.events import Broadcast, ClearTimer, Emit, SetTimer, Wish
 from reconciler.controller.members import node_state, with_members
-from reconciler.controller.messages import LARGEST_ORDER_BYTES, Observe, Order, Reported, Run, order_bytes
+from reconciler.controller.messages import LARGEST_ORDER_BYTES, Observe, Order, Release, Reported, Run, order_bytes
 from reconciler.controller.moment import Moment
 from reconciler.controller.orders import bundles, history_id, make_order
 from reconciler.controller.replica import Replica
@@ -67,7 +67,7 @@ class Coordinator:
         """Whether a transition is under way, or one is still to be computed."""
         return self.transition is not None or self.stale is not None
 
-    def changed(self, why: str) -> list[Effect]:
+    def changed(self, why: str) -> list[Wish]:
         """The state from which was planned is not the state any more."""
         self.stale = self.stale or why
         self.converged = False
@@ -75,22 +75,26 @@ class Coordinator:
             return [Emit("transition_aborted", {"transition": self.transition.number, "why": why})]
         return []
 
-    def observed(self, message: Observe) -> list[Effect]:
+    def observed(self, message: Observe) -> list[Wish]:
         """An observation was delivered: our own action's effect, or news."""
-        if self._is_ours(message.transition, message.action):
+        if self._is_ours(message):
             self._finish(message.action, True)
             return []
         return self.changed(message.why)
 
-    def reported(self, message: Reported) -> list[Effect]:
+    def reported(self, message: Reported) -> list[Wish]:
         """A result was delivered: the outcome of an action under way, or news about what recurs."""
-        if self._is_ours(message.transition, message.action):
+        if self._is_ours(message):
             return self._finish(message.action, not message.failed)
         return self.changed(
             f"{message.resource}_{message.task}_{message.interval_ms} on {message.node} is now {message.rc}"
         )
 
-    def decide(self, replica: Replica, members: Iterable[str], now: Moment) -> list[Effect]:
+    def released(self, message: Release) -> list[Wish]:
+        """A node was told to leave."""
+        return self._finish(message.action, True) if self._is_ours(message) else []
+
+    def decide(self, replica: Replica, members: Iterable[str], now: Moment) -> list[Wish]:
         """Go on: launch what may run, close what is over, and ask the scheduler when its answer may be another."""
         effects = self._advance(replica, members, now)
         if self.transition is None and self.stale is not None:
@@ -98,7 +102,7 @@ class Coordinator:
             effects += self._advance(replica, members, now)
         return effects + self._wait(now)
 
-    def overdue(self, now: Moment) -> list[Effect]:
+    def overdue(self, now: Moment) -> list[Wish]:
         """The time is over in which something had to end: what runs has failed, whatever became of it, so that planning goes on."""
         due, self._overdue_at_ms = self._overdue_at_ms, None
         transition = self.transition
@@ -107,12 +111,12 @@ class Coordinator:
         if now.mono_ms > due + _STOOD_STILL_MS:
             transition.be_patient(now)
             return []
-        effects: list[Effect] = []
+        effects: list[Wish] = []
         for action, _ in sorted(transition.running.values(), key=lambda entry: entry[0].id):
             effects += self._refuse(transition, action, "no answer came: the order or its result was lost")
         return effects
 
-    def _wait(self, now: Moment) -> list[Effect]:
+    def _wait(self, now: Moment) -> list[Wish]:
         """Have the timer run as long as actions do."""
         at_ms = None if self.transition is None else self.transition.patience_ends_ms(now)
         known, self._overdue_at_ms = self._overdue_at_ms, at_ms
@@ -120,11 +124,16 @@ class Coordinator:
             return []
         return [ClearTimer(OVERDUE) if at_ms is None else SetTimer(OVERDUE, at_ms)]
 
-    def _is_ours(self, transition: int, action: int) -> bool:
+    def _is_ours(self, message: Observe | Reported | Release) -> bool:
+        """Whether it answers an action under way: told by term and transition, as every DC counts its transitions."""
         current = self.transition
-        return current is not None and current.number == transition and action in current.running
+        return (
+            current is not None
+            and (current.term, current.number) == (message.term, message.transition)
+            and message.action in current.running
+        )
 
-    def _finish(self, action: int, succeeded: bool) -> list[Effect]:
+    def _finish(self, action: int, succeeded: bool) -> list[Wish]:
         transition = self.transition
         if transition is None:
             return []
@@ -136,7 +145,7 @@ class Coordinator:
         self.converged = False
         return [Emit("transition_aborted", {"transition": transition.number, "why": transition.aborted})]
 
-    def _advance(self, replica: Replica, members: Iterable[str], now: Moment) -> list[Effect]:
+    def _advance(self, replica: Replica, members: Iterable[str], now: Moment) -> list[Wish]:
         transition = self.transition
         if transition is None:
             return []
@@ -145,9 +154,9 @@ class Coordinator:
             effects += self._close(transition, now)
         return effects
 
-    def _launch(self, transition: Transition, replica: Replica, members: frozenset[str], now: Moment) -> list[Effect]:
+    def _launch(self, transition: Transition, replica: Replica, members: frozenset[str], now: Moment) -> list[Wish]:
         """Launch until nothing more may run; the orders of one moment travel together, in messages of a bounded size."""
-        effects: list[Effect] = []
+        effects: list[Wish] = []
         orders: list[Order] = []
         while launched := transition.launch(now):
             for action in launched:
@@ -163,27 +172,28 @@ class Coordinator:
                         effects += self._refuse(transition, action, f"its parameters are too large: {size:,} bytes")
                     else:
                         orders.append(order)
-        effects += [Broadcast(Run(transition.number, part, now.wall_ms)) for part in bundles(orders)]
+        effects += [Broadcast(Run(transition.term, transition.number, part, now.wall_ms)) for part in bundles(orders)]
         return effects
 
-    def _carry_out(self, transition: Transition, action: PlannedAction, replica: Replica, now: Moment) -> list[Effect]:
+    def _carry_out(self, transition: Transition, action: PlannedAction, replica: Replica, now: Moment) -> list[Wish]:
         """An action of the controller itself."""
         state = node_state(replica.cib, action.node or "")
         match action.task:
             case "clear_failcount":
                 seen = forget_failures(state, history_id(action, replica.cib))
                 why = f"{action.key}: failures are forgotten"
-                return [Broadcast(Observe(seen, why, now.wall_ms, transition.number, action.id))]
+                return [Broadcast(Observe(seen, why, now.wall_ms, transition.term, transition.number, action.id))]
             case "lrm_delete":
                 forgotten = ResourceForgotten(state.id, history_id(action, replica.cib))
                 why = f"{action.key}: history is forgotten"
-                return [Broadcast(Observe((forgotten,), why, now.wall_ms, transition.number, action.id))]
-            case "do_shutdown" if action.node == self.own:
-                transition.finish(action.id, True)
-                return [Leave("all resources of this node are stopped, as was asked")]
+                return [
+                    Broadcast(Observe((forgotten,), why, now.wall_ms, transition.term, transition.number, action.id))
+                ]
+            case "do_shutdown":
+                return [Broadcast(Release(action.node or "", transition.term, transition.number, action.id))]
         return self._refuse(transition, action, "nothing here can carry it out")
 
-    def _refuse(self, transition: Transition, action: PlannedAction, reason: str) -> list[Effect]:
+    def _refuse(self, transition: Transition, action: PlannedAction, reason: str) -> list[Wish]:
         """An action that nobody can carry out has failed: the plan must not go on as if it were done."""
         fields = {
             "transition": transition.number,
@@ -198,7 +208,7 @@ class Coordinator:
         }
         return [Emit("action_failed", fields), *self._finish(action.id, False)]
 
-    def _close(self, transition: Transition, now: Moment) -> list[Effect]:
+    def _close(self, transition: Transition, now: Moment) -> list[Wish]:
         """A transition is over: what it did, or why it stopped, has to be planned from; one that did nothing has not."""
         self.transition = None
         fields = {
@@ -208,14 +218,14 @@ class Coordinator:
             "failed": len(transition.failed),
             "skipped": len(transition.actions) - len(transition.done) - len(transition.failed),
         }
-        effects: list[Effect] = [Emit("transition_done", fields)]
+        effects: list[Wish] = [Emit("transition_done", fields)]
         if self.stale is None and transition.real:
             self.stale = "the last transition is done"
         if self.stale is None:
             effects += self._settle(transition.plan, now)
         return effects
 
-    def _compute(self, replica: Replica, now: Moment) -> list[Effect]:
+    def _compute(self, replica: Replica, now: Moment) -> list[Wish]:
         """Ask the scheduler, and begin what it answers unless the same was just tried in vain."""
         cib = with_members(replica.cib)
         plan = self.plan = schedule(cib, Instant(now.epoch_s, now.offset_s), show_scores=False)
@@ -231,10 +241,10 @@ class Coordinator:
         if pause := self._pause(plan, now):
             return pause
         self._number = max(self._number, replica.shared.transition) + 1
-        self.transition = Transition(self._number, plan, now)
+        self.transition = Transition(replica.term, self._number, plan, now)
         return [ClearTimer(RECHECK), ClearTimer(RETRY), _planned(self.transition, replica.cib)]
 
-    def _pause(self, plan: Plan, now: Moment) -> list[Effect]:
+    def _pause(self, plan: Plan, now: Moment) -> list[Wish]:
         """The same actions again and again, with no rest between: try more and more rarely, and say so."""
         signature = tuple((action.key, action.node) for action in plan.actions)
         if signature != self._signature:
@@ -255,7 +265,7 @@ class Coordinator:
         )
         return [Emit("daemon", {"what": "not-converging", "text": text}), SetTimer(RETRY, self._retry_at_ms)]
 
-    def _settle(self, plan: Plan, now: Moment) -> list[Effect]:
+    def _settle(self, plan: Plan, now: Moment) -> list[Wish]:
         """Nothing is left that can be done."""
         self.converged = True
         self.problems = tuple(_problems(plan))

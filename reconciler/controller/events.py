@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller.admission import Tip
+from reconciler.controller.journal import Record
 from reconciler.controller.messages import Message
 from reconciler.controller.moment import Moment
 from reconciler.errors import Finding
@@ -28,20 +29,46 @@ class Started:
 
 @frozen
 class ViewChanged:
-    """The fabric announced the members, oldest first, and whether they have quorum."""
+    """The fabric announced the members, oldest first, and whether they have quorum; no other view ever had this `view`."""
 
     now: Moment
     members: tuple[str, ...]
     quorate: bool
+    view: str
 
 
 @frozen
 class Delivered:
-    """A message was delivered, in the order that all members see; the shell has written it to the journal."""
+    """The fabric delivered something, in the order that all members see."""
 
     now: Moment
     sender: str
-    message: Message
+    data: bytes
+
+
+@frozen
+class NotWritten:
+    """A `Write` could not be carried out: the record is not in the journal."""
+
+    now: Moment
+    reason: str
+
+
+@frozen
+class Durable:
+    """What the token was given for is on the disk."""
+
+    now: Moment
+    token: int
+
+
+@frozen
+class NotDurable:
+    """What the token was given for is not on the disk, or nobody knows."""
+
+    now: Moment
+    token: int
+    reason: str
 
 
 @frozen
@@ -83,7 +110,7 @@ class TipSeen:
 
 @frozen
 class Examined:
-    """A commit was examined on top of `base`, and if it is valid (`configuration` is there) made durable.
+    """A commit was examined on top of `base`; it is valid where `configuration` is there.
 
     `transient`: it was refused for something that may pass by itself.
     """
@@ -96,15 +123,6 @@ class Examined:
     reason: str = ""
     findings: tuple[Finding, ...] = ()
     transient: bool = False
-
-
-@frozen
-class Dropped:
-    """A message could not be made durable and was therefore not delivered."""
-
-    now: Moment
-    message: Message
-    reason: str
 
 
 @frozen
@@ -139,6 +157,13 @@ class StopAsked:
 
 
 @frozen
+class Ending:
+    """The daemon is about to end: nothing new is decided any more, and the next start is to be a fast one."""
+
+    now: Moment
+
+
+@frozen
 class Quiet:
     """Nothing else waits to be told: the time to decide."""
 
@@ -154,25 +179,58 @@ Event = (
     | CommitArrived
     | TipSeen
     | Examined
-    | Dropped
+    | NotWritten
+    | Durable
+    | NotDurable
     | ProcessesGone
     | CleanupAsked
     | RefreshAsked
     | StopAsked
+    | Ending
     | Quiet
 )
 
 
 @frozen
 class Broadcast:
-    """Send this to all members, ourselves included, in the one order."""
+    """Within the core: send this to all members. It leaves it as `Send`."""
 
     message: Message
 
 
 @frozen
+class Send:
+    """Send these bytes to all members, ourselves included, in the one order."""
+
+    data: bytes
+
+
+@frozen
+class Write:
+    """Append a record to the journal; with `begins` leave room for the end of what it begins. Answer with `NotWritten` if that fails."""
+
+    record: Record
+    begins: bool
+
+
+@frozen
+class Sync:
+    """Make durable what was written; answer with `Durable` or `NotDurable`."""
+
+    token: int
+
+
+@frozen
+class Begin:
+    """Begin a new generation of the journal with this snapshot; answer with `Durable` or `NotDurable`."""
+
+    token: int
+    snapshot: bytes
+
+
+@frozen
 class Examine:
-    """Read, validate and compile a commit; make it durable; answer with `Examined`.
+    """Read, validate and compile a commit; answer with `Examined`.
 
     It must follow `base`, the active commit, or `lineage`, the source's own last commit that was active, as the table of admission has
     it, by this member's own policy; `rewrite`: who proposes it says that it need not.
@@ -269,7 +327,10 @@ class Leave:
 
 
 Effect = (
-    Broadcast
+    Send
+    | Write
+    | Sync
+    | Begin
     | Examine
     | LookAt
     | AnswerSource
@@ -283,3 +344,6 @@ Effect = (
     | PublishAttributes
     | Leave
 )
+
+Wish = Broadcast | Effect
+"""What the machines of the core answer each other with."""

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from reconciler.analysis.recording import AgentTraits, Launched, OperationOutcome, ended, is_failure
 from reconciler.cib.observations import EntryForgotten, Observation, ResourceForgotten
-from reconciler.controller.events import Broadcast, ClearTimer, Effect, RunAgent, SetTimer, Unwatch, Watch
-from reconciler.controller.messages import Order, Reported
+from reconciler.controller.events import Broadcast, ClearTimer, RunAgent, SetTimer, Unwatch, Watch, Wish
+from reconciler.controller.messages import Order, Reported, Run
 from reconciler.controller.moment import Moment
 from reconciler.frozen import replace
 from reconciler.model.duration import interval_ms as read_interval_ms
@@ -28,6 +28,8 @@ RUNNING_CODES = frozenset({0, 8, 190, 191})
 _LONGEST_OUTPUT = 4096
 _META = "CRM_meta_"
 
+Cause = tuple[int, int]
+"""What an order is part of: a term, and a transition in it."""
 Key = tuple[str, str, int]
 """A recurring operation: resource, task, interval in milliseconds."""
 
@@ -35,13 +37,11 @@ Key = tuple[str, str, int]
 class Job:
     """One run of an operation: ordered once, recurring, or (`adopting`) to find out what runs after a restart."""
 
-    __slots__ = ("adopting", "order", "recurring", "transition")
+    __slots__ = ("adopting", "order", "recurring", "term", "transition")
 
-    def __init__(
-        self, order: Order, transition: int, recurring: Recurring | None = None, adopting: bool = False
-    ) -> None:
+    def __init__(self, order: Order, cause: Cause, recurring: Recurring | None = None, adopting: bool = False) -> None:
         self.order = order
-        self.transition = transition
+        self.term, self.transition = cause
         self.recurring = recurring
         self.adopting = adopting
 
@@ -54,11 +54,11 @@ class Job:
 class Recurring:
     """A recurring operation that is in force; `reported` is the result that the cluster knows."""
 
-    __slots__ = ("again", "order", "queued", "reported", "transition", "unwatched", "watch_from_ms")
+    __slots__ = ("again", "cause", "order", "queued", "reported", "unwatched", "watch_from_ms")
 
-    def __init__(self, order: Order, transition: int) -> None:
+    def __init__(self, order: Order, cause: Cause) -> None:
         self.order = order
-        self.transition = transition
+        self.cause = cause
         self.reported: tuple[int, OperationStatus] | None = None
         self.queued = False
         self.again = False
@@ -113,21 +113,21 @@ class Executor:
         """Whether no agent is being called."""
         return not self.running
 
-    def order(self, order: Order, transition: int, started: Mapping[str, Launched], now: Moment) -> list[Effect]:
-        """Take an order of the DC. `started` are the parameters with which resources were started (see `Memory`)."""
-        launched = order.launched
+    def order(self, order: Order, message: Run, started: Mapping[str, Launched], now: Moment) -> list[Wish]:
+        """Take an order of the DC out of its message. `started` are the parameters with which resources were started (see `Memory`)."""
+        launched, cause = order.launched, (message.term, message.transition)
         if launched.task == "cancel":
-            return self._cancel(order, transition, now)
-        effects: list[Effect] = []
+            return self._cancel(order, cause, now)
+        effects: list[Wish] = []
         if launched.task in _ENDS_MONITORING:
             effects += self._end_monitoring(launched.resource)
         if launched.task in _AS_STARTED and not launched.interval_ms and launched.resource in started:
             order = replace(order, launched=_as_started(launched, started[launched.resource]))
         if launched.interval_ms:
-            return effects + self._begin_recurring(order, transition, now)
-        return effects + self._enqueue(Job(order, transition), now)
+            return effects + self._begin_recurring(order, cause, now)
+        return effects + self._enqueue(Job(order, cause), now)
 
-    def adopt(self, launched: Launched, timeout_ms: int, now: Moment) -> list[Effect]:
+    def adopt(self, launched: Launched, timeout_ms: int, now: Moment) -> list[Wish]:
         """Find out whether a resource that was started with these parameters runs; `adopted` has the answer later."""
         probe = replace(
             launched,
@@ -137,11 +137,11 @@ class Executor:
             attributes=_probe_attributes(launched.attributes),
             digested=launched.digested,
         )
-        return self._enqueue(Job(Order(0, timeout_ms, probe), 0, adopting=True), now)
+        return self._enqueue(Job(Order(0, timeout_ms, probe), (0, 0), adopting=True), now)
 
     def finished(
         self, token: int, result: AgentResult, traits: AgentTraits, now: Moment
-    ) -> tuple[Reported | None, list[Effect]]:
+    ) -> tuple[Reported | None, list[Wish]]:
         """An agent's call is over: what is to be reported, and what runs next for the resource."""
         job = self.running.pop(token)
         resource = job.launched.resource
@@ -150,7 +150,7 @@ class Executor:
         if job.adopting:
             self.adopted[resource] = (job.launched, result, traits)
             return None, self._next(resource, now)
-        effects: list[Effect] = []
+        effects: list[Wish] = []
         report = True
         if job.recurring is not None:
             report, effects = self._recurred(job.recurring, result, now)
@@ -159,7 +159,7 @@ class Executor:
         reported = self._report(job, result, traits, now) if report else None
         return reported, effects + self._next(resource, now)
 
-    def fire(self, timer: str, now: Moment) -> list[Effect]:
+    def fire(self, timer: str, now: Moment) -> list[Wish]:
         """A recurring operation is due; a timer that is not one of ours does nothing."""
         key = self._timers.pop(timer, None)
         recurring = self.recurring.get(key) if key is not None else None
@@ -169,7 +169,7 @@ class Executor:
         """Whether the resource has a recurring monitor here."""
         return any(key[0] == resource and key[1] == "monitor" for key in self.recurring)
 
-    def check(self, resource: str, now: Moment) -> list[Effect]:
+    def check(self, resource: str, now: Moment) -> list[Wish]:
         """Run the resource's most frequent monitor now: something hints that it has failed."""
         due = sorted(key for key in self.recurring if key[0] == resource and key[1] == "monitor")
         if not due:
@@ -181,27 +181,27 @@ class Executor:
             return []
         return [ClearTimer(recurring.timer), *self._run_recurring(recurring, now)]
 
-    def forget(self, resource: str) -> list[Effect]:
+    def forget(self, resource: str) -> list[Wish]:
         """End the monitoring of a resource whose history is forgotten."""
         return self._end_monitoring(resource)
 
-    def _begin_recurring(self, order: Order, transition: int, now: Moment) -> list[Effect]:
-        recurring = Recurring(order, transition)
+    def _begin_recurring(self, order: Order, cause: Cause, now: Moment) -> list[Wish]:
+        recurring = Recurring(order, cause)
         known = self.recurring.pop(recurring.key, None)
-        effects: list[Effect] = [] if known is None else self._clear(known)
+        effects: list[Wish] = [] if known is None else self._clear(known)
         self.recurring[recurring.key] = recurring
         delay_ms = read_interval_ms(order.launched.attributes.get(f"{_META}start_delay"))
         if delay_ms:
             return [*effects, self._arm(recurring, now.mono_ms + delay_ms)]
         return effects + self._run_recurring(recurring, now)
 
-    def _run_recurring(self, recurring: Recurring, now: Moment) -> list[Effect]:
+    def _run_recurring(self, recurring: Recurring, now: Moment) -> list[Wish]:
         if recurring.queued:
             return []
         recurring.queued = True
-        return self._enqueue(Job(recurring.order, recurring.transition, recurring), now)
+        return self._enqueue(Job(recurring.order, recurring.cause, recurring), now)
 
-    def _recurred(self, recurring: Recurring, result: AgentResult, now: Moment) -> tuple[bool, list[Effect]]:
+    def _recurred(self, recurring: Recurring, result: AgentResult, now: Moment) -> tuple[bool, list[Wish]]:
         """Whether the result of a recurring operation is news, and when it runs again. One no longer in force is no news."""
         recurring.queued = False
         if self.recurring.get(recurring.key) is not recurring:
@@ -214,7 +214,7 @@ class Executor:
         effects = self._watch_again(recurring, result, now)
         return news, [*effects, self._arm(recurring, now.mono_ms + recurring.order.launched.interval_ms)]
 
-    def _watch_again(self, recurring: Recurring, result: AgentResult, now: Moment) -> list[Effect]:
+    def _watch_again(self, recurring: Recurring, result: AgentResult, now: Moment) -> list[Wish]:
         """A hint that was none leaves the resource watched; once in an interval, for a stale pid file hints again at once."""
         runs = result.status is OperationStatus.DONE and result.code in RUNNING_CODES
         if not (recurring.unwatched and runs) or now.mono_ms < recurring.watch_from_ms:
@@ -227,30 +227,30 @@ class Executor:
         self._timers[recurring.timer] = recurring.key
         return SetTimer(recurring.timer, at_ms)
 
-    def _clear(self, recurring: Recurring) -> list[Effect]:
+    def _clear(self, recurring: Recurring) -> list[Wish]:
         return [ClearTimer(recurring.timer)] if self._timers.pop(recurring.timer, None) is not None else []
 
-    def _end_monitoring(self, resource: str) -> list[Effect]:
-        effects: list[Effect] = [Unwatch(resource)]
+    def _end_monitoring(self, resource: str) -> list[Wish]:
+        effects: list[Wish] = [Unwatch(resource)]
         for key in sorted(key for key in self.recurring if key[0] == resource):
             effects += self._clear(self.recurring.pop(key))
         return effects
 
-    def _cancel(self, order: Order, transition: int, now: Moment) -> list[Effect]:
+    def _cancel(self, order: Order, cause: Cause, now: Moment) -> list[Wish]:
         """End one recurring operation; the answer comes after what runs for the resource, so that nothing overlaps."""
         key = _cancelled(order.launched)
         recurring = self.recurring.pop(key, None)
         effects = [] if recurring is None else self._clear(recurring)
-        return effects + self._enqueue(Job(order, transition), now)
+        return effects + self._enqueue(Job(order, cause), now)
 
-    def _enqueue(self, job: Job, now: Moment) -> list[Effect]:
+    def _enqueue(self, job: Job, now: Moment) -> list[Wish]:
         resource = job.launched.resource
         self._waiting.setdefault(resource, deque()).append(job)
         return self._next(resource, now)
 
-    def _next(self, resource: str, now: Moment) -> list[Effect]:
+    def _next(self, resource: str, now: Moment) -> list[Wish]:
         """Start what waits for a resource that nothing runs for; what needs no agent is answered at once."""
-        effects: list[Effect] = []
+        effects: list[Wish] = []
         waiting = self._waiting.get(resource)
         while waiting and resource not in self._busy:
             job = waiting.popleft()
@@ -273,7 +273,7 @@ class Executor:
         self._busy.add(job.launched.resource)
         return RunAgent(token, agent_call(job.order))
 
-    def _watch(self, job: Job, result: AgentResult) -> list[Effect]:
+    def _watch(self, job: Job, result: AgentResult) -> list[Wish]:
         """A resource that runs here is watched from its start on."""
         if job.launched.task in ("start", "migrate_from") or (
             job.launched.task == "monitor" and result.code in RUNNING_CODES
@@ -295,6 +295,7 @@ class Executor:
         self.next_call_id += 1
         ignored = launched.task == "notify"  # What an agent says to a notification never counts.
         return Reported(
+            term=job.term,
             transition=job.transition,
             action=job.order.action,
             resource=launched.resource,

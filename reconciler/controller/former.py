@@ -38,10 +38,13 @@ def current_message(plain: Json) -> Json:
         (name if kind == "reject" and name == "reason" else _RENAMED.get(name, name)): plain[name] for name in plain
     }
     made["is"] = kind
+    made.pop("v", None)
     if kind == "reject":
         made["findings"] = [current_finding(one) for one in _items(plain.get("findings"))]
     if "observations" in plain:
         made["observations"] = [_observation(one) for one in _items(plain["observations"])]
+    if kind in ("run", "reported"):
+        made["term"] = 0  # Orders had none.
     if kind == "run":
         made["orders"] = [_order(one) for one in _items(plain.get("orders"))]
     return made

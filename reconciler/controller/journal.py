@@ -6,14 +6,16 @@ builds on it.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from reconciler.cib.bounds import BoundsError, parse
 from reconciler.cib.canonical import LARGEST, CanonicalError, from_json, plain_bytes, to_json
+from reconciler.controller.envelope import Chunk, unseal
 from reconciler.controller.former import current_snapshot
 from reconciler.controller.members import states_by_name
-from reconciler.controller.messages import NewerMessageError, decode
+from reconciler.controller.messages import NewerMessageError
 from reconciler.controller.own import Own
 from reconciler.controller.replica import Replica
 from reconciler.controller.shared import Prepared, Shared
@@ -22,6 +24,7 @@ from reconciler.frozen import frozen, replace
 
 FORMAT = 2
 MESSAGE = "M"
+SKIPPED = "K"
 PREPARED = "P"
 
 
@@ -72,6 +75,11 @@ def message_record(sender: str, data: bytes) -> Record:
     return Record(MESSAGE, sender.encode() + b" " + data)
 
 
+def skipped_record(sender: str, data: bytes) -> Record:
+    """A delivered message that was not taken in, of which only the chain of all messages tells."""
+    return Record(SKIPPED, sender.encode() + b" " + base64.b64encode(data))
+
+
 def prepared_record(commit: str, prepared: Prepared) -> Record:
     """What a commit compiles to as the journal keeps it."""
     return Record(PREPARED, plain_bytes({"commit": commit, **to_json(prepared)}))
@@ -86,7 +94,7 @@ def restore(name: str, snapshot: bytes | None, records: Iterable[Record]) -> tup
     replica = Replica(name) if snapshot is None else _from_snapshot(name, snapshot)
     for number, record in enumerate(records):
         try:
-            _apply(replica, record)
+            take_in_record(replica, record)
         except NewerMessageError as error:
             raise NewerStateError(
                 f"record {number} of the journal: {error}: start the version that wrote it"
@@ -120,12 +128,19 @@ def _from_snapshot(name: str, snapshot: bytes) -> Replica:
     return Replica(name, shared, read.own)
 
 
-def _apply(replica: Replica, record: Record) -> None:
+def take_in_record(replica: Replica, record: Record) -> None:
+    """Have the replica hear what a record tells. Raises ReconcilerError, and what reading raises, when it can't be used."""
     if record.kind == PREPARED:
         plain = parse(record.data, LARGEST)
         replica.prepare(str(plain.pop("commit")), from_json(Prepared, plain))
     elif record.kind == MESSAGE:
         sender, _, data = record.data.partition(b" ")
-        replica.deliver(sender.decode(), decode(data))
+        message = unseal(data).message
+        if isinstance(message, Chunk):
+            raise ValueError("a piece of a message is none")
+        replica.take_in(sender.decode(), data, message)
+    elif record.kind == SKIPPED:
+        sender, _, data = record.data.partition(b" ")
+        replica.skip(sender.decode(), base64.b64decode(data))
     else:
         raise ValueError(f"kind {record.kind!r} is unknown")

@@ -1,7 +1,6 @@
 """What nodes tell each other: every change of the replicated state is one of these messages, delivered in one order to all.
 
-A message travels in its canonical form. Reading one is strict and bounded: what a peer sends that does not parse is refused as a
-whole (`MessageError`), so that it can be dropped and counted.
+A message travels in its canonical form, inside an `Envelope`.
 """
 
 from __future__ import annotations
@@ -9,16 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.analysis.recording import Launched
-from reconciler.cib.bounds import Bounds, BoundsError, parse
-from reconciler.cib.canonical import CanonicalError, Variants, canonical_bytes, plain_bytes, to_variant
+from reconciler.cib.canonical import canonical_bytes
 from reconciler.cib.observations import Observation
-from reconciler.controller.former import current_message
 from reconciler.errors import Finding, ReconcilerError
 from reconciler.frozen import frozen
 
-FORMAT = 2
 LARGEST_BYTES = 16 * 1024 * 1024
-BOUNDS = Bounds(LARGEST_BYTES, depth=16, items=400_000, text=1_000_000)
 LARGEST_ORDER_BYTES = 4 * 1024 * 1024
 """Of one order: what it leads to (its pending entry, its result with all parameters) has to fit into a message, too."""
 
@@ -87,12 +82,13 @@ class Activate:
 class Observe:
     """A member observed something of the status; `why` is for people.
 
-    `transition` and `action` name the action that this carries out, if it does; 0 for none.
+    `term`, `transition` and `action` name the action that this carries out, if it does; 0 for none.
     """
 
     observations: tuple[Observation, ...]
     why: str
     at_ms: int
+    term: int = 0
     transition: int = 0
     action: int = 0
 
@@ -108,8 +104,9 @@ class Order:
 
 @frozen
 class Run:
-    """The DC orders operations; they are recorded as pending before any of them runs."""
+    """The DC orders operations; they are recorded as pending before any of them runs. Term, transition and action name an order."""
 
+    term: int
     transition: int
     orders: tuple[Order, ...]
     at_ms: int
@@ -119,9 +116,11 @@ class Run:
 class Reported:
     """A member tells how an operation ended, with what is to be remembered of it.
 
-    `action` and `transition` say which order it answers; a recurring operation answers the same order each time that its result changes.
+    `term`, `transition` and `action` say which order it answers; a recurring operation answers the same order each time that its
+    result changes.
     """
 
+    term: int
     transition: int
     action: int
     resource: str
@@ -152,38 +151,48 @@ class Joined:
     at_ms: int
 
 
-Message = Propose | Accept | Reject | Activate | Observe | Run | Reported | Joined
+@frozen
+class Cleanup:
+    """An operator wants failures of resources forgotten everywhere; what that means is worked out when it is delivered."""
+
+    resources: tuple[str, ...]
+    at_ms: int
 
 
-_MESSAGES: Variants[Message] = Variants(Propose, Accept, Reject, Activate, Observe, Run, Reported, Joined)
+@frozen
+class Refresh:
+    """An operator wants it looked up again what runs of these resources."""
+
+    resources: tuple[str, ...]
+    at_ms: int
 
 
-def encode(message: Message) -> bytes:
-    """The bytes of a message."""
-    return plain_bytes({"v": FORMAT, **to_variant(message)})
+@frozen
+class Shutdown:
+    """An operator wants a node to stop its resources and leave."""
+
+    node: str
+    at_ms: int
+
+
+@frozen
+class Release:
+    """The DC: all resources of a node are stopped, so it leaves; this carries out an action of the transition."""
+
+    node: str
+    term: int
+    transition: int
+    action: int
+
+
+Message = (
+    Propose | Accept | Reject | Activate | Observe | Run | Reported | Joined | Cleanup | Refresh | Shutdown | Release
+)
 
 
 def order_bytes(order: Order) -> int:
     """How many bytes an order takes in a message."""
     return len(canonical_bytes(order))
-
-
-def decode(data: bytes) -> Message:
-    """The message that the bytes stand for, also of the former format. Raises MessageError."""
-    try:
-        plain = parse(data, BOUNDS)
-        if type(plain) is not dict or not isinstance(plain.get("is"), str):
-            raise MessageError("read a message: it is none")
-        written = plain.pop("v", None)
-        if written == 1:
-            plain = current_message(plain)
-        elif type(written) is int and written > FORMAT:
-            raise NewerMessageError(f"it has format {written}, and this version reads up to {FORMAT}")
-        elif written != FORMAT:
-            raise MessageError(f"read a message: it is not of format {FORMAT}")
-        return _MESSAGES.from_json(plain)
-    except (BoundsError, CanonicalError) as error:
-        raise MessageError(f"read a message: {error}") from error
 
 
 def finding_to_plain(finding: Finding) -> dict[str, Any]:

@@ -1,65 +1,92 @@
 """A node: everything it does is a function of the events it is told of. `step(event)` answers what the node wishes.
 
-It does no I/O, reads no clock and draws no random number, so the daemon, a laboratory and a simulation drive the same code. The replicated
-state changes only where a message is delivered. The node that joined first among the members is the DC.
+It does no I/O, reads no clock and draws no random number, so the daemon, a laboratory and a simulation drive the same code. What happens
+is handed on to the machine whose business it is; the shared state changes only where a message is delivered. The node that joined
+first among the members is the DC.
 Source: the design of the cluster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, assert_never
+from collections import deque
+from typing import assert_never
 
-from reconciler.analysis.entry_names import last_id
-from reconciler.analysis.recording import forget_failures
-from reconciler.cib import Cib
 from reconciler.cib.observations import AttributeSet, Observation, ResourceForgotten, transient
 from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY, Coordinator
+from reconciler.controller.envelope import Assembly, Chunk, Envelope, may_send, parcels, unseal
 from reconciler.controller.events import (
     Broadcast,
     CleanupAsked,
     CommitArrived,
     Delivered,
-    Dropped,
+    Durable,
     Effect,
     Emit,
+    Ending,
     Event,
     Examined,
     Finished,
+    Leave,
+    NotDurable,
+    NotWritten,
     ProcessesGone,
     PublishAttributes,
     Quiet,
     RefreshAsked,
+    Send,
     Started,
     StopAsked,
     TimerFired,
     TipSeen,
     ViewChanged,
+    Wish,
 )
-from reconciler.controller.executor import RUNNING_CODES, Executor
+from reconciler.controller.executor import Executor
+from reconciler.controller.journal import message_record, prepared_record, skipped_record, snapshot_bytes
+from reconciler.controller.keeper import (
+    GENERATION_TIMER,
+    SYNC_TIMER,
+    Answer,
+    Keeper,
+    Purpose,
+    Routine,
+    TakeBack,
+    TakeIn,
+)
 from reconciler.controller.members import node_state
 from reconciler.controller.messages import (
     Accept,
     Activate,
+    Cleanup,
     Joined,
+    Message,
+    MessageError,
     Observe,
     Propose,
+    Refresh,
     Reject,
+    Release,
     Reported,
     Run,
+    Shutdown,
 )
 from reconciler.controller.moment import Moment
 from reconciler.controller.proposals import EXAMINE_TIMER, Proposals
 from reconciler.controller.recovery import Recovery
 from reconciler.controller.replica import Partition, Replica
-from reconciler.controller.shared import Proposal
+from reconciler.controller.shared import Prepared, Shared
+from reconciler.controller.telling import ordered, recovered, reported, skipped, unknown_node
 from reconciler.controller.tips import OFFER_TIMER, Tips
-from reconciler.model.operation import OperationStatus
-from reconciler.model.status import NodeState, ResourceHistory
+from reconciler.frozen import replace
+from reconciler.model.status import NodeState
 from reconciler.model.text import integer
 
 # A clock that is slewed moves less between two events; expiries and date rules count in seconds.
 _CLOCK_SET_MS = 1000
+_BUILT_UPON = (Activate, Joined)
+"""Messages on which something is built that a crash must not take away: they take effect once they are durable."""
+_IN_ORDER = (Delivered, ViewChanged, Examined)
+"""What waits while the disk is being waited for, and keeps its order."""
 
 
 class Node:
@@ -73,22 +100,42 @@ class Node:
         self.recovery = Recovery(name, boot)
         self.proposals = Proposals(name, replica)
         self.tips = Tips(name, replica)
-        self.members: tuple[str, ...] = ()
-        self.quorate = False
+        self.keeper = Keeper()
+        self.view = ""
         self.recovered = False
         self.stopping = False
+        self.ending = False
+        self.skipped = 0
+        """How many messages were delivered that nobody takes: of another view, of the wrong sender, or none at all."""
+        self._assembly = Assembly()
+        self._later: deque[Delivered | ViewChanged | Examined] = deque()
         self._held: list[CommitArrived] = []
         self._clock_ms: int | None = None
 
     @property
+    def members(self) -> tuple[str, ...]:
+        """The members of the view, oldest first."""
+        return self.replica.partition.members
+
+    @property
+    def quorate(self) -> bool:
+        """Whether they have quorum."""
+        return self.replica.partition.quorate
+
+    @property
     def dc(self) -> str | None:
         """The DC, as every member knows it without a vote."""
-        return self.members[0] if self.members and self.recovered else None
+        return self.replica.partition.dc if self.recovered else None
 
     @property
     def is_dc(self) -> bool:
         """Whether this node is the DC."""
         return self.dc == self.name
+
+    @property
+    def abreast(self) -> bool:
+        """Whether the state has everything that was delivered."""
+        return not (self._later or self.keeper.holding)
 
     @property
     def phase(self) -> str:
@@ -101,85 +148,169 @@ class Node:
 
     def step(self, event: Event) -> list[Effect]:
         """Take one event; what to do about it, in this order."""
-        effects = self._notice_clock(event.now)
+        wishes = self._notice_clock(event.now)
+        if isinstance(event, _IN_ORDER) and not self.abreast:
+            self._later.append(event)
+        else:
+            wishes += self._handle(event)
+        while self._later and not self.keeper.holding:
+            wishes += self._handle(replace(self._later.popleft(), now=event.now))
+        if self.keeper.wants_generation and self.abreast:
+            wishes += self._generation()
+        return self._border(wishes)
+
+    def _handle(self, event: Event) -> list[Wish]:
         match event:
             case Started():
-                pass
+                return self._generation()
             case ViewChanged():
-                effects += self._view_changed(event)
+                return self._view_changed(event)
             case Delivered():
-                effects += self._delivered(event)
+                return self._delivered(event)
+            case NotWritten() | Durable() | NotDurable():
+                return self._disk_answered(event)
             case Finished():
-                effects += self._finished(event)
+                return self._finished(event)
             case TimerFired():
-                effects += self._timer_fired(event)
+                return self._timer_fired(event)
             case CommitArrived():
-                effects += self._commit_arrived(event)
+                return self._commit_arrived(event)
             case TipSeen():
-                effects += self._tip_seen(event)
+                return self._tip_seen(event)
             case Examined():
-                effects += self.proposals.examined(event)
-            case Dropped():
-                effects += self._dropped(event)
+                return self._examined(event)
             case ProcessesGone():
-                effects += self.executor.check(event.resource, event.now)
-            case CleanupAsked():
-                effects += self._cleanup(event)
-            case RefreshAsked():
-                effects += self._refresh(event)
-            case StopAsked():
-                effects += self._stop(event)
+                return self.executor.check(event.resource, event.now)
+            case CleanupAsked() | RefreshAsked() | StopAsked():
+                return self._asked(event)
+            case Ending():
+                self.ending = True
+                return self._generation() if self.abreast else []
             case Quiet():
-                effects += self._decide(event.now)
+                return self._decide(event.now) if self.abreast and not self.ending else []
             case _:
                 assert_never(event)
+
+    def _asked(self, event: CleanupAsked | RefreshAsked | StopAsked) -> list[Wish]:
+        """What operators ask for is told to all: what it means is worked out where it is delivered."""
+        match event:
+            case CleanupAsked():
+                return [Broadcast(Cleanup(event.resources, event.now.wall_ms))]
+            case RefreshAsked():
+                return [Broadcast(Refresh(event.resources, event.now.wall_ms))]
+            case StopAsked():
+                self.stopping = True
+                return [Broadcast(Shutdown(self.name, event.now.wall_ms))]
+            case _:
+                assert_never(event)
+
+    def _border(self, wishes: list[Wish]) -> list[Effect]:
+        """The wishes as they leave the core: every message with its envelope, large ones in pieces."""
+        effects: list[Effect] = []
+        for wish in wishes:
+            if isinstance(wish, Broadcast):
+                envelope = Envelope(self.replica.shared.cluster, self.view, self.name, wish.message)
+                effects += _sent(envelope)
+            else:
+                effects.append(wish)
         return effects
+
+    # The disk
+
+    def _disk_answered(self, event: NotWritten | Durable | NotDurable) -> list[Wish]:
+        match event:
+            case NotWritten():
+                return self.keeper.not_written(event.reason, event.now)
+            case Durable():
+                purpose, told = self.keeper.durable(event.token)
+                return told + self._durable(purpose, event.now)
+            case NotDurable():
+                purpose, told = self.keeper.not_durable(event.token, event.reason, event.now)
+                return told + self._not_durable(purpose, event)
+            case _:
+                assert_never(event)
+
+    def _sync(self, purpose: Purpose) -> list[Wish]:
+        """Make durable what was written; where the journal is broken, the state as a new generation."""
+        snapshot = None if self.keeper.broken is None else snapshot_bytes(self.replica)
+        return list(self.keeper.sync(purpose, snapshot))
+
+    def _generation(self, purpose: Purpose | None = None) -> list[Wish]:
+        """Begin a new generation of the journal with the state as it is."""
+        return list(self.keeper.sync(purpose or Routine(), snapshot_bytes(self.replica)))
+
+    def _durable(self, purpose: Purpose, now: Moment) -> list[Wish]:
+        match purpose:
+            case TakeIn():
+                return self._take_in(purpose.sender, purpose.data, purpose.message, now)
+            case TakeBack():
+                return self.proposals.dropped(purpose.message, purpose.reason, now)
+            case Answer():
+                return self.proposals.accept(purpose.examined)
+            case Routine():
+                return []
+            case _:
+                assert_never(purpose)
+
+    def _not_durable(self, purpose: Purpose, event: NotDurable) -> list[Wish]:
+        """Nothing new begins without the disk; what runs is cared for all the same."""
+        match purpose:
+            case TakeIn(sender, data, message):
+                if not isinstance(message, Activate):
+                    return self._take_in(sender, data, message, event.now)
+                # It is in the journal, but perhaps not for long: it is refused only once it can't come back at a restart.
+                return self._generation(TakeBack(message, event.reason))
+            case TakeBack():
+                return [Leave(f"the state can't be written, nor taken back: {event.reason}")]
+            case Answer():
+                return self.proposals.not_kept(purpose.examined, event.reason, event.now)
+            case Routine():
+                return []
+            case _:
+                assert_never(purpose)
 
     # Membership and recovery
 
-    def _view_changed(self, event: ViewChanged) -> list[Effect]:
-        self.members, self.quorate = event.members, event.quorate
+    def _view_changed(self, event: ViewChanged) -> list[Wish]:
+        self.view = event.view
+        self._assembly.forget()
         self.replica.partition = Partition(event.members, event.quorate)
         if not self.recovery.begun:
             return self.recovery.begin(self.replica, self.executor, event.now) + self._join_if_ready(event.now)
         return self.coordinator.changed("the members changed")
 
-    def _join_if_ready(self, now: Moment) -> list[Effect]:
+    def _join_if_ready(self, now: Moment) -> list[Wish]:
         if self.recovered or not self.recovery.done(self.executor):
             return []
         self.recovered = True
-        joined, effects = self.recovery.finish(self.replica, self.executor, now)
-        return [Broadcast(joined), *effects]
+        joined, wishes = self.recovery.finish(self.replica, self.executor, now)
+        return [Broadcast(joined), *wishes]
 
-    def _joined(self, message: Joined, now: Moment) -> list[Effect]:
-        effects: list[Effect] = [self._publish()]
+    def _joined(self, message: Joined, now: Moment) -> list[Wish]:
+        wishes: list[Wish] = [self._publish()]
         if message.node == self.name:
-            effects.append(Emit("daemon", {"what": "recovered", "text": _recovery_text(message)}))
+            wishes.append(recovered(message))
             held, self._held = self._held, []
             for commit in held:
-                effects += self._commit_arrived(commit)
+                wishes += self._commit_arrived(commit)
         # Who joins begins anew: what was proposed before is proposed again.
-        return effects + self.tips.reconsider(now) + self.coordinator.changed(f"{message.node} joined")
+        return wishes + self.tips.reconsider(now) + self.coordinator.changed(f"{message.node} joined")
 
-    def _commit_arrived(self, event: CommitArrived) -> list[Effect]:
+    def _commit_arrived(self, event: CommitArrived) -> list[Wish]:
         """A commit that comes before this node takes part waits until it does."""
         if not (self.recovered and self.replica.term):
             self._held.append(event)
             return []
         return self.proposals.arrived(event)
 
-    def _tip_seen(self, event: TipSeen) -> list[Effect]:
+    def _tip_seen(self, event: TipSeen) -> list[Wish]:
         """What a source says before this node takes part is looked at once it does."""
         if not (self.recovered and self.replica.term):
             self.tips.keep(event.tip)
             return []
         return self.tips.seen(event.tip, event.now)
 
-    def _dropped(self, event: Dropped) -> list[Effect]:
-        again = self.tips.dropped(event.message, event.now) if isinstance(event.message, Propose) else []
-        return self.proposals.dropped(event) + again
-
-    def _notice_clock(self, now: Moment) -> list[Effect]:
+    def _notice_clock(self, now: Moment) -> list[Wish]:
         """A clock that was set may change what date rules and expiries say."""
         offset = now.wall_ms - now.mono_ms
         known, self._clock_ms = self._clock_ms, offset
@@ -189,114 +320,157 @@ class Node:
 
     # Delivered messages
 
-    def _delivered(self, event: Delivered) -> list[Effect]:
-        replica, message = self.replica, event.message
-        commit = getattr(message, "commit", "")
-        known, old_digest = replica.proposals.get(commit), replica.digest
-        before, ignored = replica.shared.cib, replica.shared.ignored
-        replica.deliver(event.sender, message)
-        if replica.shared.ignored != ignored:
-            return [_unknown_node(event), *self._followed(event, known, old_digest, before)]
-        return self._followed(event, known, old_digest, before)
+    def _delivered(self, event: Delivered) -> list[Wish]:
+        """Look at the envelope, put pieces together, and write down what is taken in before it takes effect."""
+        data = event.data
+        try:
+            envelope = unseal(data)
+            if (why := self._refusal(event.sender, envelope)) is None and isinstance(envelope.message, Chunk):
+                whole = self._assembly.add(event.sender, envelope.message)
+                if whole is None:
+                    return []
+                data, envelope = whole, unseal(whole)
+                why = self._refusal(event.sender, envelope)
+        except MessageError as error:
+            return self._skip(event, data, str(error))
+        message = envelope.message
+        if why is not None or isinstance(message, Chunk):
+            return self._skip(event, data, why or "a piece is in pieces")
+        wishes = list(
+            self.keeper.write(message_record(event.sender, data), event.now, begins=isinstance(message, Propose))
+        )
+        if isinstance(message, _BUILT_UPON):
+            return wishes + self._sync(TakeIn(event.sender, data, message))
+        return wishes + self._take_in(event.sender, data, message, event.now)
 
-    def _followed(self, event: Delivered, known: Proposal | None, old_digest: str, before: Cib) -> list[Effect]:
-        """What follows from a message that was taken in; the other arguments are how things stood before."""
-        message, replica = event.message, self.replica
-        commit = getattr(message, "commit", "")
+    def _refusal(self, sender: str, envelope: Envelope) -> str | None:
+        """Why a message is skipped, alike on every member; None when it is taken in."""
+        if envelope.sender != sender:
+            return f"it says that it is from {envelope.sender[:100]}"
+        if envelope.cluster != self.replica.shared.cluster:
+            return "it is of another cluster"
+        if envelope.view != self.view:
+            return "it was sent in another view"
+        if not isinstance(envelope.message, Chunk) and not may_send(
+            sender, envelope.message, self.replica.partition.dc
+        ):
+            return f"this member may not send a {type(envelope.message).__name__}"
+        return None
+
+    def _skip(self, event: Delivered, data: bytes, why: str) -> list[Wish]:
+        self.skipped += 1
+        wishes = list(self.keeper.write(skipped_record(event.sender, data), event.now))
+        self.replica.skip(event.sender, data)
+        return [*wishes, skipped(event.sender, why)]
+
+    def _take_in(self, sender: str, data: bytes, message: Message, now: Moment) -> list[Wish]:
+        before = self.replica.shared
+        self.replica.take_in(sender, data, message)
+        wishes = self._followed(sender, message, before, now)
+        if self.replica.shared.ignored != before.ignored:
+            wishes.insert(0, unknown_node(sender, message))
+        return wishes
+
+    def _followed(self, sender: str, message: Message, before: Shared, now: Moment) -> list[Wish]:
+        """What follows from a message that was taken in; `before` is how things stood."""
+        changed = self.replica.shared.cib is not before.cib
         match message:
             case Propose():
-                fresh = replica.proposals.get(commit) not in (None, known)
-                return self.proposals.proposed(event.sender, message, event.now) if fresh else []
+                return self.proposals.proposed(sender, message, before, now)
             case Accept():
-                accepted = self.proposals.accepted(event.sender, message) if known is not None else []
-                return accepted + self._activate(event.now)
+                return self.proposals.accepted(sender, message, before) + self._activate(now)
             case Reject():
-                refused = self.proposals.rejected(event.sender, known, message)
-                again = self.tips.rejected(known, message, event.now) if known is not None else []
-                return refused + again + self._activate(event.now)
+                return self._rejected(sender, message, before, now) + self._activate(now)
             case Activate():
-                activated = self.proposals.activated(known, message, old_digest)
+                activated = self.proposals.activated(message, before)
                 if not activated:
                     return []
                 return activated + self.tips.activated() + self.coordinator.changed("the configuration changed")
             case Observe():
-                return self._observed(message, before is not replica.shared.cib)
+                return self._observed(message, changed)
             case Run():
-                return self._ordered(message, event.now)
+                return self._ordered(message, now)
             case Reported():
                 return self._reported(message)
             case Joined():
-                return self._joined(message, event.now)
+                return self._joined(message, now)
+            case Cleanup():
+                checked = [wish for resource in message.resources for wish in self.executor.check(resource, now)]
+                return self._restated("failures were cleaned up", before) + checked if changed else []
+            case Refresh():
+                checked = [wish for resource in message.resources for wish in self.executor.check(resource, now)]
+                return self._restated("a refresh was asked for", before) + checked
+            case Shutdown():
+                return self._restated(f"{message.node} is to stop its resources and leave", before)
+            case Release():
+                return self._released(message)
             case _:
                 assert_never(message)
 
-    def _activate(self, now: Moment) -> list[Effect]:
+    def _rejected(self, sender: str, message: Reject, before: Shared, now: Moment) -> list[Wish]:
+        proposal = before.proposals.get(message.commit)
+        again = self.tips.rejected(proposal, message, now) if proposal is not None else []
+        return self.proposals.rejected(sender, message, before) + again
+
+    def _activate(self, now: Moment) -> list[Wish]:
         return self.proposals.activate(self.members, now) if self.is_dc and self.quorate else []
 
-    def _observed(self, message: Observe, changed: bool) -> list[Effect]:
-        effects: list[Effect] = []
+    def _observed(self, message: Observe, changed: bool) -> list[Wish]:
+        wishes: list[Wish] = []
         for seen in message.observations:
             if isinstance(seen, AttributeSet):
-                effects.append(Emit("attribute", {"node": seen.node, "name": seen.name, "value": seen.value}))
+                wishes.append(Emit("attribute", {"node": seen.node, "name": seen.name, "value": seen.value}))
             elif isinstance(seen, ResourceForgotten) and seen.node == self.name:
-                effects += self.executor.forget(seen.resource)
-        effects.append(self._publish())
+                wishes += self.executor.forget(seen.resource)
+        wishes.append(self._publish())
         if changed or message.action:
-            effects += self.coordinator.observed(message)
-        return effects
+            wishes += self.coordinator.observed(message)
+        return wishes
 
-    def _ordered(self, message: Run, now: Moment) -> list[Effect]:
-        effects: list[Effect] = []
+    def _restated(self, why: str, before: Shared) -> list[Wish]:
+        """What operators asked for was worked out: what of it is forgotten here is not monitored any more."""
+        if self.replica.shared.cib is before.cib:
+            return []
+        known = {history.id for history in node_state(self.replica.cib, self.name).history}
+        wishes: list[Wish] = []
+        for history in node_state(before.cib, self.name).history:
+            if history.id not in known:
+                wishes += self.executor.forget(history.id)
+        return [*wishes, self._publish(), *self.coordinator.changed(why)]
+
+    def _ordered(self, message: Run, now: Moment) -> list[Wish]:
+        wishes: list[Wish] = []
         for order in message.orders:
-            launched = order.launched
-            fields = {
-                "transition": message.transition,
-                "id": order.action,
-                "key": f"{launched.resource}_{launched.task}_{launched.interval_ms}",
-                "operation": launched.task,
-                "resource": launched.resource,
-                "node": launched.node,
-                "interval_ms": launched.interval_ms,
-            }
-            effects.append(Emit("action_started", fields))
-            if launched.node == self.name:
-                effects += self.executor.order(order, message.transition, self.replica.memory.started, now)
-        return effects
+            wishes.append(ordered(message.transition, order))
+            if order.launched.node == self.name:
+                wishes += self.executor.order(order, message, self.replica.memory.started, now)
+        return wishes
 
-    def _reported(self, message: Reported) -> list[Effect]:
+    def _reported(self, message: Reported) -> list[Wish]:
         ours = self.coordinator.reported(message)
-        fields: dict[str, Any] = {
-            "transition": message.transition,
-            "id": message.action,
-            "key": f"{message.resource}_{message.task}_{message.interval_ms}",
-            "operation": message.task,
-            "resource": message.resource,
-            "node": message.node,
-            "interval_ms": message.interval_ms,
-            "rc": message.rc,
-            "execution_ms": message.execution_ms,
-        }
-        if message.failed:
-            fields |= {"status": status_word(message.status), "exit_reason": message.exit_reason}
-            result = self.executor.results.get(message.resource) if message.node == self.name else None
-            fields["output"] = "" if result is None else result.result.output
-        word = "action_failed" if message.failed and not _is_discovery(message) else "action_done"
-        effects: list[Effect] = [Emit(word, fields), *ours]
-        return [*effects, self._publish()] if message.failed else effects
+        result = self.executor.results.get(message.resource) if message.node == self.name else None
+        wishes: list[Wish] = [reported(message, "" if result is None else result.result.output), *ours]
+        return [*wishes, self._publish()] if message.failed else wishes
+
+    def _released(self, message: Release) -> list[Wish]:
+        """All resources of a node are stopped, as was asked: it leaves."""
+        wishes = self.coordinator.released(message)
+        if message.node == self.name:
+            wishes.append(Leave("all resources of this node are stopped, as was asked"))
+        return wishes
 
     # The executor's life
 
-    def _finished(self, event: Finished) -> list[Effect]:
-        effects = self._set_attributes(event)
-        reported, more = self.executor.finished(event.token, event.result, event.traits, event.now)
-        if reported is not None:
-            effects.append(Broadcast(reported))
-        return effects + more + self._join_if_ready(event.now)
+    def _finished(self, event: Finished) -> list[Wish]:
+        wishes = self._set_attributes(event)
+        told, more = self.executor.finished(event.token, event.result, event.traits, event.now)
+        if told is not None:
+            wishes.append(Broadcast(told))
+        return wishes + more + self._join_if_ready(event.now)
 
-    def _set_attributes(self, event: Finished) -> list[Effect]:
+    def _set_attributes(self, event: Finished) -> list[Wish]:
         """Node attributes that an agent set, promotion scores above all; only what is news travels."""
-        state = node_state(self.replica.cib, self.name)
-        known = transient(state)
+        known = transient(node_state(self.replica.cib, self.name))
         news: list[Observation] = [
             AttributeSet(self.name, name, value)
             for name, value in sorted(event.result.attributes.items())
@@ -306,133 +480,65 @@ class Node:
             return []
         return [Broadcast(Observe(tuple(news), "an agent set node attributes", event.now.wall_ms))]
 
-    def _timer_fired(self, event: TimerFired) -> list[Effect]:
+    def _examined(self, event: Examined) -> list[Wish]:
+        """A commit was judged: what it compiles to is durable before anybody learns that it is valid."""
+        if not self.proposals.is_open(event):
+            return []
+        if event.configuration is None:
+            return self.proposals.refused(event)
+        prepared = Prepared(event.digest, event.configuration)
+        self.replica.prepare(event.commit, prepared)
+        written = self.keeper.write(prepared_record(event.commit, prepared), event.now, begins=True)
+        return [*written, *self._sync(Answer(event))]
+
+    def _timer_fired(self, event: TimerFired) -> list[Wish]:
         if event.name in (RECHECK, RETRY):
             return self.coordinator.changed("time has passed") if self.is_dc else []
         if event.name == OVERDUE:
             return self.coordinator.overdue(event.now)
+        if event.name == SYNC_TIMER:
+            return list(self.keeper.sync_due())
+        if event.name == GENERATION_TIMER:
+            return self._mend_journal(event.now)
+        if event.name.startswith(OFFER_TIMER):
+            return self.tips.due(event.name, event.now)
         if event.name.startswith(EXAMINE_TIMER):
             commit = event.name.removeprefix(EXAMINE_TIMER)
             return self.proposals.give_up(commit, self.members, event.now) if self.is_dc else []
-        if event.name.startswith(OFFER_TIMER):
-            return self.tips.due(event.name, event.now)
         return self.executor.fire(event.name, event.now)
 
-    # What operators ask for
-
-    def _cleanup(self, event: CleanupAsked) -> list[Effect]:
-        """Forget the failures of resources everywhere; where one had failed, it is looked up again what runs."""
-        seen: list[Observation] = []
-        for state in self.replica.cib.status.nodes:
-            for resource in event.resources:
-                seen += _cleaned(state, resource)
-        if not seen:
+    def _mend_journal(self, now: Moment) -> list[Wish]:
+        """A journal that is broken is followed by another, as soon as the disk takes it."""
+        if self.keeper.broken is None:
             return []
-        effects: list[Effect] = [Broadcast(Observe(tuple(seen), "failures were cleaned up", event.now.wall_ms))]
-        for resource in event.resources:
-            effects += self.executor.check(resource, event.now)
-        return effects
+        return self._generation() if self.abreast else [self.keeper.again(now)]
 
-    def _refresh(self, event: RefreshAsked) -> list[Effect]:
-        """Look anew at what runs here: what is monitored is asked at once, of the rest is forgotten what is known.
-
-        What is active is never forgotten: were it taken out of the configuration meanwhile, nobody would stop it.
-        """
-        effects: list[Effect] = []
-        seen: list[Observation] = []
-        state = node_state(self.replica.cib, self.name)
-        for history in state.history:
-            if history.id not in event.resources or _is_pending(history):
-                continue
-            if self.executor.monitors(history.id):
-                effects += self.executor.check(history.id, event.now)
-            else:
-                seen.append(ResourceForgotten(state.id, history.id))
-        if seen:
-            effects.append(Broadcast(Observe(tuple(seen), "a refresh was asked for", event.now.wall_ms)))
-        return effects
-
-    def _stop(self, event: StopAsked) -> list[Effect]:
-        self.stopping = True
-        seen = AttributeSet(self.name, "shutdown", str(event.now.epoch_s))
-        return [Broadcast(Observe((seen,), f"{self.name} is to stop its resources and leave", event.now.wall_ms))]
-
-    def _decide(self, now: Moment) -> list[Effect]:
+    def _decide(self, now: Moment) -> list[Wish]:
         if not (self.is_dc and self.replica.term):
             return []
         was, replica = self.coordinator.converged, self.replica
-        effects = self.coordinator.decide(replica, self.members, now)
+        wishes = self.coordinator.decide(replica, self.members, now)
         if self.coordinator.converged and not was:
             fields = {
                 "version": str(replica.cib.version),
                 "commit": replica.commit,
                 "problems": list(self.coordinator.problems),
             }
-            effects.append(Emit("converged", fields))
-        return effects
+            wishes.append(Emit("converged", fields))
+        return wishes
 
     def _publish(self) -> PublishAttributes:
         return PublishAttributes(transient(node_state(self.replica.cib, self.name)))
 
 
-def _is_pending(history: ResourceHistory) -> bool:
-    """Whether an operation of the resource is under way."""
-    return any(entry.attributes.get("op-status") == "-1" for entry in history.entries)
-
-
-def _is_discovery(message: Reported) -> bool:
-    """A probe that finds something running was not expected to, but has not failed."""
-    return message.task == "monitor" and not message.interval_ms and message.rc in RUNNING_CODES
-
-
-def status_word(status: int) -> str:
-    """The word for how a call went: done, timed-out, error …"""
+def _sent(envelope: Envelope) -> list[Effect]:
     try:
-        return OperationStatus(status).name.lower().replace("_", "-")
-    except ValueError:
-        return f"status {status}"
-
-
-def _recovery_text(message: Joined) -> str:
-    if message.stopped:
-        return f"no longer running: {', '.join(message.stopped)}"
-    return "everything that ran before still runs, or nothing did"
-
-
-def _cleaned(state: NodeState, resource: str) -> list[Observation]:
-    """What makes a node forget a resource's failures; all that it knows of it only where it can't be running.
-
-    Were a running one forgotten, a probe with changed parameters would not see it, and it would be started a second time.
-    """
-    seen = list(forget_failures(state, resource))
-    history = next((history for history in state.history if history.id == resource), None)
-    if history is None or _is_pending(history) or _was_started(history):
-        return seen
-    if seen or any(_has_failed(entry.attributes) for entry in history.entries):
-        seen.append(ResourceForgotten(state.id, resource))
-    return seen
-
-
-def _was_started(history: ResourceHistory) -> bool:
-    """Whether the last lasting operation that is remembered as done left the resource running."""
-    last = next((entry.attributes for entry in history.entries if entry.id == last_id(history.id)), None)
-    return last is not None and last.get("operation") in _RUNNING_AFTER and not _has_failed(last)
-
-
-_RUNNING_AFTER = frozenset({"start", "promote", "demote", "migrate_from"})
-
-
-def _has_failed(attributes: Mapping[str, str]) -> bool:
-    key = attributes.get("transition-key", "").split(":")
-    target = key[2] if len(key) > 2 else "0"
-    return attributes.get("op-status") not in ("0", "-1") or attributes.get("rc-code") != target
+        return [Send(data) for data in parcels(envelope)]
+    except MessageError as error:
+        # No member would take it: a fault of ours, which must not go unnoticed, nor take other wishes with it.
+        return [Emit("daemon", {"what": "internal-error", "text": f"{type(error).__name__}: {error}"})]
 
 
 def _next_call_id(state: NodeState) -> int:
     ids = (integer(entry.attributes.get("call-id"), 0) for history in state.history for entry in history.entries)
     return 1 + max(ids, default=0)
-
-
-def _unknown_node(event: Delivered) -> Emit:
-    text = f"{event.sender} told of a node that nobody knows ({type(event.message).__name__}); that was not taken in"
-    return Emit("daemon", {"what": "unknown-node", "text": text})

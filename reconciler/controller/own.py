@@ -9,13 +9,17 @@ from reconciler.controller.memory import Memory, forgotten, ordered, reported
 from reconciler.controller.messages import (
     Accept,
     Activate,
+    Cleanup,
     Joined,
     Message,
     Observe,
     Propose,
+    Refresh,
     Reject,
+    Release,
     Reported,
     Run,
+    Shutdown,
 )
 from reconciler.controller.shared import Prepared, Shared
 from reconciler.frozen import field, frozen, replace
@@ -40,7 +44,7 @@ def remember(own: Own, node: str, message: Message, after: Shared) -> Own:
         case Joined():
             if message.node == node:
                 memory = forgotten(memory, message.stopped)
-        case Propose() | Accept() | Reject() | Activate() | Observe():
+        case Propose() | Accept() | Reject() | Activate() | Observe() | Cleanup() | Refresh() | Shutdown() | Release():
             pass
         case _:
             assert_never(message)

@@ -12,18 +12,17 @@ from reconciler.controller.events import (
     Broadcast,
     ClearTimer,
     CommitArrived,
-    Dropped,
-    Effect,
     Emit,
     Examine,
     Examined,
     RecordActive,
     SetTimer,
+    Wish,
 )
-from reconciler.controller.messages import Accept, Activate, Propose, Reject, finding_to_plain
+from reconciler.controller.messages import Accept, Activate, Message, Propose, Reject, finding_to_plain
 from reconciler.controller.moment import Moment
 from reconciler.controller.replica import Replica
-from reconciler.controller.shared import Prepared, Proposal, agreed, differing, lineage
+from reconciler.controller.shared import Proposal, Shared, agreed, differing, lineage
 from reconciler.errors import Finding
 from reconciler.frozen import replace
 
@@ -44,7 +43,7 @@ class Proposals:
         self.replica = replica
         self._activating: str | None = None
 
-    def arrived(self, event: CommitArrived) -> list[Effect]:
+    def arrived(self, event: CommitArrived) -> list[Wish]:
         """Propose a commit, unless it is active."""
         replica = self.replica
         if event.commit == replica.commit:
@@ -53,9 +52,12 @@ class Proposals:
             Broadcast(Propose(event.commit, replica.commit, event.source, event.subject, event.rewrite, replica.term))
         ]
 
-    def proposed(self, sender: str, message: Propose, now: Moment) -> list[Effect]:
-        """A fresh proposal was delivered: examine it within the time that members have."""
-        base = self.replica.proposals[message.commit].base
+    def proposed(self, sender: str, message: Propose, before: Shared, now: Moment) -> list[Wish]:
+        """A proposal was delivered: if it is a fresh one, examine it within the time that members have."""
+        proposal = self.replica.proposals.get(message.commit)
+        if proposal is None or proposal is before.proposals.get(message.commit):
+            return []
+        base = proposal.base
         fields = {"commit": message.commit, "source": message.source, "subject": message.subject, "by": sender}
         return [
             _event("proposed", message.commit, fields),
@@ -65,25 +67,40 @@ class Proposals:
             ),
         ]
 
-    def examined(self, event: Examined) -> list[Effect]:
-        """Tell all members what this one's examination came to, if it is still of the proposal's base."""
+    def is_open(self, event: Examined) -> bool:
+        """Whether the examination is still of the proposal's base."""
         proposal = self.replica.proposals.get(event.commit)
-        if proposal is None or proposal.base != event.base:
-            return []
-        term = self.replica.term
-        if event.configuration is None:
-            findings = tuple(map(_sendable, event.findings[:_MOST_FINDINGS]))
-            told = Reject(event.commit, _text(event.reason), findings, term, event.now.wall_ms, event.transient)
-            return [Broadcast(told)]
-        self.replica.prepare(event.commit, Prepared(event.digest, event.configuration))
-        return [Broadcast(Accept(event.commit, event.base, event.digest, term))]
+        return proposal is not None and proposal.base == event.base
 
-    def accepted(self, sender: str, message: Accept) -> list[Effect]:
+    def refused(self, event: Examined) -> list[Wish]:
+        """Tell all members that this one refuses a commit, and why."""
+        findings = tuple(map(_sendable, event.findings[:_MOST_FINDINGS]))
+        term = self.replica.term
+        return [
+            Broadcast(Reject(event.commit, _text(event.reason), findings, term, event.now.wall_ms, event.transient))
+        ]
+
+    def accept(self, event: Examined) -> list[Wish]:
+        """What a commit compiles to is durable here: tell all members that this one accepts it, if it is still open."""
+        if not self.is_open(event):
+            return []
+        return [Broadcast(Accept(event.commit, event.base, event.digest, self.replica.term))]
+
+    def not_kept(self, event: Examined, reason: str, now: Moment) -> list[Wish]:
+        """What a commit compiles to could not be made durable: this member refuses it, for now."""
+        if not self.is_open(event):
+            return []
+        text = _text(f"this node can't keep it: {reason}")
+        return [Broadcast(Reject(event.commit, text, (), self.replica.term, now.wall_ms, transient=True))]
+
+    def accepted(self, sender: str, message: Accept, before: Shared) -> list[Wish]:
         """A member's acceptance was delivered."""
+        if message.commit not in before.proposals:
+            return []
         fields = {"commit": message.commit, "by": sender, "digest": message.digest}
         return [_event("accepted", message.commit, fields)]
 
-    def activate(self, members: tuple[str, ...], now: Moment) -> list[Effect]:
+    def activate(self, members: tuple[str, ...], now: Moment) -> list[Wish]:
         """As the DC of a quorate view: what all members accepted alike becomes active; what they understand differently is refused."""
         if self._activating is not None:
             return []
@@ -98,18 +115,18 @@ class Proposals:
         epoch, digest = replica.cib.version.epoch + 1, accepted.answers[self.own]
         return [Broadcast(Activate(accepted.commit, epoch, digest, now.wall_ms, replica.term))]
 
-    def activated(self, before: Proposal | None, message: Activate, old_digest: str) -> list[Effect]:
+    def activated(self, message: Activate, before: Shared) -> list[Wish]:
         """An activation was delivered; nothing follows from one that did not apply."""
         self._activating = None
-        replica = self.replica
-        if replica.commit != message.commit or before is None:
+        replica, proposal = self.replica, before.proposals.get(message.commit)
+        if replica.commit != message.commit or proposal is None:
             return []
         fields = {
             "commit": message.commit,
             "version": str(replica.cib.version),
             "digest": message.digest,
-            "unchanged": old_digest == message.digest,
-            "source": before.source,
+            "unchanged": before.digest == message.digest,
+            "source": proposal.source,
         }
         return [
             ClearTimer(EXAMINE_TIMER + message.commit),
@@ -118,7 +135,7 @@ class Proposals:
             *self._propose_again(),
         ]
 
-    def _propose_again(self) -> list[Effect]:
+    def _propose_again(self) -> list[Wish]:
         """What was proposed here on top of another commit has to be judged on top of the active one."""
         replica = self.replica
         return [
@@ -131,8 +148,9 @@ class Proposals:
             if proposal.base != replica.commit and proposal.proposer == self.own
         ]
 
-    def rejected(self, sender: str, proposal: Proposal | None, message: Reject) -> list[Effect]:
+    def rejected(self, sender: str, message: Reject, before: Shared) -> list[Wish]:
         """A refusal was delivered."""
+        proposal = before.proposals.get(message.commit)
         if self._activating == message.commit:
             self._activating = None
         if proposal is None:
@@ -147,26 +165,15 @@ class Proposals:
         }
         return [ClearTimer(EXAMINE_TIMER + message.commit), _event("rejected", message.commit, fields)]
 
-    def dropped(self, event: Dropped) -> list[Effect]:
+    def dropped(self, message: Message, reason: str, now: Moment) -> list[Wish]:
         """What could not be made durable was never decided; the proposal it belongs to is refused."""
-        message = event.message
         self._activating = None
-        if not isinstance(message, Propose | Accept | Activate):
+        if not isinstance(message, Activate):
             return []
-        reason = f"this node could not make it durable: {event.reason}"
-        if isinstance(message, Propose):
-            fields = {
-                "commit": message.commit,
-                "source": message.source,
-                "reason": reason,
-                "findings": [],
-                "by": self.own,
-                "transient": True,
-            }
-            return [_event("rejected", message.commit, fields)]
-        return [Broadcast(Reject(message.commit, reason, (), self.replica.term, event.now.wall_ms, transient=True))]
+        text = _text(f"this node could not make it durable: {reason}")
+        return [Broadcast(Reject(message.commit, text, (), self.replica.term, now.wall_ms, transient=True))]
 
-    def give_up(self, commit: str, members: tuple[str, ...], now: Moment) -> list[Effect]:
+    def give_up(self, commit: str, members: tuple[str, ...], now: Moment) -> list[Wish]:
         """As the DC: the time to answer is over."""
         proposal = self.replica.proposals.get(commit)
         if proposal is None:

@@ -18,7 +18,7 @@ from reconciler.cib.observations import (
     Observation,
     ResourceForgotten,
 )
-from reconciler.controller.events import Effect, Watch
+from reconciler.controller.events import Watch, Wish
 from reconciler.controller.executor import RUNNING_CODES, Executor, agent_call
 from reconciler.controller.members import node_state
 from reconciler.controller.messages import Joined, Order
@@ -46,14 +46,14 @@ class Recovery:
         self.wanted: frozenset[str] = frozenset()
         self.begun = False
 
-    def begin(self, replica: Replica, executor: Executor, now: Moment) -> list[Effect]:
+    def begin(self, replica: Replica, executor: Executor, now: Moment) -> list[Wish]:
         """Look for everything that was started here, unless the machine has been started anew since."""
         self.begun = True
         if self._is_fresh(replica):
             return []
         started = replica.memory.started
         self.wanted = frozenset(started)
-        effects: list[Effect] = []
+        effects: list[Wish] = []
         for resource in sorted(started):
             timeout_ms = integer(started[resource].attributes.get("CRM_meta_timeout"), DEFAULT_TIMEOUT_MS)
             effects += executor.adopt(started[resource], timeout_ms, now)
@@ -63,10 +63,10 @@ class Recovery:
         """Whether everything has been looked for."""
         return self.begun and self.wanted <= executor.adopted.keys()
 
-    def finish(self, replica: Replica, executor: Executor, now: Moment) -> tuple[Joined, list[Effect]]:
+    def finish(self, replica: Replica, executor: Executor, now: Moment) -> tuple[Joined, list[Wish]]:
         """What to tell the cluster, and what to watch from now on."""
         state = node_state(replica.cib, self.own)
-        effects: list[Effect] = []
+        effects: list[Wish] = []
         seen: list[Observation] = [NodeObserved(self.own, self.own, PRESENT), AttributeSet(self.own, "shutdown", None)]
         if self._is_fresh(replica):
             seen.append(HistoryForgotten(self.own, attributes=True))

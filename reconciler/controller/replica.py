@@ -11,7 +11,7 @@ from reconciler.cib import Cib
 from reconciler.controller.memory import Memory
 from reconciler.controller.messages import Message
 from reconciler.controller.own import Own, prepare, remember
-from reconciler.controller.shared import Activation, Prepared, Proposal, Rejected, Shared, deliver
+from reconciler.controller.shared import Activation, Prepared, Proposal, Rejected, Shared, chained, deliver
 from reconciler.frozen import frozen, replace
 
 
@@ -38,11 +38,16 @@ class Replica:
         self.partition = Partition()
         self._cib: tuple[Cib, Partition, Cib] | None = None
 
-    def deliver(self, sender: str, message: Message) -> None:
-        """Take one message in; a message that no longer applies changes nothing."""
+    def take_in(self, sender: str, data: bytes, message: Message) -> None:
+        """Take one message in, which came as `data`; one that no longer applies changes nothing but the chain."""
         commit = getattr(message, "commit", None)
-        shared = deliver(self.shared, sender, message, None if commit is None else self.own.prepared.get(commit))
+        prepared = None if commit is None else self.own.prepared.get(commit)
+        shared = chained(deliver(self.shared, sender, message, prepared), sender, data, taken=True)
         self.shared, self.own = shared, remember(self.own, self.name, message, shared)
+
+    def skip(self, sender: str, data: bytes) -> None:
+        """Note that something was delivered that nobody takes in."""
+        self.shared = chained(self.shared, sender, data, taken=False)
 
     def prepare(self, commit: str, prepared: Prepared) -> None:
         """Keep what a commit compiles to, until it is activated or refused."""

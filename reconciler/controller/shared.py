@@ -8,24 +8,30 @@ Source: the design of the cluster, "A node is a state machine", "Configuration t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from reconciler.analysis.recording import pending
 from reconciler.cib import FEATURE_SET, Cib, Version
-from reconciler.cib.observations import Observation, observe
+from reconciler.cib.observations import AttributeSet, NodeObserved, Observation, observe
 from reconciler.controller.admission import LOCAL_SOURCES
+from reconciler.controller.asked import cleaned_up, refreshed
 from reconciler.controller.members import by_name
 from reconciler.controller.messages import (
     Accept,
     Activate,
+    Cleanup,
     Joined,
     Message,
     Observe,
     Propose,
+    Refresh,
     Reject,
+    Release,
     Reported,
     Run,
+    Shutdown,
 )
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.cluster import Configuration
@@ -82,8 +88,13 @@ class Shared:
     """The state of the cluster, as every member has it. `boots` tells which start of its machine each node was last seen in.
 
     `transition` is the number of the last transition that ordered anything, `ignored` how many observations were of nodes that nobody
-    knows: none should be.
+    knows: none should be. `seq` counts what was delivered in the term, and `chain` is a hash over all that ever was, taken in or skipped:
+    members with the same (term, seq) have the same chain, or have not heard the same.
     """
+
+    cluster: str = ""
+    seq: int = 0
+    chain: str = ""
 
     cib: Cib = field(default_factory=lambda: Cib(feature_set=FEATURE_SET))
     digest: str = ""
@@ -117,8 +128,23 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
             return observed(shared, message.observations)
         case Joined():
             return _join(shared, message)
+        case Cleanup():
+            return observed(shared, cleaned_up(shared.cib.status, message.resources))
+        case Refresh():
+            return observed(shared, refreshed(shared.cib.status, message.resources))
+        case Shutdown():
+            asked = AttributeSet(message.node, "shutdown", str(message.at_ms // 1000))
+            return observed(shared, (asked,))
+        case Release():
+            return observed(shared, (NodeObserved(message.node, message.node, {"expected": "down"}),))
         case _:
             assert_never(message)
+
+
+def chained(shared: Shared, sender: str, data: bytes, *, taken: bool) -> Shared:
+    """The state that has heard a message: what was delivered before it, who sent it, its bytes, and whether it was taken in."""
+    head = f"{shared.chain} {sender} {'taken' if taken else 'skipped'} ".encode()
+    return replace(shared, seq=shared.seq + 1, chain=hashlib.sha256(head + data).hexdigest())
 
 
 def observed(shared: Shared, observations: tuple[Observation, ...]) -> Shared:
@@ -226,6 +252,7 @@ def _join(shared: Shared, message: Joined) -> Shared:
     joined = replace(
         shared,
         term=max(shared.term, message.term) + 1,
+        seq=0,
         boots={**shared.boots, message.node: message.boot},
         proposals={},
     )

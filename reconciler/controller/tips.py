@@ -20,7 +20,7 @@ from reconciler.controller.admission import (
     admit,
     refused,
 )
-from reconciler.controller.events import AnswerSource, Broadcast, ClearTimer, Effect, Emit, LookAt, SetTimer
+from reconciler.controller.events import AnswerSource, Broadcast, ClearTimer, Emit, LookAt, SetTimer, Wish
 from reconciler.controller.messages import Propose, Reject
 from reconciler.controller.moment import Moment
 from reconciler.controller.replica import Replica
@@ -46,7 +46,7 @@ class Tips:
         """A source reports before this node takes part."""
         self.tips[tip.source] = tip
 
-    def seen(self, tip: Tip, now: Moment) -> list[Effect]:
+    def seen(self, tip: Tip, now: Moment) -> list[Wish]:
         """A source reports its newest commit."""
         self.tips[tip.source] = tip
         refusal = self.refusals.get(tip.source)
@@ -56,32 +56,28 @@ class Tips:
         self.tips[tip.source] = replace(tip, asked=False)
         return effects
 
-    def reconsider(self, now: Moment) -> list[Effect]:
+    def reconsider(self, now: Moment) -> list[Wish]:
         """This node takes part (again): whatever was on its way before is not."""
         return [effect for _, tip in sorted(self.tips.items()) for effect in self._consider(tip, now)]
 
-    def activated(self) -> list[Effect]:
+    def activated(self) -> list[Wish]:
         """Something became active: how tips stood to what was before says nothing any more."""
         stale = [source for source, tip in sorted(self.tips.items()) if tip.active != self.replica.commit]
         return [LookAt(source) for source in stale]
 
-    def rejected(self, proposal: Proposal, message: Reject, now: Moment) -> list[Effect]:
+    def rejected(self, proposal: Proposal, message: Reject, now: Moment) -> list[Wish]:
         """A proposal was refused, by whomever."""
         codes = frozenset(finding.code for finding in message.findings)
         return self._refused(proposal.source, proposal.commit, proposal.base, codes, message.transient, now)
 
-    def dropped(self, message: Propose, now: Moment) -> list[Effect]:
-        """A proposal could not be made durable, so nobody learned of it."""
-        return self._refused(message.source, message.commit, message.base, frozenset(), True, now)
-
-    def due(self, timer: str, now: Moment) -> list[Effect]:
+    def due(self, timer: str, now: Moment) -> list[Wish]:
         """A pause is over."""
         tip = self.tips.get(timer.removeprefix(OFFER_TIMER))
         return self._consider(tip, now) if tip is not None else []
 
     def _refused(
         self, source: str, commit: str, base: str | None, codes: frozenset[str], transient: bool, now: Moment
-    ) -> list[Effect]:
+    ) -> list[Wish]:
         tip = self.tips.get(source)
         if source in LOCAL_SOURCES or tip is None or tip.commit != commit:
             return []  # Another node's, or a newer one has taken its place.
@@ -92,7 +88,7 @@ class Tips:
             return [LookAt(source)]
         return [] if refusal.again_at_ms is None else [SetTimer(OFFER_TIMER + source, refusal.again_at_ms)]
 
-    def _consider(self, tip: Tip, now: Moment) -> list[Effect]:
+    def _consider(self, tip: Tip, now: Moment) -> list[Wish]:
         """Ask the table, and do what it says."""
         replica = self.replica
         judged = frozenset(one.commit for one in replica.proposals.values() if one.base == replica.commit)
@@ -110,12 +106,12 @@ class Tips:
             case Leave():
                 return self._answer(tip)
 
-    def _answer(self, tip: Tip, *findings: Finding) -> list[Effect]:
+    def _answer(self, tip: Tip, *findings: Finding) -> list[Wish]:
         """Whatever it is: no earlier pause is to end in another try."""
         return [ClearTimer(OFFER_TIMER + tip.source), AnswerSource(tip.source, tip.commit, findings)]
 
 
-def _told(tip: Tip, course: Course) -> list[Effect]:
+def _told(tip: Tip, course: Course) -> list[Wish]:
     """What people have to know of how a commit follows."""
     words = {
         Course.OVERTAKE: "overwrites what came from elsewhere meanwhile",

@@ -21,7 +21,8 @@ _MIGRATIONS = frozenset({"migrate_to", "migrate_from"})
 class Transition:
     """One plan being executed; `real` counts the actions done that changed anything."""
 
-    def __init__(self, number: int, plan: Plan, started: Moment) -> None:
+    def __init__(self, term: int, number: int, plan: Plan, started: Moment) -> None:
+        self.term = term
         self.number = number
         self.plan = plan
         self.started = started

@@ -24,7 +24,7 @@ from reconciler.agents.metadata import MetadataLookup
 from reconciler.agents.orphans import OrphanReaper
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller.admission import Tip
-from reconciler.controller.events import CommitArrived, ProcessesGone, Started, StopAsked, TipSeen
+from reconciler.controller.events import CommitArrived, Ending, ProcessesGone, Started, StopAsked, TipSeen
 from reconciler.controller.node import Node
 from reconciler.controller.shared import lineage
 from reconciler.daemon.api import Api
@@ -176,7 +176,6 @@ class Service:
         for leftover in await outlive_leftovers(self._config.run, calls.path if calls is not None else None):
             text = f"waited for {leftover.operation} of {leftover.resource}, which a former daemon had begun"
             shell.emit("daemon", {"what": "leftover", "text": text})
-        shell.snapshot()
         boot = _boot_id()
         await self._trust_active()
         shell.tell(Started(moment(), boot))
@@ -192,18 +191,15 @@ class Service:
         """Begin nothing more, give agents a moment, keep the state. Resources and late agents go on running."""
         shell = self._shell
         shell.emit("daemon", {"what": "stopping", "text": self._why})
-        shell.paused = True
+        shell.tell(Ending(moment()))
         await self._parts.stop()
         deadline = time.monotonic() + _LAST_AGENTS_S
         while shell.node.executor.running and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         await self._server.stop()
         self._liveness.close()
-        # Without the snapshot nothing is lost: the journal has it all.
-        keep = await shell.drained(_LAST_MESSAGES_S)
+        await shell.drained(_LAST_MESSAGES_S)
         shell.parts.fabric.leave()
-        if keep:
-            shell.snapshot()
         self._runner.close()
 
     def _most_threads(self) -> int:

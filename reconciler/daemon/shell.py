@@ -1,7 +1,7 @@
 """The shell around a node: events in, effects out. It decides nothing.
 
-A delivered message is in the journal before the node is told of it, and those on which something is built are durable before. When nothing
-is left to be told, the node is told that too, so that one decision answers many events.
+What is written down, and what must be durable before what, the node says. When nothing is left to be told, the node is told that too, so
+that one decision answers many events.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any, Protocol, assert_never
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller.events import (
     AnswerSource,
-    Broadcast,
+    Begin,
     ClearTimer,
     Delivered,
-    Dropped,
+    Durable,
     Effect,
     Emit,
     Event,
@@ -29,31 +29,23 @@ from reconciler.controller.events import (
     Finished,
     Leave,
     LookAt,
+    NotDurable,
+    NotWritten,
     PublishAttributes,
     Quiet,
     RecordActive,
     RunAgent,
+    Send,
     SetTimer,
+    Sync,
     TimerFired,
     Unwatch,
     ViewChanged,
     Watch,
-)
-from reconciler.controller.journal import message_record, prepared_record, snapshot_bytes
-from reconciler.controller.messages import (
-    LARGEST_BYTES,
-    Accept,
-    Activate,
-    Joined,
-    Message,
-    MessageError,
-    Propose,
-    decode,
-    encode,
+    Write,
 )
 from reconciler.controller.moment import Moment
 from reconciler.controller.node import Node
-from reconciler.controller.shared import Prepared
 from reconciler.daemon.compile import Judge, Judgement
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.log import LOG, say
@@ -66,13 +58,6 @@ from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, 
 from reconciler.model.resource import Agent
 from reconciler.sources.repository import ACTIVE
 
-_DURABLE = (Activate, Joined)
-"""Messages on which something is built that a crash must not take away; what is accepted was made durable before."""
-_DROPPABLE = (Propose, Accept, Activate)
-"""Messages that begin something new: without room for them in the store nothing new begins."""
-# Only a crash of the machine takes what was not synchronised, and after that nothing runs that it told of.
-_SYNC_S = 1.0
-_SNAPSHOT_AGAIN_S = 10.0
 _EXAMINATIONS_AT_ONCE = 2
 # After so many, sockets and timers have their turn; what waits keeps its order.
 _MOST_EVENTS_AT_ONCE = 200
@@ -127,24 +112,17 @@ class Shell:
         self.node = node
         self.parts = parts
         self.events = events
-        self.counters = {"events": 0, "messages": 0, "messages_dropped": 0, "agent_calls": 0, "failures_of_the_loop": 0}
+        self.counters = {"events": 0, "messages": 0, "agent_calls": 0, "failures_of_the_loop": 0}
         self.left: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.last_failure: str | None = None
         """What an event came to that could not be handled: a fault of this program."""
-        self.paused = False
-        """Whether nothing new is begun any more, because the daemon is about to end."""
+        self.supervisor = Supervisor(self._failed, self._leave)
         self.holds: dict[str, str] = {}
         """Why nothing is decided, so that nothing is started or stopped; by who asked for that. What runs is cared for all the same."""
-        self.supervisor = Supervisor(self._failed, self._leave)
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Event] = deque()
-        self._inbox: deque[tuple[str, bytes, Message]] = deque()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._scheduled = False
-        self._syncing = False
-        self._preparing = 0
-        self._sync_planned = False
-        self._snapshot_at_s = 0.0
         self._published: Mapping[str, str] | None = None
         self._active_order = asyncio.Lock()
         self._writing = Threads("store", 1)
@@ -153,23 +131,14 @@ class Shell:
 
     # The fabric's listener
 
-    def view_changed(self, members: tuple[str, ...], quorate: bool) -> None:
+    def view_changed(self, members: tuple[str, ...], quorate: bool, view: str) -> None:
         """The fabric announced a view."""
-        self.tell(ViewChanged(moment(), members, quorate))
+        self.tell(ViewChanged(moment(), members, quorate, view))
 
     def delivered(self, sender: str, data: bytes) -> None:
-        """The fabric delivered a message; what does not parse is dropped and counted."""
-        try:
-            message = decode(data)
-        except MessageError as error:
-            self.counters["messages_dropped"] += 1
-            say(logging.WARNING, "a message was dropped", sender=sender, reason=str(error))
-            if sender == self.node.name:
-                self._failed(error)
-            return
+        """The fabric delivered something."""
         self.counters["messages"] += 1
-        self._inbox.append((sender, data, message))
-        self._read_inbox()
+        self.tell(Delivered(moment(), sender, data))
 
     # Events
 
@@ -205,9 +174,8 @@ class Shell:
             self._scheduled = True
             self._loop.call_soon(self._drain)
             return
-        if not (self._inbox or self.paused or self.holds):
+        if not self.holds:
             self._decide()
-        self._keep()
 
     def _decide(self) -> None:
         """The scheduler makes many objects that refer to each other and are then kept: collecting amid that is waste."""
@@ -237,8 +205,10 @@ class Shell:
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
-            case Broadcast(message):
-                self._broadcast(message)
+            case Send(data):
+                self.parts.fabric.broadcast(data)
+            case Write() | Sync() | Begin():
+                self._keep(effect)
             case RunAgent(token, call):
                 self.supervisor.begin(self._run_agent(token, call))
             case SetTimer(name, at_ms):
@@ -250,10 +220,6 @@ class Shell:
                 self.emit(type, fields)
             case Examine():
                 self.supervisor.begin(self._examine(effect))
-            case LookAt(source):
-                self.parts.look(source)
-            case AnswerSource(source, commit, findings):
-                self.parts.answer(source, commit, findings)
             case RecordActive(commit):
                 self.supervisor.begin(self.record_active(commit))
             case PublishAttributes(attributes):
@@ -262,8 +228,19 @@ class Shell:
                 self.parts.watch(resource, call)
             case Unwatch(resource):
                 self.parts.unwatch(resource)
+            case LookAt() | AnswerSource():
+                self._tell_source(effect)
             case Leave(why):
                 self._leave(why)
+            case _:
+                assert_never(effect)
+
+    def _tell_source(self, effect: LookAt | AnswerSource) -> None:
+        match effect:
+            case LookAt(source):
+                self.parts.look(source)
+            case AnswerSource(source, commit, findings):
+                self.parts.answer(source, commit, findings)
             case _:
                 assert_never(effect)
 
@@ -273,13 +250,6 @@ class Shell:
         warns = type in ("rejected", "action_failed") or (type == "daemon" and fields.get("what") == "held")
         level = logging.WARNING if warns else logging.INFO
         say(level, type, **{name: value for name, value in fields.items() if value not in (None, "", [], ())})
-
-    def _broadcast(self, message: Message) -> None:
-        """Send to all. Raises MessageError when no member would take it: that must not go unnoticed."""
-        data = encode(message)
-        if len(data) > LARGEST_BYTES:
-            raise MessageError(f"send a {type(message).__name__} of {len(data)} bytes: more than {LARGEST_BYTES}")
-        self.parts.fabric.broadcast(data)
 
     def _set_timer(self, name: str, at_ms: int) -> None:
         if (known := self._timers.pop(name, None)) is not None:
@@ -326,26 +296,20 @@ class Shell:
     # Proposals
 
     async def _examine(self, wanted: Examine) -> None:
-        """Judge a commit, and make durable what it compiles to before the node learns that it is valid."""
+        """Judge a commit."""
         judgement = await self._judge(wanted)
-        self._preparing += 1
-        try:
-            if judgement.configuration is not None:
-                judgement = await self._prepare(wanted.commit, judgement)
-            self.tell(
-                Examined(
-                    moment(),
-                    wanted.commit,
-                    wanted.base,
-                    judgement.digest,
-                    judgement.configuration,
-                    judgement.reason,
-                    judgement.findings,
-                    judgement.transient,
-                )
+        self.tell(
+            Examined(
+                moment(),
+                wanted.commit,
+                wanted.base,
+                judgement.digest,
+                judgement.configuration,
+                judgement.reason,
+                judgement.findings,
+                judgement.transient,
             )
-        finally:
-            self._preparing -= 1
+        )
 
     async def _judge(self, wanted: Examine) -> Judgement:
         judge, commit = self.parts.judge, wanted.commit
@@ -353,19 +317,6 @@ class Shell:
             judgement = await self._judging.run(
                 judge.examine, commit, wanted.base, self.parts.path, wanted.rewrite, wanted.lineage, wanted.source
             )
-        return judgement if caught.error is None else _refused_for(commit, caught.error)
-
-    async def _prepare(self, commit: str, judgement: Judgement) -> Judgement:
-        store, configuration = self.parts.store, judgement.configuration
-        if configuration is None:
-            return judgement
-        with self.supervisor.guarded() as caught:
-            try:
-                store.append(prepared_record(commit, Prepared(judgement.digest, configuration)), begins=True)
-                await self._writing.run(store.sync)
-            except StoreError as error:
-                self._store_failed(error)
-                return Judgement(commit, None, reason=f"this node can't keep it: {error}", transient=True)
         return judgement if caught.error is None else _refused_for(commit, caught.error)
 
     async def record_active(self, commit: str) -> None:
@@ -382,117 +333,43 @@ class Shell:
 
     # The journal
 
-    def _read_inbox(self) -> None:
-        """Write messages to the journal in their order, and tell the node; a durable one holds up those behind it."""
-        while self._inbox and not self._syncing:
-            sender, data, message = self._inbox.popleft()
-            try:
-                self.parts.store.append(message_record(sender, data), begins=isinstance(message, Propose))
-            except StoreError as error:
-                self._store_failed(error)
-                self._without_journal(sender, message, str(error))
-                continue
-            if isinstance(message, _DURABLE):
-                self._syncing = True
-                self.supervisor.begin(self._make_durable(sender, message))
-            else:
-                self.tell(Delivered(moment(), sender, message))
+    def _keep(self, effect: Write | Sync | Begin) -> None:
+        store = self.parts.store
+        match effect:
+            case Write(record, begins):
+                try:
+                    store.append(record, begins=begins)
+                except StoreError as error:
+                    self.tell(NotWritten(moment(), self._store_failed(error)))
+            case Sync(token):
+                self.supervisor.begin(self._keep_apart(token, store.settle))
+            case Begin(token, snapshot):
+                self.supervisor.begin(self._keep_apart(token, store.begin, snapshot))
+            case _:
+                assert_never(effect)
 
-    async def _make_durable(self, sender: str, message: Message) -> None:
-        failed: Exception | None = None
+    async def _keep_apart(self, token: int, function: Callable[..., None], *arguments: bytes) -> None:
+        """Have the store do something that takes time, and tell the node what came of it."""
+        reason: str | None = None
         with self.supervisor.guarded() as caught:  # Without a thread, say: what is not known to be durable is not.
             try:
-                await self._writing.run(self.parts.store.settle)
+                await self._writing.run(function, *arguments)
             except StoreError as error:
-                self._store_failed(error)
-                failed = error
-        failed = failed or caught.error
-        try:
-            if failed is not None:
-                await self._not_durable(sender, message, str(failed))
-            else:
-                self.tell(Delivered(moment(), sender, message))
-        finally:
-            self._syncing = False
-            self._read_inbox()
+                reason = self._store_failed(error)
+        if caught.error is not None:
+            reason = f"{type(caught.error).__name__}: {caught.error}"
+        self.tell(Durable(moment(), token) if reason is None else NotDurable(moment(), token, reason))
 
-    async def _not_durable(self, sender: str, message: Message, reason: str) -> None:
-        """A message is in the journal, but perhaps not for long. It is refused only once it can't come back at a restart.
-
-        When that can't be had, nobody is told anything: the daemon ends, and the journal decides.
-        """
-        if isinstance(message, _DROPPABLE):
-            while (
-                self._queue or self._preparing
-            ):  # The snapshot has to have what is in the journal before this message.
-                await asyncio.sleep(_LOOK_AGAIN_S)
-            if not self.snapshot():
-                self._leave(f"the state can't be written, nor taken back: {reason}")
-                return
-        self._without_journal(sender, message, reason)
-
-    def _without_journal(self, sender: str, message: Message, reason: str) -> None:
-        """Nothing new begins without the journal; what runs is cared for all the same."""
-        if isinstance(message, _DROPPABLE):
-            self.tell(Dropped(moment(), message, reason))
-        else:
-            self.tell(Delivered(moment(), sender, message))
-
-    def _store_failed(self, error: StoreError) -> None:
+    def _store_failed(self, error: StoreError) -> str:
         say(logging.ERROR, "the state could not be written", reason=str(error))
-        last = self.events.last_of("daemon")
-        if last is None or last.get("what") != "store-failed":
-            self.emit("daemon", {"what": "store-failed", "text": str(error)})
-
-    def _keep(self) -> None:
-        """Have the journal synchronised soon, and shortened when it has grown long."""
-        if self.parts.store.dirty and not self._sync_planned:
-            self._sync_planned = True
-            self._loop.call_later(_SYNC_S, self._sync_soon)
-        if not self.parts.store.wants_snapshot or self._loop.time() < self._snapshot_at_s:
-            return
-        if self._abreast:
-            self._snapshot_at_s = self._loop.time() + _SNAPSHOT_AGAIN_S
-            self.snapshot()
-
-    @property
-    def _abreast(self) -> bool:
-        """Whether the state has everything that is in the journal: only then a snapshot may take the journal's place."""
-        return not (self._queue or self._inbox or self._syncing or self._preparing)
+        return str(error)
 
     async def drained(self, seconds: float) -> bool:
-        """Wait, at most so long, until the node was told everything that is in the journal; whether it was."""
+        """Wait, at most so long, until the node was told everything, and what it wanted to keep is kept; whether it was."""
         end = self._loop.time() + seconds
-        while not self._abreast and self._loop.time() < end:
+        while (self._queue or not self.node.abreast) and self._loop.time() < end:
             await asyncio.sleep(_LOOK_AGAIN_S)
-        return self._abreast
-
-    def snapshot(self) -> bool:
-        """Begin a new generation of the store with the state as it is. What can't be written is reported, and tried again.
-
-        The state must have everything that is in the journal and is to stay. Whether it was written.
-        """
-        failing = self.parts.store.failing is not None
-        try:
-            self.parts.store.begin(snapshot_bytes(self.node.replica))
-        except StoreError as error:
-            self._store_failed(error)
-            self._loop.call_later(_SNAPSHOT_AGAIN_S, self._keep)
-            return False
-        if failing:
-            self.emit("daemon", {"what": "store-restored", "text": "the state can be written again"})
-        return True
-
-    def _sync_soon(self) -> None:
-        self._sync_planned = False
-        if not self._syncing:
-            self.supervisor.begin(self._sync_quietly())
-
-    async def _sync_quietly(self) -> None:
-        try:
-            await self._writing.run(self.parts.store.settle)
-        except StoreError as error:
-            self._store_failed(error)
+        return not self._queue and self.node.abreast
 
 
 def _refused_for(commit: str, error: Exception) -> Judgement:

@@ -15,8 +15,9 @@ from reconciler.cib.observations import transient
 from reconciler.controller.executor import LastResult
 from reconciler.controller.members import node_state, with_members
 from reconciler.controller.messages import finding_to_plain
-from reconciler.controller.node import Node, status_word
+from reconciler.controller.node import Node
 from reconciler.controller.shared import Activation
+from reconciler.controller.telling import status_word
 from reconciler.daemon.shell import moment
 from reconciler.model.date import Instant
 from reconciler.model.operation import OperationStatus

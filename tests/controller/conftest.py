@@ -16,12 +16,12 @@ import pytest
 from reconciler.analysis.recording import AgentTraits
 from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
+from reconciler.controller.envelope import Chunk, Envelope, parcels, seal, unseal
+from reconciler.controller.journal import Record, restore
 from reconciler.controller.members import with_members
-from reconciler.controller.messages import Message, decode, encode
+from reconciler.controller.messages import Message
 from reconciler.controller.moment import Moment
 from reconciler.controller.node import Node
-from reconciler.controller.replica import Replica
-from reconciler.controller.shared import Prepared
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
 from reconciler.model.operation import AgentCall, AgentResult
@@ -83,12 +83,22 @@ class SingleNode:
         self.mono_ms = 0
         self.clock_offset_ms = EPOCH_MS
         self.boot = "boot-1"
-        self.journal: list[tuple[str, object]] = []
+        self.journal: list[Record] = []
+        """What was written since the first start, however many generations there were."""
+        self.sent: list[bytes] = []
+        """What was sent."""
+        self.snapshot: bytes | None = None
+        self.kept = 0
+        """How much of the journal the snapshot has."""
+        self.views = 0
         self.commits: dict[str, Configuration] = {}
         self.emitted: list[ev.Emit] = []
         self.left: str | None = None
         self.latency_ms = 10
         self.drop: type | None = None
+        """The kind of message that the disk does not make durable, though it took it."""
+        self.full = False
+        """Whether the disk takes nothing more."""
         self.look: Callable[[str], None] = lambda _: None
         self.answer: Callable[[str, str, object], None] = lambda *_: None
         self.start()
@@ -103,20 +113,16 @@ class SingleNode:
 
     def start(self) -> None:
         """Start the process: read the journal again, and join."""
-        replica = Replica(self.name)
-        for kind, item in self.journal:
-            if kind == "message":
-                replica.deliver(self.name, decode(item))
-            else:
-                commit, prepared = item
-                replica.prepare(commit, prepared)
+        replica, unused = restore(self.name, self.snapshot, self.journal[self.kept :])
+        assert unused == []
         self.node = Node(self.name, RUN, replica, self.boot)
         self.timers: dict[str, int] = {}
         self.agents: list[tuple[int, int, AgentCall]] = []
         self.pending: deque[object] = deque()
         self.watched: set[str] = set()
         self.feed(ev.Started(self.now, self.boot))
-        self.feed(ev.ViewChanged(self.now, (self.name,), True))
+        self.views += 1
+        self.feed(ev.ViewChanged(self.now, (self.name,), True, f"view-{self.views}"))
 
     def crash(self, *, in_flight_done: bool = True) -> None:
         """The process dies; what agents were doing still happens, or never did."""
@@ -143,8 +149,10 @@ class SingleNode:
     def carry_out(self, effects: list[object]) -> None:
         for effect in effects:
             match effect:
-                case ev.Broadcast(message):
-                    self.broadcast(message)
+                case ev.Send(data):
+                    self.send(data)
+                case ev.Write() | ev.Sync() | ev.Begin():
+                    self.keep(effect)
                 case ev.Examine(commit, base):
                     self.examine(commit, base)
                 case ev.RunAgent(token, call):
@@ -169,23 +177,59 @@ class SingleNode:
                 case ev.Unwatch(resource):
                     self.watched.discard(resource)
 
+    def send(self, data: bytes) -> None:
+        """Deliver to ourselves; every whole message reads as it was written."""
+        envelope = unseal(data)
+        assert seal(envelope) == data
+        self.sent.append(data)
+        self.pending.append(ev.Delivered(self.now, self.name, data))
+
     def broadcast(self, message: Message) -> None:
-        data = encode(message)
-        assert decode(data) == message
-        if self.drop is not None and isinstance(message, self.drop):
-            self.pending.append(ev.Dropped(self.now, message, "no space left"))
+        """Send something as this node would, by itself."""
+        for data in parcels(Envelope(self.node.replica.shared.cluster, self.node.view, self.name, message)):
+            self.send(data)
+
+    def hear(self, sender: str, message: Message) -> None:
+        """Another member sent something in this view."""
+        data = seal(Envelope(self.node.replica.shared.cluster, self.node.view, sender, message))
+        self.feed(ev.Delivered(self.now, sender, data))
+
+    def keep(self, effect: ev.Write | ev.Sync | ev.Begin) -> None:
+        match effect:
+            case ev.Write(record, _):
+                self.write(record)
+            case ev.Sync(token):
+                self.sync(token)
+            case ev.Begin(token, snapshot):
+                self.begin(token, snapshot)
+
+    def write(self, record: Record) -> None:
+        if self.full:
+            self.pending.appendleft(ev.NotWritten(self.now, "no space left"))
+        else:
+            self.journal.append(record)
+
+    def sync(self, token: int) -> None:
+        last = self.journal[-1] if self.journal else Record("", b"")
+        lost = self.drop is not None and last.kind == "M" and isinstance(message_of(last), self.drop)
+        if self.full or lost:
+            self.pending.append(ev.NotDurable(self.now, token, "no space left"))
+        else:
+            self.pending.append(ev.Durable(self.now, token))
+
+    def begin(self, token: int, snapshot: bytes) -> None:
+        if self.full:
+            self.pending.append(ev.NotDurable(self.now, token, "no space left"))
             return
-        self.journal.append(("message", data))
-        self.pending.append(ev.Delivered(self.now, self.name, message))
+        self.snapshot, self.kept = snapshot, len(self.journal)
+        self.pending.append(ev.Durable(self.now, token))
 
     def examine(self, commit: str, base: str | None) -> None:
         configuration = self.commits.get(commit)
         if configuration is None:
             self.pending.append(ev.Examined(self.now, commit, base, reason="it is invalid"))
             return
-        prepared = Prepared(digest(configuration), configuration)
-        self.journal.append(("prepared", (commit, prepared)))
-        self.pending.append(ev.Examined(self.now, commit, base, prepared.digest, configuration))
+        self.pending.append(ev.Examined(self.now, commit, base, digest(configuration), configuration))
 
     def tick(self) -> bool:
         """Let the next thing happen; False when nothing is left but what recurs later."""
@@ -238,6 +282,13 @@ class SingleNode:
     def assert_nothing_to_do(self) -> None:
         left = [action.key for action in self.plan().actions if action.kind is not ActionKind.PSEUDO]
         assert left == [], f"planning again plans {left}"
+
+
+def message_of(record: Record) -> Message:
+    """The message of a record."""
+    message = unseal(record.data.partition(b" ")[2]).message
+    assert not isinstance(message, Chunk)
+    return message
 
 
 @pytest.fixture

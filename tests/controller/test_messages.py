@@ -18,24 +18,36 @@ from reconciler.cib.observations import (
     Recorded,
     ResourceForgotten,
 )
+from reconciler.controller.envelope import (
+    LARGEST_SENT_BYTES,
+    Assembly,
+    Chunk,
+    Envelope,
+    may_send,
+    parcels,
+    seal,
+    unseal,
+)
 from reconciler.controller.messages import (
-    BOUNDS,
     LARGEST_BYTES,
     Accept,
     Activate,
+    Cleanup,
     Joined,
     MessageError,
     NewerMessageError,
     Observe,
     Order,
     Propose,
+    Refresh,
     Reject,
+    Release,
     Reported,
     Run,
-    decode,
-    encode,
+    Shutdown,
 )
 from reconciler.errors import Finding, Place, Severity
+from reconciler.frozen import replace
 from reconciler.model.resource import Agent
 from reconciler.model.status import HistoryEntry
 
@@ -57,28 +69,50 @@ MESSAGES = (
     Accept("c", "b", "d", 3),
     Reject("c", "why", (Finding("code", Place("f", 1, 2), "text", "hint", Severity.WARNING),), 3, 4),
     Activate("c", 4, "d", 5, 3),
-    Observe(SEEN, "why", 5, 6, 7),
-    Run(8, (Order(1, 20_000, LAUNCHED),), 5),
-    Reported(8, 1, "a", "start", 0, "n1", 1, 4, True, "reason", 12, SEEN, 5),
+    Observe(SEEN, "why", 5, 3, 6, 7),
+    Run(3, 8, (Order(1, 20_000, LAUNCHED),), 5),
+    Reported(3, 8, 1, "a", "start", 0, "n1", 1, 4, True, "reason", 12, SEEN, 5),
     Joined("n1", 3, "boot", ("a",), SEEN, 5),
+    Cleanup(("a", "b"), 5),
+    Refresh(("a",), 5),
+    Shutdown("n1", 5),
+    Release("n1", 3, 8, 1),
 )
 
 
-@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
-def test_a_message_arrives_as_it_was_sent(message):
-    assert decode(encode(message)) == message
+IN_ENVELOPES = [Envelope("cluster", "view", "n1", message) for message in MESSAGES]
 
 
-@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
-def test_a_message_without_a_field_or_with_a_wrong_one_is_refused(message):
-    plain = json.loads(encode(message))
-    optional = {("reject", "transient"), ("observe", "transition"), ("observe", "action")}
+def kind(envelope: Envelope) -> str:
+    return type(envelope.message).__name__
+
+
+@pytest.mark.parametrize("sent", IN_ENVELOPES, ids=kind)
+def test_a_message_arrives_as_it_was_sent(sent):
+    assert unseal(seal(sent)) == sent
+    assert list(parcels(sent)) == [seal(sent)]
+
+
+@pytest.mark.parametrize("sent", IN_ENVELOPES, ids=kind)
+def test_a_message_without_a_field_or_with_a_wrong_one_is_refused(sent):
+    plain = json.loads(seal(sent))
+    optional = {("reject", "transient"), *(("observe", name) for name in ("term", "transition", "action"))}
     for name in plain:
-        if (plain["is"], name) not in optional:
+        for wrong in ({key: plain[key] for key in plain if key != name}, {**plain, name: {"x": [1.5]}}):
             with pytest.raises(MessageError):
-                decode(json.dumps({key: value for key, value in plain.items() if key != name}).encode())
-        with pytest.raises(MessageError):
-            decode(json.dumps({**plain, name: {"x": [1.5]}}).encode())
+                unseal(json.dumps(wrong).encode())
+    body = plain["message"]
+    for name in body:
+        wrongs = [{**body, name: {"x": [1.5]}}]
+        if (body["is"], name) not in optional:
+            wrongs.append({key: body[key] for key in body if key != name})
+        for wrong in wrongs:
+            with pytest.raises(MessageError):
+                unseal(json.dumps({**plain, "message": wrong}).encode())
+
+
+def in_envelope(body: str) -> bytes:
+    return f'{{"v":2,"cluster":"","view":"","sender":"n1","message":{body}}}'.encode()
 
 
 @pytest.mark.parametrize(
@@ -90,12 +124,17 @@ def test_a_message_without_a_field_or_with_a_wrong_one_is_refused(message):
         b"null",
         b"\xff",
         b"[" * 100_000,
-        b'{"v":2,"is":"accept"}',
-        b'{"v":2,"is":"nothing"}',
-        b'{"v":2,"is":"accept","commit":"c","base":null,"digest":"d","term":3,"more":1}',
-        b'{"v":2,"is":"accept","commit":"c","base":null,"digest":"d","term":4611686018427387904}',
-        b'{"v":2,"is":"observe","observations":[["set","n1","a","1"]],"why":"","at_ms":1}',
-        b'{"v":2,"is":"observe","observations":[{"is":"set"}],"why":"","at_ms":1}',
+        in_envelope("7"),
+        in_envelope("{}"),
+        in_envelope('{"is":"nothing"}'),
+        in_envelope('{"is":"accept","commit":"c","base":null,"digest":"d","term":3,"more":1}'),
+        in_envelope('{"is":"accept","commit":"c","base":null,"digest":"d","term":4611686018427387904}'),
+        in_envelope('{"is":"observe","observations":[["set","n1","a","1"]],"why":"","at_ms":1}'),
+        in_envelope('{"is":"observe","observations":[{"is":"set"}],"why":"","at_ms":1}'),
+        in_envelope('{"is":"chunk","digest":"d","place":1,"count":1,"data":""}'),
+        in_envelope('{"is":"chunk","digest":"d","place":-1,"count":1,"data":""}'),
+        in_envelope('{"is":"chunk","digest":"d","place":1,"count":1000000,"data":""}'),
+        b'{"v":2,"is":"accept","commit":"c","base":null,"digest":"d","term":3}',
         b'{"v":1,"is":"Nothing"}',
         b'{"v":1,"is":"Observe","observations":[["set"]],"why":"","at":1,"transition":0,"action":0}',
         b'{"v":1,"is":"Observe","observations":[[]],"why":"","at":1,"transition":0,"action":0}',
@@ -104,26 +143,101 @@ def test_a_message_without_a_field_or_with_a_wrong_one_is_refused(message):
         b'{"v":1,"is":"Run","transition":1,"at":1,"orders":[{"action":1,"timeout":1,"launched":[]}]}',
         b" " * (LARGEST_BYTES + 1),
     ],
-    ids=range(19),
+    ids=range(24),
 )
 def test_what_is_no_message_is_refused(data):
     with pytest.raises(MessageError):
-        decode(data)
+        unseal(data)
 
 
 def test_a_message_of_a_newer_format_is_told_apart_from_rubbish():
     with pytest.raises(NewerMessageError, match="format 3"):
-        decode(b'{"v":3,"is":"whatever"}')
+        unseal(b'{"v":3,"is":"whatever"}')
 
 
-@pytest.mark.parametrize("size", [BOUNDS.text, BOUNDS.text + 1])
-def test_a_text_has_a_bound(size):
-    data = encode(Observe((), "x" * size, 1))
-    if size > BOUNDS.text:
-        with pytest.raises(MessageError, match="longer than"):
-            decode(data)
-    else:
-        assert decode(data).why == "x" * size
+# Pieces
+
+LARGE = Envelope("cluster", "view", "n1", Observe((), "x" * 900_000, 1))
+
+
+def pieces(envelope: Envelope = LARGE) -> list[Chunk]:
+    found = [unseal(data).message for data in parcels(envelope)]
+    assert all(isinstance(piece, Chunk) for piece in found)
+    return found  # type: ignore[return-value]
+
+
+def test_a_large_message_travels_in_pieces_none_of_which_is_large():
+    sent = list(parcels(LARGE))
+    assert len(sent) > 3
+    assert max(map(len, sent)) <= LARGEST_SENT_BYTES
+    assembly = Assembly()
+    *first, last = [assembly.add("n1", piece) for piece in pieces()]
+    assert set(first) == {None}
+    assert last is not None
+    assert unseal(last) == LARGE
+
+
+def test_pieces_of_several_senders_do_not_mix():
+    assembly = Assembly()
+    one, other = pieces(), pieces(Envelope("cluster", "view", "n2", Observe((), "y" * 900_000, 1)))
+    *_, last = [(assembly.add("n1", a), assembly.add("n2", b)) for a, b in zip(one, other, strict=True)]
+    assert [unseal(data).sender for data in last] == ["n1", "n2"]
+
+
+@pytest.mark.parametrize("wrong", ["missing", "twice", "another's", "changed", "no base64"])
+def test_a_message_whose_pieces_do_not_fit_is_none(wrong):
+    assembly, parts = Assembly(), pieces()
+    match wrong:
+        case "missing":
+            del parts[1]
+        case "twice":
+            parts.insert(1, parts[1])
+        case "another's":
+            parts[1] = replace(parts[1], digest="0" * 64)
+        case "changed":
+            parts[1] = replace(parts[1], data="AAAA" + parts[1].data[4:])
+        case "no base64":
+            parts[1] = replace(parts[1], data="?" + parts[1].data[1:])
+    with pytest.raises(MessageError):
+        [assembly.add("n1", part) for part in parts]
+    assert assembly.add("n1", parts[0]) is None, "what follows begins anew"
+
+
+def test_what_was_not_sent_to_its_end_in_a_view_never_is():
+    assembly, parts = Assembly(), pieces()
+    for part in parts[:-1]:
+        assembly.add("n1", part)
+    assembly.forget()
+    with pytest.raises(MessageError):
+        assembly.add("n1", parts[-1])
+
+
+def test_what_nobody_would_take_is_not_sent():
+    with pytest.raises(MessageError, match="send a Observe"):
+        list(parcels(replace(LARGE, message=Observe((), "x" * (LARGEST_BYTES + 1), 1))))
+
+
+# Who may send what
+
+ANYBODY = {"Propose", "Accept", "Reject", "Cleanup", "Refresh", "Shutdown"}
+THE_DC = {"Activate", "Run", "Release"}
+THE_NODE = {"Reported", "Joined", "Observe"}
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_what_the_dc_decides_and_what_a_node_knows_is_taken_from_nobody_else(message):
+    """The messages are of n1 where they are of a node."""
+    name = type(message).__name__
+    assert name in ANYBODY | THE_DC | THE_NODE
+    assert may_send("n2", message, dc="n3") is (name in ANYBODY)
+    assert may_send("n1", message, dc="n3") is (name in ANYBODY | THE_NODE)
+    assert may_send("n3", message, dc="n3") is (name in ANYBODY | THE_DC | {"Observe"})
+    assert may_send("n2", message, dc=None) is (name in ANYBODY)
+
+
+def test_one_foreign_observation_among_own_ones_is_too_many():
+    message = Observe((AttributeSet("n1", "x", "1"), ResourceForgotten("n2", "a")), "", 1)
+    assert not may_send("n1", message, dc="n3")
 
 
 @settings(deadline=None)
@@ -132,13 +246,15 @@ def test_a_text_has_a_bound(size):
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
         lambda inner: (
             st.lists(inner)
-            | st.dictionaries(st.sampled_from(["v", "is", "observations", "orders", "at", "commit"]), inner)
+            | st.dictionaries(
+                st.sampled_from(["v", "is", "observations", "orders", "at", "commit", "message", "view"]), inner
+            )
         ),
     )
 )
 def test_any_json_is_read_or_refused(data):
     try:
-        decode(json.dumps(data).encode())
+        unseal(json.dumps(data).encode())
     except MessageError:
         return
     raise AssertionError("random JSON was taken for a message")

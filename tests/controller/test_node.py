@@ -6,11 +6,12 @@ import json
 
 import pytest
 
-from reconciler.analysis.recording import AgentTraits
+from reconciler.analysis.recording import AgentTraits, Launched
 from reconciler.cib.observations import AttributeSet, NodeObserved, ResourceForgotten, transient
 from reconciler.controller import events as ev
+from reconciler.controller.envelope import LARGEST_SENT_BYTES, Envelope, seal, unseal
 from reconciler.controller.journal import restore, snapshot_bytes
-from reconciler.controller.messages import Accept, Activate, Observe, Propose, Reported, Run
+from reconciler.controller.messages import Accept, Activate, Observe, Order, Propose, Reported, Run
 from reconciler.controller.shared import Prepared, agreed, differing
 from reconciler.errors import Finding, Place
 from reconciler.frozen import replace
@@ -300,7 +301,7 @@ def test_many_resources_travel_in_messages_of_a_bounded_size(single, world):
     single.apply(configuration(*(primitive(f"r{number}") for number in range(450))))
     single.converge()
     assert len(world.running) == 450
-    assert max(len(item) for kind, item in single.journal if kind == "message") < 300_000
+    assert max(map(len, single.sent)) <= LARGEST_SENT_BYTES
 
 
 def test_an_agent_of_another_class_takes_over(single, world):
@@ -359,13 +360,13 @@ def test_what_was_examined_on_top_of_another_commit_does_not_count(single):
     single.commits["two"] = configuration(primitive("b"))
     single.node.step(ev.CommitArrived(single.now, "two", "x", ""))
     replica = single.node.replica
-    replica.deliver("n1", Propose("two", "zero", "x", "", False, replica.term))
-    replica.deliver("n1", Accept("two", "zero", "digest", replica.term))
-    replica.deliver("n1", Propose("two", "one", "x", "", False, replica.term))
+    replica.take_in("n1", b"", Propose("two", "zero", "x", "", False, replica.term))
+    replica.take_in("n1", b"", Accept("two", "zero", "digest", replica.term))
+    replica.take_in("n1", b"", Propose("two", "one", "x", "", False, replica.term))
     assert agreed(replica.shared, ("n1",)) is None
-    replica.deliver("n1", Accept("two", "zero", "digest", replica.term))
+    replica.take_in("n1", b"", Accept("two", "zero", "digest", replica.term))
     assert agreed(replica.shared, ("n1",)) is None
-    replica.deliver("n1", Accept("two", "one", "digest", replica.term))
+    replica.take_in("n1", b"", Accept("two", "one", "digest", replica.term))
     accepted = agreed(replica.shared, ("n1",))
     assert accepted is not None
     assert accepted.commit == "two"
@@ -373,11 +374,11 @@ def test_what_was_examined_on_top_of_another_commit_does_not_count(single):
 
 def test_members_that_understand_a_commit_differently_refuse_it(single):
     replica = single.node.replica
-    replica.deliver("n1", Propose("two", None, "x", "", False, replica.term))
-    replica.deliver("n1", Accept("two", None, "one digest", replica.term))
+    replica.take_in("n1", b"", Propose("two", None, "x", "", False, replica.term))
+    replica.take_in("n1", b"", Accept("two", None, "one digest", replica.term))
     assert agreed(replica.shared, ("n1", "n2")) is None
     assert differing(replica.shared, ("n1", "n2")) is None
-    replica.deliver("n2", Accept("two", None, "other digest", replica.term))
+    replica.take_in("n2", b"", Accept("two", None, "other digest", replica.term))
     assert agreed(replica.shared, ("n1", "n2")) is None
     assert differing(replica.shared, ("n1", "n2")) is not None
 
@@ -386,8 +387,9 @@ def test_silence_is_never_acceptance(single):
     single.commits["slow"] = configuration()
     single.feed(ev.TimerFired(single.now, "recheck"))
     effects = single.node.step(ev.CommitArrived(single.now, "slow", "x", ""))
-    (propose,) = [effect.message for effect in effects if isinstance(effect, ev.Broadcast)]
-    single.carry_out(single.node.step(ev.Delivered(single.now, "n1", propose))[:2])
+    (proposed,) = [effect.data for effect in effects if isinstance(effect, ev.Send)]
+    told = single.node.step(ev.Delivered(single.now, "n1", proposed))
+    single.carry_out([effect for effect in told if not isinstance(effect, ev.Examine)])
     assert "examine slow" in single.timers
     single.run(61_000)
     assert "no answer" in single.events("rejected")[-1]["reason"]
@@ -400,7 +402,7 @@ def test_orders_with_large_parameters_travel_in_messages_of_a_bounded_size(singl
     single.apply(configuration(*(primitive(name, state="x" * 120_000) for name in names)))
     single.converge()
     assert sorted(world.running) == names
-    assert max(len(item) for kind, item in single.journal if kind == "message") < 2 << 20
+    assert max(map(len, single.sent)) <= LARGEST_SENT_BYTES
 
 
 def test_an_order_that_no_message_could_carry_fails(single, world):
@@ -416,15 +418,16 @@ def test_what_is_lost_does_not_hold_up_the_cluster_for_ever(single, world):
     single.apply(configuration(primitive("a"), primitive("b")))
     single.converge()
     single.apply(configuration(primitive("a", x="1"), primitive("b", x="1"), primitive("c")))
-    send, lost = single.broadcast, []
+    send, lost = single.send, []
 
-    def lossy(message):
+    def lossy(data):
+        message = unseal(data).message
         if len(lost) < 2 and isinstance(message, Run | Reported) and (not lost or type(message) is not type(lost[0])):
             lost.append(message)
         else:
-            send(message)
+            send(data)
 
-    single.broadcast = lossy
+    single.send = lossy
     single.apply(configuration(primitive("a", x="2"), primitive("b", x="2"), primitive("d")))
     single.run(3_600_000)
     assert {type(message) for message in lost} == {Run, Reported}
@@ -474,17 +477,18 @@ def test_a_commit_that_arrives_amid_an_activation_is_not_lost(single):
     single.apply(configuration(primitive("a")), "one")
     single.converge()
     single.commits |= {"two": configuration(primitive("b")), "three": configuration(primitive("c"))}
-    send = single.broadcast
+    send = single.send
 
-    def slow(message):
-        send(message)
+    def slow(data):
+        send(data)
+        message = unseal(data).message
         if isinstance(message, Activate) and message.commit == "two":
             held = single.pending.pop()
             single.carry_out(single.node.step(ev.CommitArrived(single.now, "three", "git", "")))
             proposed = single.pending.pop()
             single.pending += [held, proposed]
 
-    single.broadcast = slow
+    single.send = slow
     single.feed(ev.CommitArrived(single.now, "two", "git", ""))
     single.converge()
     assert [event["commit"] for event in single.events("activated")] == ["one", "two", "three"]
@@ -534,7 +538,7 @@ def test_a_proposal_that_makes_room_for_another_leaves_nothing(single):
     replica = single.node.replica
     for number in range(200):
         commit = f"{number:040x}"
-        replica.deliver("n1", Propose(commit, None, "x", "", False, replica.term))
+        replica.take_in("n1", b"", Propose(commit, None, "x", "", False, replica.term))
         replica.prepare(commit, Prepared("digest", configuration()))
     assert len(replica.proposals) < 100
     assert set(replica.own.prepared) == set(replica.proposals)
@@ -542,10 +546,15 @@ def test_a_proposal_that_makes_room_for_another_leaves_nothing(single):
 
 def test_a_refusal_says_whether_it_may_pass(single):
     """A full store, silence: the same commit may be taken later. An invalid one never is."""
-    for kind in (Propose, Accept, Activate):
-        single.drop = kind
-        single.apply(configuration(primitive("a")))
-        assert single.events("rejected")[-1]["transient"] is True
+    single.full = True
+    commit = single.apply(configuration(primitive("a")))
+    assert "can't keep it" in single.events("rejected")[-1]["reason"]
+    assert single.events("rejected")[-1]["transient"] is True
+    single.full = False
+    single.drop = Activate
+    single.apply(configuration(primitive("a")), commit)
+    assert "could not make it durable" in single.events("rejected")[-1]["reason"]
+    assert single.events("rejected")[-1]["transient"] is True
     single.drop = None
     single.feed(ev.CommitArrived(single.now, "bad", "test", "x"))
     assert single.events("rejected")[-1]["transient"] is False
@@ -604,3 +613,157 @@ def test_what_a_former_version_told_under_the_configured_id_is_taken_in(single):
     plain_state["shared"]["cib"]["status"]["nodes"].append({"id": "1", "name": "n1", "attributes": {"later": "1"}})
     (state,) = restore("n1", json.dumps(plain_state).encode(), ())[0].cib.status.nodes
     assert (state.id, state.attributes) == ("n1", {"later": "1"})
+
+
+# What is around a message
+
+
+def sealed(single, message, *, sender="n1", **changes) -> bytes:
+    """A message as the node itself would send it, but for what is changed."""
+    envelope = Envelope("", single.node.view, sender, message)
+    return seal(replace(envelope, **changes))
+
+
+START = Order(1, 20_000, Launched("r", "start", "n1", "n1", Agent("ocf", "Dummy", "reconciler"), "1:9:0:u"))
+
+
+@pytest.mark.parametrize(
+    ("sender", "changes", "why"),
+    [
+        ("n1", {"view": "an older view"}, "in another view"),
+        ("n1", {"view": ""}, "in another view"),
+        ("n1", {"cluster": "another"}, "of another cluster"),
+        ("n2", {}, "it says that it is from n1"),
+        ("n2", {"sender": "n2"}, "may not send a Run"),
+    ],
+)
+def test_an_order_of_another_view_cluster_or_sender_is_not_carried_out(single, world, sender, changes, why):
+    """A host that stood still sends on what it had queued, and it is delivered: an order of a DC that is none any more."""
+    before = single.node.replica.shared
+    data = sealed(single, Run(1, 9, (START,), 0), **changes)
+    single.feed(ev.Delivered(single.now, sender, data))
+    assert single.agents == []
+    assert single.node.skipped == 1
+    assert why in single.events("daemon")[-1]["text"]
+    after = single.node.replica.shared
+    assert replace(after, seq=before.seq, chain=before.chain) == before
+    assert after.chain != before.chain, "that it was skipped is known"
+    single.crash()
+    assert single.node.replica.shared.chain != before.chain
+
+
+def test_an_answer_to_another_transition_of_the_same_number_ends_nothing(single, world):
+    """Both DCs counted their transitions alike; the stop that the second one ordered is still under way."""
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    single.apply(configuration())
+    while not [call for _, _, call in single.agents if call.operation == "stop"]:
+        single.tick()
+    transition = single.node.coordinator.transition
+    (action,) = transition.running
+    stale = Reported(transition.term - 1, transition.number, action, "a", "stop", 0, "n1", 0, 0, False, "", 1, (), 0)
+    single.feed(ev.Delivered(single.now, "n1", sealed(single, stale)))
+    assert action in transition.running
+    single.feed(ev.Delivered(single.now, "n1", sealed(single, replace(stale, term=transition.term))))
+    assert action not in transition.running
+
+
+def test_members_that_heard_the_same_have_the_same_chain(new_node):
+    nodes = [new_node(), new_node()]
+    for single in nodes:
+        single.apply(configuration(primitive("a")))
+        single.converge()
+    one, other = (single.node.replica.shared for single in nodes)
+    assert (one.seq, one.chain) == (other.seq, other.chain)
+    assert one.seq == len(nodes[0].sent)
+    nodes[0].broadcast(Observe((AttributeSet("n1", "x", "1"),), "", 0))
+    nodes[1].broadcast(Observe((AttributeSet("n1", "x", "2"),), "", 0))
+    [single.settle() for single in nodes]
+    assert nodes[0].node.replica.shared.chain != nodes[1].node.replica.shared.chain
+
+
+# The disk
+
+
+def test_nothing_is_built_on_what_is_not_durable_yet(single, world):
+    """The disk takes its time: no acceptance before what is accepted, no activation before it is kept, and what came meanwhile waits."""
+    waiting = []
+    single.sync = waiting.append
+    commit = single.apply(configuration(primitive("a")))
+    assert single.events("accepted") == []
+    single.feed(ev.Durable(single.now, waiting.pop()))
+    assert [event["commit"] for event in single.events("accepted")] == [commit]
+    assert single.node.replica.commit is None
+    assert single.node.abreast is False
+    single.broadcast(Observe((AttributeSet("n1", "x", "1"),), "", 0))
+    single.settle()
+    assert "x" not in transient(single.cib.status.nodes[0])
+    assert world.calls == [], "nothing is decided from a state that lacks a message"
+    single.feed(ev.Durable(single.now, waiting.pop()))
+    assert single.node.replica.commit == commit
+    assert transient(single.cib.status.nodes[0])["x"] == "1"
+
+
+def test_after_a_failed_write_only_a_new_generation_counts(single, world):
+    """What is written after a gap can't be read: the state has to be written as a whole before anything is built on it."""
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    single.full = True
+    single.broadcast(Observe((AttributeSet("n1", "x", "1"),), "", 0))
+    single.settle()
+    assert [event["what"] for event in single.events("daemon")][-1] == "store-failed"
+    single.full, written = False, len(single.journal)
+    single.broadcast(Observe((AttributeSet("n1", "y", "2"),), "", 0))
+    single.settle()
+    assert len(single.journal) == written
+    commit = single.apply(configuration(primitive("a"), primitive("b")))
+    assert single.node.replica.commit == commit
+    assert [event["what"] for event in single.events("daemon")][-1] == "store-restored"
+    live = single.node.replica.shared
+    single.crash()
+    restored = single.node.replica.shared
+    assert (restored.commit, transient(restored.cib.status.nodes[0])["x"]) == (live.commit, "1")
+
+
+def test_a_generation_is_tried_again_by_itself(single):
+    single.full = True
+    single.broadcast(Observe((AttributeSet("n1", "x", "1"),), "", 0))
+    single.settle()
+    single.run(30_000)
+    assert single.node.keeper.broken is not None
+    single.full = False
+    single.run(11_000)
+    assert single.node.keeper.broken is None
+    single.crash()
+    assert transient(single.cib.status.nodes[0])["x"] == "1"
+
+
+def test_a_journal_that_has_grown_long_is_replaced_by_a_snapshot(single):
+    for number in range(60):
+        single.broadcast(Observe((AttributeSet("n1", "x", f"{number}" + "x" * 100_000),), "", 0))
+        single.settle()
+    assert 0 < len(single.journal) - single.kept < 50
+    single.crash()
+    assert transient(single.cib.status.nodes[0])["x"].startswith("59x")
+
+
+def test_what_can_be_neither_kept_nor_taken_back_ends_the_node(single):
+    """The activation may be in the journal or not: only the next start can tell, and until then nobody is told anything."""
+    single.drop = Activate
+    begin = single.begin
+    single.begin = lambda token, snapshot: single.pending.append(ev.NotDurable(single.now, token, "read-only"))
+    single.apply(configuration(primitive("a")))
+    assert "nor taken back" in (single.left or "")
+    assert (single.events("rejected"), single.events("activated")) == ([], [])
+    single.begin = begin
+
+
+def test_nothing_new_is_decided_once_the_end_has_begun(single, world):
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    del world.running["a"]
+    single.feed(ev.Ending(single.now))
+    assert single.kept == len(single.journal), "the next start reads one snapshot"
+    world.calls.clear()
+    single.run(60_000)
+    assert "a start" not in world.calls

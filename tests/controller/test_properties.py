@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller import events as ev
-from reconciler.controller.journal import restore, snapshot_bytes
+from reconciler.controller.journal import Record, restore, snapshot_bytes, take_in_record
 from reconciler.controller.members import with_members
-from reconciler.controller.messages import decode, encode
 from reconciler.controller.replica import Replica
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
@@ -148,13 +147,9 @@ def restored(replica: Replica) -> Replica:
     return again
 
 
-def _deliver(replica: Replica, journal: list[tuple[str, object]]) -> None:
-    for kind, item in journal:
-        if kind == "message":
-            assert encode(decode(item)) == item
-            replica.deliver("n1", decode(item))
-        else:
-            replica.prepare(*item)
+def _deliver(replica: Replica, journal: list[Record]) -> None:
+    for record in journal:
+        take_in_record(replica, record)
 
 
 def state(replica: Replica) -> dict[str, object]:

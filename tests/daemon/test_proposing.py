@@ -59,7 +59,6 @@ class Rig:
         self.api = Api(self.shell, StatusView(node, "embedded"), {}, nobody, nobody)
 
     async def start(self) -> None:
-        self.shell.snapshot()
         self.shell.tell(ev.Started(moment(), "boot"))
         self.shell.parts.fabric.join(self.shell)
         await self.until(lambda: self.shell.node.replica.term == 1)

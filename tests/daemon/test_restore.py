@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.cib.canonical import digest
 from reconciler.cib.observations import transient
+from reconciler.controller.envelope import Envelope, seal
 from reconciler.controller.journal import (
     FORMAT,
     ForeignStateError,
@@ -19,7 +20,7 @@ from reconciler.controller.journal import (
     message_record,
     snapshot_bytes,
 )
-from reconciler.controller.messages import Joined, encode
+from reconciler.controller.messages import Joined
 from reconciler.controller.replica import Replica
 from reconciler.controller.shared import Shared
 from reconciler.daemon.restore import restore_state
@@ -36,7 +37,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def joined(term: int) -> Record:
-    return message_record("n1", encode(Joined("n1", term, "boot", (), (), 0)))
+    return message_record("n1", seal(Envelope("", "view", "n1", Joined("n1", term, "boot", (), (), 0))))
 
 
 def state(term: int) -> bytes:

@@ -14,8 +14,10 @@ import pytest
 from reconciler.analysis.recording import AgentTraits
 from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
+from reconciler.controller.envelope import unseal
 from reconciler.controller.journal import Record, restore
-from reconciler.controller.messages import Message, MessageError, Observe, Run
+from reconciler.controller.keeper import Answer, Keeper
+from reconciler.controller.messages import Run
 from reconciler.controller.node import Node
 from reconciler.controller.replica import Replica
 from reconciler.daemon.compile import Judgement
@@ -94,7 +96,6 @@ class Rig:
         )
 
     async def start(self) -> None:
-        self.shell.snapshot()
         self.shell.tell(ev.Started(moment(), "boot"))
         self.parts.fabric.join(self.shell)
         await self.until(lambda: self.shell.node.replica.term == 1)
@@ -113,12 +114,14 @@ class Rig:
     def events(self, type: str) -> list[dict[str, Any]]:
         return [event for event in self.shell.events.after(0) if event["type"] == type]
 
-    def is_queued(self, wanted: Callable[[Message], bool]) -> bool:
-        return any(isinstance(event, ev.Delivered) and wanted(event.message) for event in self.shell._queue)
+    def is_queued(self, wanted: Callable[[object], bool]) -> bool:
+        return any(
+            isinstance(event, ev.Delivered) and wanted(unseal(event.data).message) for event in self.shell._queue
+        )
 
     def killed(self) -> Replica:
         """The process dies here; the state that its successor reads."""
-        self.shell.paused = True
+        self.shell.node.ending = True
         os.close(self.store._lock)
         store = Store(self.directory)
         replica, problems = restore("n1", *store.read()[:2])
@@ -136,7 +139,7 @@ def scenario(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(story())
 
 
-def orders_start(message: Message) -> bool:
+def orders_start(message: object) -> bool:
     return isinstance(message, Run) and message.orders[0].launched.task == "start"
 
 
@@ -147,7 +150,7 @@ def test_a_snapshot_has_everything_that_the_journal_had(tmp_path: Path, monkeypa
         rig = Rig(tmp_path)
         await rig.start()
         rig.agents.starting.clear()
-        monkeypatch.setattr(Store, "wants_snapshot", property(lambda _: rig.is_queued(orders_start)))
+        monkeypatch.setattr(Keeper, "wants_generation", property(lambda _: rig.is_queued(orders_start)))
         rig.apply(COMMIT, configuration("a"))
         await rig.until(lambda: ("a", "start") in rig.agents.calls)
         again = rig.killed()
@@ -160,6 +163,10 @@ def test_a_snapshot_has_everything_that_the_journal_had(tmp_path: Path, monkeypa
     scenario(story)
 
 
+def is_preparing(rig: Rig) -> bool:
+    return any(isinstance(purpose, Answer) for purpose, _ in rig.shell.node.keeper._waiting.values())
+
+
 def test_a_snapshot_waits_for_what_is_being_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a commit compiles to is in the journal, and its acceptance counts on that: a snapshot amid must not leave it out."""
 
@@ -169,17 +176,17 @@ def test_a_snapshot_waits_for_what_is_being_prepared(tmp_path: Path, monkeypatch
         sync, real = asyncio.Event(), rig.shell._writing.run
 
         async def slow(function: Callable[..., Any], *arguments: Any) -> Any:
-            if function == rig.store.sync and rig.shell._preparing:
+            if function == rig.store.settle and is_preparing(rig):
                 await sync.wait()
             return await real(function, *arguments)
 
         monkeypatch.setattr(rig.shell._writing, "run", slow)
         rig.apply(COMMIT, configuration("a"))
-        await rig.until(lambda: rig.shell._preparing)
-        monkeypatch.setattr(Store, "wants_snapshot", property(lambda _: True))
+        await rig.until(lambda: is_preparing(rig))
+        monkeypatch.setattr(Keeper, "wants_generation", property(lambda _: True))
         rig.shell.tell(ev.ProcessesGone(moment(), "nothing"))
         await asyncio.sleep(0.05)
-        monkeypatch.setattr(Store, "wants_snapshot", property(lambda _: False))
+        monkeypatch.setattr(Keeper, "wants_generation", property(lambda _: False))
         sync.set()
         await rig.until(lambda: rig.shell.node.replica.commit == COMMIT)
         assert rig.killed().commit == COMMIT
@@ -194,18 +201,19 @@ def test_an_end_waits_for_what_is_in_the_journal(tmp_path: Path, monkeypatch: py
         sync, real = asyncio.Event(), rig.shell._writing.run
 
         async def slow(function: Callable[..., Any], *arguments: Any) -> Any:
-            if function == rig.store.settle and rig.shell._syncing:
+            if function == rig.store.settle and rig.shell.node.keeper.holding:
                 await sync.wait()
             return await real(function, *arguments)
 
         monkeypatch.setattr(rig.shell._writing, "run", slow)
         rig.apply(COMMIT, configuration("a"))
-        await rig.until(lambda: rig.shell._syncing)
+        await rig.until(lambda: rig.shell.node.keeper.holding)
         assert not await rig.shell.drained(0.05)
         sync.set()
         assert await rig.shell.drained(5)
         assert rig.shell.node.replica.commit == COMMIT
-        rig.shell.snapshot()
+        rig.shell.tell(ev.Ending(moment()))
+        assert await rig.shell.drained(5)
         assert rig.killed().commit == COMMIT
 
     scenario(story)
@@ -293,10 +301,11 @@ def test_a_message_of_ours_that_nobody_takes_is_reported(tmp_path: Path) -> None
     async def story() -> None:
         rig = Rig(tmp_path)
         await rig.start()
-        observed = Observe((), "x" * (17 << 20), 0)
-        with pytest.raises(MessageError, match="Observe"):
-            rig.shell._carry_out(ev.Broadcast(observed))
-        rig.shell._carry_out(ev.Broadcast(Observe((), "x" * 1_000_001, 0)))
+        rig.shell.tell(ev.CommitArrived(moment(), COMMIT, "test", "x" * (17 << 20)))
+        await rig.until(lambda: rig.events("daemon")[-1]["what"] == "internal-error")
+        assert "send a Propose of" in rig.events("daemon")[-1]["text"]
+        rig.shell.tell(ev.CommitArrived(moment(), COMMIT, "test", "x" * 1_000_001))
+        await rig.until(lambda: rig.events("daemon")[-1]["what"] == "message-skipped")
         assert "longer than" in rig.events("daemon")[-1]["text"]
         rig.killed()
 
@@ -330,7 +339,6 @@ def test_what_was_refused_does_not_become_active_at_a_restart(
         monkeypatch.setattr(rig.store, "append", watched)
         rig.apply(COMMIT, configuration("a"))
         await rig.until(lambda: rig.shell.node.coordinator.converged and rig.shell.node.replica.commit == COMMIT)
-        rig.shell._snapshot_at_s = asyncio.get_running_loop().time() + 1000  # Another was begun just before.
         if lasting:
             monkeypatch.setattr(rig.store, "begin", _full)
         rig.apply(OTHER, configuration("b"))

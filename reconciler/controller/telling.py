@@ -1,0 +1,75 @@
+"""What the API's events say of what happened: for people and programs that follow, never to decide by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.controller.events import Emit
+from reconciler.controller.executor import RUNNING_CODES
+from reconciler.controller.messages import Joined, Message, Order, Reported
+from reconciler.model.operation import OperationStatus
+
+
+def ordered(transition: int, order: Order) -> Emit:
+    """An operation was ordered."""
+    launched = order.launched
+    fields = {
+        "transition": transition,
+        "id": order.action,
+        "key": f"{launched.resource}_{launched.task}_{launched.interval_ms}",
+        "operation": launched.task,
+        "resource": launched.resource,
+        "node": launched.node,
+        "interval_ms": launched.interval_ms,
+    }
+    return Emit("action_started", fields)
+
+
+def reported(message: Reported, output: str) -> Emit:
+    """An operation has ended; `output` is what its agent said, where that is known."""
+    fields: dict[str, Any] = {
+        "transition": message.transition,
+        "id": message.action,
+        "key": f"{message.resource}_{message.task}_{message.interval_ms}",
+        "operation": message.task,
+        "resource": message.resource,
+        "node": message.node,
+        "interval_ms": message.interval_ms,
+        "rc": message.rc,
+        "execution_ms": message.execution_ms,
+    }
+    if message.failed:
+        fields |= {"status": status_word(message.status), "exit_reason": message.exit_reason, "output": output}
+    return Emit("action_failed" if message.failed and not _is_discovery(message) else "action_done", fields)
+
+
+def recovered(message: Joined) -> Emit:
+    """This node takes part again."""
+    text = "everything that ran before still runs, or nothing did"
+    if message.stopped:
+        text = f"no longer running: {', '.join(message.stopped)}"
+    return Emit("daemon", {"what": "recovered", "text": text})
+
+
+def unknown_node(sender: str, message: Message) -> Emit:
+    """Something was told of a node that nobody knows."""
+    text = f"{sender} told of a node that nobody knows ({type(message).__name__}); that was not taken in"
+    return Emit("daemon", {"what": "unknown-node", "text": text})
+
+
+def skipped(sender: str, reason: str) -> Emit:
+    """A message was delivered that nobody takes."""
+    return Emit("daemon", {"what": "message-skipped", "text": f"a message from {sender} was skipped: {reason}"})
+
+
+def status_word(status: int) -> str:
+    """The word for how a call went: done, timed-out, error …"""
+    try:
+        return OperationStatus(status).name.lower().replace("_", "-")
+    except ValueError:
+        return f"status {status}"
+
+
+def _is_discovery(message: Reported) -> bool:
+    """A probe that finds something running was not expected to, but has not failed."""
+    return message.task == "monitor" and not message.interval_ms and message.rc in RUNNING_CODES
