@@ -120,7 +120,7 @@ def _verify(policy: SignaturePolicy, commit: str, data: bytes) -> str:
 def split_signature(data: bytes) -> tuple[bytes, bytes]:
     """A commit without its signature, and the signature; that is empty when there is none.
 
-    Source: git's own: the header `gpgsig` with its continuation lines is left out, all else is signed as it stands.
+    Source: gitformat-signature(5): the header `gpgsig` with its continuation lines is left out, all else is signed as it stands.
     """
     head, gap, message = data.partition(b"\n\n")
     kept: list[bytes] = []

@@ -21,6 +21,7 @@ PAGES = {
     "the design of the cluster": "cluster.md",
     "the design of the language": "language.md",
     "the design of the command line": "command-line.md",
+    "the reference": "reference",
 }
 """Our own pages by the names under which they are cited (docs/sources.md says the same)."""
 
@@ -81,7 +82,7 @@ def sources(text: str) -> Iterator[str]:
     """What stands after `Source:` (or `**Source**:`), item by item; it ends with its paragraph."""
     for match in re.finditer(r"\*{0,2}Source\*{0,2}:\s+(?P<rest>.+?)(?:\n\s*\n|\Z)", text, re.DOTALL):
         rest = " ".join(match["rest"].split()).rstrip(".")
-        yield from (item.strip() for item in rest.split("; "))
+        yield from (item.strip() for item in re.split(r"; (?=[A-Z]|the |part |observation |[\w.-]+\(\d\))", rest))
 
 
 def headings(page: Path) -> list[str]:

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from citations import (
+
+from .citations import (
     DOCS,
     PAGES,
     PARTS,
@@ -71,7 +72,7 @@ def dangling_sections(text: Text, module: str) -> list[str]:
 def dangling_source(item: str) -> str | None:
     """What is wrong with one item after `Source:`; None when it can be looked up."""
     if item.startswith((SPECIFICATION, "part ")):
-        return None if re.search(r"part [123]", item) else "says no part of the specification"
+        return None if re.search(r"parts? [123]", item) else "says no part of the specification"
     for name, page in PAGES.items():
         if item.startswith(name):
             return dangling_place(item.removeprefix(name), page)
@@ -87,7 +88,7 @@ def dangling_place(place: str, page: str) -> str | None:
         return f"docs/{page} does not exist"
     titles = [title for file in files for title in headings(file)]
     for quoted in re.findall(r'"([^"]+)"', place):
-        if not any(title.removesuffix(".") == quoted or title.startswith(f"{quoted} (") for title in titles):
+        if not any(title == quoted or title.startswith((f"{quoted}:", f"{quoted} (")) for title in titles):
             return f"docs/{page} has no heading {quoted!r}"
     listed = {int(number) for number in re.findall(r"^(\d+)\. ", files[0].read_text(), re.MULTILINE)}
     missing = [number for number in rule_numbers(place) if number not in listed]

@@ -205,3 +205,9 @@ def test_a_shared_block_is_written_once():
     assert data.count(b'id="shared"') == 1
     assert b'id-ref="shared"' in data
     assert read_cib(data).configuration == cib.configuration
+
+
+def test_a_node_whose_id_is_its_name_has_none_of_its_own_again() -> None:
+    written = Configuration(nodes=(Node("n1"), Node("n2", id="2")))
+    read = without_ids(read_cib(write_cib(Cib(written))).configuration)
+    assert [(node.name, node.id) for node in read.nodes] == [("n1", None), ("n2", "2")]
