@@ -28,6 +28,8 @@ DETECTION_US = (200_000, 3_600_000)
 """How long a ring takes to notice that somebody is missing."""
 JOIN_US = (1_000, 50_000)
 """How long a ring takes to take somebody in."""
+STALE_US = (100_000, 2_000_000)
+"""How long a verdict may be of the ring before."""
 
 
 @frozen
@@ -72,6 +74,8 @@ class Network(Generic[M]):
         self.slow: set[str] = set()
         """Hosts that learn of changes long after the others."""
         self.verdicts_late = False
+        self.stale_verdicts = False
+        """Whether a ring is first announced with the verdict of the one before, as two descriptors may tell it."""
         self._ports: dict[str, _Port[M]] = {}
         self._views = 0
 
@@ -196,9 +200,10 @@ class Network(Generic[M]):
         if not members:
             return
         self._flush(members)
-        if self.verdicts_late and verdict.quorate:
-            self._announce(members, hosts, RingVerdict(False, verdict.quorum))
-            self.clock.after(self.chance.randint(*JOIN_US), lambda: self._form_again(members, hosts, verdict))
+        if (self.verdicts_late and verdict.quorate) or (self.stale_verdicts and not verdict.quorate):
+            self._announce(members, hosts, RingVerdict(not verdict.quorate, verdict.quorum))
+            wait_us = self.chance.randint(*(STALE_US if self.stale_verdicts else JOIN_US))
+            self.clock.after(wait_us, lambda: self._form_again(members, hosts, verdict))
         else:
             self._announce(members, hosts, verdict)
 

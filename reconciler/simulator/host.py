@@ -1,0 +1,297 @@
+"""One host of a simulated cluster: its power, clock, disk and agents, and the process on it that drives a node as the daemon does.
+
+It takes an event, calls `step`, carries out the effects, and feeds the answers back; it decides nothing. What an agent was asked to do
+happens on the host, whether or not the process lives to hear of it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from random import Random
+from typing import Protocol, assert_never
+
+from reconciler.cib.canonical import digest
+from reconciler.controller import events as ev
+from reconciler.controller.journal import Record, restore
+from reconciler.controller.membership.events import View
+from reconciler.controller.moment import Moment
+from reconciler.controller.node import Node
+from reconciler.model.cluster import Configuration
+from reconciler.model.operation import AgentCall, AgentResult
+from reconciler.simulator.clock import Clock
+from reconciler.simulator.disk import Disk
+from reconciler.simulator.network import Network
+from reconciler.simulator.world import TIMED_OUT, World
+
+EPOCH_MS = 1_800_000_000_000
+AGENT_US = (5_000, 60_000)
+"""How long an agent takes that does not hang."""
+EXAMINATION_US = (2_000, 40_000)
+"""How long it takes to judge a commit."""
+
+Journal = Disk[Record | bytes]
+"""Records, and snapshots that begin a generation."""
+
+
+class Surroundings(Protocol):
+    """What all hosts have in common."""
+
+    clock: Clock
+    chance: Random
+    network: Network[bytes]
+    world: World
+    commits: dict[str, Configuration]
+    hanging: set[tuple[str, str, str]]
+
+    def stepped(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
+        """A node took an event: the place where everything is watched."""
+
+
+class Host:
+    """A host that is on. `boot` counts its starts; `skew_ms` is how wrong its wall clock is."""
+
+    def __init__(self, around: Surroundings, name: str) -> None:
+        self.around = around
+        self.name = name
+        self.disk: Journal = Disk(around.clock, around.chance)
+        self.boot = 1
+        self.skew_ms = 0
+        self.on = True
+        self.node: Node | None = None
+        self.left: str | None = None
+        self.busy: dict[str, AgentCall] = {}
+        """What agents are doing here, by resource."""
+        self.crash_after: int | None = None
+        """After how many effects the process dies, if it is to."""
+        self.emitted: list[ev.Emit] = []
+        self._life = 0
+        self._timers: dict[str, int] = {}
+        self._waiting: deque[ev.Event] = deque()
+        self._woken = False
+
+    @property
+    def now(self) -> Moment:
+        """The time as this host has it."""
+        mono_ms = self.around.clock.now_ms
+        return Moment(EPOCH_MS + self.skew_ms + mono_ms, mono_ms)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the host stands still."""
+        return self.name in self.around.network.frozen
+
+    # Its life
+
+    def start(self) -> None:
+        """Start the process: read the journal, and join."""
+        if self.node is not None or not self.on:
+            return
+        self._life += 1
+        self.left = None
+        self._timers.clear()
+        self._waiting.clear()
+        snapshot, records = self._contents()
+        replica, _ = restore(self.name, snapshot, records)
+        self.node = Node(self.name, f"run-{self.name}-{self._life}", replica, f"{self.name}-boot-{self.boot}")
+        self.tell(ev.Started(self.now, f"{self.name}-boot-{self.boot}"))
+        if self.node is not None:
+            self.around.network.join(self.name, self._wake)
+
+    def crash(self) -> None:
+        """The process dies; what agents are doing here goes on."""
+        if self.node is None:
+            return
+        self.node = None
+        self._life += 1
+        self.crash_after = None
+        self.disk.crash()
+        self.around.network.leave(self.name)
+
+    def power_off(self) -> None:
+        """The host loses its power, and everything that ran on it is gone."""
+        self.node = None
+        self.on = False
+        self._life += 1
+        self.crash_after = None
+        self.boot += 1
+        self.busy.clear()
+        self.disk.crash()
+        self.around.world.power_off(self.name)
+        self.around.network.power_off(self.name)
+
+    def power_on(self) -> None:
+        """The host boots, and its process starts."""
+        if not self.on:
+            self.on = True
+            self.around.network.power_on(self.name)
+            self.start()
+
+    # What the node is told
+
+    def tell(self, event: ev.Event) -> None:
+        """Tell the node, and carry out what follows."""
+        self._waiting.append(event)
+        self._turn()
+
+    def _wake(self) -> None:
+        if not self._woken:
+            self._woken = True
+            self.around.clock.after(self.around.chance.randint(10, 60), self._take)
+
+    def _take(self) -> None:
+        """Take what the network brings."""
+        self._woken = False
+        if self.node is None or self.is_frozen:
+            return
+        while (item := self.around.network.receive(self.name)) is not None:
+            if isinstance(item, View):
+                self._waiting.append(ev.ViewChanged(self.now, item.members, item.ring.quorate, item.id))
+            else:
+                self._waiting.append(ev.Delivered(self.now, item.sender, item.payload))
+            self._turn()
+
+    def _turn(self) -> None:
+        """Tell what waits, and when nothing does, that it is quiet."""
+        while self._waiting and self.node is not None:
+            self._step(self._waiting.popleft())
+        if self.node is not None:
+            self._step(ev.Quiet(self.now))
+
+    def _step(self, event: ev.Event) -> None:
+        node = self.node
+        if node is None:
+            return
+        effects = node.step(event)
+        self.around.stepped(self, event, effects)
+        for effect in effects:
+            if self.node is not node:
+                return
+            if self.crash_after is not None:
+                self.crash_after -= 1
+                if self.crash_after < 0:
+                    self.crash()
+                    return
+            self._carry_out(effect)
+
+    # What it wishes
+
+    def _carry_out(self, effect: ev.Effect) -> None:
+        match effect:
+            case ev.Send(data):
+                self.around.network.send(self.name, data)
+            case ev.Write(record, _):
+                if not self.disk.write(record):
+                    self._waiting.append(ev.NotWritten(self.now, "no space left"))
+            case ev.Sync(token):
+                self._sync(token)
+            case ev.Begin(token, snapshot):
+                self._begin(token, snapshot)
+            case ev.Examine(commit, base):
+                self._later(EXAMINATION_US, lambda: self._examined(commit, base))
+            case ev.RunAgent(token, call):
+                self._run_agent(token, call)
+            case ev.SetTimer(name, at_ms):
+                self._set_timer(name, at_ms)
+            case ev.ClearTimer(name):
+                self._timers.pop(name, None)
+            case ev.Emit():
+                self.emitted.append(effect)
+            case ev.Leave(why):
+                self.left = why
+                self.crash()
+            case (
+                ev.RecordActive() | ev.PublishAttributes() | ev.Watch() | ev.Unwatch() | ev.LookAt() | ev.AnswerSource()
+            ):
+                pass
+            case _:
+                assert_never(effect)
+
+    def _later(self, us: tuple[int, int], action: Callable[[], None]) -> None:
+        """Have something happen in this life of the process, or once the host goes on."""
+        life = self._life
+
+        def happen() -> None:
+            if self._life != life:
+                return
+            if self.is_frozen:
+                self.around.clock.after(100_000, happen)
+            else:
+                action()
+
+        self.around.clock.after(self.around.chance.randint(*us), happen)
+
+    def _sync(self, token: int) -> None:
+        self.disk.sync(lambda ok: self._synced(token, ok))
+
+    def _begin(self, token: int, snapshot: bytes) -> None:
+        if not self.disk.write(snapshot):
+            self._waiting.append(ev.NotDurable(self.now, token, "no space left"))
+            return
+        self._sync(token)
+
+    def _synced(self, token: int, ok: bool) -> None:
+        answer = ev.Durable(self.now, token) if ok else ev.NotDurable(self.now, token, "synchronising failed")
+        self._later((0, 0), lambda: self.tell(answer))
+
+    def _contents(self) -> tuple[bytes | None, list[Record]]:
+        """The newest generation, and the records after it."""
+        begins = [place for place, item in enumerate(self.disk.records) if isinstance(item, bytes)]
+        if not begins:
+            return None, [item for item in self.disk.records if isinstance(item, Record)]
+        snapshot = self.disk.records[begins[-1]]
+        records = [item for item in self.disk.records[begins[-1] :] if isinstance(item, Record)]
+        return snapshot if isinstance(snapshot, bytes) else None, records
+
+    def _examined(self, commit: str, base: str | None) -> None:
+        configuration = self.around.commits.get(commit)
+        if configuration is None:
+            self.tell(ev.Examined(self.now, commit, base, reason="it is invalid"))
+        else:
+            self.tell(ev.Examined(self.now, commit, base, digest(configuration), configuration))
+
+    def _set_timer(self, name: str, at_ms: int) -> None:
+        self._timers[name] = at_ms
+        self._later_at(at_ms, name)
+
+    def _later_at(self, at_ms: int, name: str) -> None:
+        life = self._life
+
+        def fire() -> None:
+            if self._life != life or self._timers.get(name) != at_ms:
+                return
+            if self.is_frozen:
+                self.around.clock.after(100_000, fire)
+                return
+            del self._timers[name]
+            self.tell(ev.TimerFired(self.now, name))
+
+        self.around.clock.at(at_ms * 1000, fire)
+
+    def _run_agent(self, token: int, call: AgentCall) -> None:
+        """An agent runs on the host; who asked hears of its end only if it still lives."""
+        around = self.around
+        if call.resource in self.busy:
+            around.world.faults.append(f"two operations of {call.resource} at once on {self.name}")
+        boot, life = self.boot, self._life
+        self.busy[call.resource] = call
+        key = self.name, call.resource, call.operation
+        hangs = key in around.hanging
+        took_us = call.timeout_ms * 1000 if hangs else around.chance.randint(*AGENT_US)
+
+        def end() -> None:
+            if self.boot != boot:
+                return
+            if self.is_frozen:
+                around.clock.after(100_000, end)
+                return
+            if self.busy.get(call.resource) is call:
+                del self.busy[call.resource]
+            result = TIMED_OUT if hangs else around.world.call(self.name, call, around.clock.now_us)
+            if self._life == life:
+                self._ended(token, result)
+
+        around.clock.after(took_us, end)
+
+    def _ended(self, token: int, result: AgentResult) -> None:
+        self.tell(ev.Finished(self.now, token, result))

@@ -1,0 +1,113 @@
+"""What is really so: which resource runs on which host, with which parameters, whatever any node believes.
+
+Agents act on it, and witness what they do.
+
+Source: OCF Resource Agent API 1.1 (what start, stop, monitor, promote and demote answer).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reconciler.frozen import frozen
+from reconciler.model.operation import AgentCall, AgentResult, OperationStatus
+
+
+@frozen
+class Witnessed:
+    """What an agent saw itself do: when, where, to what."""
+
+    at_us: int
+    host: str
+    task: str
+    resource: str
+
+
+@dataclass
+class Running:
+    """A resource that runs: with which parameters, and whether it is promoted."""
+
+    parameters: dict[str, str]
+    promoted: bool = False
+
+
+@dataclass
+class World:
+    """All hosts' resources. `anonymous` names those that may run on many hosts at once; every other one on one host at a time."""
+
+    running: dict[tuple[str, str], Running] = field(default_factory=dict)
+    anonymous: frozenset[str] = frozenset()
+    failing: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """By host, resource and task: the code that the agent answers instead of doing it."""
+    lying: set[tuple[str, str, str]] = field(default_factory=set)
+    """What agents say they have done and have not."""
+    attributes: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    """By host and resource: what its agent says about itself with the next call."""
+    witnessed: list[Witnessed] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    """Where two of one ran at once, in words."""
+
+    def where(self, resource: str) -> list[str]:
+        """The hosts that a resource runs on."""
+        return sorted(host for host, name in self.running if name == resource)
+
+    def on(self, host: str) -> list[str]:
+        """What runs on a host."""
+        return sorted(name for where, name in self.running if where == host)
+
+    def power_off(self, host: str) -> None:
+        """Nothing of the host runs any more."""
+        for key in [key for key in self.running if key[0] == host]:
+            del self.running[key]
+
+    def call(self, host: str, call: AgentCall, at_us: int) -> AgentResult:
+        """An agent does its operation."""
+        key = host, call.resource, call.operation
+        if key in self.failing:
+            return AgentResult(self.failing[key], exit_reason="asked to fail")
+        if key not in self.lying:
+            code = self._act(host, call, at_us)
+            if code:
+                return AgentResult(code)
+        told = self.attributes.pop((host, call.resource), {})
+        return AgentResult(0, attributes=told)
+
+    def _act(self, host: str, call: AgentCall, at_us: int) -> int:
+        key = host, call.resource
+        match call.operation:
+            case "start" | "migrate_from":
+                self._start(host, call, at_us)
+            case "stop" | "migrate_to":
+                if self.running.pop(key, None) is not None:
+                    self.witnessed.append(Witnessed(at_us, host, "stop", call.resource))
+            case "promote" | "demote":
+                if key not in self.running:
+                    return 7
+                self.running[key].promoted = call.operation == "promote"
+            case "reload-agent":
+                if key in self.running:
+                    self.running[key].parameters = dict(call.parameters)
+            case "monitor":
+                return self._monitor(host, call)
+        return 0
+
+    def _start(self, host: str, call: AgentCall, at_us: int) -> None:
+        key = host, call.resource
+        if key in self.running:
+            return
+        self.witnessed.append(Witnessed(at_us, host, "start", call.resource))
+        others = [other for other in self.where(call.resource) if other != host]
+        self.running[key] = Running(dict(call.parameters))
+        if others and call.resource not in self.anonymous:
+            self.faults.append(f"{call.resource} is started on {host} while it runs on {', '.join(others)}")
+
+    def _monitor(self, host: str, call: AgentCall) -> int:
+        """An agent sees only what its parameters name."""
+        known = self.running.get((host, call.resource))
+        if known is None or known.parameters != dict(call.parameters):
+            return 7
+        return 8 if known.promoted else 0
+
+
+TIMED_OUT = AgentResult(1, OperationStatus.TIMED_OUT, exit_reason="no answer in time")
+"""How a call ends whose agent hangs."""
