@@ -24,11 +24,9 @@ from reconciler.model.operation import OperationStatus
 from reconciler.model.score import read as read_score
 from reconciler.model.status import HistoryEntry, ResourceHistory
 from reconciler.model.text import integer
+from reconciler.scheduler import look
 from reconciler.scheduler.roles import Role
-from reconciler.scheduler.state import read_state
-from reconciler.scheduler.working import node as scheduled
-from reconciler.scheduler.working.cluster import Cluster
-from reconciler.scheduler.working.resource import Resource
+from reconciler.scheduler.standing import Standing, StandingNode, StandingResource
 from reconciler.sources.source import SourceStatus
 from reconciler.version import __version__
 
@@ -42,14 +40,14 @@ class StatusView:
     def __init__(self, node: Node, fabric: str) -> None:
         self._node = node
         self._fabric = fabric
-        self._read: tuple[Cib, Cluster] | None = None
+        self._read: tuple[Cib, Standing] | None = None
         self._histories: tuple[Cib, dict[str, list[ResourceHistory]]] | None = None
 
     def document(self, sources: Iterable[SourceStatus], warnings: Iterable[str]) -> dict[str, Any]:
         """The whole document."""
         node, replica = self._node, self._node.replica
-        cluster = self._cluster()
-        resources = [self._resource(cluster, resource) for resource in cluster.resources if _is_shown(resource)]
+        standing = self._standing()
+        resources = [self._resource(resource) for resource in standing.resources if _is_shown(resource)]
         return {
             "api": 1,
             "version": __version__,
@@ -66,10 +64,10 @@ class StatusView:
             "proposal": self._proposal(),
             "rejected": self._rejected(),
             "transition": self._transition(),
-            "nodes": [_node(replica.cib, scheduled_node) for scheduled_node in cluster.nodes],
+            "nodes": [_node(replica.cib, one) for one in standing.nodes],
             "resources": resources,
             "counts": _counts(resources),
-            "failed_actions": [_failed(found.entry, found.node.name, found.resource.id) for found in cluster.failed],
+            "failed_actions": [_failed(found.entry, found.node, found.resource) for found in standing.failures],
             "problems": list(node.coordinator.problems),
             "drift": _drift(replica.activations, resources),
             "sources": [source_to_plain(status) for status in sources],
@@ -78,8 +76,8 @@ class StatusView:
 
     def resource_ids(self, name: str) -> tuple[str, ...]:
         """The ids under which histories know a resource and its members; none when there is no such resource."""
-        cluster = self._cluster()
-        found = [resource for resource in _all(cluster.resources) if name in (resource.id, resource.config_id)]
+        standing = self._standing()
+        found = [resource for resource in _all(standing.resources) if name in (resource.id, resource.config_id)]
         names = {
             known
             for resource in found
@@ -89,15 +87,15 @@ class StatusView:
         }
         return tuple(sorted(names))
 
-    def _cluster(self) -> Cluster:
+    def _standing(self) -> Standing:
         cib = self._node.replica.cib
         if self._read is None or self._read[0] is not cib:
             now = moment()
-            self._read = cib, read_state(with_members(cib), Instant(now.epoch_s, now.offset_s))
+            self._read = cib, look(with_members(cib), Instant(now.epoch_s, now.offset_s))
         return self._read[1]
 
-    def _resource(self, cluster: Cluster, resource: Resource) -> dict[str, Any]:
-        children = [self._resource(cluster, child) for child in resource.children if _is_shown(child)]
+    def _resource(self, resource: StandingResource) -> dict[str, Any]:
+        children = [self._resource(child) for child in resource.children if _is_shown(child)]
         name = resource.history_name or (resource.config_id if not resource.unique else resource.id)
         histories = self._by_resource().get(name, []) if not children else []
         return {
@@ -105,13 +103,13 @@ class StatusView:
             "kind": resource.kind.name.lower(),
             "agent": None if resource.agent is None else str(resource.agent),
             "role": _role(resource, children),
-            "nodes": sorted(node.name for node in resource.active_on),
+            "nodes": sorted(resource.active_on),
             "managed": resource.managed,
             "maintenance": resource.maintenance,
             "failed": resource.failed or any(child["failed"] for child in children),
             "blocked": resource.blocked or any(child["blocked"] for child in children),
             "orphan": resource.orphan,
-            "disabled": resource.meta.get("target-role", "").lower() == _STOPPED,
+            "disabled": (resource.target_role or "").lower() == _STOPPED,
             "pending": resource.pending_task,
             "since_at": _since(histories),
             "fail_count": _fail_count(self._node.replica.cib, name, histories),
@@ -206,18 +204,18 @@ def _active(activations: tuple[Activation, ...]) -> dict[str, Any] | None:
     }
 
 
-def _all(resources: Iterable[Resource]) -> Iterable[Resource]:
+def _all(resources: Iterable[StandingResource]) -> Iterable[StandingResource]:
     for resource in resources:
         yield resource
         yield from _all(resource.children)
 
 
-def _is_shown(resource: Resource) -> bool:
+def _is_shown(resource: StandingResource) -> bool:
     """An orphan that runs nowhere is only a memory."""
     return not resource.orphan or bool(resource.active_on) or resource.failed
 
 
-def _role(resource: Resource, children: list[dict[str, Any]]) -> str:
+def _role(resource: StandingResource, children: list[dict[str, Any]]) -> str:
     """The word for its role; a collective has the highest of its parts."""
     if not children:
         return str(resource.role if resource.role is not Role.UNKNOWN else Role.STOPPED)
@@ -225,7 +223,7 @@ def _role(resource: Resource, children: list[dict[str, Any]]) -> str:
     return max((str(child["role"]) for child in children), key=lambda word: order.index(word) if word in order else 0)
 
 
-def _node(cib: Cib, node: scheduled.ClusterNode) -> dict[str, Any]:
+def _node(cib: Cib, node: StandingNode) -> dict[str, Any]:
     return {
         "name": node.name,
         "id": node.id,
@@ -240,7 +238,7 @@ def _node(cib: Cib, node: scheduled.ClusterNode) -> dict[str, Any]:
     }
 
 
-def _node_state(node: scheduled.ClusterNode) -> str:
+def _node_state(node: StandingNode) -> str:
     states = (
         ("unclean", node.unclean),
         ("pending", node.pending),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.cib import Cib
     from reconciler.model.date import Instant
     from reconciler.scheduler.plan import Plan
+    from reconciler.scheduler.standing import Standing
 
 
 def schedule(
@@ -89,6 +90,14 @@ def schedule(
             decided(cluster) if decisions else None,
             cluster,
         )
+
+
+def look(cib: Cib, now: Instant) -> Standing:
+    """How things stand: what configuration and status tell of nodes and resources at the moment, with nothing decided."""
+    from reconciler.scheduler.answer.standing import standing
+    from reconciler.scheduler.state import read_state
+
+    return standing(read_state(cib, now))
 
 
 @contextmanager
