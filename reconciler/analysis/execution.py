@@ -76,7 +76,7 @@ def simulate_execution(
 
     Results are recorded with the epoch time `at_s`, or the plan's own moment.
     """
-    run = _Run(plan, cib, failures, depth, plan.at_s if at_s is None else at_s)
+    run = _Run(plan, cib, failures, depth, plan.now.epoch_s if at_s is None else at_s)
     return run.carry_out()
 
 

@@ -105,7 +105,7 @@ class _Case:
 
     @classmethod
     def of(cls, cib: Cib, now: Instant) -> _Case:
-        plan = schedule(cib, now, show_scores=False, decisions=True)
+        plan = schedule(cib, now, decisions=True)
         assert plan.decisions is not None
         return cls(cib, now, plan.decisions, plan.failures)
 

@@ -57,7 +57,7 @@ def settle(cib: Cib, now: Instant, *, rounds: int = MOST_ROUNDS, unfenceable: Co
     """
     plans: list[Plan] = []
     for _ in range(rounds):
-        plan = schedule(cib, now, show_scores=False)
+        plan = schedule(cib, now)
         if plan.empty:
             return Settled(cib, tuple(plans), plan)
         possible = _without_fencing(plan, unfenceable) if unfenceable else plan

@@ -89,7 +89,7 @@ def survive(steady: Cib, before: Services, case: Case, now: Instant) -> CaseOutc
     lost = frozenset(case.lost)
     unfenceable = out_of_reach(struck.configuration, lost, case.devices)
     settled = settle(struck, now, unfenceable=unfenceable)
-    final = settled.final or schedule(settled.cib, now, show_scores=False)
+    final = settled.final or schedule(settled.cib, now)
     fenced = tuple(dict.fromkeys(name for name in _fenced(settled) if name not in unfenceable))
     unnoticed = not noticed(steady, case)
     after: Services = services(final, lost)

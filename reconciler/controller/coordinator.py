@@ -228,7 +228,7 @@ class Coordinator:
     def _compute(self, replica: Replica, now: Moment) -> list[Wish]:
         """Ask the scheduler, and begin what it answers unless the same was just tried in vain."""
         cib = with_members(replica.cib)
-        plan = self.plan = schedule(cib, Instant(now.epoch_s, now.offset_s), show_scores=False)
+        plan = self.plan = schedule(cib, Instant(now.epoch_s, now.offset_s))
         self.stale = None
         if not _does_something(plan):
             self._signature, self._repeats = (), 0

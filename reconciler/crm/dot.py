@@ -7,9 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.scheduler.inside import decide
+from reconciler.scheduler.plan import Plan
 from reconciler.scheduler.working.action import Action, Edge
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.effects import LOAD
+
+
+def drawing(plan: Plan) -> str:
+    """The drawing of what the plan does; it is decided once more for that."""
+    return dot_text(decide(plan.cib, plan.now, show_scores=False).cluster)
 
 
 def dot_text(cluster: Cluster, *, all_actions: bool = False, with_ids: bool = False) -> str:

@@ -9,8 +9,7 @@ from reconciler.crm.moment_text import local_text
 from reconciler.crm.outline import Outline
 from reconciler.crm.result_text import code_text, status_text
 from reconciler.model.text import integer
-from reconciler.scheduler.reading.index import find
-from reconciler.scheduler.recalling.fail_counts import fail_count, last_failure
+from reconciler.scheduler.inside import fail_count, find, last_failure
 from reconciler.scheduler.working.cluster import Cluster, FailedEntry
 from reconciler.scheduler.working.node import ClusterNode
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.interop.xml.text import attribute_text
-from reconciler.scheduler.answer.graph import planned
+from reconciler.scheduler.inside import Decided, planned
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction
 
 
-def graph_xml(plan: Plan) -> str:
+def graph_xml(decided: Decided) -> str:
     """The whole graph; elements and attributes stand in the order in which Pacemaker writes them."""
+    plan = decided.plan
     head = _start("transition_graph", _graph_attributes(plan))
     if not plan.actions:
         return f"{head}/>\n"
-    writer = _GraphWriter(plan)
+    writer = _GraphWriter(decided)
     return "\n".join([f"{head}>", *writer.synapses(), "</transition_graph>"]) + "\n"
 
 
@@ -44,12 +45,13 @@ def _graph_attributes(plan: Plan) -> dict[str, str]:
 
 
 class _GraphWriter:
-    """Writes the synapses of one plan."""
+    """Writes the synapses of one run."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.planned = {action.id: action for action in plan.actions}
-        self.sources = {action.id: action for action in plan.cluster.actions}
+    def __init__(self, decided: Decided) -> None:
+        self.plan = decided.plan
+        self.cluster = decided.cluster
+        self.planned = {action.id: action for action in decided.plan.actions}
+        self.sources = {action.id: action for action in decided.cluster.actions}
 
     def synapses(self) -> Iterator[str]:
         for number, action in enumerate(self.plan.actions):
@@ -70,7 +72,7 @@ class _GraphWriter:
         yield "    <inputs>"
         for id in action.triggers:
             # An action may wait for one that never runs, and so is not in the graph itself.
-            before = self.planned.get(id) or planned(self.plan.cluster, self.sources[id])
+            before = self.planned.get(id) or planned(self.cluster, self.sources[id])
             yield "      <trigger>"
             yield f"        {_start(*_short(before))}/>"
             yield "      </trigger>"

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.model.score import show
-from reconciler.scheduler.placing.capacity import amounts
-from reconciler.scheduler.placing.score_lines import PROMOTION
+from reconciler.scheduler.inside import PROMOTION, amounts
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.table_order import hash_order
 

@@ -21,10 +21,8 @@ from reconciler.crm.summary_text import add_summary
 from reconciler.frozen import frozen
 from reconciler.model.date import Instant, parse
 from reconciler.model.resource import Agent
-from reconciler.scheduler import schedule
+from reconciler.scheduler.inside import Decided, decide, find, read_state
 from reconciler.scheduler.plan import Plan
-from reconciler.scheduler.reading.index import find
-from reconciler.scheduler.state import read_state
 from reconciler.scheduler.working.cluster import Cluster
 
 if TYPE_CHECKING:
@@ -61,12 +59,12 @@ class SimulateOptions:
 
 @frozen
 class Simulation:
-    """What came of it: the text, the CIB that was planned from, the plan, and the CIB in the end, as far as it went."""
+    """What came of it: the text, the CIB that was planned from, what was decided, and the CIB in the end, as far as it went."""
 
     text: str
     input: Cib
     """What was planned from: the CIB with everything that was injected."""
-    plan: Plan | None = None
+    decided: Decided | None = None
     output: Cib | None = None
     stuck: bool = False
     """Whether the plan could not be carried out to its end, though nothing was asked to fail."""
@@ -99,15 +97,17 @@ class _Session:
             self._inject(cluster, self.options.injections)
         if self.extent is Extent.SHOW:
             return Simulation(self._text(), self.cib)
-        plan = schedule(self.cib, self.now, show_scores=self.options.scores or self.options.utilization, sanitized=True)
-        self._show_scores(plan.cluster)
+        listing = self.options.scores or self.options.utilization
+        decided = decide(self.cib, self.now, show_scores=listing, sanitized=True)
+        plan = decided.plan
+        self._show_scores(decided.cluster)
         if not self.options.quiet:
             self._show_summary(plan)
         if self.extent is Extent.PLAN:
-            return Simulation(self._text(), self.cib, plan)
+            return Simulation(self._text(), self.cib, decided)
         execution = self._carry_out(plan)
         stuck = bool(execution.unfinished) and not execution.failed
-        return Simulation(self._text(), self.cib, plan, execution.cib, stuck)
+        return Simulation(self._text(), self.cib, decided, execution.cib, stuck)
 
     def _text(self) -> str:
         return "".join(f"{line}\n" for line in self.lines)
@@ -212,5 +212,5 @@ def for_conformance(xml_path: str, args: Sequence[str]) -> tuple[str, str]:
     moment_text = args[1] if args[:1] == ["-t"] else None
     moment = parse(moment_text) or Instant(cib.execution_date or _AFTERWARDS_S)
     simulation = run(cib, SimulateOptions(moment, moment_text, extent=Extent.SIMULATE, scores=True, fancy=True))
-    assert simulation.plan is not None
-    return simulation.text, dot_text(simulation.plan.cluster)
+    assert simulation.decided is not None
+    return simulation.text, dot_text(simulation.decided.cluster)

@@ -15,9 +15,9 @@ from reconciler.scheduler.cause import Cause
 
 if TYPE_CHECKING:
     from reconciler.cib import Cib
+    from reconciler.model.date import Instant
     from reconciler.model.status import HistoryEntry
     from reconciler.scheduler.decision import Decisions
-    from reconciler.scheduler.working.cluster import Cluster
 
 
 def merged(layers: tuple[Mapping[str, str], ...]) -> dict[str, str]:
@@ -163,13 +163,13 @@ class Terms:
 class Plan:
     """What the scheduler decided for one CIB at one moment.
 
-    `actions` is the transition graph in the order in which it is written and gone through. `at_s` is the time for which it was made,
-    `recheck_by_s` the one at which time alone may change the answer (epoch seconds both). `messages` say what is odd about the
+    `actions` is the transition graph in the order in which it is written and gone through. `now` is the time for which it was made,
+    `recheck_by_s` the one at which time alone may change the answer (epoch seconds). `messages` say what is odd about the
     input. `decisions` are told when they were asked for.
     """
 
     cib: Cib = field(compare=False, repr=False)
-    at_s: int
+    now: Instant
     actions: tuple[PlannedAction, ...]
     changes: tuple[Change, ...]
     placements: tuple[Placement, ...]
@@ -178,7 +178,6 @@ class Plan:
     recheck_by_s: int | None
     messages: tuple[str, ...]
     decisions: Decisions | None
-    cluster: Cluster = field(compare=False, repr=False)
 
     @property
     def empty(self) -> bool:

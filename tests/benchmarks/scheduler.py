@@ -164,7 +164,7 @@ def in_process(size: str, mixed: bool, runs: int) -> None:
         seconds = []
         for _ in range(runs):
             begin = time.perf_counter()
-            schedule(subject, NOW, show_scores=False)
+            schedule(subject, NOW)
             seconds.append(time.perf_counter() - begin)
         print(
             f"{size} {'mixed' if mixed else 'primitives'} {state:8} schedule() median {statistics.median(seconds):.3f} s of {runs}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from finished import Finished
 from histories import NOW, Texts, entry, history, state
 from histories import cib as any_cib
 
@@ -10,9 +11,7 @@ from reconciler.model.attributes import plain
 from reconciler.model.date import Instant
 from reconciler.model.resource import Operation
 from reconciler.model.status import HistoryEntry, ResourceHistory
-from reconciler.scheduler import schedule
 from reconciler.scheduler.digest import digest
-from reconciler.scheduler.plan import Plan
 from reconciler.scheduler.working.action import Action
 
 UNCHANGED = digest({})
@@ -37,11 +36,11 @@ __all__ = [
 ]
 
 
-def plan_of(given: Cib) -> Plan:
-    return schedule(given, Instant(NOW), sanitized=True)
+def plan_of(given: Cib) -> Finished:
+    return Finished(given, Instant(NOW), sanitized=True)
 
 
-def actions(plan: Plan, about: str = "A", task: str = "") -> list[str]:
+def actions(plan: Finished, about: str = "A", task: str = "") -> list[str]:
     """The actions of one resource (with one task), in order of creation."""
     return [
         _text(action)
@@ -50,7 +49,7 @@ def actions(plan: Plan, about: str = "A", task: str = "") -> list[str]:
     ]
 
 
-def reasons(plan: Plan) -> list[str]:
+def reasons(plan: Finished) -> list[str]:
     """What the summary says about resources and nodes: `Stop A: node availability`."""
     return [
         f"{change.verb.value} {change.subject}" + (f": {change.reason}" if change.reason else "")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from finished import Finished
+
 from reconciler.cib import Cib
 from reconciler.model.attributes import NO_ATTRIBUTES, AttributeBlocks, Defaults, plain
 from reconciler.model.cluster import Configuration, Node, Tag
@@ -17,8 +19,6 @@ from reconciler.model.resource import Agent, Bundle, BundleNetwork, Clone, Group
 from reconciler.model.rule import AttributeExpression, Rule
 from reconciler.model.score import show
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status, TicketState
-from reconciler.scheduler import schedule
-from reconciler.scheduler.plan import Plan
 
 NOW = 1_700_000_000
 DUMMY = Agent("ocf", "Dummy", "pacemaker")
@@ -183,11 +183,11 @@ def _entry(id: str, task: str, interval_ms: int, code: str, call: int) -> Histor
     return HistoryEntry(f"{id}_{name}", keys)
 
 
-def plan_of(one: Cib) -> Plan:
-    return schedule(one, Instant(NOW))
+def plan_of(one: Cib) -> Finished:
+    return Finished(one, Instant(NOW))
 
 
-def full_lines(plan: Plan) -> list[str]:
+def full_lines(plan: Finished) -> list[str]:
     """The score lines as the reference program prints them."""
     return [
         f"{id} promotion score on {node}: {show(score)}"
@@ -206,7 +206,7 @@ _STAGES = {
 }
 
 
-def score_lines(plan: Plan) -> list[str]:
+def score_lines(plan: Finished) -> list[str]:
     """The score lines in the order decided, those of one resource at one time on one line: `clone C: n1 0, n2 INFINITY`."""
     lines: list[tuple[str, dict[str, str]]] = []
     for label, id, node, score in plan.cluster.score_lines:
@@ -217,13 +217,13 @@ def score_lines(plan: Plan) -> list[str]:
     return [f"{title}: {', '.join(f'{node} {score}' for node, score in scores.items())}" for title, scores in lines]
 
 
-def scores_of(plan: Plan, id: str) -> dict[str, str]:
+def scores_of(plan: Finished, id: str) -> dict[str, str]:
     """The scores of one primitive when its node was chosen, the last time."""
     found = [line for line in plan.cluster.score_lines if line[0] == "pcmk__primitive_assign" and line[1] == id]
     return {node: show(score) for _, _, node, score in found}
 
 
-def placed(plan: Plan) -> dict[str, str | None]:
+def placed(plan: Finished) -> dict[str, str | None]:
     """Where each primitive instance will be."""
     return {placement.resource: placement.node for placement in plan.placements}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from finished import Finished
 from small_clusters import DUMMY, cib
 
 from reconciler.cib import Cib
@@ -11,7 +12,6 @@ from reconciler.frozen import replace
 from reconciler.model.constraint import Order, ResourceSet
 from reconciler.model.resource import Agent, Primitive
 from reconciler.model.status import HistoryEntry, ResourceHistory, Status
-from reconciler.scheduler.plan import Plan
 from reconciler.scheduler.working.action import Action
 
 WITHOUT_PARAMETERS = "f2317cad3d54cec5d7d7aa7d0bf35cf8"
@@ -66,13 +66,13 @@ def lost(given: Cib, *names: str) -> Cib:
     return replace(given, status=Status(tuple(states), given.status.tickets))
 
 
-def graph(plan: Plan) -> list[str]:
+def graph(plan: Finished) -> list[str]:
     """What is done but probes and monitors, in the order of the graph: `A_start_0 n1`."""
     by_id = {action.id: action for action in plan.cluster.actions}
     return [_name(by_id[action.id]) for action in plan.actions if action.task != "monitor"]
 
 
-def waits(plan: Plan, about: str = "") -> list[str]:
+def waits(plan: Finished, about: str = "") -> list[str]:
     """What waits for what, sorted: `A_start_0 n1 -> B_start_0 n1`. Only what has one of the words on both sides, if any are given;
     probes and monitors are left out.
     """
@@ -86,7 +86,7 @@ def waits(plan: Plan, about: str = "") -> list[str]:
     )
 
 
-def summary(plan: Plan) -> list[str]:
+def summary(plan: Finished) -> list[str]:
     """What changes: `Stop B (n1 -> None): required A start`."""
     lines = []
     for change in plan.changes:

@@ -25,7 +25,7 @@ from reconciler.frozen import replace
 from reconciler.interop.reading.cib import read_cib
 from reconciler.interop.writing.cib import write_cib
 from reconciler.model.date import Instant
-from reconciler.scheduler import schedule
+from reconciler.scheduler.inside import decide
 
 pytestmark = pytest.mark.skipif(
     shutil.which("crm_simulate") is None, reason="the reference program is not here: apt install pacemaker-cli-utils"
@@ -45,7 +45,7 @@ def test_the_reference_program_makes_the_same_graph(given: Cib, tmp_path: Path) 
         capture_output=True,
         env=os.environ | {"LC_ALL": "C", "TZ": "UTC"},
     )
-    assert _without_recheck(graph_xml(schedule(read_cib(written), Instant(NOW), sanitized=True))) == _without_recheck(
+    assert _without_recheck(graph_xml(decide(read_cib(written), Instant(NOW), sanitized=True))) == _without_recheck(
         graph.read_text()
     )
 

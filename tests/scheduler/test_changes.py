@@ -19,6 +19,7 @@ from action_texts import (
     state,
     watched,
 )
+from finished import Finished
 from histories import primitive
 
 from reconciler.cib import Cib
@@ -26,7 +27,6 @@ from reconciler.model.attributes import plain
 from reconciler.model.date import Instant
 from reconciler.model.resource import Operation
 from reconciler.model.status import HistoryEntry, ResourceHistory
-from reconciler.scheduler import schedule
 from reconciler.scheduler.digest import digest
 
 NOW = digest({"p": "1", "q": "2"})
@@ -109,7 +109,7 @@ def test_a_changed_definition(given: Cib, planned: list[str], said: list[str]) -
 
 def test_a_private_parameter_counts_where_the_status_is_whole() -> None:
     more = {"op-secure-params": " p ", "op-secure-digest": PUBLIC, "crm_feature_set": "3.16.1"}
-    plan = schedule(recorded(OTHER, **more), Instant(1_700_000_000))
+    plan = Finished(recorded(OTHER, **more), Instant(1_700_000_000))
     assert reasons(plan) == ["Restart A: resource definition change"]
 
 

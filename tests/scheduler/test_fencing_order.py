@@ -199,4 +199,4 @@ def _started(id: str) -> ResourceHistory:
 
 def test_planning_again_once_everything_is_done_changes_nothing() -> None:
     given = unchanged(cib(A, active={"A": ["n1"]}, probed={"A": ["n2"]}))
-    assert plan_of(given).empty
+    assert plan_of(given).plan.empty

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from action_texts import any_cib, done, found, monitor, plan_of, started, state
+from finished import Finished
 from histories import Texts, primitive
 from test_collectives import BUNDLE, QUIET, clone, running
 from test_migration import alone
@@ -16,13 +17,12 @@ from reconciler.cib import Cib
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Group
 from reconciler.scheduler.noting.orderings import first_key, then_key
-from reconciler.scheduler.plan import Plan
 from reconciler.scheduler.working import effects
 
 NAMES = {value: name for name, value in vars(effects).items() if name.isupper() and value}
 
 
-def orderings(plan: Plan, first: str, then: str) -> list[str]:
+def orderings(plan: Finished, first: str, then: str) -> list[str]:
     """The orderings of keys with these beginnings, in order of creation."""
     return [
         f"{first_key(one)} -> {then_key(one)}: {' '.join(name for bit, name in NAMES.items() if one.effects & bit)}"

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import pytest
 from action_texts import UNCHANGED, actions, any_cib, done, entry, found, plan_of, reasons, started, state
+from finished import Finished
 from histories import FENCE_DEVICE, Texts, primitive
 
 from reconciler.cib import Cib
 from reconciler.frozen import replace
 from reconciler.model.constraint import Constraint, Order
 from reconciler.model.status import HistoryEntry
-from reconciler.scheduler.plan import Plan
 
 CAN = {"allow-migrate": "true"}
 TO = {"migrate_source": "n1", "migrate_target": "n2", "op_digest": UNCHANGED}
@@ -29,7 +29,7 @@ def leaving(a: Texts | None = None, b: Texts | None = None, *constraints: Constr
     return replace(given, configuration=replace(given.configuration, constraints=constraints))
 
 
-def graph(plan: Plan) -> list[str]:
+def graph(plan: Finished) -> list[str]:
     """What is done, in an order in which it can be done."""
     names = {action.id: f"{action.key} {action.node or ''}".strip() for action in plan.actions}
     waiting = {action.id: set(action.triggers) for action in plan.actions}

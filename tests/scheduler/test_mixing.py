@@ -82,4 +82,4 @@ def test_a_bundle_that_follows_itself_comes_to_an_end_within_its_limits(score: i
     plan = plan_of(cib(bundle("B", primitive("b"), replicas=2), constraints=constraints, active=started))
     hosts = [node for id, node in placed(plan).items() if "podman" in id and node is not None]
     assert len(set(hosts)) == len(hosts)
-    assert any("back to itself" in message for message in plan.cluster.messages) is (score == -7)
+    assert any("back to itself" in message for message in plan.plan.messages) is (score == -7)

@@ -168,7 +168,7 @@ def test_what_an_order_means(given: Cib, expected: list[str], changes: list[str]
 
 
 def test_an_unknown_kind_is_told() -> None:
-    assert any("often" in message for message in plan_of(pair(order("A", "B", kind="often"))).cluster.messages)
+    assert any("often" in message for message in plan_of(pair(order("A", "B", kind="often"))).plan.messages)
 
 
 INTERLEAVE = {"interleave": "true"}

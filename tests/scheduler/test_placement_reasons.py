@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from finished import Finished
 from small_clusters import cib, clone, colocation, group, location, plan_of, primitive, ticket
 from test_placement_examples import EXAMPLES
 from test_placement_oddities import LINES, PLACES, SCORES
@@ -12,14 +13,13 @@ from test_placement_rules import RULES
 
 from reconciler.cib import Cib
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.plan import Plan
 from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.resource import Resource
 
 ALL = [pytest.param(row.values[0], id=str(row.id)) for row in (*EXAMPLES, *SCORES, *LINES, *PLACES, *RULES)]
 
 
-def all_resources(plan: Plan) -> Iterator[Resource]:
+def all_resources(plan: Finished) -> Iterator[Resource]:
     waiting = list(plan.cluster.resources)
     while waiting:
         resource = waiting.pop()
@@ -27,7 +27,7 @@ def all_resources(plan: Plan) -> Iterator[Resource]:
         waiting += resource.children
 
 
-def resource_of(plan: Plan, id: str) -> Resource:
+def resource_of(plan: Finished, id: str) -> Resource:
     return next(resource for resource in all_resources(plan) if resource.id == id)
 
 

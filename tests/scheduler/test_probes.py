@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from action_texts import any_cib, done, entry, found, plan_of, started, state
+from finished import Finished
 from histories import FENCE_DEVICE, NOW, UP, Texts, primitive
 
 from reconciler.cib import Cib
@@ -18,7 +19,6 @@ from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Bundle, BundleNetwork, Clone, Group, Primitive, Resource
 from reconciler.model.status import HistoryEntry, NodeState
 from reconciler.scheduler.acting.probes import probe
-from reconciler.scheduler.plan import Plan
 from reconciler.scheduler.state import read_state
 from reconciler.scheduler.working.effects import ORD, RN
 
@@ -28,7 +28,7 @@ UNDISCOVERED = {"resource-discovery-enabled": "false"}
 REMOTE = Primitive("r", Agent("ocf", "remote", "pacemaker"))
 
 
-def probes(plan: Plan) -> list[str]:
+def probes(plan: Finished) -> list[str]:
     return [
         f"{action.resource.id} {action.node.name}" + (f" rc={action.expected_rc}" if action.expected_rc else "")
         for action in plan.cluster.actions

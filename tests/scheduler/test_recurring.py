@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import pytest
 from action_texts import UNCHANGED, actions, any_cib, done, entry, found, monitor, plan_of, started, state, watched
+from finished import Finished
 from histories import Texts, primitive
 
 from reconciler.cib import Cib
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Clone, Operation
 from reconciler.model.status import HistoryEntry
-from reconciler.scheduler.plan import Plan
 
 TEN = monitor()
 STOPPED = monitor("20s", role="Stopped")
@@ -33,7 +33,7 @@ def running(
     return any_cib(primitive("A", meta, *operations), states=states, options=options)
 
 
-def recurring(plan: Plan, about: str = "A") -> list[str]:
+def recurring(plan: Finished, about: str = "A") -> list[str]:
     return [line for line in actions(plan, about) if not line.split()[0].endswith("_0")]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from action_texts import UNCHANGED, any_cib, done, entry, found, plan_of, started, state
+from finished import Finished
 from histories import Texts, primitive
 from test_migration import graph
 
@@ -15,7 +16,6 @@ from reconciler.model.attributes import plain
 from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.model.status import HistoryEntry, ResourceHistory
 from reconciler.scheduler.digest import digest
-from reconciler.scheduler.plan import Plan
 
 ON = {"stonith-enabled": "true"}
 UNFENCED = {"#node-unfenced": "1600000000"}
@@ -51,7 +51,7 @@ def unfenced(
     return any_cib(d or device(), primitive("A", {"resource-stickiness": "1"}), states=states, options=ON)
 
 
-def unfencings(plan: Plan) -> list[str]:
+def unfencings(plan: Finished) -> list[str]:
     return [
         f"{action.node.name}: {action.reason}"
         for action in plan.cluster.actions

@@ -134,7 +134,7 @@ def _judged(expectation: Expectation, only: str | None) -> bool:
 
 def _analyse(question: Question, start: _Start, now: Instant, losses: int) -> Analysed:
     cib = start.settled.cib
-    before = services(schedule(cib, now, show_scores=False))
+    before = services(schedule(cib, now))
     every = list(cases(cib, losses))
     if not any(case.kind == "node" for case in every):
         raise VerifyError(f"{start.name} has no node that is online; name nodes with --node")

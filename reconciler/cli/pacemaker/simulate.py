@@ -184,7 +184,7 @@ def run(options: Options) -> int:
     cib = _read(options)
     simulation = simulate.run(cib, _settings(options, cib))
     _print(options, simulation.text)
-    for message in () if simulation.plan is None else simulation.plan.cluster.messages:
+    for message in () if simulation.decided is None else simulation.decided.plan.messages:
         print(f"warning: {message}", file=sys.stderr)
     _write_artefacts(options, simulation)
     if simulation.stuck:
@@ -294,16 +294,16 @@ def _print(options: Options, text: str) -> None:
 
 
 def _write_artefacts(options: Options, simulation: Simulation) -> None:
-    plan = simulation.plan
-    if options.artefacts.save_dotfile and plan is not None:
+    decided = simulation.decided
+    if options.artefacts.save_dotfile and decided is not None:
         from reconciler.crm.dot import dot_text
 
-        drawing = dot_text(plan.cluster, all_actions=options.artefacts.all_actions, with_ids=options.verbose > 0)
+        drawing = dot_text(decided.cluster, all_actions=options.artefacts.all_actions, with_ids=options.verbose > 0)
         write_file(options.artefacts.save_dotfile, drawing.encode())
-    if options.artefacts.save_graph and plan is not None:
+    if options.artefacts.save_graph and decided is not None:
         from reconciler.crm.graph_xml import graph_xml
 
-        write_file(options.artefacts.save_graph, graph_xml(plan).encode())
+        write_file(options.artefacts.save_graph, graph_xml(decided).encode())
     outcome = simulation.output or simulation.input
     _write_cib(options.artefacts.save_input, simulation.input)
     _write_cib(options.artefacts.save_output, outcome)

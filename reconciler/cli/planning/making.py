@@ -56,10 +56,10 @@ class Made:
 
     def dot(self) -> str:
         """The graph of the first transition, empty when there is nothing to do."""
-        from reconciler.crm.dot import dot_text
+        from reconciler.crm.dot import drawing
 
         plan = self.found.plan
-        return 'digraph "g" {\n}\n' if plan is None else dot_text(plan.cluster)
+        return 'digraph "g" {\n}\n' if plan is None else drawing(plan)
 
     def saved(self, consented: frozenset[str]) -> SavedPlan:
         """The plan as it is saved."""
