@@ -20,8 +20,9 @@ _DOTTED = re.compile(r"`([a-z_]\w*(?:\.\w+)+)(?:\([^)]*\))?[^`]*`")
 
 
 def resolve(package: str, dotted: str) -> bool:
-    """Whether the name is that of a module or attribute, below the package or below the top."""
-    return any(_found(base, dotted.split(".")) for base in (package, "reconciler"))
+    """Whether the name is that of a module or attribute, below the package, below the top or in full."""
+    words = dotted.removeprefix("reconciler.").split(".")
+    return any(_found(base, words) for base in (package, "reconciler"))
 
 
 def _found(base: str, words: list[str]) -> bool:

@@ -44,7 +44,7 @@ def order_primitive(cluster: Cluster, resource: Resource) -> None:
 
 
 def allowed_nodes(cluster: Cluster, resource: Resource) -> list[ClusterNode]:
-    """The nodes in the resource's table, in byte order of their names."""
+    """The nodes in the resource's table, in natural order of their names."""
     return sorted((cluster.nodes_by_index[index] for index in resource.table), key=lambda node: natural_key(node.name))
 
 
