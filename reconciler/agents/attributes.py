@@ -16,6 +16,8 @@ import shlex
 import stat
 from collections.abc import Mapping
 
+from reconciler.agents.shortage import shortage_of
+
 _COMMANDS = ("attrd_updater", "crm_attribute", "crm_master", "crm_node")
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "commands", "attribute.sh")
 _JOURNAL = re.compile(r"attributes\.[0-9a-f-]+-[0-9]+")
@@ -53,15 +55,18 @@ class AttributeJournals:
     def collect(self, environment: Mapping[str, str]) -> dict[str, str | None]:
         """The changes that a call asked for, the last of each name, None for a deletion; the journal is gone afterwards.
 
-        **Raises** OSError when there is a journal that can't be read.
+        **Raises** OSError when there is a journal that can't be read; it is still there when that was for a want of the machine.
         """
         path = environment["RECONCILER_ATTRIBUTES"]
         try:
             lines = _read(path).splitlines()
         except FileNotFoundError:
             return {}
-        finally:
-            _discard(path)
+        except OSError as error:
+            if shortage_of(error) is None:
+                _discard(path)
+            raise
+        _discard(path)
         found = (match for match in map(_LINE.fullmatch, lines) if match is not None)
         return {match[2]: (match[3] or "") if match[1] == "set" else None for match in found}
 

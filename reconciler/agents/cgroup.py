@@ -11,29 +11,9 @@ import contextlib
 import errno
 import os
 import re
-import select
-import sys
 import zlib
-from collections.abc import Callable, Iterable
 
 _SAFE = re.compile(r"[^A-Za-z0-9_-]")
-_SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ENTER = """
-import os, sys
-entry, *argv = sys.argv[1:]
-try:
-    with open(entry, "w") as file:
-        file.write("0")
-except OSError:
-    pass
-with open("/proc/self/environ", "rb") as file:  # Not os.environ: the interpreter may have added to it.
-    given = dict(pair.split(b"=", 1) for pair in file.read().split(b"\\0") if b"=" in pair)
-try:
-    os.execve(argv[0], argv, given)
-except OSError as error:
-    sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
-"""
-"""Enter a control group, then become the command: the same as the shell's line, for environments that a shell spoils."""
 _BRANCH = "reconciler"
 _LONGEST_NAME = 180
 _ATTEMPTS = 1000
@@ -47,21 +27,14 @@ class CallGroup:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def wrap(self, argv: tuple[str, ...], environment: Iterable[str] = ()) -> tuple[str, ...]:
-        """The command line that first enters the group, then becomes the command: nothing it starts is ever outside.
-
-        Where the kernel refuses the move the command runs all the same, held by its process group alone. `environment` names the
-        variables that have to arrive: a shell may drop those that it could not name itself (`OCF_RESKEY_fail-over`), so that
-        for them an interpreter is started that passes on what it was given, at the price of some milliseconds.
-        """
-        entry = f"{self.path}/cgroup.procs"
-        if all(map(_SHELL_NAME.fullmatch, environment)):
-            return ("/bin/sh", "-c", 'echo 0 2>/dev/null >"$0"; exec "$@"', entry, *argv)
-        return (sys.executable, "-I", "-S", "-c", _ENTER, entry, *argv)
+    @property
+    def entry(self) -> str:
+        """The file by which a process enters the group."""
+        return f"{self.path}/cgroup.procs"
 
     def kill(self) -> None:
-        """Send SIGKILL to every process of the group, at one stroke."""
-        with contextlib.suppress(FileNotFoundError), open(f"{self.path}/cgroup.kill", "w", encoding="ascii") as file:
+        """Send SIGKILL to every process of the group, at one stroke, if it is there and a descriptor is left to say so."""
+        with contextlib.suppress(OSError), open(f"{self.path}/cgroup.kill", "w", encoding="ascii") as file:
             file.write("1")
 
     def processes(self) -> list[int]:
@@ -71,6 +44,17 @@ class CallGroup:
                 return sorted(int(line) for line in file)
         except OSError:
             return []
+
+    @property
+    def populated(self) -> bool:
+        """Whether anything lives in the group or below it."""
+        try:
+            with open(f"{self.path}/cgroup.events", "rb") as file:
+                return b"populated 1" in file.read(256)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            return error.errno != errno.ENODEV  # It was removed, so it was empty. Anything else says nothing about it.
 
     def remove(self) -> bool:
         """Remove the group if it is empty; False while processes live in it."""
@@ -153,40 +137,6 @@ class CgroupTree:
             os.rmdir(self.root)
 
 
-class EmptyWatch:
-    """Calls back once when a group has no process left; watches until then or until `close`."""
-
-    def __init__(self, group: CallGroup, on_empty: Callable[[], None]) -> None:
-        """Watch by edge-triggered epoll: the kernel signals each change of `cgroup.events`. **Raises** OSError."""
-        import asyncio
-
-        self._on_empty = on_empty
-        self._loop = asyncio.get_running_loop()
-        self._events = os.open(f"{group.path}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
-        self._poll = select.epoll()
-        self._poll.register(self._events, select.EPOLLPRI)
-        self._loop.add_reader(self._poll.fileno(), self._changed)
-        self._loop.call_soon(self._changed)
-
-    def close(self) -> None:
-        """Stop watching."""
-        if self._events < 0:
-            return
-        self._loop.remove_reader(self._poll.fileno())
-        self._poll.close()
-        os.close(self._events)
-        self._events = -1
-
-    def _changed(self) -> None:
-        if self._events < 0:
-            return
-        self._poll.poll(0)
-        if _populated(self._events):
-            return
-        self.close()
-        self._on_empty()
-
-
 def escape(label: str) -> str:
     """A resource's name as a file name, one to one: other characters become their code point between `=`, long names a digest."""
     name = _SAFE.sub(lambda found: f"={ord(found[0]):x}=", label)
@@ -217,13 +167,6 @@ def _maker_lives(path: str) -> bool:
     """Whether the group was made by another process that still lives, and so may be about to use it."""
     maker = path.rpartition("@")[2].partition("-")[0]
     return maker.isdecimal() and int(maker) != os.getpid() and os.path.exists(f"/proc/{maker}")
-
-
-def _populated(events: int) -> bool:
-    try:
-        return b"populated 1" in os.pread(events, 256, 0)
-    except OSError:
-        return False  # ENODEV: the group was removed, so it was empty.
 
 
 def _own_group() -> str | None:

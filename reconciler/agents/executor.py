@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from reconciler.agents.attributes import AttributeJournals
 from reconciler.agents.cgroup import delegated_tree
 from reconciler.agents.command import Command
 from reconciler.agents.installed import Roots, find
+from reconciler.agents.launch import Limits
 from reconciler.agents.lsb import lsb_command
 from reconciler.agents.ocf import ocf_command
 from reconciler.agents.process import ProcessRunner
@@ -39,7 +41,7 @@ class RunnerSettings:
     `run_directory` is private to this daemon and need not survive a reboot. `state_directory` is where agents keep their state
     (HA_RSCTMP); None means the system's own where we may write there, else one below `run_directory`. `limit` bounds how many
     agents run at a time. `cgroups` False leaves control groups alone even where one is delegated. `bus` is the address of the
-    D-Bus that systemd is on, None for the system's.
+    D-Bus that systemd is on, None for the system's. `limits` are those of what is started, where they are not our own.
     """
 
     node: str
@@ -49,6 +51,7 @@ class RunnerSettings:
     limit: int | None = None
     cgroups: bool = True
     bus: str | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 class AgentRunner:
@@ -59,12 +62,15 @@ class AgentRunner:
         os.makedirs(settings.run_directory, mode=0o755, exist_ok=True)
         self.settings = settings
         self.cgroups = delegated_tree(settings.node, settings.run_directory) if settings.cgroups else None
-        self.processes = ProcessRunner(settings.limit, self.cgroups, directory=settings.run_directory)
+        self.processes = ProcessRunner(
+            settings.limit, self.cgroups, directory=settings.run_directory, limits=settings.limits
+        )
+        self.shortage = self.processes.shortage
         self.attributes = AttributeJournals(settings.run_directory)
         self._resolve = resolve_secret or _no_secret
         self._state = settings.state_directory or _state_directory(settings.run_directory)
         os.makedirs(self._state, exist_ok=True)
-        self._units = SystemdUnits(settings.bus)
+        self._units = SystemdUnits(settings.bus, self.shortage)
         self._devices: set[str] = set()
         if self.cgroups is not None:
             self.cgroups.sweep()
@@ -116,16 +122,19 @@ class AgentRunner:
         extra = journal | {"HA_RSCTMP": self._state} | self._marked(call.resource)
         command = ocf_command(call, path, self.settings.roots, self.settings.node, parameters, extra)
         ended = await self.processes.run(command)
-        return self._with_attributes(ocf_result(ended, call.timeout_ms), journal)
+        return await self._with_attributes(ocf_result(ended, call.timeout_ms), journal)
 
-    def _with_attributes(self, result: AgentResult, journal: Mapping[str, str]) -> AgentResult:
+    async def _with_attributes(self, result: AgentResult, journal: Mapping[str, str]) -> AgentResult:
         """The result with the node attributes that the agent set; what it did counts even when those can't be read."""
         try:
-            changes = self.attributes.collect(journal)
+            changes = await self.shortage.outlast(partial(self._collected, journal))
         except OSError as error:
             lost = f"the node attributes that it set are lost: {error.strerror}"
             return replace(result, exit_reason=f"{result.exit_reason}; {lost}" if result.exit_reason else lost)
         return replace(result, attributes=changes) if changes else result
+
+    async def _collected(self, journal: Mapping[str, str]) -> dict[str, str | None]:
+        return self.attributes.collect(journal)
 
     async def _run_lsb(self, call: AgentCall) -> AgentResult:
         path = find(call.agent, self.settings.roots)

@@ -12,6 +12,7 @@ from reconciler.frozen import frozen
 from reconciler.model.resource import Agent
 
 OWN_PROVIDER = "reconciler"
+FENCE_PREFIX = "fence_"
 _OWN_AGENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ocf")
 _UNIT_DIRECTORIES = (
     "/etc/systemd/system",
@@ -50,9 +51,14 @@ class Roots:
 
 
 def find(agent: Agent, roots: Roots) -> str | None:
-    """The program of an agent of class ocf, lsb or stonith; None when there is none, or its name could lead elsewhere."""
+    """The program of an agent of class ocf, lsb or stonith; None when there is none, or its name could lead elsewhere.
+
+    Fence agents lie among all the other programs of the system: only what is named like one is taken for one.
+    """
     names = (agent.type, agent.provider or "")
     if not _NAME.fullmatch(agent.type) or (agent.provider is not None and not _NAME.fullmatch(agent.provider)):
+        return None
+    if agent.standard == "stonith" and not agent.type.startswith(FENCE_PREFIX):
         return None
     for directory in _directories(agent.standard, names[1], roots):
         path = os.path.join(directory, agent.type)
@@ -93,7 +99,10 @@ def installed(roots: Roots, standard: str | None = None, provider: str | None = 
         found |= {Agent("lsb", name) for root in roots.lsb for name in _init_scripts(root)}
     if standard in (None, "stonith") and provider is None:
         found |= {
-            Agent("stonith", name) for root in roots.stonith for name in _programs(root) if name.startswith("fence_")
+            Agent("stonith", name)
+            for root in roots.stonith
+            for name in _programs(root)
+            if name.startswith(FENCE_PREFIX)
         }
     if standard in (None, "systemd") and provider is None:
         found |= {Agent("systemd", name.removesuffix(".service")) for name in _units()}

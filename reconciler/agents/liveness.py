@@ -4,17 +4,19 @@ Watched are the processes that the others of the service came from: those a call
 the resource's mark in their environment, and those that a pid file names. When one of them ends, or the group is empty, the
 resource is reported, once; the agent stays the judge, by a monitor that the daemon then runs. For resources without processes
 (an address, a mount) nothing is watched and nothing is reported.
+
+A resource takes one descriptor at most, for its first process. Where there is none, and for its further processes, a second may pass.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Callable, Container, Mapping
 
 from reconciler.agents import procfs
-from reconciler.agents.cgroup import CallGroup, CgroupTree, EmptyWatch
+from reconciler.agents.cgroup import CallGroup, CgroupTree
+from reconciler.agents.ends import Ends, Stop
 from reconciler.agents.orphans import reap_orphan
 
 OnGone = Callable[[str], None]
@@ -40,9 +42,15 @@ class LivenessWatch:
         mark: Callable[[str], str],
         cgroups: CgroupTree | None = None,
         running: Container[int] = frozenset(),
+        most_descriptors: int | None = None,
     ) -> None:
-        """`mark`, `cgroups` and `running` (first processes of calls) are those of the `AgentRunner` that starts the resources."""
+        """`mark`, `cgroups` and `running` (first processes of calls) are those of the `AgentRunner` that starts the resources.
+
+        `most_descriptors` is for what is watched at once, None for half of what this process may have; the rest is looked at once
+        a second.
+        """
         self._running = running
+        self._ends = Ends(most_descriptors)
         self._on_gone = on_gone
         self._mark = mark
         self._cgroups = cgroups
@@ -79,6 +87,7 @@ class LivenessWatch:
             self._look.cancel()
         for resource in sorted({*self._watched, *self._wanted}):
             self.forget(resource)
+        self._ends.close()
 
     def _watch_wanted(self) -> None:
         self._look = None
@@ -89,7 +98,7 @@ class LivenessWatch:
 
     def _watch(self, resource: str, pids: list[int], parameters: Mapping[str, str]) -> None:
         named = [pid for name in _PID_FILE_PARAMETERS if (pid := _read_pid(parameters.get(name))) is not None]
-        watched = _Watched(resource, self._gone, self._running)
+        watched = _Watched(resource, self._gone, self._running, self._ends)
         pids = [pid for pid in pids if not self._is_of_a_call(pid)]
         watched.add_processes(list(dict.fromkeys([*named, *procfs.outermost(pids)]))[:_MOST_WATCHED])
         for group in self._cgroups.left_behind(resource) if self._cgroups is not None else ():
@@ -113,44 +122,34 @@ class LivenessWatch:
 class _Watched:
     """What is watched of one resource; the first end of any of it is reported."""
 
-    def __init__(self, resource: str, on_gone: OnGone, running: Container[int]) -> None:
+    def __init__(self, resource: str, on_gone: OnGone, running: Container[int], ends: Ends) -> None:
         self.count = 0
+        self._ends = ends
         self._running = running
         self._resource = resource
         self._on_gone = on_gone
         self._loop = asyncio.get_running_loop()
         self._pids: list[int] = []
-        self._pins: list[int] = []
-        self._groups: list[EmptyWatch] = []
+        self._stops: list[Stop] = []
         self._over = False
 
     def add_processes(self, pids: list[int]) -> None:
-        """Watch these processes; one that is gone already is reported as soon as the loop runs."""
-        for pid in pids:
-            try:
-                pin = os.pidfd_open(pid)
-            except ProcessLookupError:
-                self._loop.call_soon(self.gone)
-                self.count += 1
-                continue
-            except OSError:
-                return  # Too many open files: monitors will have to notice.
-            self._pins.append(pin)
-            self._loop.add_reader(pin, self._ended, pin)
-            self._pids.append(pid)
+        """Watch these processes, the first at once; one that is gone already is reported as soon as the loop runs."""
+        for place, pid in enumerate(pids):
             self.count += 1
+            stop = self._ends.process(pid, self._ended, at_once=place == 0)
+            if stop is None:
+                self._loop.call_soon(self.gone)
+            else:
+                self._stops.append(stop)
+                self._pids.append(pid)
 
     def add_group(self, group: CallGroup) -> None:
-        """Watch this control group as well, if it can be."""
-        with contextlib.suppress(OSError):
-            self._groups.append(EmptyWatch(group, self._emptied))
-            self.count += 1
+        """Watch this control group as well."""
+        self._stops.append(self._ends.group(group, self._ended))
+        self.count += 1
 
-    def _ended(self, pin: int) -> None:
-        self._loop.remove_reader(pin)
-        self._report(self._loop.time() + _REAPED_WITHIN_S)
-
-    def _emptied(self) -> None:
+    def _ended(self) -> None:
         self._report(self._loop.time() + _REAPED_WITHIN_S)
 
     def _report(self, end: float) -> None:
@@ -175,13 +174,9 @@ class _Watched:
     def close(self) -> None:
         """Give back what was opened."""
         self._over = True
-        for pin in self._pins:
-            self._loop.remove_reader(pin)
-            os.close(pin)
-        self._pins.clear()
-        for group in self._groups:
-            group.close()
-        self._groups.clear()
+        for stop in self._stops:
+            stop()
+        self._stops.clear()
 
 
 def _read_pid(path: str | None) -> int | None:

@@ -15,15 +15,20 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeVar
 
 from reconciler.agents import procfs
 from reconciler.agents.calls import Call, CallTable
 from reconciler.agents.capture import Capture
 from reconciler.agents.cgroup import CallGroup, CgroupTree
 from reconciler.agents.command import Command
+from reconciler.agents.launch import Limits, started_as
+from reconciler.agents.shortage import Shortage
 from reconciler.frozen import frozen
 
+_T = TypeVar("_T")
 _GRACE_MS = 5000
 _KILLED_WITHIN_S = 2.0
 """How long after SIGKILL a process may linger (in the kernel, on a dead disk) before the call is answered without it."""
@@ -58,14 +63,20 @@ class ProcessRunner:
         cgroups: CgroupTree | None = None,
         grace_ms: int = _GRACE_MS,
         directory: str | None = None,
+        limits: Limits | None = None,
     ) -> None:
-        """`directory` is where it is noted which calls go on (`calls`), None for nowhere. **Raises** OSError."""
+        """`directory` is where it is noted which calls go on (`calls`), None for nowhere; `limits` are those of what is started.
+
+        **Raises** OSError.
+        """
         limit = limit or default_limit()
         self._slots = asyncio.Semaphore(limit)
         self._cgroups = cgroups
         self._id = os.urandom(16).hex()  # Marks outlive us in services: none may ever be used again.
         self.calls = CallTable(directory, self._id, limit) if directory is not None else None
         self._grace_ms = grace_ms
+        self._limits = limits or Limits()
+        self.shortage = Shortage()
         self._serials = itertools.count(1)
         self.running: set[int] = set()
         """The first process of every call that is not over yet; whoever reaps orphans leaves these alone."""
@@ -78,9 +89,9 @@ class ProcessRunner:
             return await self._run(command, queue_ms)
 
     async def _run(self, command: Command, queue_ms: int) -> Ended:
-        started = time.monotonic_ns()
         try:
-            child = self._start(command)
+            child = await self.shortage.outlast(partial(self._started, command))
+            started = time.monotonic_ns()
         except OSError as error:
             return Ended(error=error.errno or errno.EIO, output=str(error).encode(), queue_ms=queue_ms)
         except ValueError as error:  # A NUL, or a name that the environment can't hold.
@@ -108,12 +119,15 @@ class ProcessRunner:
             self.running.discard(child.pid)
             self._forget(child.slot, child.group)
 
+    async def _started(self, command: Command) -> _Child:
+        return self._start(command)
+
     def _start(self, command: Command) -> _Child:
         group = self._make_group(command)
         mark = f"{self._id}-{next(self._serials)}"
         slot = self._note(command, group, mark)
         try:
-            child = _Child(command, group, mark)
+            child = _Child(command, group, mark, self._limits)
         except BaseException:
             self._forget(slot, group)
             raise
@@ -157,8 +171,10 @@ class ProcessRunner:
 class _Child:
     """One started process with all that belongs to it."""
 
-    def __init__(self, command: Command, group: CallGroup | None, mark: str) -> None:
-        self.capture = Capture()
+    def __init__(self, command: Command, group: CallGroup | None, mark: str, limits: Limits) -> None:
+        self._spare = _Spare()
+        self.capture = self._spare.beside(Capture)
+        self._limits = limits
         self.slot: int | None = None
         self.group = group
         self._mark = f"{CALL_MARK}={mark}"
@@ -171,6 +187,7 @@ class _Child:
             self._pidfd = self._pin()
         except BaseException:
             self.capture.close()
+            self._spare.close()
             raise
         self._loop.add_reader(self._pidfd, self._exited.set)
         self.capture.attach(self._loop)
@@ -206,6 +223,7 @@ class _Child:
 
     def kill_everything(self) -> None:
         """Kill the process group, the control group, and what carries this call's mark."""
+        self._spare.close()  # Looking for them takes one.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         if self.group is not None:
@@ -233,6 +251,7 @@ class _Child:
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
         self.capture.close()
+        self._spare.close()
         self._process.poll()
         for pin in self._killed:
             os.close(pin)
@@ -240,18 +259,18 @@ class _Child:
     def _pin(self) -> int:
         """A descriptor that tells when the process ends; without one (too many open files) it is not left running."""
         try:
-            return os.pidfd_open(self.pid)
+            return self._spare.replaced(partial(os.pidfd_open, self.pid))
         except OSError:
             self.kill_everything()
             self._process.wait()
             raise
 
     def _spawn(self, command: Command, mark: str) -> subprocess.Popen[bytes]:
-        argv = command.argv
-        if self.group is not None:
-            _check_executable(argv[0])
-            # The child enters its group itself: moved from outside, it could have forked before.
-            argv = self.group.wrap(argv, command.environment)
+        # The child enters its group itself: moved from outside, it could have forked before.
+        entry = self.group.entry if self.group is not None else None
+        argv = started_as(command.argv, self._limits, entry, command.environment)
+        if argv != command.argv:
+            _check_executable(command.argv[0])
         with _standard_input(command.standard_input) as stdin:
             return subprocess.Popen(
                 argv,
@@ -263,6 +282,35 @@ class _Child:
                 close_fds=True,
                 start_new_session=True,
             )
+
+
+class _Spare:
+    """Descriptors kept for a moment at which there may be no other: to pin what was started, and to find what is to be killed."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = [os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)]
+        self._held.append(self.beside(partial(os.dup, self._held[0])))
+
+    def beside(self, make: Callable[[], _T]) -> _T:
+        """What this makes; nothing is held any more when it can't be made."""
+        try:
+            return make()
+        except BaseException:
+            self.close()
+            raise
+
+    def replaced(self, make: Callable[[], _T]) -> _T:
+        """What this makes in the place of one that is held."""
+        if self._held:
+            os.close(self._held.pop())
+        return make()
+
+    def close(self) -> None:
+        """Give all of them back."""
+        while self._held:
+            os.close(self._held.pop())
 
 
 def default_limit() -> int:

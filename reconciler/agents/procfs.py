@@ -118,14 +118,23 @@ def kill_marked(mark: str) -> list[int]:
         try:
             pin = os.pidfd_open(pid)
         except OSError:
-            continue  # Gone by itself.
+            _kill_unpinned(pid, mark)
+            continue
         if carries(pid, mark):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 signal.pidfd_send_signal(pin, signal.SIGKILL)
             pins.append(pin)
         else:
             os.close(pin)
+            _kill_unpinned(pid, mark)
     return pins
+
+
+def _kill_unpinned(pid: int, mark: str) -> None:
+    """Kill a process that could not be pinned, if it has not gone: without a spare descriptor its number has to do."""
+    if carries(pid, mark):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def is_over(pin: int) -> bool:

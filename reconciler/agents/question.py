@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -11,15 +12,24 @@ import time
 from collections.abc import Mapping
 
 _CHUNK_BYTES = 64 * 1024
+_MOST_KIB, _MOST_CPU_S, _MOST_BLOCKS = 4 * 1024 * 1024, 60, 128 * 1024
+_BOUNDED = (
+    f"ulimit -v {_MOST_KIB}; ulimit -t {_MOST_CPU_S}; ulimit -f {_MOST_BLOCKS}; "
+    'echo 500 2>/dev/null >/proc/self/oom_score_adj; exec "$@"'
+)
+"""Whoever only answers a question needs little, and ends first when the machine is short of memory."""
 
 
 def ask(argv: tuple[str, ...], environment: Mapping[str, str], timeout_s: float, most_bytes: int) -> bytes | None:
     """What the program prints to standard output; None when it fails, prints too much or takes too long.
 
-    In any case nothing of its process group is left. **Raises** OSError when it can't be started.
+    It may use 4 GiB of address space, a minute of processor time and files of 64 MiB. In any case nothing of its process group is
+    left. **Raises** OSError when it can't be started.
     """
+    if not os.access(argv[0], os.X_OK) or os.path.isdir(argv[0]):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), argv[0])
     process = subprocess.Popen(
-        argv,
+        ("/bin/sh", "-c", _BOUNDED, "sh", *argv),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

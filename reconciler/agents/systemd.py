@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from functools import partial
 
 from reconciler.agents.installed import unit_name
 from reconciler.agents.results import failure
+from reconciler.agents.shortage import Shortage
 from reconciler.agents.systemd_bus import BusError, RefusedError, SystemdBus
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
 
@@ -30,9 +32,10 @@ _FIRST_LOOK_S, _LATER_LOOK_S = 0.05, 0.5
 class SystemdUnits:
     """Runs operations on units; template instances (`backup@daily`) are units like any other."""
 
-    def __init__(self, bus: str | None = None) -> None:
-        """`bus` is the address of the D-Bus that systemd is on; None means the system's."""
+    def __init__(self, bus: str | None = None, shortage: Shortage | None = None) -> None:
+        """`bus` is the address of the D-Bus that systemd is on; None means the system's. `shortage` is told what the machine lacks."""
         self._given = bus
+        self._shortage = shortage or Shortage()
         self._bus: SystemdBus | None = None
 
     async def run(self, call: AgentCall) -> AgentResult:
@@ -41,8 +44,7 @@ class SystemdUnits:
             return failure(ResultCode.NOT_INSTALLED, "systemd does not run on this node", OperationStatus.NOT_INSTALLED)
         started = time.monotonic_ns()
         try:
-            async with asyncio.timeout(call.timeout_ms / 1000):
-                code, reason = await self._operate(call)
+            code, reason = await self._shortage.outlast(partial(self._operate_in_time, call))
             status = OperationStatus.DONE
         except TimeoutError:
             code, reason, status = (
@@ -60,6 +62,10 @@ class SystemdUnits:
         """Close the connection."""
         if self._bus is not None:
             self._bus.close()
+
+    async def _operate_in_time(self, call: AgentCall) -> tuple[ResultCode, str]:
+        async with asyncio.timeout(call.timeout_ms / 1000):
+            return await self._operate(call)
 
     async def _operate(self, call: AgentCall) -> tuple[ResultCode, str]:
         if self._bus is None:

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from reconciler.agents.executor import AgentRunner, RunnerSettings
+from reconciler.agents.launch import raise_own_limits
 from reconciler.agents.liveness import LivenessWatch
 from reconciler.agents.metadata import MetadataLookup
 from reconciler.agents.orphans import OrphanReaper
@@ -118,9 +119,11 @@ class Service:
                 limit=config.agent_limit,
                 cgroups=config.cgroups,
                 bus=config.bus,
+                limits=raise_own_limits(),
             ),
             Secrets(config.secrets).resolve,
         )
+        self._runner.shortage.told = self._shortage
         self._metadata_cache = os.path.join(config.state, "agents")
         self._metadata = MetadataLookup(config.roots, self._metadata_cache)
         self._traits: dict[Agent, tuple[float, AgentTraits]] = {}
@@ -140,7 +143,7 @@ class Service:
         self._api = Api(self._shell, view, self._sources, config.readers, config.writers)
         self._api.stop_asked = self._stop_asked
         self._server = UnixServer(config.socket, self._api, open_to_others=_lets_others_in(config))
-        self._api.troubles = lambda: self._server.troubles
+        self._api.troubles = self._troubles
 
     async def run(self) -> tuple[str, bool]:
         """From the start to the end: why it ended, and whether agents are still being called."""
@@ -302,6 +305,17 @@ class Service:
             plain = source_to_plain(source.status())
             fields = {key: plain[key] for key in ("state", "commit", "error", "findings")}
             self._shell.emit("source", {"source": name, **fields})
+
+    def _troubles(self) -> list[str]:
+        """What this node can't do at the moment."""
+        short = self._runner.shortage.present
+        return [*self._server.troubles, *([short] if short is not None else [])]
+
+    def _shortage(self, text: str | None) -> None:
+        """The machine lacks what it takes to call agents, or has it again: no resource has failed by that."""
+        told = text or "agents can be called again"
+        say(logging.INFO if text is None else logging.WARNING, told)
+        self._shell.emit("daemon", {"what": "shortage", "text": told})
 
     def _gone(self, resource: str) -> None:
         self._shell.tell(ProcessesGone(moment(), resource))

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.agents.executor import RunnerSettings
+from reconciler.agents.installed import Roots
+from reconciler.agents.metadata import MetadataLookup
 from reconciler.model.attributes import encode_secret
 from reconciler.model.operation import AgentResult, OperationStatus, ResultCode
 from reconciler.model.resource import Agent
@@ -327,6 +329,22 @@ def test_fence_agent_gets_its_parameters_by_standard_input_only(run: Run, tmp_pa
         resolver={"p": "hunter"}.get,
     )
     assert (result.code, result.output) == (0, "action=off\npassword=(secret)\nplug=n1\n0\n0\n")
+
+
+@pytest.mark.parametrize("name", ["chroot", "fence", "Fence_x", "notfence_x"])
+def test_only_what_is_named_like_a_fence_agent_is_run(run: Run, tmp_path: Path, name: str) -> None:
+    """They lie in a directory with every program of the system, some of which would do much harm."""
+    (tmp_path / "sbin").mkdir()
+    program = tmp_path / "sbin" / name
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    for operation in ("start", "metadata", "off"):
+        assert run(Agent("stonith", name), operation).code == ResultCode.NOT_INSTALLED
+    assert (
+        MetadataLookup(Roots(stonith=(str(tmp_path / "sbin"),)), str(tmp_path / "cache"))(Agent("stonith", name))
+        is None
+    )
+    assert not (tmp_path / "ran").exists()
 
 
 def test_fence_agent_parameter_can_not_smuggle_another(run: Run, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from reconciler.agents.installed import Roots, find, installed, unit_file, unit_name
 from reconciler.agents.metadata import MetadataLookup
 from reconciler.agents.metadata_xml import MetadataError, parse_metadata
+from reconciler.agents.question import ask
 from reconciler.model.metadata import AgentParameter
 from reconciler.model.resource import Agent
 
@@ -198,3 +199,13 @@ def test_names_of_units() -> None:
     assert unit_name("getty@tty1") == "getty@tty1.service"
     assert unit_file("../../../etc/passwd") is None
     assert unit_file("surely-not-installed") is None
+
+
+def test_who_only_answers_a_question_is_held_in_bounds(tmp_path: Path) -> None:
+    """What says what an agent is can neither fill the disk nor the memory, and ends before the daemon does."""
+    report = tmp_path / "report"
+    report.write_text("#!/bin/sh\nulimit -v; ulimit -t; ulimit -f; cat /proc/self/oom_score_adj\n")
+    report.chmod(0o755)
+    assert ask((str(report),), {"PATH": "/usr/bin:/bin"}, 10, 1000) == b"4194304\n60\n131072\n500\n"
+    with pytest.raises(OSError, match="denied"):
+        ask((str(tmp_path / "none"),), {}, 10, 1000)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from reconciler.agents import procfs
-from reconciler.agents.calls import Call, CallTable, read_table
+from reconciler.agents.calls import Call, CallTable, read_table, tables
 from reconciler.daemon.leftovers import find_leftovers, outlive_leftovers
 
 from .conftest import Node
@@ -123,7 +123,7 @@ from reconciler.model.resource import Agent
 
 run, roots, standard, timeout_ms = sys.argv[1:]
 settings = RunnerSettings("n1", run, Roots((roots,), (roots,), (roots,)), roots, cgroups=False)
-agent = Agent(standard, "svc", "test" if standard == "ocf" else None)
+agent = Agent(standard, "fence_svc" if standard == "stonith" else "svc", "test" if standard == "ocf" else None)
 operation = "off" if standard == "stonith" else "stop"
 asyncio.run(AgentRunner(settings).run(AgentCall("db", agent, operation, 0, int(timeout_ms), {}, {})))
 """
@@ -135,22 +135,30 @@ class Died:
     def __init__(self, path: Path, standard: str, script: str, timeout_ms: int) -> None:
         self.run = str(path / "run")
         self.began = time.monotonic()
-        noted, place = path / "pid", path / "resource.d" / "test" / "svc" if standard == "ocf" else path / "svc"
+        noted, place = path / "pid", place_of(path, standard)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(f"#!/bin/sh\necho $$ > {noted}.new; mv {noted}.new {noted}\n{script}\n")
         place.chmod(0o755)
         caller = subprocess.Popen([sys.executable, "-c", CALLER, self.run, str(path), standard, str(timeout_ms)])
-        while not noted.exists():
+        while not (noted.exists() and self.is_noted_down()):
             assert caller.poll() is None
             time.sleep(0.01)
         self.agent = int(noted.read_text())
         caller.kill()
         caller.wait()
 
+    def is_noted_down(self) -> bool:
+        """Whether the caller came to note which process it had started: the agent may have been faster."""
+        return any(call.pid is not None for path in tables(self.run) for call in read_table(path))
+
     def outlived(self) -> tuple[list[tuple[str, str]], float]:
         """What was waited for, and how long after the beginning of the call that was over."""
         found = asyncio.run(outlive_leftovers(self.run, None))
         return [(call.resource, call.operation) for call in found], time.monotonic() - self.began
+
+
+def place_of(path: Path, standard: str) -> Path:
+    return path / {"ocf": "resource.d/test/svc", "lsb": "svc", "stonith": "fence_svc"}[standard]
 
 
 def operation_of(standard: str) -> str:
