@@ -395,8 +395,10 @@ class Node:
             case Joined():
                 return self._joined(message, now)
             case Cleanup():
+                if not changed:
+                    return []
                 checked = [wish for resource in message.resources for wish in self.executor.check(resource, now)]
-                return self._restated("failures were cleaned up", before) + checked if changed else []
+                return self._restated("failures were cleaned up", before) + checked
             case Refresh():
                 checked = [wish for resource in message.resources for wish in self.executor.check(resource, now)]
                 return self._restated("a refresh was asked for", before) + checked

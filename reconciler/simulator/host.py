@@ -69,6 +69,7 @@ class Host:
         self._timers: dict[str, int] = {}
         self._waiting: deque[ev.Event] = deque()
         self._woken = False
+        self._starting = False
 
     @property
     def now(self) -> Moment:
@@ -84,8 +85,13 @@ class Host:
     # Its life
 
     def start(self) -> None:
-        """Start the process: read the journal, and join."""
+        """Start the process: wait for agents that a former one had begun, as the daemon does, read the journal, and join."""
         if self.node is not None or not self.on:
+            return
+        if self.busy or self.is_frozen:
+            if not self._starting:
+                self._starting = True
+                self.around.clock.after(100_000, self._start_again)
             return
         self._life += 1
         self.left = None
@@ -97,6 +103,10 @@ class Host:
         self.tell(ev.Started(self.now, f"{self.name}-boot-{self.boot}"))
         if self.node is not None:
             self.around.network.join(self.name, self._wake)
+
+    def _start_again(self) -> None:
+        self._starting = False
+        self.start()
 
     def crash(self) -> None:
         """The process dies; what agents are doing here goes on."""

@@ -1,0 +1,80 @@
+"""Lives of whole clusters: the rules hold at each step, and what is mended comes to rest. What once failed is kept with its seed."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.frozen import replace
+from reconciler.simulator.faults import ALONE, Fault, Trouble
+from reconciler.simulator.life import Life, Scenario, Verdict, scenario
+from reconciler.simulator.shrinking import shrink
+from reconciler.simulator.world import World
+
+KEPT_ALONE = {
+    16: "a cleanup that had nothing to forget swallowed the monitor that it had begun: the resource was never looked at again",
+}
+
+
+def assert_sound(found: Verdict) -> None:
+    assert found.broken is None, f"seed {found.scenario.seed}: {found.broken}\n{found.story}"
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_a_node_alone_keeps_the_rules(block: int) -> None:
+    for seed in range(block * 50, (block + 1) * 50):
+        assert_sound(Life(scenario(seed, hosts=("n1",))).live())
+
+
+@pytest.mark.parametrize("seed", KEPT_ALONE)
+def test_what_failed_once_holds(seed: int) -> None:
+    assert_sound(Life(scenario(seed, hosts=("n1",))).live())
+
+
+def test_the_same_scenario_always_comes_to_the_same() -> None:
+    one, other = (Life(scenario(7, hosts=("n1",))).live() for _ in range(2))
+    assert one.story == other.story
+    assert one.steps == other.steps
+
+
+def test_a_scenario_without_its_faults_is_another_life() -> None:
+    lived = scenario(7, hosts=("n1",))
+    assert Life(lived).live().story != Life(replace(lived, faults=())).live().story
+
+
+def test_a_life_of_three_without_faults_comes_to_rest() -> None:
+    assert_sound(Life(scenario(1, hosts=("n1", "n2", "n3"), count=0)).live())
+
+
+def test_every_trouble_may_be_drawn() -> None:
+    drawn = {fault.trouble for seed in range(200) for fault in scenario(seed, hosts=("n1", "n2", "n3")).faults}
+    assert drawn == set(Trouble)
+    assert {fault.trouble for seed in range(200) for fault in scenario(seed, hosts=("n1",)).faults} == ALONE
+
+
+def test_a_rule_that_breaks_is_found_told_and_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A world in which a resource that dies is never seen to have died: nobody repairs it."""
+    monitor = World._monitor
+    monkeypatch.setattr(
+        World, "_monitor", lambda self, host, call: 0 if call.interval_ms else monitor(self, host, call)
+    )
+    found = next(
+        verdict for seed in range(50) if (verdict := Life(scenario(seed, hosts=("n1",))).live()).broken is not None
+    )
+    small = shrink(found)
+    assert len(small.scenario.faults) < len(found.scenario.faults)
+    assert Trouble.RESOURCE_DIES in {fault.trouble for fault in small.scenario.faults}
+    assert "a resource dies by itself: n1" in small.story
+    assert small.story.splitlines()[-1].endswith(f"*** {small.broken}")
+
+
+def test_shrinking_keeps_what_is_needed() -> None:
+    """Each of two faults alone breaks nothing."""
+    needed = (Trouble.KILL, Trouble.CUT)
+    faults = tuple(Fault(at_ms, trouble, "n1") for at_ms, trouble in enumerate([*Trouble, *Trouble]))
+
+    def live(lived: Scenario) -> Verdict:
+        troubles = [fault.trouble for fault in lived.faults]
+        return Verdict(lived, "a rule" if all(one in troubles for one in needed) else None, "")
+
+    begun = live(Scenario(0, ("n1",), (), faults))
+    assert sorted(fault.trouble.name for fault in shrink(begun, live=live).scenario.faults) == ["CUT", "KILL"]
