@@ -355,6 +355,7 @@ _PLACES = {
     "sources": "source",
     "interop": "CIB",
     "daemon": "node.yaml, commits",
+    "controller": "a proposal",
     "cli": "what a command reads",
 }
 

@@ -89,8 +89,15 @@ def steady(configuration: Configuration, now: Instant, nodes: Iterable[str] = ()
 
 
 def under(cib: Cib, configuration: Configuration) -> Cib:
-    """The same observed cluster under another configuration; members that it does not name stay known as nodes."""
+    """The same observed cluster under another configuration; members that it does not name stay known as nodes.
+
+    A node keeps the id under which its state is known, whatever id the configuration gives it: what was observed of it stays so.
+    """
     named = {node.name for node in configuration.nodes}
-    members = {state.name for state in cib.status.nodes}
+    members = {state.name: state.id for state in cib.status.nodes}
+    nodes = tuple(
+        node if members.get(node.name, node.identity) == node.identity else replace(node, id=members[node.name])
+        for node in configuration.nodes
+    )
     kept = tuple(node for node in cib.configuration.nodes if node.name not in named and node.name in members)
-    return replace(cib, configuration=replace(configuration, nodes=configuration.nodes + kept))
+    return replace(cib, configuration=replace(configuration, nodes=nodes + kept))

@@ -98,6 +98,8 @@ class CommitArrived:
     source: str
     subject: str
     rewrite: bool = False
+    plan: str | None = None
+    """The digest of the plan that is to be carried out, if it must be that one."""
 
 
 @frozen

@@ -34,7 +34,7 @@ class NewerMessageError(MessageError):
 class Propose:
     """Someone learned of a commit: every member is to examine it, on top of what is active when this is delivered.
 
-    `base` is what was active for the sender when it sent this.
+    `base` is what was active for the sender when it sent this. `plan` is the digest of the plan to which the cluster must come then.
     """
 
     commit: str
@@ -43,6 +43,7 @@ class Propose:
     subject: str
     rewrite: bool
     term: int
+    plan: str | None = None
 
 
 @frozen
@@ -69,13 +70,17 @@ class Reject:
 
 @frozen
 class Activate:
-    """The DC: all members accepted this commit with this digest, so it becomes version `epoch`."""
+    """The DC: all members accepted this commit with this digest, so it becomes version `epoch`.
+
+    With `state`, the version of the CIB for which a saved plan was found to hold, only if it is still that one.
+    """
 
     commit: str
     epoch: int
     digest: str
     at_ms: int
     term: int
+    state: str | None = None
 
 
 @frozen

@@ -74,7 +74,7 @@ from reconciler.controller.moment import Moment
 from reconciler.controller.proposals import EXAMINE_TIMER, Proposals
 from reconciler.controller.recovery import Recovery
 from reconciler.controller.replica import Partition, Replica
-from reconciler.controller.shared import Prepared, Shared
+from reconciler.controller.shared import Prepared, Shared, moved_on
 from reconciler.controller.telling import ordered, recovered, reported, skipped, unknown_node
 from reconciler.controller.tips import OFFER_TIMER, Tips
 from reconciler.frozen import replace
@@ -383,8 +383,8 @@ class Node:
                 return self._rejected(sender, message, before, now) + self._activate(now)
             case Activate():
                 activated = self.proposals.activated(message, before)
-                if not activated:
-                    return []
+                if not activated:  # A saved plan is judged anew when the state moved on in between.
+                    return self._activate(now) if moved_on(self.replica.shared, message) else []
                 return activated + self.tips.activated() + self.coordinator.changed("the configuration changed")
             case Observe():
                 return self._observed(message, changed)
@@ -415,7 +415,9 @@ class Node:
         return self.proposals.rejected(sender, message, before) + again
 
     def _activate(self, now: Moment) -> list[Wish]:
-        return self.proposals.activate(self.members, now) if self.is_dc and self.quorate else []
+        if not (self.is_dc and self.quorate):
+            return []
+        return self.proposals.activate(self.members, now, busy=self.coordinator.transition is not None)
 
     def _observed(self, message: Observe, changed: bool) -> list[Wish]:
         wishes: list[Wish] = []

@@ -19,12 +19,14 @@ from reconciler.controller.events import (
     SetTimer,
     Wish,
 )
+from reconciler.controller.foreseen import foreseen, stale
 from reconciler.controller.messages import Accept, Activate, Message, Propose, Reject, finding_to_plain
 from reconciler.controller.moment import Moment
 from reconciler.controller.replica import Replica
 from reconciler.controller.shared import Proposal, Shared, agreed, differing, lineage
 from reconciler.errors import Finding
 from reconciler.frozen import replace
+from reconciler.model.date import Instant
 
 EXAMINATION_MS = 60_000
 """How long members have to answer a proposal; silence is never acceptance."""
@@ -49,7 +51,17 @@ class Proposals:
         if event.commit == replica.commit:
             return []
         return [
-            Broadcast(Propose(event.commit, replica.commit, event.source, event.subject, event.rewrite, replica.term))
+            Broadcast(
+                Propose(
+                    event.commit,
+                    replica.commit,
+                    event.source,
+                    event.subject,
+                    event.rewrite,
+                    replica.term,
+                    event.plan,
+                )
+            )
         ]
 
     def proposed(self, sender: str, message: Propose, before: Shared, now: Moment) -> list[Wish]:
@@ -100,8 +112,11 @@ class Proposals:
         fields = {"commit": message.commit, "by": sender, "digest": message.digest}
         return [_event("accepted", message.commit, fields)]
 
-    def activate(self, members: tuple[str, ...], now: Moment) -> list[Wish]:
-        """As the DC of a quorate view: what all members accepted alike becomes active; what they understand differently is refused."""
+    def activate(self, members: tuple[str, ...], now: Moment, *, busy: bool) -> list[Wish]:
+        """As the DC of a quorate view: what all members accepted alike becomes active; what they understand differently is refused.
+
+        So is what comes with a saved plan, when the cluster would do anything else now; `busy` tells that it is carrying out another.
+        """
         if self._activating is not None:
             return []
         replica = self.replica
@@ -111,9 +126,22 @@ class Proposals:
         accepted = agreed(replica.shared, members)
         if accepted is None:
             return []
+        if (finding := self._staleness(accepted, now, busy=busy)) is not None:
+            return [Broadcast(Reject(accepted.commit, finding.text, (finding,), replica.term, now.wall_ms))]
         self._activating = accepted.commit
         epoch, digest = replica.cib.version.epoch + 1, accepted.answers[self.own]
-        return [Broadcast(Activate(accepted.commit, epoch, digest, now.wall_ms, replica.term))]
+        state = None if accepted.plan is None else str(replica.cib.version)
+        return [Broadcast(Activate(accepted.commit, epoch, digest, now.wall_ms, replica.term, state))]
+
+    def _staleness(self, accepted: Proposal, now: Moment, *, busy: bool) -> Finding | None:
+        """What speaks against carrying out the plan that the proposal was saved with; None when it can be, or there is none."""
+        if accepted.plan is None:
+            return None
+        if busy:
+            return stale("the cluster is carrying out another one")
+        prepared = self.replica.own.prepared[accepted.commit]
+        plan = foreseen(self.replica.cib, prepared.configuration, Instant(now.epoch_s, now.offset_s))
+        return None if plan.digest == accepted.plan else stale("the cluster would do something else now")
 
     def activated(self, message: Activate, before: Shared) -> list[Wish]:
         """An activation was delivered; nothing follows from one that did not apply."""
@@ -141,7 +169,13 @@ class Proposals:
         return [
             Broadcast(
                 Propose(
-                    proposal.commit, replica.commit, proposal.source, proposal.subject, proposal.rewrite, replica.term
+                    proposal.commit,
+                    replica.commit,
+                    proposal.source,
+                    proposal.subject,
+                    proposal.rewrite,
+                    replica.term,
+                    proposal.plan,
                 )
             )
             for proposal in replica.proposals.values()

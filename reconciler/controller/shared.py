@@ -72,6 +72,8 @@ class Proposal:
     rewrite: bool
     proposer: str
     answers: Mapping[str, str] = field(default_factory=dict)
+    plan: str | None = None
+    """The digest of the saved plan that it belongs to."""
 
 
 @frozen
@@ -197,7 +199,7 @@ def _propose(shared: Shared, sender: str, message: Propose) -> Shared:
     while len(proposals) >= _MOST_PROPOSALS:
         del proposals[next(iter(proposals))]
     proposals[message.commit] = Proposal(
-        message.commit, shared.commit, message.source, message.subject, message.rewrite, sender
+        message.commit, shared.commit, message.source, message.subject, message.rewrite, sender, plan=message.plan
     )
     return replace(shared, proposals=proposals)
 
@@ -225,7 +227,7 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
     proposal = shared.proposals.get(message.commit)
     if proposal is None or prepared is None or prepared.digest != message.digest:
         return shared
-    if message.epoch != shared.cib.version.epoch + 1 or message.term < shared.term:
+    if message.epoch != shared.cib.version.epoch + 1 or message.term < shared.term or moved_on(shared, message):
         return shared
     version = Version(shared.cib.version.admin_epoch, message.epoch, 0)
     activation = Activation(
@@ -246,6 +248,11 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
         proposals=_without(shared.proposals, message.commit),
         rejected=None,
     )
+
+
+def moved_on(shared: Shared, message: Activate) -> bool:
+    """Whether the state is no longer the one for which a saved plan was found to hold."""
+    return message.state is not None and message.state != str(shared.cib.version)
 
 
 def _join(shared: Shared, message: Joined) -> Shared:

@@ -164,7 +164,7 @@ class Api:
     async def propose(self, request: Request) -> Answer:
         """Propose files, or a commit that is in the repository."""
         body = request.body
-        refuse_unknown(body, ("files", "commit", "message", "author", "base", "base_version", "allow"))
+        refuse_unknown(body, ("files", "commit", "message", "author", "base", "base_version", "allow", "plan"))
         self._check_base(body)
         rewrite = "rewrite" in _allowed(body)
         base = self._shell.node.replica.commit
@@ -262,7 +262,7 @@ class Api:
         if commit == self._shell.node.replica.commit:
             return Answer({"proposal": None, "commit": commit, "cursor": cursor, "active": True})
         subject = facts[commit].subject if commit in facts else ""
-        self._shell.tell(CommitArrived(moment(), commit, source, subject, rewrite))
+        self._shell.tell(CommitArrived(moment(), commit, source, subject, rewrite, _text(body, "plan", "") or None))
         return Answer({"proposal": commit, "commit": commit, "cursor": cursor}, 202)
 
     def _make_commit(

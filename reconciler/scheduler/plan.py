@@ -6,6 +6,7 @@ Source: the scheduler's specification, part 3, sections 16 and 18.
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,15 @@ class PlannedAction:
     """Its attributes in layers that actions share; of a name that repeats the first counts."""
     digested: Mapping[str, str] | None = None
     """The parameters as the scheduler digests them, where its attributes say something else."""
+
+    @property
+    def essence(self) -> tuple[object, ...]:
+        """Everything that is done, when, where and how, in a fixed order; why is left out."""
+        values = tuple(sorted(self.attributes.items()))
+        digested = None if self.digested is None else tuple(sorted(self.digested.items()))
+        told = ("cause", "order_causes", "layers", "digested", "kind", "agent")
+        plain = tuple(getattr(self, name) for name in self.__match_args__ if name not in told)
+        return (self.kind.value, None if self.agent is None else str(self.agent), *plain, values, digested)
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -178,6 +188,11 @@ class Plan:
     recheck_by_s: int | None
     messages: tuple[str, ...]
     decisions: Decisions | None
+
+    @property
+    def digest(self) -> str:
+        """Of everything that carrying it out takes, in hexadecimal: plans with the same digest do the same. Reasons don't count."""
+        return hashlib.sha256(repr([action.essence for action in self.actions]).encode()).hexdigest()
 
     @property
     def empty(self) -> bool:

@@ -18,6 +18,9 @@ from typing import Any
 import pytest
 from daemon.conftest import Node
 
+from reconciler.cli.planning import saved
+from reconciler.frozen import replace
+
 from .conftest import Run
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -100,6 +103,22 @@ def test_a_stale_plan_is_refused_and_nothing_changes(active: Node, cli: Cli) -> 
     assert done.returncode == 4
     assert "plan again" in done.stderr
     assert active.states() == {"a": "3"}
+
+
+def test_a_plan_that_the_cluster_would_not_make_is_stale(active: Node, cli: Cli, tmp_path: Path) -> None:
+    """The node compares what it would do with what was saved, in the very same version of the state."""
+    active.write(active.configuration({"a": "2"}))
+    assert cli("plan", "source", "--out", "other.plan").returncode == 0
+    made = saved.read(tmp_path / "other.plan")
+    saved.write(tmp_path / "other.plan", replace(made, actions="0" * 64))
+    assert made.actions != "0" * 64
+    done = cli("apply", "--yes", "other.plan")
+    assert done.returncode == 4, done.stderr
+    assert "the saved plan is stale" in done.stderr
+    assert "[stale-plan]" in done.stderr
+    assert active.states() == {"a": "1"}
+    save_and_apply(cli)
+    assert active.states() == {"a": "2"}
 
 
 def test_without_a_terminal_a_directory_is_not_applied(active: Node, cli: Cli) -> None:

@@ -51,11 +51,20 @@ def apply_saved(applying: Applying, saved: SavedPlan, *, ask: bool) -> int:
         raise StalePlan(
             "the plan was not made from a live cluster: make one where the node runs, with reconciler plan --out"
         )
+    if saved.actions is None:
+        raise StalePlan(
+            "the plan was saved by a former version, and can't be compared with what the cluster would do: plan again"
+        )
     held = [guard for guard in saved.plan["guards"] if not guard["allowed"] and guard["id"] not in applying.allow]
     _refuse_held([(guard["text"], guard["id"]) for guard in held])
     if ask and sys.stdin.isatty():
         _confirm(f"Apply the saved plan for {saved.cluster}? [y/N] ", {})
-    body: dict[str, Any] = {"files": saved.files, "base": saved.base_commit, "base_version": saved.base_version}
+    body: dict[str, Any] = {
+        "files": saved.files,
+        "base": saved.base_commit,
+        "base_version": saved.base_version,
+        "plan": saved.actions,
+    }
     return propose(applying, Client(applying.socket), "/v1/proposals", body)
 
 

@@ -51,8 +51,13 @@ class Made:
     found: Consequences
     header: Header
     wanted: Named
-    base_commit: str | None
-    base_version: str | None
+    base: State
+    now: Instant
+
+    @property
+    def base_commit(self) -> str | None:
+        """The commit that was active in the state it was made from."""
+        return self.base.commit
 
     def dot(self) -> str:
         """The graph of the first transition, empty when there is nothing to do."""
@@ -64,7 +69,17 @@ class Made:
     def saved(self, consented: frozenset[str]) -> SavedPlan:
         """The plan as it is saved."""
         plan: dict[str, Any] = document(self.found, self.header, consented)
-        return SavedPlan(self.header.cluster, self.base_commit, self.base_version, self.wanted.texts(), plan)
+        return SavedPlan(
+            self.header.cluster, self.base.commit, self.base.version, self.wanted.texts(), plan, self._actions()
+        )
+
+    def _actions(self) -> str | None:
+        """The digest of what a live cluster does first, as its node makes it."""
+        if self.base.version is None:
+            return None
+        from reconciler.controller.foreseen import foreseen
+
+        return foreseen(self.base.cib, self.wanted.configuration, self.now).digest
 
 
 def make(path: str, chosen: PlannedFrom, at: str | None) -> Made:
@@ -79,7 +94,7 @@ def plan_from(state: State, wanted: Named, now: Instant) -> Made:
     found = consequences(state.cib, wanted.configuration, now, state.written)
     cluster = wanted.configuration.name or state.cib.configuration.name or "(without a name)"
     header = Header(cluster, state.name, wanted.name, state.origin)
-    return Made(found, header, wanted, state.commit, state.version)
+    return Made(found, header, wanted, state, now)
 
 
 def moment(text: str | None = None) -> Instant:

@@ -108,7 +108,7 @@ def _print_text(options: Options, made: Made, consented: frozenset[str]) -> None
     for line in lines(made.found, made.header, paint, concise=options.concise, consented=consented):
         print(paint.signs(line))
     if options.out is not None and not made.found.empty:
-        if made.base_version is None:
+        if made.base.version is None:
             print(f"Saved to {options.out}, for reading: it was not made from a live cluster, so it can't be applied.")
         else:
             print(f"Saved to {options.out}, good until the state changes. Apply: reconciler apply {options.out}")

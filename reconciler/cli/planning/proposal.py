@@ -54,8 +54,12 @@ def follow(client: Client, answer: Event, timeout_s: float, seen: Callable[[Even
 
 def _rejected(event: Event, commit: str) -> Ending:
     findings = tuple(map(_finding, event.get("findings", ())))
+    stale = any(finding.get("code") == "stale-plan" for finding in event.get("findings", ()))
     return Ending(
-        FAILED, f"{commit[:12]} was rejected by {event.get('by', 'the node')}: {event['reason']}", findings, commit
+        STALE if stale else FAILED,
+        f"{commit[:12]} was rejected by {event.get('by', 'the node')}: {event['reason']}",
+        findings,
+        commit,
     )
 
 

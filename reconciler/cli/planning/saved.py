@@ -1,7 +1,8 @@
 """A saved plan: the configuration it was made for, the state it was made from, and the plan itself, in one JSON file.
 
 It holds no secret, only their names, so it can be an artefact of a pipeline. `apply` carries it out only while the cluster is exactly in
-the state it was made from. The digest tells a damaged file; it is no signature.
+the state it was made from, and would do just what was planned: the node plans again before it activates the configuration, and compares.
+The digest tells a damaged file; it is no signature.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 
 KIND = "reconciler-plan"
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 BOUNDS = Bounds(256 * 1024 * 1024, items=10_000_000, text=64 * 1024 * 1024)
 
 
@@ -38,6 +39,8 @@ class SavedPlan:
     base_version: str | None
     files: Mapping[str, str]
     plan: Mapping[str, Any]
+    actions: str | None = None
+    """The digest of what is to be done first (`Plan.digest`), where it was made from a live cluster."""
 
 
 @frozen
@@ -58,12 +61,13 @@ class _File:
     base: _Base
     files: Mapping[str, str]
     plan: Mapping[str, Any]
+    actions: str | None = None
 
 
 def write(path: Path, saved: SavedPlan) -> None:
     """Write the plan: the file is whole, or is not there."""
     base = _Base(saved.base_commit, saved.base_version)
-    body = to_json(_File(KIND, FORMAT_VERSION, saved.cluster, base, saved.files, saved.plan))
+    body = to_json(_File(KIND, FORMAT_VERSION, saved.cluster, base, saved.files, saved.plan, saved.actions))
     body["digest"] = _digest(body)
     write_output(str(path), json.dumps(body, sort_keys=True, indent=1).encode() + b"\n")
 
@@ -98,7 +102,7 @@ def read(path: Path) -> SavedPlan:
         file = from_json(_File, body)
     except CanonicalError as error:
         raise PlanFileError(f"{path} is no saved plan that this program understands: {error}") from error
-    return SavedPlan(file.cluster, file.base.commit, file.base.version, file.files, file.plan)
+    return SavedPlan(file.cluster, file.base.commit, file.base.version, file.files, file.plan, file.actions)
 
 
 def _digest(body: dict[str, Any]) -> str:
