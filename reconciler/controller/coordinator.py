@@ -7,10 +7,10 @@ Source: the design of the cluster, "Who does what".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from reconciler.analysis.recording import forget_failures
-from reconciler.analysis.soundness import violations
+from reconciler.analysis.soundness import Violation, violations
 from reconciler.cib import Cib
 from reconciler.cib.observations import ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, Emit, SetTimer, Wish
@@ -20,6 +20,8 @@ from reconciler.controller.moment import Moment
 from reconciler.controller.orders import bundles, history_id, make_order
 from reconciler.controller.replica import Replica
 from reconciler.controller.transition import Transition
+from reconciler.errors import ReconcilerError, Remedy
+from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
 from reconciler.model.duration import interval_ms
 from reconciler.scheduler import schedule
@@ -41,6 +43,18 @@ _SOONEST_RECHECK_MS = 1000
 _PATIENCE = 2
 _LONGEST_PAUSE_S = 300
 _MOST_SHOWN = 500
+_ASK_AGAIN_S = 60
+_LONGEST_UNDECIDED_S = 900
+
+Answer = tuple[Plan, tuple[Violation, ...]]
+"""The scheduler's plan, and the rules that it breaks."""
+
+
+class UndecidedError(ReconcilerError):
+    """The scheduler was given up before it had an answer: what is to be done is not known."""
+
+    code = "undecided"
+    remedy = Remedy.RETRY
 
 
 class Coordinator:
@@ -56,6 +70,11 @@ class Coordinator:
         self.problems: tuple[dict[str, str], ...] = ()
         self.plan: Plan | None = None
         """The scheduler's last answer."""
+        self.bounded: Callable[[Cib, Callable[[], Answer]], Answer] = lambda cib, ask: ask()
+        """Asks the scheduler about a CIB within whatever bounds there are. Raises UndecidedError."""
+        self._undecided: tuple[Configuration, int] | None = None
+        """The configuration about which nothing could be decided, and when (monotonic) to ask again."""
+        self._undecided_s = 0
         self._number = 0
         self._signature: tuple[tuple[str, str | None], ...] = ()
         self._repeats = 0
@@ -97,7 +116,7 @@ class Coordinator:
     def decide(self, replica: Replica, members: Iterable[str], now: Moment) -> list[Wish]:
         """Go on: launch what may run, close what is over, and ask the scheduler when its answer may be another."""
         effects = self._advance(replica, members, now)
-        if self.transition is None and self.stale is not None:
+        if self.transition is None and self.stale is not None and not self._is_undecided(replica, now):
             effects += self._compute(replica, now)
             effects += self._advance(replica, members, now)
         return effects + self._wait(now)
@@ -228,13 +247,17 @@ class Coordinator:
     def _compute(self, replica: Replica, now: Moment) -> list[Wish]:
         """Ask the scheduler, and begin what it answers unless the same was just tried in vain."""
         cib = with_members(replica.cib)
-        plan = self.plan = schedule(cib, Instant(now.epoch_s, now.offset_s))
+        try:
+            plan, broken = self.bounded(cib, lambda: _ask(cib, Instant(now.epoch_s, now.offset_s)))
+        except UndecidedError as error:
+            return self._give_up(replica, error, now)
+        self.plan, self._undecided = plan, None
         self.stale = None
         if not _does_something(plan):
             self._signature, self._repeats = (), 0
             return self._settle(plan, now)
         # A plan that breaks a rule is a fault of ours. Doing nothing is safer than doing that.
-        if broken := violations(cib, plan):
+        if broken:
             self.problems = tuple({"resource": "", "text": f"{found.rule}: {found.text}"} for found in broken)
             text = "; ".join(problem["text"] for problem in self.problems)
             return [Emit("daemon", {"what": "unsound-plan", "text": text}), self._recheck(plan, now)]
@@ -243,6 +266,23 @@ class Coordinator:
         self._number = max(self._number, replica.shared.transition) + 1
         self.transition = Transition(replica.term, self._number, plan, now)
         return [ClearTimer(RECHECK), ClearTimer(RETRY), _planned(self.transition, replica.cib)]
+
+    def _is_undecided(self, replica: Replica, now: Moment) -> bool:
+        """Whether it is too early to ask again about a configuration that was too much for the scheduler."""
+        if self._undecided is None:
+            return False
+        configuration, again_ms = self._undecided
+        return configuration is replica.cib.configuration and now.mono_ms < again_ms
+
+    def _give_up(self, replica: Replica, error: UndecidedError, now: Moment) -> list[Wish]:
+        """Keep what runs as it is, say so, and ask again after a pause, or as soon as there is another configuration."""
+        again = self._undecided is not None and self._undecided[0] is replica.cib.configuration
+        self._undecided_s = min(2 * self._undecided_s, _LONGEST_UNDECIDED_S) if again else _ASK_AGAIN_S
+        again_ms = now.mono_ms + self._undecided_s * 1000
+        self._undecided = replica.cib.configuration, again_ms
+        text = f"{error}; what runs is left as it is until there is another configuration; next try in {self._undecided_s} s"
+        self.problems = ({"resource": "", "text": text},)
+        return [Emit("daemon", {"what": "undecided", "text": text}), SetTimer(RETRY, again_ms)]
 
     def _pause(self, plan: Plan, now: Moment) -> list[Wish]:
         """The same actions again and again, with no rest between: try more and more rarely, and say so."""
@@ -278,6 +318,12 @@ class Coordinator:
         if plan.recheck_by_s is not None:
             wait_ms = min(wait_ms, (plan.recheck_by_s + 1) * 1000 - now.wall_ms)
         return SetTimer(RECHECK, now.mono_ms + max(wait_ms, _SOONEST_RECHECK_MS))
+
+
+def _ask(cib: Cib, at: Instant) -> Answer:
+    """The plan for a CIB, and the rules that it breaks if it does anything."""
+    plan = schedule(cib, at)
+    return plan, tuple(violations(cib, plan)) if _does_something(plan) else ()
 
 
 def _does_something(plan: Plan) -> bool:

@@ -29,6 +29,8 @@ from reconciler.controller.events import CommitArrived, Ending, ProcessesGone, S
 from reconciler.controller.node import Node
 from reconciler.controller.shared import lineage
 from reconciler.daemon.api import Api
+from reconciler.daemon.attempts import Attempts
+from reconciler.daemon.budget import Budget
 from reconciler.daemon.compile import Judge, Policy
 from reconciler.daemon.compile_apart import AgentSettings
 from reconciler.daemon.config import Access, DirectorySourceConfig, GitSourceConfig, NodeConfig, SourceConfig
@@ -66,6 +68,7 @@ _RELOAD_ACTIONS = ("reload-agent",)
 _MAINTAIN_S = 6 * 3600.0
 _LOOK_AGAIN_S = 0.2
 _LOOKS_PER_PROPOSAL = 150
+_WELL_S = 60.0
 _SECRETS_AT_ONCE = 32
 _CHORES = 3
 """Packing the repository, and telling it the active commit at the start and later."""
@@ -128,6 +131,8 @@ class Service:
         self._metadata = MetadataLookup(config.roots, self._metadata_cache)
         self._traits: dict[Agent, tuple[float, AgentTraits]] = {}
         self._asking = Threads("traits", 2)
+        self._attempts = Attempts(os.path.join(config.state, "attempts"))
+        self._attempts.begin()
         self._parts = Supervisor(self._part_failed, self._break)
         self._ended = asyncio.Event()
         self._why = ""
@@ -138,6 +143,7 @@ class Service:
             self._gone, self._runner.mark, self._runner.cgroups, self._runner.processes.running
         )
         self._shell = self._make_shell()
+        self._shell.node.coordinator.bounded = Budget().decide
         self._sources = {source.name: source for source in map(self._source, config.sources)}
         view = StatusView(self._shell.node, "embedded")
         self._api = Api(self._shell, view, self._sources, config.readers, config.writers)
@@ -167,6 +173,7 @@ class Service:
             await self._finish()
         if self._broken is not None:
             raise DaemonError(f"a part of the daemon failed: {self._broken}")
+        self._attempts.ended()
         return self._why, bool(self._shell.node.executor.running)
 
     async def _begin(self) -> None:
@@ -181,6 +188,7 @@ class Service:
             shell.emit("daemon", {"what": "leftover", "text": text})
         boot = _boot_id()
         await self._trust_active()
+        self._count_attempts()
         shell.tell(Started(moment(), boot))
         shell.parts.fabric.join(shell)
         for _, source in sorted(self._sources.items()):
@@ -377,6 +385,29 @@ class Service:
             self._start(self._settle_doubt(doubt))
         elif replica.commit is not None and named != replica.commit:
             self._start(self._shell.record_active(replica.commit))
+
+    def _count_attempts(self) -> None:
+        """After some ends in a row decide nothing about the configuration that was active then; the next one overtakes it."""
+        if (why := self._attempts.safe_mode) is not None and self._shell.node.replica.commit is not None:
+            commit = self._shell.node.replica.commit[:12]
+            hint = "it waits for another configuration, or for an end that is asked for"
+            self._shell.hold("safe", f"{why} with {commit}; {hint}")
+        self._start(self._become_well())
+
+    async def _become_well(self) -> None:
+        """Another configuration ends the safe mode; an end counts no more once the node was at rest, or has lived for a while."""
+        epoch = self._shell.node.replica.cib.version.epoch
+        while "safe" in self._shell.holds:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            if self._shell.node.replica.cib.version.epoch != epoch:
+                self._shell.release("safe")
+        log, number = self._shell.events, self._shell.events.last
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_WELL_S):
+                while not self._shell.node.coordinator.converged:
+                    await log.wait(number)
+                    number = log.last
+        self._attempts.well()
 
     def _knows(self, commit: str) -> bool:
         try:

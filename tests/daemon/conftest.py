@@ -75,17 +75,22 @@ class Node:
         self.client = Client(str(path / "run" / "reconciler.sock"), timeout_s=10)
         self.sources = "  here: {directory: source, debounce: 50ms, rescan: 5s}"
         self.extra = ""
+        self.program = ["-m", "reconciler"]
 
     def start(self, *options: str) -> None:
         """Start the daemon and wait until it answers."""
+        self.launch(*options)
+        self.wait(self.answers, "the daemon answers")
+
+    def launch(self, *options: str) -> None:
+        """Start the daemon, and wait for nothing."""
         (self.path / "node.yaml").write_text(
             f"node: n1\nstate: state\nrun: run\nsources:\n{self.sources}\n"
             f"agents: {{ocf-roots: [ocf, /usr/lib/ocf], state: agents}}\n{self.extra}\n"
         )
-        command = [sys.executable, "-m", "reconciler", "run", "--config", str(self.path / "node.yaml"), *options]
+        command = [sys.executable, *self.program, "run", "--config", str(self.path / "node.yaml"), *options]
         with open(self.path / "daemon.log", "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        self.wait(self.answers, "the daemon answers")
 
     def answers(self) -> bool:
         try:

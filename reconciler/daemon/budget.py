@@ -1,0 +1,92 @@
+"""Deciding within bounds of processor time, so that no configuration holds up the loop for ever.
+
+The scheduler is pure Python and works on values of its own, so it can be given up between any two instructions: a timer of the kernel
+counts the processor time of a decision, and its signal raises there. That is simpler than a process for each decision (which would have
+to be sent the state and send back the plan, each time), and it holds for all that the scheduler does, as it calls no C code that runs
+long. Should it do so all the same, a second timer ends the process, with the stack in the log: what runs goes on running, and after
+three such ends in a row the node starts in its safe mode.
+
+Processor time, not time: on a machine that is busy with other things a decision takes longer without being longer.
+Source: setitimer(2), ITIMER_VIRTUAL, ITIMER_PROF.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeVar
+
+from reconciler.cib import Cib
+from reconciler.controller.coordinator import UndecidedError
+from reconciler.model.resource import primitives
+
+T = TypeVar("T")
+
+_LEAST_S = 1.5
+_PER_RESOURCE_S = 0.002
+"""For each primitive on each node: some thirty times what a decision takes."""
+_AGAIN_S = 0.1
+_HARD_S = 20.0
+_HARD_TIMES = 3
+
+
+class _OverBudget(BaseException):
+    """Raised amid a decision: no `except Exception` on the way takes it for something else."""
+
+
+class Budget:
+    """Bounds for decisions in this process's main thread. One at a time: a process has one timer of each kind."""
+
+    def __init__(self) -> None:
+        """Take over the two signals. Raises RuntimeError outside of the main thread, which alone gets signals."""
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("only the main thread can be interrupted")
+        self._armed = False
+        signal.signal(signal.SIGVTALRM, self._interrupt)
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # A test's capture of it is no file.
+            faulthandler.register(signal.SIGPROF, file=sys.stderr, all_threads=False, chain=True)
+
+    def decide(self, cib: Cib, ask: Callable[[], T]) -> T:
+        """What `ask` answers about this CIB. Raises UndecidedError when that takes more than the CIB's size accounts for."""
+        return self.run(budget_s(cib), ask)
+
+    def run(self, seconds: float, ask: Callable[[], T]) -> T:
+        """What `ask` answers. Raises UndecidedError when it takes more than so many seconds of processor time."""
+        try:
+            try:
+                self._arm(seconds)
+                return ask()
+            finally:
+                self._disarm()
+        except _OverBudget:
+            self._disarm()
+        raise UndecidedError(f"deciding took more than {seconds:.1f} s of processor time, and was given up")
+
+    def _arm(self, seconds: float) -> None:
+        self._armed = True
+        signal.setitimer(signal.ITIMER_PROF, _HARD_S + _HARD_TIMES * seconds)
+        # Again and again: an exception that strikes amid a destructor is swallowed by the interpreter.
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, _AGAIN_S)
+
+    def _disarm(self) -> None:
+        """Let nothing be interrupted any more; an interrupt amid this one only means that it has to be done again."""
+        self._armed = False
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._armed:
+            raise _OverBudget
+
+
+def budget_s(cib: Cib) -> float:
+    """The seconds of processor time that deciding about a CIB may take: many times what one of this size should."""
+    count = sum(len(primitives(resource)) for resource in cib.configuration.resources)
+    nodes = max(len(cib.configuration.nodes), len(cib.status.nodes), 1)
+    known = sum(len(state.history) for state in cib.status.nodes)
+    return _LEAST_S + _PER_RESOURCE_S * max(count * nodes, known)
