@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Configuration, FencingLevel
+from reconciler.model.pattern import PatternError, compile_pattern
 from reconciler.model.resource import Primitive, primitives
 from reconciler.model.text import is_true
 
@@ -59,9 +60,16 @@ def _is_for(configuration: Configuration, level: FencingLevel, node: str) -> boo
     if level.target is not None:
         return level.target.lower() == node.lower()
     if level.target_pattern is not None:
-        return re.search(level.target_pattern, node) is not None
+        return _occurs(level.target_pattern, node)
     attributes = next((one.attributes for one in configuration.nodes if one.name == node), ())
     return _certain(attributes, level.target_attribute or "")[1] == level.target_value
+
+
+def _occurs(pattern: str, node: str) -> bool:
+    try:
+        return compile_pattern(pattern).occurs_in(node)
+    except PatternError:
+        return False  # It is for no node, as one that can't be read is for the fencer.
 
 
 def _targets(configuration: Configuration, device: Primitive) -> frozenset[str] | None:

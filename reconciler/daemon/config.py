@@ -378,7 +378,7 @@ class _Section:
         """Refuse the keys that nobody asked for."""
         if self.value is None:
             return
-        from reconciler.language.text.findings import did_you_mean
+        from reconciler.language.text.nearest import did_you_mean
 
         for key in self.value.values:
             if key not in self.known:

@@ -37,7 +37,7 @@ def simple_ms(text: str | None) -> int | None:
     digits, unit = found[1].split(".")[0], found[2].lower()
     if not digits:
         return None
-    number = int(digits) if len(digits) < _LONGEST_NUMBER else _LONG
+    number = _number(digits)
     for prefix, multiplier, divisor in _UNITS:
         if unit.startswith(prefix):
             return min(number * multiplier // divisor, _LONG)
@@ -65,13 +65,17 @@ def delay_ms(text: str | None) -> int:
     return 0 if value is None or value > LONGEST_TIMEOUT_MS else value
 
 
+def _number(digits: str) -> int:
+    return int(digits) if len(digits) < _LONGEST_NUMBER else _LONG
+
+
 def _iso_ms(text: str) -> int | None:
     found = _ISO.fullmatch(text)
     if found is None or text == "P":
         return None
     # Only M means something else after the T: minutes instead of months.
-    items = {unit: int(number) for number, unit in _ISO_ITEM.findall(found[1].replace("M", "m"))}
-    items |= {unit: int(number) for number, unit in _ISO_ITEM.findall(found[2] or "")}
+    items = {unit: _number(digits) for digits, unit in _ISO_ITEM.findall(found[1].replace("M", "m"))}
+    items |= {unit: _number(digits) for digits, unit in _ISO_ITEM.findall(found[2] or "")}
     days = items.get("D", 0) + 7 * items.get("W", 0)
     seconds = items.get("S", 0) + 60 * items.get("M", 0) + 3600 * items.get("H", 0)
     seconds += max(days - 1, 0) * 86_400 + items.get("m", 0) * 30 * 86_400

@@ -12,6 +12,9 @@ import re
 _TRUE = frozenset({"true", "on", "yes", "y", "1"})
 _FALSE = frozenset({"false", "off", "no", "n", "0"})
 _INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
+_LONGEST_RUN = 4000
+"""Digits: a longer run is no number for Python; it comes after all numbers, by length and text."""
+
 _LONG = 1 << 63
 _DIGITS = re.compile(r"([0-9]+)")
 
@@ -60,7 +63,8 @@ def natural_key(name: str) -> tuple[tuple[int, int, int, str], ...]:
     key: list[tuple[int, int, int, str]] = []
     for part in _DIGITS.split(name):
         if part.isdecimal():
-            key.append((ord("0"), int(part), len(part), ""))
+            number = int(part) if len(part) <= _LONGEST_RUN else 10**_LONGEST_RUN
+            key.append((ord("0"), number, len(part), "" if len(part) <= _LONGEST_RUN else part))
         else:
             key.extend((ord(char), 0, 0, "") for char in part.lower())
     return tuple(key)

@@ -166,7 +166,7 @@ def test_history_is_told_from_none_at_all():
         (b"<cib>\n<configuration>\n</cib>", "xml-malformed", 3),
         (b"\xff\xfe\x00", "xml-malformed", 1),
         (b'<!DOCTYPE cib [<!ENTITY a "b">]>\n<cib/>', "xml-doctype", 1),
-        (b"<cib>" + b"<a>" * 200 + b"</a>" * 200 + b"</cib>", "xml-too-deep", 0),
+        (b"<cib>" + b"<a>" * 200 + b"</a>" * 200 + b"</cib>", "xml-too-deep", 1),
         (b"<html/>", "cib-root", 1),
         (document("<nodes>\n<node id='1'/></nodes>"), "node-without-name", 2),
         (resources("\n\n<primitive id='A' class='ocf'/>"), "agent-missing", 3),

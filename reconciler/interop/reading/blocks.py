@@ -83,9 +83,10 @@ def read_rules(document: Document, owner: Element) -> tuple[Rule, ...]:
     return tuple(read_rule(document, rule) for rule in document.children(owner, "rule"))
 
 
-def read_rule(document: Document, element: Element) -> Rule:
-    """One rule with everything below it."""
-    expressions = [_read_expression(document, child) for child in element]
+def read_rule(document: Document, element: Element, above: tuple[Element, ...] = ()) -> Rule:
+    """One rule with everything below it; a reference to a rule that it stands in itself is left out."""
+    document.count_rule(len(above))
+    expressions = [_read_expression(document, child, (*above, element)) for child in element]
     return Rule(
         tuple(expression for expression in expressions if expression is not None),
         boolean_op=element.get("boolean-op", "and"),
@@ -97,11 +98,18 @@ def read_rule(document: Document, element: Element) -> Rule:
     )
 
 
-def _read_expression(document: Document, element: Element) -> Expression | None:
+def _read_expression(document: Document, element: Element, above: tuple[Element, ...]) -> Expression | None:
     match element.tag:
         case "rule":
             target = document.resolve(element)
-            return None if target is None else read_rule(document, target)
+            if target is None:
+                return None
+            if target in above:
+                document.warn(
+                    element, "rule-in-itself", "the rule refers to a rule that it stands in, which is left out"
+                )
+                return None
+            return read_rule(document, target, above)
         case "expression":
             given = {"attribute": "", "operation": ""} | keys_in(element, AttributeExpression)
             return AttributeExpression(**given)

@@ -6,6 +6,7 @@ once more to find the line: a document without faults costs nothing for it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -19,6 +20,10 @@ DEEPEST = 100
 """Documents nested deeper are refused; a CIB needs about ten levels."""
 
 
+MOST_RULES = 100_000
+"""Documents with more rules, references written out, are refused."""
+
+
 class Document:
     """A parsed document: its root, look-ups by id, and the findings collected while it is read."""
 
@@ -28,6 +33,7 @@ class Document:
         self._data = data
         self._by_id: dict[tuple[str, str], Element | None] | None = None
         self._order: list[Element] | None = None
+        self._rules = 0
         self._faults: list[tuple[Element, str, str, str, Severity]] = []
 
     def lookup(self, tag: str, id: str) -> Element | None:
@@ -62,6 +68,13 @@ class Document:
         """Keep the order of elements for the places in findings: to be called before the tree is changed."""
         if self._order is None:
             self._order = list(self.root.iter())
+
+    def count_rule(self, depth: int) -> None:
+        """Count a rule that is read; references multiply them. Raises InputError beyond the bounds."""
+        self._rules += 1
+        if self._rules > MOST_RULES or depth > DEEPEST:
+            text = f"more than {MOST_RULES:,} rules, or rules more than {DEEPEST} deep, once references are written out"
+            raise refuse(self.file, "xml-too-large", text)
 
     def fail(self, element: Element, code: str, text: str, hint: str = "") -> None:
         """Note an error at an element."""
@@ -104,6 +117,7 @@ def _parse(data: bytes, file: str) -> Element:
     """The root element. Raises InputError for what is no well-formed XML within the bounds."""
     if len(data) > LONGEST_BYTES:
         raise refuse(file, "xml-too-large", f"{len(data)} bytes of XML, and at most {LONGEST_BYTES} are read")
+    _check_encoding(data, file)
     parser, builder = expat.ParserCreate(), TreeBuilder()
     parser.buffer_text = True
 
@@ -112,23 +126,38 @@ def _parse(data: bytes, file: str) -> Element:
             file, "xml-doctype", "a DOCTYPE is not accepted", parser.CurrentLineNumber, hint="remove the declaration"
         )
 
+    depth = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > DEEPEST:
+            raise refuse(file, "xml-too-deep", f"nested deeper than {DEEPEST} levels", parser.CurrentLineNumber)
+        builder.start(tag, attributes)
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(tag)
+
     parser.StartDoctypeDeclHandler = refuse_doctype
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
         text = expat.errors.messages.get(error.code, str(error.code))
         raise refuse(file, "xml-malformed", f"not well-formed: {text}", error.lineno, error.offset + 1) from error
-    root = builder.close()
-    _check_depth(root, file)
-    return root
+    return builder.close()
 
 
-def _check_depth(root: Element, file: str) -> None:
-    level, depth = [root], 0
-    while level:
-        depth += 1
-        if depth > DEEPEST:
-            raise refuse(file, "xml-too-deep", f"nested deeper than {DEEPEST} levels")
-        level = [child for element in level for child in element]
+_ENCODING = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([^"'>]{1,40})["']""")
+_ENCODINGS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"latin1", b"utf-16"})
+
+
+def _check_encoding(data: bytes, file: str) -> None:
+    """Refuse encodings that the parser does not know by itself: it would ask Python for them, which knows odd ones."""
+    found = _ENCODING.match(data[:200])
+    if found is not None and found[1].lower() not in _ENCODINGS:
+        named = found[1].decode("ascii", "replace")
+        raise refuse(file, "xml-encoding", f"the encoding {named} is not read", 1, hint="save the file as UTF-8")

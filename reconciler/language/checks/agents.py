@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from reconciler.errors import Place
 from reconciler.language.checks.facts import Facts, Item, certain, mentioned
 from reconciler.language.checks.settings import operations_at
-from reconciler.language.text.findings import did_you_mean
+from reconciler.language.text.nearest import did_you_mean
 from reconciler.model.attributes import AttributeBlocks, secret_name
 from reconciler.model.cluster import Address
 from reconciler.model.duration import interval_ms, simple_ms

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.language.checks.agents import check_agents
+from reconciler.language.checks.bounds import check_bounds
 from reconciler.language.checks.colocations import check_colocations
 from reconciler.language.checks.facts import Facts
 from reconciler.language.checks.fencing import check_fencing
@@ -30,6 +31,7 @@ def check(draft: Draft, findings: Findings, agents: AgentLookup | None) -> None:
     in ways that the whole one is not.
     """
     facts = Facts(draft, findings)
+    check_bounds(facts)
     check_names(facts)
     check_kinds(facts)
     check_settings(facts)
@@ -38,7 +40,7 @@ def check(draft: Draft, findings: Findings, agents: AgentLookup | None) -> None:
     check_rules(facts)
     check_fencing(facts)
     check_agents(facts, agents)
-    if draft.complete and not draft.broken:
+    if draft.complete and not draft.broken and facts.pairs_judged:
         check_colocations(facts)
         check_orders(facts)
         check_placement(facts)

@@ -5,16 +5,17 @@ Certain is what holds whatever the rules, the date and the node attributes say; 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cached_property
 
 from reconciler.errors import Finding, Place, Severity
 from reconciler.language.reading.files import Draft
 from reconciler.language.text.findings import Findings
+from reconciler.language.text.nearest import Names
 from reconciler.model import score
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Address
+from reconciler.model.pattern import PatternError, compile_pattern
 from reconciler.model.resource import Agent, Bundle, Clone, Group, Primitive, Resource, Template
 from reconciler.model.text import boolean
 
@@ -62,6 +63,10 @@ class Facts:
         self.findings = findings
         self.templates: dict[str, Template] = {template.id: template for template in self.configuration.templates}
         self.tags = {tag.id: tag.references for tag in self.configuration.tags}
+        self.patterns_tried = True
+        """Whether patterns are tried on names: not when that would take too long."""
+        self.pairs_judged = True
+        """Whether colocations and orders are judged pair by pair: not when there are too many pairs."""
         self.items: dict[str, Item] = {}
         for resource in self.configuration.resources:
             self._add(resource, None)
@@ -111,23 +116,31 @@ class Facts:
         return primitive.agent or (None if template is None else template.agent)
 
     def expand(self, name: str) -> tuple[str, ...]:
-        """The resources that a name in a constraint stands for: itself, a template's users, or a tag's resources."""
+        """The resources that a name in a constraint stands for: itself, a template's users, or the resources that a tag names.
+
+        What a tag holds is taken as it is, as by Pacemaker: a tag or template inside of it stands for nothing.
+        """
         if name in self.items:
             return (name,)
         if name in self.templates:
             return tuple(item.id for item, primitive in self.primitives() if primitive.template == name)
-        return tuple(
-            one for reference in self.tags.get(name, ()) for one in self.expand(reference) if reference != name
-        )
+        return tuple(one for one in self.tags.get(name, ()) if one in self.items)
 
     def matching(self, pattern: str) -> tuple[str, ...]:
-        """The top-level resources whose names a pattern matches; none when it is no regular expression."""
+        """The top-level resources whose names a pattern matches; none when it is no pattern, or none may be tried."""
+        if not self.patterns_tried:
+            return ()
         try:
-            found = re.compile(pattern.removeprefix("!"))
-        except re.error:
+            found = compile_pattern(pattern.removeprefix("!"))
+        except PatternError:
             return ()
         inverted = pattern.startswith("!")
-        return tuple(item.id for item in self.top_items() if (found.search(item.id) is None) == inverted)
+        return tuple(item.id for item in self.top_items() if found.occurs_in(item.id) is not inverted)
+
+    @cached_property
+    def referable(self) -> Names:
+        """Whatever a constraint may name."""
+        return Names((*self.items, *self.templates, *self.tags))
 
     @cached_property
     def nodes(self) -> tuple[str, ...]:
@@ -156,6 +169,16 @@ class Facts:
             if isinstance(item.resource, Bundle):
                 names.update(f"{item.id}-{number}" for number in range(_replicas(item.resource)))
         return frozenset(names)
+
+    @cached_property
+    def nodes_by_name(self) -> Names:
+        """The same, to hold unknown names against."""
+        return Names(self.node_names)
+
+    @cached_property
+    def folded_node_names(self) -> frozenset[str]:
+        """The names of nodes in lower case, as they are compared."""
+        return frozenset(name.lower() for name in self.node_names)
 
     @property
     def nodes_known(self) -> bool:

@@ -6,13 +6,14 @@ import re
 
 from reconciler.errors import Place
 from reconciler.language.checks.facts import Facts, Item, certain, mentioned
-from reconciler.language.checks.names import knows_node
+from reconciler.language.checks.names import check_pattern, knows_node
 from reconciler.language.reading.files import level_address
-from reconciler.language.text.findings import did_you_mean
+from reconciler.language.text.nearest import did_you_mean
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Address, FencingLevel
 from reconciler.model.duration import interval_ms
 from reconciler.model.resource import Primitive
+from reconciler.model.text import integer
 
 _SEPARATORS = re.compile(r"[\s,;]+")
 
@@ -53,19 +54,15 @@ def _place(facts: Facts, item: Item, name: str) -> Place:
 
 def _check_level(facts: Facts, level: FencingLevel, devices: dict[str, Item]) -> None:
     base = level_address(level)
-    if not level.index.isdecimal() or not 1 <= int(level.index) <= 9:
+    if not level.index.isdecimal() or not 1 <= integer(level.index) <= 9:
         facts.error(
             "fencing-level-index", facts.index.value((*base, "index")), f"index: expected 1 to 9, found {level.index}"
         )
     if level.target is not None and not knows_node(facts, level.target):
-        place, hint = facts.index.value((*base, "target")), did_you_mean(level.target, facts.node_names)
+        place, hint = facts.index.value((*base, "target")), did_you_mean(level.target, facts.nodes_by_name)
         facts.error("unknown-node", place, f"there is no node '{level.target}'", hint)
     if level.target_pattern is not None:
-        try:
-            re.compile(level.target_pattern)
-        except re.error as error:
-            place = facts.index.value((*base, "target-pattern"))
-            facts.error("bad-pattern", place, f"'{level.target_pattern}' is no regular expression: {error}")
+        check_pattern(facts, level.target_pattern, facts.index.value((*base, "target-pattern")))
     for number, name in enumerate(level.devices):
         if name not in devices and name not in facts.draft.broken and facts.draft.complete and name != "watchdog":
             place = facts.index.value((*base, "devices", str(number)))
@@ -112,7 +109,7 @@ def _check_hosts(facts: Facts, item: Item) -> None:
         for host in hosts:
             if mentioned(item.resource.params, name) and not knows_node(facts, host):
                 text = f"{item.id}: there is no node '{host}', which {name} names"
-                facts.warning("unknown-node", _place(facts, item, name), text, did_you_mean(host, facts.node_names))
+                facts.warning("unknown-node", _place(facts, item, name), text, did_you_mean(host, facts.nodes_by_name))
     for part in re.split(r"[\s;]+", mapped or ""):
         if part and (":" not in part or not part.partition(":")[2]):
             text = f"{item.id}: '{part}' in pcmk_host_map names no port"

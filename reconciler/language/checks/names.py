@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 from reconciler.errors import Place
 from reconciler.language.checks.facts import Facts
-from reconciler.language.text.findings import did_you_mean, nearest
+from reconciler.language.text.nearest import Names, did_you_mean
 from reconciler.model.cluster import Address
 from reconciler.model.constraint import Colocation, Constraint, Location, Order, Ticket
+from reconciler.model.pattern import PatternError, compile_pattern
 from reconciler.model.resource import Bundle, Clone, Group, Primitive
 
+_PERL = re.compile(r"\\[a-zA-Z](?<![wWsSbB])")
 _ID = re.compile(r"[^\W\d][\w.\-]*\Z")
 _SORTS = {Location: "locations", Colocation: "colocations", Order: "orders", Ticket: "tickets"}
 
@@ -106,7 +108,7 @@ def _check_constraint(facts: Facts, constraint: Constraint) -> None:
 
 
 def _check_resource(facts: Facts, name: str, place: Place, owner: str) -> None:
-    known = {*facts.items, *facts.templates, *facts.tags}
+    known = facts.referable
     if name in known or name in facts.draft.broken or not facts.draft.complete:
         return
     facts.error(
@@ -114,26 +116,38 @@ def _check_resource(facts: Facts, name: str, place: Place, owner: str) -> None:
     )
 
 
-def _check_pattern(facts: Facts, pattern: str, place: Place) -> None:
+def check_pattern(facts: Facts, pattern: str, place: Place) -> bool:
+    """Whether a pattern can be read; reports what is wrong with it, and what means something else than its author may think."""
+    shown = pattern if len(pattern) <= 60 else f"{pattern[:57]}..."
     try:
-        re.compile(pattern.removeprefix("!"))
-    except re.error as error:
-        facts.error("bad-pattern", place, f"'{pattern}' is no regular expression: {error}")
+        compile_pattern(pattern)
+    except PatternError as error:
+        text = f"'{shown}' is no pattern: {error} (at character {error.offset + 1})"
+        facts.error("bad-pattern", place, text, "patterns are POSIX extended regular expressions of bounded cost")
+        return False
+    if (found := _PERL.search(pattern)) is not None:
+        text = f"'{shown}': {found[0]} stands for the letter {found[0][1]} here, as it does for Pacemaker"
+        facts.warning("pattern-escape", place, text, "write [0-9] for a digit, [^0-9] for anything else")
+    return True
+
+
+def _check_pattern(facts: Facts, pattern: str, place: Place) -> None:
+    if not check_pattern(facts, pattern.removeprefix("!"), place):
         return
-    if not facts.matching(pattern):
+    if facts.patterns_tried and not facts.matching(pattern):
         facts.warning("no-effect", place, f"the pattern '{pattern}' matches no resource")
 
 
 def _check_node(facts: Facts, name: str, place: Place) -> None:
     if not knows_node(facts, name):
-        facts.error("unknown-node", place, f"there is no node '{name}'", did_you_mean(name, facts.node_names))
+        facts.error("unknown-node", place, f"there is no node '{name}'", did_you_mean(name, facts.nodes_by_name))
 
 
 def knows_node(facts: Facts, name: str) -> bool:
     """Whether there is such a node, or may be: where the configuration names no nodes, they are whoever joins."""
     if not facts.nodes_known or not facts.draft.complete or name in facts.draft.broken:
         return True
-    return name.lower() in {known.lower() for known in facts.node_names}
+    return name.lower() in facts.folded_node_names
 
 
 def _check_templates(facts: Facts) -> None:
@@ -157,12 +171,15 @@ def _check_templates(facts: Facts) -> None:
 
 
 def _check_tags(facts: Facts) -> None:
-    known = {name for name, _ in _ids(facts)} | facts.node_names
+    known = Names({name for name, _ in _ids(facts)} | facts.node_names)
     for tag in facts.configuration.tags:
         for number, name in enumerate(tag.references):
+            place = facts.index.value(("tags", tag.id, str(number)))
+            if name in facts.tags and name not in facts.items:
+                text = f"{tag.id}: in a constraint the tag '{name}' inside of it stands for nothing, as it does for Pacemaker"
+                facts.warning("tag-in-tag", place, text, "name the resources themselves")
             if name in known or name in facts.draft.broken or not facts.draft.complete:
                 continue
-            place = facts.index.value(("tags", tag.id, str(number)))
             facts.error("unknown-reference", place, f"{tag.id}: nothing is named '{name}'", did_you_mean(name, known))
 
 
@@ -172,14 +189,14 @@ def _check_tickets(facts: Facts) -> None:
     count: dict[str, int] = {}
     for one in tickets:
         count[one.ticket] = count.get(one.ticket, 0) + 1
+    by_name = Names(count)
     for one in tickets:
-        others = [
-            name
-            for name, uses in count.items()
-            if name != one.ticket and (uses > count[one.ticket] or name < one.ticket)
-        ]
-        near = nearest(one.ticket, others)
-        if near is not None and count[one.ticket] == 1 and not (one.ticket[-1:].isdigit() and near[-1:].isdigit()):
+        if count[one.ticket] > 1:
+            continue
+        near = by_name.nearest_other(one.ticket)
+        if near is None or (count[near] == 1 and near > one.ticket):
+            continue  # Of two that stand once, the first counts as meant.
+        if not (one.ticket[-1:].isdigit() and near[-1:].isdigit()):
             place = facts.index.value((*constraint_address(one), "ticket"))
             facts.warning(
                 "unknown-ticket", place, f"only {one.id} names the ticket '{one.ticket}'", f"did you mean '{near}'?"
@@ -209,7 +226,7 @@ def _check_acls(facts: Facts) -> None:
 
 
 def _check_order(facts: Facts) -> None:
-    known = {*facts.items, *(constraint.id for constraint in facts.configuration.constraints)}
+    known = Names((*facts.items, *(constraint.id for constraint in facts.configuration.constraints)))
     for number, name in enumerate(facts.draft.order):
         if name not in known and name not in facts.draft.broken and facts.draft.complete:
             place = facts.index.value(("cluster", "order", str(number)))

@@ -7,7 +7,7 @@ from reconciler.language.checks.settings import is_duration, operations_at
 from reconciler.model.cluster import Address
 from reconciler.model.duration import interval_ms, simple_ms
 from reconciler.model.resource import Operation, Primitive, Template
-from reconciler.model.text import boolean
+from reconciler.model.text import boolean, integer
 
 _ONCE = frozenset(
     {"start", "stop", "promote", "demote", "notify", "migrate_to", "migrate_from", "reload", "reload-agent"}
@@ -62,7 +62,7 @@ def _check_failure_timeout(facts: Facts, item: Item, primitive: Primitive) -> No
         or threshold is None
         or not interval_ms(timeout)
         or not threshold.isdecimal()
-        or int(threshold) < 2
+        or integer(threshold, 2) < 2
     ):
         return
     intervals = [interval_ms(one.interval) for one in primitive.operations if one.name == "monitor" and _active(one)]

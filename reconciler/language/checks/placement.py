@@ -13,6 +13,7 @@ from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.constraint import Location
 from reconciler.model.resource import Clone, Group, Primitive
 from reconciler.model.rule import AttributeExpression, Expression, Rule
+from reconciler.model.text import integer
 
 Bans = dict[str, dict[str, str]]
 """By resource and node: the constraint that bans the resource from the node."""
@@ -205,14 +206,14 @@ def _needed(facts: Facts, item: Item) -> dict[str, int]:
         for name in sorted({name for block in blocks for name in block.values}):
             value = certain(blocks, name)
             if value is not None and value.lstrip("+-").isdecimal():
-                total[name] = total.get(name, 0) + int(value)
+                total[name] = total.get(name, 0) + integer(value)
     return total
 
 
 def _fits(needed: dict[str, int], blocks: AttributeBlocks) -> bool:
     for name, amount in needed.items():
         value = certain(blocks, name) or "0"
-        if amount > 0 and (int(value) if value.lstrip("+-").isdecimal() else 0) < amount:
+        if amount > 0 and integer(value) < amount:
             return False
     return True
 

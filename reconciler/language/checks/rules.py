@@ -12,7 +12,7 @@ from reconciler.errors import Place
 from reconciler.language.checks.facts import Facts
 from reconciler.language.checks.names import constraint_address
 from reconciler.language.checks.settings import is_duration, operations_at
-from reconciler.language.text.findings import did_you_mean
+from reconciler.language.text.nearest import did_you_mean
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Address
 from reconciler.model.constraint import Location, Ticket
@@ -21,10 +21,14 @@ from reconciler.model.resource import Primitive, Template
 from reconciler.model.rule import AgentExpression, AttributeExpression, DateExpression, OperationExpression, Rule
 from reconciler.model.rule_text import COMPARISONS, TYPES
 from reconciler.model.settings import DATE_SPEC_FIELDS, DURATION_FIELDS
+from reconciler.model.text import integer
 
 _RANGE = re.compile(r"[0-9]+(?:-[0-9]*)?\Z|-[0-9]+\Z")
 _ZONED = re.compile(r"(?:Z|\s[+-][0-9]{2}(?::?[0-9]{2})?)\Z")
 _HAS_TIME = re.compile(r"[T\s][0-9]{2}|^T?[0-9]{2}:")
+_BEYOND = 1 << 62
+"""What stands for a number that has too many digits to be one."""
+
 _LIMITS = {
     "seconds": (0, 59), "minutes": (0, 59), "hours": (0, 23), "monthdays": (1, 31), "weekdays": (1, 7), "yeardays": (1, 366),
     "months": (1, 12), "weeks": (1, 53), "moon": (0, 7),
@@ -153,7 +157,7 @@ def _range_faults(name: str, text: str) -> Iterator[str]:
         yield f"{name}: '{text}' is neither a number nor a range such as 9-16"
         return
     low, high = _LIMITS.get(name, (0, 9999))
-    numbers = [int(part) for part in text.split("-") if part]
+    numbers = [integer(part, _BEYOND) for part in text.split("-") if part]
     if any(not low <= number <= high for number in numbers):
         yield f"{name}: {text} is outside {low}-{high}"
     elif numbers != sorted(numbers):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from reconciler.errors import Place
 from reconciler.language.checks.facts import Facts, Item
 from reconciler.language.checks.names import constraint_address
-from reconciler.language.text.findings import did_you_mean, nearest
+from reconciler.language.text.nearest import did_you_mean, nearest
 from reconciler.model import settings
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Address

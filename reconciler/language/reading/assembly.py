@@ -6,7 +6,7 @@ from reconciler.language.reading.entries import Entry
 from reconciler.language.reading.merging import Merged
 from reconciler.language.reading.resources import read_bundle, read_clone, read_group, read_primitive
 from reconciler.language.text.document import Value
-from reconciler.language.text.findings import did_you_mean
+from reconciler.language.text.nearest import did_you_mean
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.resource import Group, Primitive, Resource
 

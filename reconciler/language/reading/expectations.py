@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.errors import Finding, Place
 from reconciler.language.text.document import Value, read_documents
-from reconciler.language.text.findings import Findings, did_you_mean
+from reconciler.language.text.findings import Findings
+from reconciler.language.text.nearest import did_you_mean
 from reconciler.model.expectation import Apart, AtMost, Claim, Expectation, NeverStops, Survives, Together
 
 _KEYS: Mapping[str, tuple[str, ...]] = {

@@ -12,7 +12,8 @@ from typing import Any
 from reconciler.language.schema.parts import Schema
 from reconciler.language.schema.sections import bundle
 from reconciler.language.text.document import Kind, Value
-from reconciler.language.text.findings import Findings, did_you_mean
+from reconciler.language.text.findings import Findings
+from reconciler.language.text.nearest import did_you_mean
 
 _KINDS: dict[Kind, frozenset[str]] = {
     "text": frozenset({"string"}),

@@ -1,8 +1,6 @@
-"""The findings of one run, collected: every fault at its place, and the nearest valid name beside an unknown one."""
+"""The findings of one run, collected: every fault at its place."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from reconciler.errors import Finding, Place, Severity
 from reconciler.language.text import limits
@@ -48,21 +46,3 @@ class Findings:
             text = f"{self._dropped:,} more findings are not shown"
             found.append(Finding("too-many-findings", found[-1].place, text, "mend these first", severity))
         return tuple(found)
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known name that the word was probably meant to be; None when none is near."""
-    from difflib import get_close_matches
-
-    by_fold = {name.lower().replace("_", "-"): name for name in sorted(known, reverse=True)}
-    near = get_close_matches(word.lower().replace("_", "-")[:200], by_fold, n=1, cutoff=0.7)
-    return by_fold[near[0]] if near else None
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known name, or lists the known ones when they are few; else empty."""
-    names = sorted(known)
-    near = nearest(word, names)
-    if near is not None:
-        return f"did you mean '{near}'?"
-    return f"known here: {', '.join(names)}" if 0 < len(names) <= 12 else ""

@@ -5,11 +5,11 @@ Source: the scheduler's specification, part 2, section 6; part 1, section 5.7.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from reconciler.model import score
 from reconciler.model.constraint import ResourceSet
+from reconciler.model.pattern import PatternError, compile_pattern
 from reconciler.model.score import INFINITY, add
 from reconciler.scheduler.cause import Cause, Contribution, Why
 from reconciler.scheduler.constraining.references import constrained, expand_sets, members
@@ -87,16 +87,15 @@ def _read_pattern(cluster: Cluster, constraint: configured.Location, pattern: st
     """Record the constraint for the top-level resources whose ids match, or with a leading `!` don't."""
     inverted = pattern.startswith("!")
     try:
-        expression = re.compile(pattern[1:] if inverted else pattern)
-    except re.error as error:
+        expression = compile_pattern(pattern[1:] if inverted else pattern)
+    except PatternError as error:
         cluster.messages.append(f"location {constraint.id} is ignored: its pattern can't be read: {error}")
         return
     for resource in cluster.resources:
-        found = expression.search(resource.id)
-        if (found is None) is not inverted:
+        if expression.occurs_in(resource.id) is inverted:
             continue
-        submatches = () if found is None else (found[0], *(group or "" for group in found.groups()))
-        _read_one(cluster, constraint, resource, constraint.role, constraint.score, submatches)
+        submatches = expression.submatches(resource.id) if constraint.rules and not inverted else None
+        _read_one(cluster, constraint, resource, constraint.role, constraint.score, submatches or ())
 
 
 def _read_one(
