@@ -23,11 +23,21 @@ from reconciler.version import __version__
 INTERRUPTED = 130
 
 
-class HelpText(argparse.RawTextHelpFormatter):
+class HelpText(argparse.HelpFormatter):
     """Help as wide as the terminal; argparse would load half the standard library to find that out, on every start."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_columns() - 2)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Paragraphs stay paragraphs, and lines that are commands stay lines."""
+        filled = [
+            paragraph
+            if paragraph.startswith("reconciler ")
+            else super(HelpText, self)._fill_text(paragraph, width, indent)
+            for paragraph in text.strip().split("\n\n")
+        ]
+        return "\n\n".join(filled)
 
 
 def _columns() -> int:

@@ -22,9 +22,10 @@ def test_a_wrong_option_is_a_usage_error_on_every_command(command: str, run: Run
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, run: Run) -> None:
-    done = run(command, "--help")
+    done = run(command, "--help", env={"COLUMNS": "80"})
     assert done.returncode == 0
     assert done.stdout.startswith(f"usage: reconciler {command}")
+    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
 
 
 def test_an_unknown_command_names_the_nearest(run: Run) -> None:
