@@ -18,7 +18,8 @@ from reconciler.agents.launch import Limits
 from reconciler.agents.lsb import lsb_command
 from reconciler.agents.ocf import ocf_command
 from reconciler.agents.process import ProcessRunner
-from reconciler.agents.results import failure, lsb_result, ocf_result
+from reconciler.agents.redaction import Redaction
+from reconciler.agents.results import LONGEST_REASON, failure, lsb_result, ocf_result
 from reconciler.agents.stonith import stonith_command, unreadable_parameters
 from reconciler.agents.systemd import SystemdUnits
 from reconciler.frozen import field, frozen, replace
@@ -29,7 +30,6 @@ from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, 
 SecretResolver = Callable[[str], str | None]
 """From a secret's name to its value, None when this node can't tell. Called in a thread; must not raise."""
 
-_SHORTEST_REDACTED = 4
 _NODE_MARK = "RECONCILER_RESOURCE"
 SYSTEM_STATE = "/run/resource-agents"
 
@@ -84,8 +84,7 @@ class AgentRunner:
             # Stopping goes on without them: a service must not keep running because a password can't be read.
             reason = f"this node can't resolve the secret {', '.join(missing)}"
             return failure(ResultCode.NOT_CONFIGURED, reason, OperationStatus.NO_SECRETS)
-        result = await self._dispatch(call, parameters)
-        return _redacted(result, call, parameters)
+        return _redacted(await self._dispatch(call, parameters), _secrets(call, parameters))
 
     def close(self) -> None:
         """Give up connections. What runs goes on running."""
@@ -192,14 +191,18 @@ class AgentRunner:
         return replace(command, environment={**command.environment, **self._marked(resource)})
 
 
-def _redacted(result: AgentResult, call: AgentCall, parameters: Mapping[str, str]) -> AgentResult:
-    """The result without the values of secrets, which a tracing agent prints."""
-    secrets = [parameters[name] for name, value in call.parameters.items() if secret_name(value) and name in parameters]
-    output, reason = result.output, result.exit_reason
-    for value in sorted(secrets, key=len, reverse=True):
-        if len(value) >= _SHORTEST_REDACTED:
-            output, reason = output.replace(value, "(secret)"), reason.replace(value, "(secret)")
-    return replace(result, output=output, exit_reason=reason) if secrets else result
+def _secrets(call: AgentCall, parameters: Mapping[str, str]) -> Redaction:
+    """What of the call must not be shown."""
+    return Redaction(
+        parameters[name] for name, value in call.parameters.items() if secret_name(value) and name in parameters
+    )
+
+
+def _redacted(result: AgentResult, secrets: Redaction) -> AgentResult:
+    """The result without the values of secrets, which a tracing agent prints, and one that sets an attribute may tell everybody."""
+    attributes = {name: None if value is None else secrets.text(value) for name, value in result.attributes.items()}
+    reason = secrets.beginning(result.exit_reason, LONGEST_REASON)
+    return replace(result, output=secrets.text(result.output), exit_reason=reason, attributes=attributes)
 
 
 def _no_secret(_name: str) -> None:

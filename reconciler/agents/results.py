@@ -15,7 +15,7 @@ from reconciler.model.operation import AgentResult, OperationStatus, ResultCode
 
 _EXIT_REASON = "ocf-exit-reason:"
 # A reason travels in messages and is kept in the status for as long as the failure is.
-_LONGEST_REASON = 1024
+LONGEST_REASON = 1024
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENOEXEC})
 _LSB_STATUS = {
@@ -63,9 +63,9 @@ def text(output: bytes) -> str:
 
 
 def exit_reason(output: str) -> str:
-    """The last reason that the agent gave, without its prefix."""
+    """The last reason that the agent gave, without its prefix; its length is bounded where secrets are taken out of it."""
     _, found, rest = output.rpartition(_EXIT_REASON)
-    return rest.partition("\n")[0].strip()[:_LONGEST_REASON] if found else ""
+    return rest.partition("\n")[0].strip() if found else ""
 
 
 def _verdict(ended: Ended, timeout_ms: int) -> tuple[int, OperationStatus, str]:

@@ -67,9 +67,59 @@ def test_command_that_ends_at_once_fails_to_start(process, tmp_path: Path) -> No
     log = tmp_path / "log"
     result = process("start", command="echo no such luck; exit 3", logfile=str(log))
     assert result.code == 1
-    assert str(log) in result.exit_reason
+    assert result.exit_reason == "the command ended with exit code 3 before it was ready: no such luck"
     assert log.read_text() == "no such luck\n"
     assert process("monitor", command="x").code == 7
+
+
+STORIES = [
+    ("echo one; echo two >&2; exit 3", "the command ended with exit code 3 before it was ready: one | two"),
+    ("exit 1", "the command ended with exit code 1 before it was ready"),
+    ("echo dying; kill -9 $$", "the command was ended by signal 9 before it was ready: dying"),
+    ("exec /nonexistent/program", "exit code 127 before it was ready"),
+    ("seq 1 100000; echo last; exit 2", "exit code 2 before it was ready: 99997 | 99998 | 99999 | 100000 | last"),
+    ("printf 'a\\033[31mb\\n'; exit 4", "exit code 4 before it was ready: a[31mb"),
+]
+
+
+@pytest.mark.parametrize("log", [False, True], ids=["no log file", "a log file"])
+@pytest.mark.parametrize(("command", "reason"), STORIES)
+def test_a_failed_start_says_the_exit_code_and_the_last_lines(process, tmp_path: Path, command, reason, log) -> None:  # type: ignore[no-untyped-def]
+    where = {"logfile": str(tmp_path / "log")} if log else {}
+    if log:
+        (tmp_path / "log").write_text("of a former start\n")
+    result = process("start", command=command, ready_file=str(tmp_path / "never"), **where)
+    assert result.code == 1
+    assert reason in result.exit_reason
+    assert "of a former start" not in result.output + result.exit_reason
+    if "seq" in command and not log:
+        assert "\n1\n2\n" in f"\n{result.output}", "the first lines are kept as well"
+    assert not list(process.pidfile.parent.glob("*.pipe"))
+
+
+def test_what_ended_later_says_its_last_lines_until_it_is_stopped(process) -> None:  # type: ignore[no-untyped-def]
+    process("start", command="echo begun; sleep 0.5; seq 1 9999; echo no space left >&2; exit 5")
+    end = time.monotonic() + 10
+    while (result := process("monitor", command="x")).code == 0:
+        assert time.monotonic() < end
+    assert (result.code, result.exit_reason) == (
+        7,
+        "the command has ended: 9996 | 9997 | 9998 | 9999 | no space left",
+    )
+    assert process("stop", command="x").code == 0
+    assert (process("monitor", command="x").exit_reason, list(process.pidfile.parent.iterdir())) == ("", [])
+
+
+def test_output_without_a_log_file_is_bounded_and_never_hinders_the_command(process, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    done = tmp_path / "done"
+    assert process("start", command=f"head -c 50000000 /dev/zero; touch {done}; exec sleep 600").code == 0
+    end = time.monotonic() + 20
+    while not done.exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert sum(path.stat().st_size for path in process.pidfile.parent.iterdir()) < 20_000
+    assert process("monitor", command="x").code == 0
+    assert process("stop", command="x").code == 0
 
 
 def test_stop_takes_the_whole_group(process, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -118,6 +118,13 @@ def test_deadline_kills_children_that_fled_into_sessions_of_their_own(
     assert all(gone_within(pid, 1) for pid in found)
 
 
+def test_the_grace_is_at_most_half_of_the_timeout(shell: Callable[..., Ended]) -> None:
+    """Who was given half a second to stop a service does not wait for minutes until it is killed."""
+    before = time.monotonic()
+    assert shell("trap '' TERM; while :; do sleep 0.1; done", timeout_ms=600, grace_ms=60_000).timed_out
+    assert time.monotonic() - before < 15
+
+
 def test_an_answer_given_to_sigterm_is_still_a_timeout(shell: Callable[..., Ended]) -> None:
     ended = shell("trap 'echo ending; exit 0' TERM; sleep 600 & wait", timeout_ms=300)
     assert ended.timed_out
