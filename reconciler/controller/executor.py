@@ -25,7 +25,8 @@ _AS_STARTED = frozenset({"stop", "monitor"})
 _UNRUN = frozenset({"cancel", "delete"})
 RUNNING_CODES = frozenset({0, 8, 190, 191})
 """What an agent says of a resource that runs: plain, promoted, and both with less than it should have."""
-_LONGEST_OUTPUT = 4096
+_HEAD, _TAIL = 1024, 3072
+"""Characters of an agent's output that are kept."""
 _META = "CRM_meta_"
 
 Cause = tuple[int, int]
@@ -100,6 +101,8 @@ class Executor:
         self.next_call_id = next_call_id
         self.recurring: dict[Key, Recurring] = {}
         self.results: dict[str, LastResult] = {}
+        self.failures: dict[tuple[str, str], LastResult] = {}
+        """By resource and operation key: the last failure here, with its output, until the same operation succeeds or it is forgotten."""
         self.running: dict[int, Job] = {}
         self.adopted: dict[str, tuple[Launched, AgentResult, AgentTraits]] = {}
         """What was found out by `adopt`, by resource."""
@@ -157,6 +160,8 @@ class Executor:
         elif result.status is OperationStatus.DONE and job.launched.target_rc == result.code:
             effects = self._watch(job, result)
         reported = self._report(job, result, traits, now) if report else None
+        if reported is not None:
+            self._note_failure(job, reported)
         return reported, effects + self._next(resource, now)
 
     def fire(self, timer: str, now: Moment) -> list[Wish]:
@@ -183,6 +188,7 @@ class Executor:
 
     def forget(self, resource: str) -> list[Wish]:
         """End the monitoring of a resource whose history is forgotten."""
+        self._forget_failures(resource)
         return self._end_monitoring(resource)
 
     def _begin_recurring(self, order: Order, cause: Cause, now: Moment) -> list[Wish]:
@@ -258,6 +264,7 @@ class Executor:
                 continue
             if job.launched.task == "delete":
                 self.results.pop(resource, None)
+                self._forget_failures(resource)
             if job.launched.task in _UNRUN:
                 effects.append(Broadcast(self._report(job, AgentResult(0), AgentTraits(), now)))
                 continue
@@ -272,6 +279,18 @@ class Executor:
         self.running[token] = job
         self._busy.add(job.launched.resource)
         return RunAgent(token, agent_call(job.order))
+
+    def _note_failure(self, job: Job, reported: Reported) -> None:
+        resource = reported.resource
+        key = resource, f"{resource}_{reported.task}_{reported.interval_ms}"
+        if reported.failed:
+            self.failures[key] = self.results[resource]
+        else:
+            self.failures.pop(key, None)
+
+    def _forget_failures(self, resource: str) -> None:
+        for key in [key for key in self.failures if key[0] == resource]:
+            del self.failures[key]
 
     def _watch(self, job: Job, result: AgentResult) -> list[Wish]:
         """A resource that runs here is watched from its start on."""
@@ -358,5 +377,12 @@ def _probe_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
 
 
 def _last_result(job: Job, result: AgentResult, now: Moment) -> LastResult:
-    kept = result if len(result.output) <= _LONGEST_OUTPUT else replace(result, output=result.output[-_LONGEST_OUTPUT:])
+    kept = replace(result, output=_ends_of(result.output))
     return LastResult(job.launched.task, job.launched.interval_ms, kept, now.wall_ms)
+
+
+def _ends_of(output: str) -> str:
+    """The output, or of a long one how it begins and how it ends: the first error is often what counts, and the last what is said of it."""
+    if len(output) <= _HEAD + _TAIL:
+        return output
+    return f"{output[:_HEAD]}\n[... {len(output) - _HEAD - _TAIL} characters left out ...]\n{output[-_TAIL:]}"

@@ -67,7 +67,7 @@ class StatusView:
             "nodes": [_node(replica.cib, one) for one in standing.nodes],
             "resources": resources,
             "counts": _counts(resources),
-            "failed_actions": [_failed(found.entry, found.node, found.resource) for found in standing.failures],
+            "failed_actions": [self._failed(found.entry, found.node, found.resource) for found in standing.failures],
             "problems": list(node.coordinator.problems),
             "drift": _drift(replica.activations, resources),
             "sources": [source_to_plain(status) for status in sources],
@@ -134,6 +134,17 @@ class StatusView:
             return None
         state = "accepted" if self._node.name in proposal.answers else "examining"
         return {"id": proposal.commit, "commit": proposal.commit, "source": proposal.source, "state": state}
+
+    def _failed(self, entry: HistoryEntry, node: str, resource: str) -> dict[str, Any]:
+        """A failure that is remembered; one of this node's own comes with what the agent printed, until the daemon ends."""
+        failed = _failed(entry, node, resource)
+        if node != self._node.name:
+            return failed
+        key = entry.attributes.get("operation_key", "")
+        for (_, known), seen in self._node.executor.failures.items():
+            if known == key:
+                return failed | {"output": seen.result.output}
+        return failed
 
     def _rejected(self) -> dict[str, Any] | None:
         rejected = self._node.replica.rejected

@@ -165,6 +165,25 @@ def test_a_failed_stop_keeps_the_parameters_of_the_start(single, world):
     assert world.calls.count("a start") == 2
 
 
+def test_a_failure_keeps_what_the_agent_said_first_and_last(single, world):
+    """Until the operation succeeds or the failure is forgotten; what was said by later operations does not take its place."""
+    said = "first\n" + "x" * 100_000 + "\nlast"
+    call = world.call
+    world.call = lambda one: replace(call(one), output=said if one.operation == "start" else "")
+    world.failing["a", "start"] = 1
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    kept = single.node.executor.failures["a", "a_start_0"].result.output
+    assert kept.startswith("first\nxxx")
+    assert kept.endswith("xxx\nlast")
+    assert "[... 95915 characters left out ...]" in kept
+    assert single.events("action_failed")[-1]["output"] == kept
+    del world.failing["a", "start"]
+    single.feed(ev.CleanupAsked(single.now, ("a",)))
+    single.converge()
+    assert single.node.executor.failures == {}
+
+
 # Deciding on a commit
 
 

@@ -72,6 +72,7 @@ def test_a_failed_start_is_reported_and_not_repeated(node: Node) -> None:
     status = node.status()
     assert node.log().count("a start-failed") == 1
     assert status["failed_actions"][0]["exit_reason"] == "asked to fail"
+    assert status["failed_actions"][0]["output"] == "ocf-exit-reason:asked to fail\n"
     assert status["resources"][0]["role"] == "Stopped"
     (node.path / "agents.log.fail-start").unlink()
     node.client.post("/v1/resources/a/cleanup")

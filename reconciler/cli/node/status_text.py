@@ -17,7 +17,7 @@ _ROLE_STYLES = {"Started": "green", "Promoted": "green", "Unpromoted": "green", 
 def lines(status: Json, paint: Paint, *, verbose: bool = False) -> Iterator[str]:
     """The lines of the whole view, without newlines."""
     yield from _head(status, paint)
-    yield from _alarms(status, paint)
+    yield from _alarms(status, paint, verbose)
     yield ""
     yield paint("bold", "Nodes")
     for node in status["nodes"]:
@@ -52,7 +52,7 @@ def _head(status: Json, paint: Paint) -> Iterator[str]:
             yield f"  {action['operation']} {action['resource']} on {action['node']} since {_ago(action['since_at'])}"
 
 
-def _alarms(status: Json, paint: Paint) -> Iterator[str]:
+def _alarms(status: Json, paint: Paint, verbose: bool) -> Iterator[str]:
     rejected = status["rejected"]
     if rejected is not None:
         yield ""
@@ -67,6 +67,8 @@ def _alarms(status: Json, paint: Paint) -> Iterator[str]:
                 yield printable(f"    {finding['hint']}")
     for failed in status["failed_actions"]:
         yield paint("red", f"! {printable(failed['text'])} ({_ago(failed['at'])})")
+        if verbose:
+            yield from (f"    {printable(line)}" for line in failed.get("output", "").splitlines())
     for drift in status["drift"]:
         yield paint("yellow", f"! {printable(drift['text'])}")
     for warning in status["warnings"]:
