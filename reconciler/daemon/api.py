@@ -60,6 +60,8 @@ class Api:
         self._threads = Threads("api", _THREADS)
         self.stop_asked: Callable[[], None] = lambda: None
         """Called when the daemon is to end without stopping resources."""
+        self.expect: Callable[[], None] = lambda: None
+        """Called when a commit is about to be made, so that it can be judged at once."""
         self.troubles: Callable[[], list[str]] = list
         """What the server of the socket has to say in every status."""
 
@@ -166,6 +168,7 @@ class Api:
         body = request.body
         refuse_unknown(body, ("files", "commit", "message", "author", "base", "base_version", "allow", "plan"))
         self._check_base(body)
+        self.expect()
         rewrite = "rewrite" in _allowed(body)
         base = self._shell.node.replica.commit
         if "commit" in body:
@@ -182,6 +185,7 @@ class Api:
     async def rollback(self, request: Request) -> Answer:
         """Propose an earlier content again, as a new commit."""
         refuse_unknown(request.body, ("to", "message"))
+        self.expect()
         wanted = _text(request.body, "to", "")
         base = self._shell.node.replica.commit
         target = self._commit(wanted) if wanted else self._previous()

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from reconciler.cib.canonical import digest
 from reconciler.controller.admission import Course, follows, stray_finding
+from reconciler.daemon.compile_apart import AgentSettings, Workers
 from reconciler.errors import Finding, InputError, Place, ReconcilerError, Severity
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.attributes import AttributeBlocks, secret_name
 from reconciler.model.cluster import Configuration
-from reconciler.model.metadata import AgentMetadata
-from reconciler.model.resource import Agent, Bundle, Clone, Group, Primitive, Resource
+from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource
 from reconciler.sources.ancestry import relation
 from reconciler.sources.repository import Repository
 from reconciler.sources.signatures import SignaturePolicy, fingerprint, verify_commits
 
-if TYPE_CHECKING:
-    from reconciler.daemon.compile_apart import AgentSettings
-    from reconciler.language import Loaded
-
-AgentLookup = Callable[[Agent], AgentMetadata | None]
-
 _VOUCHED_KEPT = 16
-_QUICK_BYTES = 512 * 1024
-"""The size of a configuration that is read in this process: about 5,000 resources, half a second."""
 
 
 @frozen
@@ -57,23 +48,32 @@ class Judge:
     def __init__(
         self,
         repository: Repository,
-        agents: AgentLookup | None,
+        agents: AgentSettings | None,
         resolve_secret: Callable[[str], str | None],
         strict: bool = False,
-        agent_settings: AgentSettings | None = None,
         policy: Callable[[str], Policy] = lambda _: Policy(),
+        nodes: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
-        """`agent_settings` are for a process that looks agents up by itself, `agents` is our own lookup.
+        """`agents` is where agents are asked what they take, None if they are not asked.
 
-        `policy` is what this node demands of the commits of a source, whichever member's source that is.
+        `policy` is what this node demands of the commits of a source, whichever member's source that is; `nodes` are the members.
         """
         self.repository = repository
-        self.agents = agents
-        self.agent_settings = agent_settings
-        self.resolve_secret = resolve_secret
-        self.strict = strict
+        self._agents = agents
+        self._resolve_secret = resolve_secret
+        self._strict = strict
         self._policy = policy
+        self._nodes = nodes
+        self._workers = Workers()
         self._vouched: dict[str, str] = {}
+
+    def warm(self) -> None:
+        """Be ready to judge soon. Blocks for a moment."""
+        self._workers.warm()
+
+    def close(self) -> None:
+        """Judge nothing more."""
+        self._workers.close()
 
     def vouch(self, commit: str, policy: SignaturePolicy) -> None:
         """Note that the signatures of a commit were found good by this policy: they need not be looked at a second time."""
@@ -97,13 +97,12 @@ class Judge:
             if base is not None and not (rewrite and policy.rewrite) and not self._follows(base, lineage, commit):
                 return _stray(commit, base)
             self._check_signatures(policy.signatures, commit, base, lineage)
-            files = self.repository.files(commit, path)
+            return self.compile(commit, self.repository.files(commit, path))
         except InputError as error:
             return Judgement(commit, None, reason="it can't be taken", findings=error.findings)
         except ReconcilerError as error:
             cause = f": {error.__cause__}" if error.__cause__ is not None else ""
-            return Judgement(commit, None, reason=f"it can't be read: {error}{cause}", transient=True)
-        return self.compile(commit, files)
+            return Judgement(commit, None, reason=f"it can't be judged: {error}{cause}", transient=True)
 
     def _follows(self, base: str, lineage: str | None, commit: str) -> bool:
         """Whether the commit goes on from the active one, or from where its source stood before something local came."""
@@ -120,7 +119,7 @@ class Judge:
 
     def compile(self, commit: str, files: Mapping[str, bytes]) -> Judgement:
         """Judge the files of a commit."""
-        loaded = self._load(files)
+        loaded = self._workers.load(files, strict=self._strict, agents=self._agents, nodes=self._nodes())
         configuration = loaded.configuration
         if configuration is None:
             errors = sum(finding.severity is Severity.ERROR for finding in loaded.findings)
@@ -133,21 +132,11 @@ class Judge:
         configuration = replace(configuration, places={})
         return Judgement(commit, configuration, digest(configuration), findings=loaded.findings)
 
-    def _load(self, files: Mapping[str, bytes]) -> Loaded:
-        """Here when that is quick, else in a process of its own."""
-        if sum(map(len, files.values())) > _QUICK_BYTES:
-            from reconciler.daemon.compile_apart import load_apart
-
-            return load_apart(files, strict=self.strict, agents=self.agent_settings)
-        from reconciler.language import load
-
-        return load(files, strict=self.strict, agents=self.agents)
-
     def _missing_secrets(self, configuration: Configuration) -> Iterator[Finding]:
         known: dict[str, bool] = {}
         for owner, name in sorted(set(_secrets(configuration))):
             if name not in known:
-                known[name] = self.resolve_secret(name) is not None
+                known[name] = self._resolve_secret(name) is not None
             if not known[name]:
                 place = _place(configuration, owner)
                 hint = "give it to the node: a file in its secrets directory, a credential, or a command (node.yaml: secrets)"

@@ -62,6 +62,7 @@ _LAST_AGENTS_S = 5.0
 """How long an end of the daemon waits for agents that are being called; they go on without it after that."""
 _LAST_MESSAGES_S = 5.0
 """How long an end of the daemon waits for messages that are being made durable."""
+_EXPECT_AGAIN_S = 1.0
 _TRAITS_KEPT_S = 60.0
 _RELOAD_ACTIONS = ("reload-agent",)
 # Every commit and fetch leaves a pack, and every look-up searches all of them.
@@ -113,6 +114,9 @@ class Service:
         self._stop_resources = stop_resources
         self._store = store
         self._repository = Repository(os.path.join(config.state, "repository.git"))
+        # The state directory is ours alone: what lies there locked or half-written belongs to a process that was killed.
+        if left := self._repository.recover():
+            say(logging.WARNING, "what a killed process left in the repository was removed", files=" ".join(left[:20]))
         self._runner = AgentRunner(
             RunnerSettings(
                 node=config.node,
@@ -138,6 +142,7 @@ class Service:
         self._why = ""
         self._broken: str | None = None
         self._warnings: list[str] = []
+        self._expected_at_s = float("-inf")
         """The commit that was active at the start, if the repository has lost it: what is made here can't build on it."""
         self._liveness = LivenessWatch(
             self._gone, self._runner.mark, self._runner.cgroups, self._runner.processes.running
@@ -148,6 +153,7 @@ class Service:
         view = StatusView(self._shell.node, "embedded")
         self._api = Api(self._shell, view, self._sources, config.readers, config.writers)
         self._api.stop_asked = self._stop_asked
+        self._api.expect = self._expect
         self._server = UnixServer(config.socket, self._api, open_to_others=_lets_others_in(config))
         self._api.troubles = self._troubles
 
@@ -191,6 +197,8 @@ class Service:
         self._count_attempts()
         shell.tell(Started(moment(), boot))
         shell.parts.fabric.join(shell)
+        if self._sources:
+            self._expect()
         for _, source in sorted(self._sources.items()):
             self._start(source.run())
         self._start(self._maintain())
@@ -209,6 +217,7 @@ class Service:
             await asyncio.sleep(0.02)
         await self._server.stop()
         self._liveness.close()
+        shell.parts.judge.close()
         await shell.drained(_LAST_MESSAGES_S)
         shell.parts.fabric.leave()
         self._runner.close()
@@ -223,9 +232,10 @@ class Service:
         self._warnings += self._damage
         run = str(uuid.uuid4())
         node = Node(config.node, run, replica, _boot_id())
-        lookup = self._metadata if config.check_agents else None
         settings = AgentSettings(config.roots, self._metadata_cache) if config.check_agents else None
-        judge = Judge(self._repository, lookup, Secrets(config.secrets).resolve, config.strict, settings, self._policy)
+        judge = Judge(
+            self._repository, settings, Secrets(config.secrets).resolve, config.strict, self._policy, self._members
+        )
         parts = Parts(
             store=self._store,
             fabric=EmbeddedFabric(config.node),
@@ -257,10 +267,21 @@ class Service:
                 rescan_s=config.rescan_s,
                 path=self._config.path,
             )
-            return DirectorySource(directory, self._repository, standing, was_active, self._on_tip, self._emit_source)
+            return DirectorySource(
+                directory, self._repository, standing, was_active, self._on_tip, self._emit_source, self._expect
+            )
         settings = self._git_settings(config)
         vouch = self._shell.parts.judge.vouch
-        return GitSource(settings, self._repository, standing, self._on_tip, self._emit_source, vouch)
+        return GitSource(settings, self._repository, standing, self._on_tip, self._emit_source, vouch, self._expect)
+
+    def _members(self) -> tuple[str, ...]:
+        return self._shell.node.members or (self._config.node,)
+
+    def _expect(self) -> None:
+        """A commit will probably come soon: be ready to judge it."""
+        if time.monotonic() - self._expected_at_s > _EXPECT_AGAIN_S:
+            self._expected_at_s = time.monotonic()
+            self._shell.supervisor.begin(asyncio.to_thread(self._shell.parts.judge.warm))
 
     def _policy(self, source: str) -> Policy:
         """What this node demands of a source's commits; of one that it has not, what it demands of proposals."""

@@ -61,14 +61,16 @@ class DirectorySource:
         was_active: Callable[[str], bool],
         on_tip: OnTip,
         on_change: OnChange,
+        expect: Callable[[], None] = lambda: None,
     ) -> None:
-        """`was_active` says of a commit whether it ever was in force."""
+        """`was_active` says of a commit whether it ever was in force; `expect` is told that a new one is about to come."""
         self.name = settings.name
         self._settings = settings
         self._repository = repository
         self._standing = standing
         self._was_active = was_active
         self._on_tip = on_tip
+        self._expect = expect
         self._report = Report(settings.name, self.kind, on_change)
         self._hinted = asyncio.Event()
         self._hint_at = 0.0
@@ -115,6 +117,7 @@ class DirectorySource:
 
     def _hint(self) -> None:
         self._hint_at = time.monotonic()
+        self._expect()
         self._hinted.set()
 
     async def _wait_for_hint(self) -> None:

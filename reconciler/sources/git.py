@@ -74,8 +74,9 @@ class GitSource:
         on_tip: OnTip,
         on_change: OnChange,
         vouch: Callable[[str, SignaturePolicy], None] = lambda *_: None,
+        expect: Callable[[], None] = lambda: None,
     ) -> None:
-        """`vouch` is told of a commit whose signatures were found good by a policy."""
+        """`vouch` is told of a commit whose signatures were found good by a policy, `expect` that a new one is about to come."""
         self.name = settings.name
         self._settings = settings
         self._repository = repository
@@ -83,6 +84,7 @@ class GitSource:
         self._standing = standing
         self._on_tip = on_tip
         self._vouch = vouch
+        self._expect = expect
         self._report = Report(settings.name, self.kind, on_change)
         self._woken = asyncio.Event()
         self._asked = False
@@ -143,6 +145,8 @@ class GitSource:
             self._report.failed(answer.findings)
             return
         self._refused = None
+        if answer.commit != self._commit:
+            self._expect()
         try:
             await asyncio.to_thread(self._adopt, answer.commit)
         except ReconcilerError as error:

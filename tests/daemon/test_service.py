@@ -222,6 +222,7 @@ def test_apply_and_rollback_through_the_api(stopped_node: Node) -> None:
 
 
 def test_events_tell_the_story_of_a_proposal(node: Node) -> None:
+    node.wait(lambda: node.status()["converged"], "rest")
     answer = node.client.post("/v1/proposals", {"files": {"site.yaml": node.configuration({"a": "1"})}})
     seen = []
     for event in node.client.events(since=answer["cursor"], timeout_s=10):
