@@ -63,8 +63,6 @@ fencing:
     - {target: n1, index: 1, devices: [f1]}
 
 tags: {everything: [site, db]}
-acls: {roles: {look: {permissions: [{kind: read, xpath: /cib}]}}, users: {joe: [look]}}
-alerts: {mail: {path: /usr/local/bin/mail, recipients: {mail-ops: {value: ops@example.org}}}}
 """
 
 
@@ -124,7 +122,6 @@ FAULTS = {
     "unknown name in a tag": ("unknown-reference", change(("[site, db]}", "[site, «dbb]}"))),
     "unknown device in a level": ("unknown-device", change(("devices: [f1]", "devices: [f1, «f2]"))),
     "a level with a resource that is no device": ("unknown-device", change(("devices: [f1]", "devices: [«d1]"))),
-    "unknown role": ("unknown-role", change(("joe: [look]", "joe: [«lock]"))),
     # Names of settings (VA-04)
     "unknown option": ("unknown-option", change(("no-quorum-policy: stop", "«no-quorum-polcy: stop"))),
     "unknown meta-attribute": ("unknown-meta", change(("migration-threshold: 3", "«migration-treshold: 3"))),
@@ -406,15 +403,25 @@ FAULTS = {
 }
 
 WARNINGS = {
-    "a device that knows an unknown node": ("unknown-node", change(("n1 n2}}", "«n1 n2 n3}}"))),
-    "unknown name in the order": ("unknown-reference", change(("  name: web\n", "  name: web\n  order: [db, «dbs]\n"))),
-    "a ticket that looks like a slip": (
-        "unknown-ticket",
-        add("locations", "x: {resource: d1, node: n1, prefer: 1}").replace(
-            "  colocations:\n",
-            "  tickets:\n    t1: {ticket: berlin, resource: d1}\n    t2: {ticket: berlin, resource: d2}\n    t3: {ticket: «berlim, resource: db}\n  colocations:\n",
+    "an instance whose partner may not be on its node": (
+        "order-without-partner",
+        add(
+            "orders",
+            "«late: {first: disks, then: late-c}",
+            ("clones:\n", "clones:\n  late-c: {resource: d1, meta: {interleave: true}}\n"),
+            ("  locations:\n", "  locations:\n    no: {resource: disks, node: n2, score: -INFINITY}\n"),
         ),
     ),
+    "watchdogs that nobody has": (
+        "watchdog-unknown",
+        change(
+            ("fencing-timeout: 90s", "fencing-timeout: 90s, fencing-watchdog-timeout: «10s"),
+            ("fencing:\n  devices:\n    f1: {agent: 'stonith:fence_ipmilan', params: {pcmk_host_list: n1 n2}}\n", ""),
+            ("  levels:\n    - {target: n1, index: 1, devices: [f1]}\n", ""),
+        ),
+    ),
+    "a device that knows an unknown node": ("unknown-node", change(("n1 n2}}", "«n1 n2 n3}}"))),
+    "unknown name in the order": ("unknown-reference", change(("  name: web\n", "  name: web\n  order: [db, «dbs]\n"))),
     "a former option name": ("deprecated-name", change(("fencing-timeout: 90s", "«stonith-timeout: 90s"))),
     "a former role": ("deprecated-value", change(("with-role: Promoted", "with-role: «Master"))),
     "a former meta-attribute": ("deprecated-name", change(("clone-max: 2", "«master-max: 2"))),
@@ -534,8 +541,27 @@ def test_numbered_tickets_are_no_slip() -> None:
         "  colocations:\n", "  tickets:\n" + "".join(f"    {one}\n" for one in tickets) + "  colocations:\n", 1
     )
     assert text != CLEAN
-    assert judged(text).findings == ()
-    assert [finding.code for finding in judged(text.replace("site2", "sitex")).findings] == ["unknown-ticket"]
+    assert {finding.code for finding in judged(text).findings} == {"not-acted-upon"}
+    found = judged(text.replace("site2", "sitex")).findings
+    assert [(one.code, one.place.line) for one in found if one.code != "not-acted-upon"] == [
+        ("unknown-ticket", text[: text.index("site2")].count("\n") + 1)
+    ]
+
+
+INERT = """\
+acls: {roles: {look: {permissions: [{kind: read, xpath: /cib}]}}, users: {joe: [look]}}
+alerts: {mail: {path: /usr/local/bin/mail, recipients: {mail-ops: {value: ops@example.org}}}}
+"""
+
+
+def test_what_nothing_acts_upon_is_said() -> None:
+    found = judged(CLEAN + INERT).findings
+    assert [(one.code, one.severity) for one in found] == [("not-acted-upon", Severity.WARNING)] * 2
+
+
+def test_an_unknown_role_of_access_rules_is_refused() -> None:
+    found = judged(CLEAN + INERT.replace("joe: [look]", "joe: [lock]")).findings
+    assert "unknown-role" in {one.code for one in found if one.severity is Severity.ERROR}
 
 
 AGENT = AgentMetadata(

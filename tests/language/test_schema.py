@@ -47,7 +47,9 @@ def test_every_published_schema_is_one() -> None:
 
 
 def test_the_files_are_what_the_code_uses() -> None:
-    assert {path.name: json.loads(path.read_text()) for path in PUBLISHED.glob("*.json")} == published()
+    """Those of the language; node.json and tests.json are held against their readers elsewhere."""
+    files = {path.name: json.loads(path.read_text()) for path in PUBLISHED.glob("*.json")}
+    assert {name: files[name] for name in files.keys() - {"node.json", "tests.json"}} == published()
 
 
 def test_every_section_has_its_file_and_every_key_its_description() -> None:

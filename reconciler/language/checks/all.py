@@ -9,6 +9,7 @@ from reconciler.language.checks.bounds import check_bounds
 from reconciler.language.checks.colocations import check_colocations
 from reconciler.language.checks.facts import Facts
 from reconciler.language.checks.fencing import check_fencing
+from reconciler.language.checks.inert import check_inert
 from reconciler.language.checks.names import check_kinds, check_names
 from reconciler.language.checks.operations import check_operations
 from reconciler.language.checks.orders import check_orders
@@ -40,6 +41,7 @@ def check(draft: Draft, findings: Findings, agents: AgentLookup | None) -> None:
     check_rules(facts)
     check_fencing(facts)
     check_agents(facts, agents)
+    check_inert(facts)
     if draft.complete and not draft.broken and facts.pairs_judged:
         check_colocations(facts)
         check_orders(facts)

@@ -127,9 +127,14 @@ def _check_coverage(facts: Facts, devices: dict[str, Item]) -> None:
             text = "without fencing, a lost node may go on writing to what is started elsewhere: data can be lost"
             facts.warning("fencing-disabled", _enabled_place(facts), text, "configure fencing devices")
         return
-    watchdog = facts.enabled("have-watchdog", default=False) or interval_ms(
-        facts.option("stonith-watchdog-timeout", "0")
-    )
+    watchdog_there = facts.enabled("have-watchdog", default=False)
+    watchdog = watchdog_there or interval_ms(facts.option("stonith-watchdog-timeout", "0"))
+    if watchdog and not watchdog_there and not devices:
+        place = facts.index.value(
+            *(("cluster", "options", f"{word}-watchdog-timeout") for word in ("fencing", "stonith"))
+        )
+        text = "nodes are to be fenced by their watchdogs, but none is known to have one: nothing starts until they are"
+        facts.warning("watchdog-unknown", place, text, "set have-watchdog: true once every node has a watchdog device")
     if devices and not watchdog:
         _check_nodes(facts, devices)
     elif facts.items and not watchdog:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from reconciler.language.checks.colocations import together_edges
 from reconciler.language.checks.facts import Facts, Item, certain
 from reconciler.language.checks.names import constraint_address
-from reconciler.language.checks.pairs import colocations, path
+from reconciler.language.checks.pairs import colocations, orders, path
 from reconciler.model import score
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.constraint import Location
 from reconciler.model.resource import Clone, Group, Primitive
 from reconciler.model.rule import AttributeExpression, Expression, Rule
-from reconciler.model.text import integer
+from reconciler.model.text import boolean, integer
 
 Bans = dict[str, dict[str, str]]
 """By resource and node: the constraint that bans the resource from the node."""
@@ -27,6 +27,7 @@ def check_placement(facts: Facts) -> None:
         if not facts.enabled("symmetric-cluster", default=True):
             _check_opt_in(facts, bans, preferences)
         _check_utilization(facts)
+        _check_partners(facts, bans)
     _check_shadowed(facts, bans)
 
 
@@ -118,6 +119,26 @@ def _check_bans(facts: Facts, bans: Bans) -> None:
                 way = " with ".join(path(edges, name, other))
                 _report(facts, item, bans, together, f" together with '{other}' ({way})")
                 break
+
+
+def _check_partners(facts: Facts, bans: Bans) -> None:
+    """Warn of instances that must start after a partner on their own node, where none may be."""
+    for pair in orders(facts):
+        first, then = facts.items.get(pair.first), facts.items.get(pair.then)
+        if first is None or then is None or not _interleaves(facts, then) or not isinstance(first.resource, Clone):
+            continue
+        theirs, own = _bans_of(first, bans), _bans_of(then, bans)
+        alone = [node for node in facts.candidates if node in theirs and node not in own]
+        if alone:
+            where = ", ".join(alone)
+            text = f"{pair.constraint}: '{then.id}' never starts on {where}, where '{first.id}' may not be"
+            hint = "their instances are ordered node by node (interleave): allow both there, or neither"
+            facts.warning("order-without-partner", pair.place, text, hint)
+
+
+def _interleaves(facts: Facts, item: Item) -> bool:
+    """Whether each instance of a clone waits only for those on its own node."""
+    return isinstance(item.resource, Clone) and boolean(facts.meta(item, "interleave")) is True
 
 
 def _required(facts: Facts, edges: dict[str, set[str]], name: str) -> set[str]:
