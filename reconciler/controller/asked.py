@@ -46,6 +46,21 @@ def _cleaned(state: NodeState, resource: str) -> list[Observation]:
     return seen
 
 
+def may_run(state: NodeState) -> frozenset[str]:
+    """The resources that may run on a node of which nothing is heard: all but those that were last found or made stopped."""
+    return frozenset(history.id for history in state.history if not _is_stopped(history))
+
+
+def _is_stopped(history: ResourceHistory) -> bool:
+    last = next((entry.attributes for entry in history.entries if entry.id == last_id(history.id)), None)
+    if last is None or _is_pending(history):
+        return False
+    code = last.get("rc-code")
+    if last.get("op-status") != "0":
+        return False
+    return code == "7" if last.get("operation") == "monitor" else code == "0" and last.get("operation") == "stop"
+
+
 def _is_pending(history: ResourceHistory) -> bool:
     """Whether an operation of the resource is under way."""
     return any(entry.attributes.get("op-status") == "-1" for entry in history.entries)

@@ -13,20 +13,26 @@ from reconciler.analysis.recording import forget_failures
 from reconciler.analysis.soundness import Violation, violations
 from reconciler.cib import Cib
 from reconciler.cib.observations import ResourceForgotten
+from reconciler.controller.asked import may_run
 from reconciler.controller.events import Broadcast, ClearTimer, Emit, SetTimer, Wish
 from reconciler.controller.members import node_state, with_members
+from reconciler.controller.membership.presence import Presence
 from reconciler.controller.messages import LARGEST_ORDER_BYTES, Observe, Order, Release, Reported, Run, order_bytes
 from reconciler.controller.moment import Moment
 from reconciler.controller.orders import bundles, history_id, make_order
 from reconciler.controller.replica import Replica
+from reconciler.controller.shared import Shared
+from reconciler.controller.standing import fences
 from reconciler.controller.transition import Transition
 from reconciler.errors import ReconcilerError, Remedy
+from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
 from reconciler.model.duration import interval_ms
 from reconciler.scheduler import schedule
 from reconciler.scheduler.plan import ActionKind, Change, Plan, PlannedAction
 
+_BEGINNINGS = frozenset({"start", "promote", "migrate_to", "migrate_from"})
 RECHECK = "recheck"
 """The timer at which time alone may change what is to be done."""
 OVERDUE = "overdue"
@@ -85,6 +91,12 @@ class Coordinator:
     def busy(self) -> bool:
         """Whether a transition is under way, or one is still to be computed."""
         return self.transition is not None or self.stale is not None
+
+    def begin_anew(self, why: str) -> None:
+        """Another view has begun: what was under way in the one before was another DC's, or of another term."""
+        self.transition, self.stale, self.converged = None, why, False
+        self._signature, self._repeats, self._retry_at_ms = (), 0, 0
+        self._overdue_at_ms = None
 
     def changed(self, why: str) -> list[Wish]:
         """The state from which was planned is not the state any more."""
@@ -253,6 +265,12 @@ class Coordinator:
             return self._give_up(replica, error, now)
         self.plan, self._undecided = plan, None
         self.stale = None
+        held, actions = _held_back(plan, replica.shared)
+        if held:
+            plan = replace(plan, actions=actions)
+            if not _does_something(plan):
+                text = f"{', '.join(sorted(held))} may still run on a node that is gone"
+                return [Emit("daemon", {"what": "waiting", "text": text}), self._recheck(plan, now)]
         if not _does_something(plan):
             self._signature, self._repeats = (), 0
             return self._settle(plan, now)
@@ -324,6 +342,26 @@ def _ask(cib: Cib, at: Instant) -> Answer:
     """The plan for a CIB, and the rules that it breaks if it does anything."""
     plan = schedule(cib, at)
     return plan, tuple(violations(cib, plan)) if _does_something(plan) else ()
+
+
+def _held_back(plan: Plan, shared: Shared) -> tuple[frozenset[str], tuple[PlannedAction, ...]]:
+    """Without fencing, what may still run on a node that is gone is started nowhere before the grace of that node is over.
+
+    Gives what is held back, and the actions that are left: neither those starts nor what would follow them.
+    """
+    if fences(shared.cib):
+        return frozenset(), plan.actions
+    gone = [name for name, one in shared.nodes.items() if one.presence in (Presence.PENDING, Presence.UNCLEAN)]
+    running = {resource for name in gone for resource in may_run(node_state(shared.cib, name))}
+    begun = [one for one in plan.actions if one.task in _BEGINNINGS and (one.primitive_id or one.resource) in running]
+    dropped = {action.id for action in begun}
+    more = True
+    while more:
+        following = {action.id for action in plan.actions if dropped.intersection(action.triggers)}
+        more = not following <= dropped
+        dropped |= following
+    held = frozenset(action.primitive_id or action.resource or "" for action in begun)
+    return held, tuple(action for action in plan.actions if action.id not in dropped)
 
 
 def _does_something(plan: Plan) -> bool:

@@ -15,11 +15,13 @@ from typing import assert_never
 from reconciler.cib.bounds import Bounds, BoundsError, parse
 from reconciler.cib.canonical import CanonicalError, Variants, from_json, plain_bytes, to_json, to_variant
 from reconciler.controller.former import current_message
+from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
     LARGEST_BYTES,
     Accept,
     Activate,
     Cleanup,
+    GraceOver,
     Joined,
     Message,
     MessageError,
@@ -29,9 +31,11 @@ from reconciler.controller.messages import (
     Refresh,
     Reject,
     Release,
+    Report,
     Reported,
     Run,
     Shutdown,
+    State,
 )
 from reconciler.frozen import frozen
 
@@ -41,9 +45,26 @@ LARGEST_SENT_BYTES = 256 * 1024
 """Of one message on the wire. Larger ones are cut up at a join or leave, and then lost for everybody."""
 _CHUNK_BYTES = 180 * 1024
 """Of a message that goes in pieces; as text it takes a third more."""
-_BOUNDS = Bounds(LARGEST_BYTES, depth=16, items=400_000, text=1_000_000)
+_BOUNDS = Bounds(LARGEST_BYTES, depth=96, items=400_000, text=1_000_000)
 _MESSAGES: Variants[Message] = Variants(
-    Propose, Accept, Reject, Activate, Observe, Run, Reported, Joined, Cleanup, Refresh, Shutdown, Release
+    Propose,
+    Accept,
+    Reject,
+    Activate,
+    Observe,
+    Run,
+    Reported,
+    Joined,
+    Cleanup,
+    Refresh,
+    Shutdown,
+    Release,
+    Report,
+    GraceOver,
+    State,
+    Hello,
+    Ready,
+    Exclude,
 )
 
 
@@ -120,13 +141,15 @@ def message_bytes(message: Message) -> int:
 def may_send(sender: str, message: Message, dc: str | None) -> bool:
     """Whether this member may send this: what only the DC decides, and what only a node itself knows, is taken from nobody else."""
     match message:
-        case Run() | Activate() | Release():
+        case Run() | Activate() | Release() | GraceOver():
             return sender == dc
-        case Reported() | Joined():
+        case Reported() | Report() | Hello() | Ready():
             return sender == message.node
+        case Joined():
+            return False  # Of former versions, which had no second node.
         case Observe():
             return sender == dc or all(seen.node == sender for seen in message.observations)
-        case Propose() | Accept() | Reject() | Cleanup() | Refresh() | Shutdown():
+        case Propose() | Accept() | Reject() | Cleanup() | Refresh() | Shutdown() | State() | Exclude():
             return True
         case _:
             assert_never(message)

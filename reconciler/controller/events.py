@@ -11,6 +11,7 @@ from typing import Any
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller.admission import Tip
 from reconciler.controller.journal import Record
+from reconciler.controller.membership.events import View
 from reconciler.controller.messages import Message
 from reconciler.controller.moment import Moment
 from reconciler.errors import Finding
@@ -29,12 +30,10 @@ class Started:
 
 @frozen
 class ViewChanged:
-    """The fabric announced the members, oldest first, and whether they have quorum; no other view ever had this `view`."""
+    """The fabric announced a view: from now on only what was sent in it counts."""
 
     now: Moment
-    members: tuple[str, ...]
-    quorate: bool
-    view: str
+    view: View
 
 
 @frozen
@@ -322,6 +321,18 @@ class PublishAttributes:
 
 
 @frozen
+class Join:
+    """What runs here is known: become a member of the fabric's group."""
+
+
+@frozen
+class Rejoin:
+    """Leave the fabric's group, and become a member anew."""
+
+    why: str
+
+
+@frozen
 class Leave:
     """This node's part is over: end the daemon."""
 
@@ -345,6 +356,8 @@ Effect = (
     | Emit
     | PublishAttributes
     | Leave
+    | Join
+    | Rejoin
 )
 
 Wish = Broadcast | Effect

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from reconciler.analysis.recording import AgentTraits, Launched, OperationOutcome, ended, is_failure
 from reconciler.cib.observations import EntryForgotten, Observation, ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, RunAgent, SetTimer, Unwatch, Watch, Wish
-from reconciler.controller.messages import Order, Reported, Run
+from reconciler.controller.messages import Order, Reported, Run, Underway
 from reconciler.controller.moment import Moment
 from reconciler.frozen import replace
 from reconciler.model.duration import interval_ms as read_interval_ms
@@ -129,6 +129,30 @@ class Executor:
         if launched.interval_ms:
             return effects + self._begin_recurring(order, cause, now)
         return effects + self._enqueue(Job(order, cause), now)
+
+    def drop_unstarted(self) -> None:
+        """Forget the orders that have not begun: they are of a view that is no more. What recurs goes on."""
+        for resource, waiting in list(self._waiting.items()):
+            kept = deque(job for job in waiting if job.recurring is not None or job.adopting)
+            if kept:
+                self._waiting[resource] = kept
+            else:
+                del self._waiting[resource]
+
+    def underway(self) -> tuple[Underway, ...]:
+        """The orders that are being carried out."""
+        return tuple(
+            Underway(
+                job.term,
+                job.transition,
+                job.order.action,
+                job.launched.resource,
+                job.launched.task,
+                job.order.timeout_ms,
+            )
+            for _, job in sorted(self.running.items())
+            if job.recurring is None and not job.adopting
+        )
 
     def adopt(self, launched: Launched, timeout_ms: int, now: Moment) -> list[Wish]:
         """Find out whether a resource that was started with these parameters runs; `adopted` has the answer later."""

@@ -11,9 +11,18 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from reconciler.cib.bounds import BoundsError, parse
-from reconciler.cib.canonical import LARGEST, CanonicalError, from_json, plain_bytes, to_json
+from reconciler.cib.canonical import (
+    LARGEST,
+    CanonicalError,
+    canonical_bytes,
+    from_bytes,
+    from_json,
+    plain_bytes,
+    to_json,
+)
 from reconciler.controller.envelope import Chunk, unseal
 from reconciler.controller.former import current_snapshot
+from reconciler.controller.installing import Installed
 from reconciler.controller.members import states_by_name
 from reconciler.controller.messages import NewerMessageError
 from reconciler.controller.own import Own
@@ -25,6 +34,8 @@ from reconciler.frozen import frozen, replace
 FORMAT = 2
 MESSAGE = "M"
 SKIPPED = "K"
+INSTALLED = "I"
+PROMISED = "T"
 PREPARED = "P"
 
 
@@ -78,6 +89,16 @@ def message_record(sender: str, data: bytes) -> Record:
 def skipped_record(sender: str, data: bytes) -> Record:
     """A delivered message that was not taken in, of which only the chain of all messages tells."""
     return Record(SKIPPED, sender.encode() + b" " + base64.b64encode(data))
+
+
+def installed_record(installed: Installed) -> Record:
+    """An installation as the journal keeps it, for a member that held the state from which all go on."""
+    return Record(INSTALLED, canonical_bytes(installed))
+
+
+def promised_record(term: int) -> Record:
+    """A promise as the journal keeps it."""
+    return Record(PROMISED, str(term).encode())
 
 
 def prepared_record(commit: str, prepared: Prepared) -> Record:
@@ -139,6 +160,10 @@ def take_in_record(replica: Replica, record: Record) -> None:
         if isinstance(message, Chunk):
             raise ValueError("a piece of a message is none")
         replica.take_in(sender.decode(), data, message)
+    elif record.kind == INSTALLED:
+        replica.install(from_bytes(Installed, record.data))
+    elif record.kind == PROMISED:
+        replica.promise(int(record.data))
     elif record.kind == SKIPPED:
         sender, _, data = record.data.partition(b" ")
         replica.skip(sender.decode(), base64.b64decode(data))

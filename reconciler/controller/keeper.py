@@ -49,11 +49,18 @@ class Answer:
 
 
 @frozen
+class Promising:
+    """Then the term is promised."""
+
+    term: int
+
+
+@frozen
 class Routine:
     """Nobody waits for it."""
 
 
-Purpose = TakeIn | TakeBack | Answer | Routine
+Purpose = TakeIn | TakeBack | Answer | Promising | Routine
 
 
 class Keeper:

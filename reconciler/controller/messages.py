@@ -10,6 +10,8 @@ from typing import Any
 from reconciler.analysis.recording import Launched
 from reconciler.cib.canonical import canonical_bytes
 from reconciler.cib.observations import Observation
+from reconciler.controller.membership.history import StateId
+from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.errors import Finding, ReconcilerError
 from reconciler.frozen import frozen
 
@@ -143,7 +145,9 @@ class Reported:
 
 @frozen
 class Joined:
-    """A member starts in a term: its name, the highest term that it has seen, and what it found on itself.
+    """A former version's word for what is a `Report` now, in its journals alone.
+
+    A member starts in a term: its name, the highest term that it has seen, and what it found on itself.
 
     `boot` names this start of its machine; `stopped` the resources that it found not running.
     """
@@ -154,6 +158,49 @@ class Joined:
     stopped: tuple[str, ...]
     observations: tuple[Observation, ...]
     at_ms: int
+
+
+@frozen
+class Underway:
+    """An order that a node is carrying out."""
+
+    term: int
+    transition: int
+    action: int
+    resource: str
+    task: str
+    timeout_ms: int
+
+
+@frozen
+class Report:
+    """A member tells in a newly installed view what it is and does: nobody knows that better.
+
+    `boot` names this start of its machine; `stopped` the resources that it looked for and found not running; `underway` the orders
+    that it is still carrying out.
+    """
+
+    node: str
+    boot: str
+    stopped: tuple[str, ...]
+    underway: tuple[Underway, ...]
+    observations: tuple[Observation, ...]
+    at_ms: int
+
+
+@frozen
+class State:
+    """The donor's state, for those who hold another; `shared` is its plain form."""
+
+    id: StateId
+    shared: Any
+
+
+@frozen
+class GraceOver:
+    """The DC: the time is over in which a node that is gone might have been back."""
+
+    node: str
 
 
 @frozen
@@ -191,7 +238,24 @@ class Release:
 
 
 Message = (
-    Propose | Accept | Reject | Activate | Observe | Run | Reported | Joined | Cleanup | Refresh | Shutdown | Release
+    Propose
+    | Accept
+    | Reject
+    | Activate
+    | Observe
+    | Run
+    | Reported
+    | Joined
+    | Cleanup
+    | Refresh
+    | Shutdown
+    | Release
+    | Report
+    | GraceOver
+    | State
+    | Hello
+    | Ready
+    | Exclude
 )
 
 

@@ -9,14 +9,16 @@ Source: the design of the cluster.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import assert_never
 
-from reconciler.cib.observations import AttributeSet, Observation, ResourceForgotten, transient
+from reconciler.cib.observations import AttributeSet, ResourceForgotten, transient
 from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY, Coordinator
 from reconciler.controller.envelope import Assembly, Chunk, Envelope, may_send, parcels, unseal
 from reconciler.controller.events import (
     Broadcast,
     CleanupAsked,
+    ClearTimer,
     CommitArrived,
     Delivered,
     Durable,
@@ -26,6 +28,7 @@ from reconciler.controller.events import (
     Event,
     Examined,
     Finished,
+    Join,
     Leave,
     NotDurable,
     NotWritten,
@@ -33,7 +36,9 @@ from reconciler.controller.events import (
     PublishAttributes,
     Quiet,
     RefreshAsked,
+    Rejoin,
     Send,
+    SetTimer,
     Started,
     StopAsked,
     TimerFired,
@@ -42,22 +47,47 @@ from reconciler.controller.events import (
     Wish,
 )
 from reconciler.controller.executor import Executor
-from reconciler.controller.journal import message_record, prepared_record, skipped_record, snapshot_bytes
+from reconciler.controller.installing import installed_of
+from reconciler.controller.joining import WAIT_TIMER, Joining
+from reconciler.controller.journal import (
+    installed_record,
+    message_record,
+    prepared_record,
+    promised_record,
+    skipped_record,
+    snapshot_bytes,
+)
 from reconciler.controller.keeper import (
     GENERATION_TIMER,
     SYNC_TIMER,
     Answer,
     Keeper,
+    Promising,
     Purpose,
     Routine,
     TakeBack,
     TakeIn,
 )
 from reconciler.controller.members import node_state
+from reconciler.controller.membership.events import (
+    Donate,
+    Install,
+    Installation,
+    MembershipEffect,
+    Promise,
+    Reannounce,
+    Receive,
+    Tell,
+    View,
+    Wait,
+)
+from reconciler.controller.membership.events import Rejoin as MemberRejoin
+from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
     Accept,
     Activate,
     Cleanup,
+    GraceOver,
     Joined,
     Message,
     MessageError,
@@ -66,16 +96,27 @@ from reconciler.controller.messages import (
     Refresh,
     Reject,
     Release,
+    Report,
     Reported,
     Run,
     Shutdown,
+    State,
 )
 from reconciler.controller.moment import Moment
 from reconciler.controller.proposals import EXAMINE_TIMER, Proposals
-from reconciler.controller.recovery import Recovery
+from reconciler.controller.recovery import Recovery, corrections
 from reconciler.controller.replica import Partition, Replica
 from reconciler.controller.shared import Prepared, Shared, moved_on
-from reconciler.controller.telling import ordered, recovered, reported, skipped, unknown_node
+from reconciler.controller.standing import fences, grace_ms
+from reconciler.controller.telling import (
+    installed_view,
+    lost_tail,
+    ordered,
+    recovered,
+    reported,
+    skipped,
+    unknown_node,
+)
 from reconciler.controller.tips import OFFER_TIMER, Tips
 from reconciler.frozen import replace
 from reconciler.model.status import NodeState
@@ -83,10 +124,16 @@ from reconciler.model.text import integer
 
 # A clock that is slewed moves less between two events; expiries and date rules count in seconds.
 _CLOCK_SET_MS = 1000
-_BUILT_UPON = (Activate, Joined)
+_BUILT_UPON = (Activate,)
 """Messages on which something is built that a crash must not take away: they take effect once they are durable."""
 _IN_ORDER = (Delivered, ViewChanged, Examined)
 """What waits while the disk is being waited for, and keeps its order."""
+
+_MEMBERSHIP = (Hello, Ready, Exclude, State)
+_KEPT = (Propose, Cleanup, Refresh, Shutdown)
+"""What is sent later when there is no view to send it in. Results and attributes have a way of their own; the rest is void."""
+GRACE_TIMER = "grace "
+"""How the names of the timers begin that end the time in which a node that is gone may be back."""
 
 
 class Node:
@@ -101,31 +148,38 @@ class Node:
         self.proposals = Proposals(name, replica)
         self.tips = Tips(name, replica)
         self.keeper = Keeper()
-        self.view = ""
+        self.joining = Joining(name, run, boot, replica)
         self.recovered = False
+        """Whether it is known what runs here."""
         self.stopping = False
         self.ending = False
         self.skipped = 0
         """How many messages were delivered that nobody takes: of another view, of the wrong sender, or none at all."""
         self._assembly = Assembly()
         self._later: deque[Delivered | ViewChanged | Examined] = deque()
-        self._held: list[CommitArrived] = []
+        self._unsent: list[Message] = []
+        """What is to be told to all as soon as there is a view to tell it in."""
+        self._outbox: list[Reported] = []
+        """Results that were not delivered yet, oldest first: they are told again in each view."""
+        self._attributes: dict[str, str | None] = {}
+        """Attributes that were told, and not delivered yet."""
+        self._reported = False
         self._clock_ms: int | None = None
 
     @property
     def members(self) -> tuple[str, ...]:
-        """The members of the view, oldest first."""
+        """The members of the view."""
         return self.replica.partition.members
 
     @property
     def quorate(self) -> bool:
         """Whether they have quorum."""
-        return self.replica.partition.quorate
+        return self.replica.quorate
 
     @property
     def dc(self) -> str | None:
-        """The DC, as every member knows it without a vote."""
-        return self.replica.partition.dc if self.recovered else None
+        """The DC of the installed view."""
+        return self.replica.dc
 
     @property
     def is_dc(self) -> bool:
@@ -140,7 +194,7 @@ class Node:
     @property
     def phase(self) -> str:
         """What the node is about: recovering, idle, running or stopping."""
-        if not self.recovered:
+        if not self.recovered or (not self._reported and self.name in self.members):
             return "recovering"
         if self.stopping:
             return "stopping"
@@ -148,23 +202,25 @@ class Node:
 
     def step(self, event: Event) -> list[Effect]:
         """Take one event; what to do about it, in this order."""
-        wishes = self._notice_clock(event.now)
+        effects = self._border(self._notice_clock(event.now))
         if isinstance(event, _IN_ORDER) and not self.abreast:
             self._later.append(event)
         else:
-            wishes += self._handle(event)
+            effects += self._border(self._handle(event))
         while self._later and not self.keeper.holding:
-            wishes += self._handle(replace(self._later.popleft(), now=event.now))
+            # One by one: what is wished before a view is of the one before.
+            effects += self._border(self._handle(replace(self._later.popleft(), now=event.now)))
         if self.keeper.wants_generation and self.abreast:
-            wishes += self._generation()
-        return self._border(wishes)
+            effects += self._border(self._generation())
+        return effects
 
     def _handle(self, event: Event) -> list[Wish]:
         match event:
             case Started():
-                return self._generation()
+                begun = self.recovery.begin(self.replica, self.executor, event.now)
+                return self._generation() + begun + self._join_if_ready()
             case ViewChanged():
-                return self._view_changed(event)
+                return self._view_changed(event.view, event.now)
             case Delivered():
                 return self._delivered(event)
             case NotWritten() | Durable() | NotDurable():
@@ -209,11 +265,19 @@ class Node:
         effects: list[Effect] = []
         for wish in wishes:
             if isinstance(wish, Broadcast):
-                envelope = Envelope(self.replica.shared.cluster, self.view, self.name, wish.message)
-                effects += _sent(envelope)
+                effects += self._send(wish.message)
             else:
                 effects.append(wish)
         return effects
+
+    def _send(self, message: Message) -> list[Effect]:
+        """Send in the view at hand. Before it is installed only membership is spoken of; what operators and sources want waits."""
+        partition = self.replica.partition
+        if partition.installed or isinstance(message, _MEMBERSHIP):
+            return _sent(Envelope(self.replica.shared.cluster, partition.view, self.name, message))
+        if isinstance(message, _KEPT):
+            self._unsent.append(message)
+        return []
 
     # The disk
 
@@ -247,6 +311,8 @@ class Node:
                 return self.proposals.dropped(purpose.message, purpose.reason, now)
             case Answer():
                 return self.proposals.accept(purpose.examined)
+            case Promising(term):
+                return self._membership(self.joining.promised(term, now), now)
             case Routine():
                 return []
             case _:
@@ -256,6 +322,8 @@ class Node:
         """Nothing new begins without the disk; what runs is cared for all the same."""
         match purpose:
             case TakeIn(sender, data, message):
+                if not self._alone:
+                    return [Leave(f"this node can't keep what the others have decided: {event.reason}")]
                 if not isinstance(message, Activate):
                     return self._take_in(sender, data, message, event.now)
                 # It is in the journal, but perhaps not for long: it is refused only once it can't come back at a restart.
@@ -264,6 +332,10 @@ class Node:
                 return [Leave(f"the state can't be written, nor taken back: {event.reason}")]
             case Answer():
                 return self.proposals.not_kept(purpose.examined, event.reason, event.now)
+            case Promising(term):
+                if self._alone:  # There is nobody to whom it could be broken.
+                    return self._membership(self.joining.promised(term, event.now), event.now)
+                return [Leave(f"this node can't promise anything: {event.reason}")]
             case Routine():
                 return []
             case _:
@@ -271,41 +343,120 @@ class Node:
 
     # Membership and recovery
 
-    def _view_changed(self, event: ViewChanged) -> list[Wish]:
-        self.view = event.view
-        self._assembly.forget()
-        self.replica.partition = Partition(event.members, event.quorate)
-        if not self.recovery.begun:
-            return self.recovery.begin(self.replica, self.executor, event.now) + self._join_if_ready(event.now)
-        return self.coordinator.changed("the members changed")
+    @property
+    def _alone(self) -> bool:
+        return self.replica.partition.members == (self.name,)
 
-    def _join_if_ready(self, now: Moment) -> list[Wish]:
+    def _view_changed(self, view: View, now: Moment) -> list[Wish]:
+        """What was under way in the view before is over: orders that have not begun, pieces of messages, the DC's transition."""
+        self._assembly.forget()
+        self.replica.partition = Partition(view.id, view.members)
+        self.executor.drop_unstarted()
+        self.coordinator.begin_anew("the members changed")
+        return [ClearTimer(OVERDUE), *self._membership(self.joining.announced(view, now), now)]
+
+    def _membership(self, effects: tuple[MembershipEffect, ...], now: Moment) -> list[Wish]:
+        return [wish for effect in effects for wish in self._on_membership(effect, now)]
+
+    def _on_membership(self, effect: MembershipEffect, now: Moment) -> list[Wish]:
+        match effect:
+            case Tell(message):
+                return [Broadcast(message)]
+            case Promise(term):
+                self.replica.promise(term)
+                return [*self.keeper.write(promised_record(term), now), *self._sync(Promising(term))]
+            case Donate():
+                return [Broadcast(self.joining.donation())]
+            case Receive():
+                return []
+            case Wait(until_ms):
+                return [SetTimer(WAIT_TIMER, until_ms)]
+            case Install(installation):
+                return self._install(installation, now)
+            case MemberRejoin(why, fenced):
+                return self._leave(why, fenced=fenced)
+            case Reannounce(view):
+                return self._view_changed(view, now)
+            case _:
+                assert_never(effect)
+
+    def _leave(self, why: str, *, fenced: bool) -> list[Wish]:
+        self.joining.left()
+        self.replica.partition = Partition()
+        self.coordinator.begin_anew("this node is no member")
+        return [Leave(f"the cluster has fenced this node: {why}") if fenced else Rejoin(why)]
+
+    def _install(self, installation: Installation, now: Moment) -> list[Wish]:
+        """The view is installed: go on from the state of all, and tell what only this node knows."""
+        replica = self.replica
+        known = node_state(replica.shared.cib, self.name)
+        adopted, tail = self.joining.adopt(installation)
+        lost = tuple(one.commit for one in replica.activations) if tail else ()
+        self.joining.install(installation, adopted)
+        replica.partition = Partition(installation.view.id, installation.members, installed=True)
+        wishes: list[Wish] = [ClearTimer(WAIT_TIMER), installed_view(installation)]
+        if tail:
+            kept = frozenset(one.commit for one in replica.activations)
+            wishes.append(lost_tail([commit for commit in lost if commit not in kept]))
+        if adopted is None:
+            wishes += self.keeper.write(installed_record(installed_of(installation)), now)
+        else:
+            wishes += self._generation()
+        wishes.append(Broadcast(self._report(known, now)))
+        wishes += self._first_report_wishes
+        wishes += [Broadcast(told) for told in self._outbox]
+        if self._attributes:
+            wishes.append(self._tell_attributes(now))
+        unsent, self._unsent = self._unsent, []
+        wishes += [Broadcast(message) for message in unsent]
+        wishes += self.proposals.resumed(replica.own.prepared, now, dc=self.is_dc)
+        wishes += self._graces(now)
+        return [*wishes, *self.tips.reconsider(now), self._publish()]
+
+    def _report(self, known: NodeState, now: Moment) -> Report:
+        """What this node is and does. `known` is what it knew of itself before it took over the others' state, if it did."""
+        self._first_report_wishes: list[Wish] = []
+        underway = self.executor.underway()
+        stopped: tuple[str, ...] = ()
+        if not self._reported:
+            stopped, seen, self._first_report_wishes = self.recovery.finish(self.replica, self.executor, now)
+        else:
+            told = {one.resource for one in self._outbox}
+            busy = {one.resource for one in underway} | told
+            seen = corrections(node_state(self.replica.shared.cib, self.name), known, busy)
+        return Report(self.name, self.joining.boot, stopped, underway, tuple(seen), now.wall_ms)
+
+    def _graces(self, now: Moment) -> list[Wish]:
+        """Who is gone may be back for a while; without fencing, what it ran may go on for a while."""
+        shared = self.replica.shared
+        fencing = fences(shared.cib)
+        wishes: list[Wish] = []
+        for name, one in sorted(shared.nodes.items()):
+            wait_ms = grace_ms(shared.cib, one.presence, fencing=fencing)
+            if wait_ms is not None:
+                wishes.append(SetTimer(GRACE_TIMER + name, now.mono_ms + wait_ms))
+        return wishes
+
+    def _join_if_ready(self) -> list[Wish]:
+        """Become a member once it is known what runs here: those who wait for a member's word wait for nothing else."""
         if self.recovered or not self.recovery.done(self.executor):
             return []
         self.recovered = True
-        joined, wishes = self.recovery.finish(self.replica, self.executor, now)
-        return [Broadcast(joined), *wishes]
+        return [Join()]
 
-    def _joined(self, message: Joined, now: Moment) -> list[Wish]:
+    def _heard_report(self, message: Report, before: Shared) -> list[Wish]:
         wishes: list[Wish] = [self._publish()]
-        if message.node == self.name:
+        if message.node == self.name and not self._reported:
+            self._reported = True
             wishes.append(recovered(message))
-            held, self._held = self._held, []
-            for commit in held:
-                wishes += self._commit_arrived(commit)
-        # Who joins begins anew: what was proposed before is proposed again.
-        return wishes + self.tips.reconsider(now) + self.coordinator.changed(f"{message.node} joined")
+        return wishes + self.coordinator.changed(f"{message.node} told what it runs")
 
     def _commit_arrived(self, event: CommitArrived) -> list[Wish]:
-        """A commit that comes before this node takes part waits until it does."""
-        if not (self.recovered and self.replica.term):
-            self._held.append(event)
-            return []
         return self.proposals.arrived(event)
 
     def _tip_seen(self, event: TipSeen) -> list[Wish]:
         """What a source says before this node takes part is looked at once it does."""
-        if not (self.recovered and self.replica.term):
+        if not self.replica.partition.installed:
             self.tips.keep(event.tip)
             return []
         return self.tips.seen(event.tip, event.now)
@@ -314,7 +465,7 @@ class Node:
         """A clock that was set may change what date rules and expiries say."""
         offset = now.wall_ms - now.mono_ms
         known, self._clock_ms = self._clock_ms, offset
-        if known is None or abs(known - offset) < _CLOCK_SET_MS or not self.recovered:
+        if known is None or abs(known - offset) < _CLOCK_SET_MS or not self.replica.partition.installed:
             return []
         return self.coordinator.changed("the clock was set")
 
@@ -336,6 +487,10 @@ class Node:
         message = envelope.message
         if why is not None or isinstance(message, Chunk):
             return self._skip(event, data, why or "a piece is in pieces")
+        if isinstance(message, Hello | Ready | Exclude):
+            return self._membership(self.joining.heard(event.sender, message, event.now), event.now)
+        if isinstance(message, State):
+            return self._membership(self.joining.received(message, event.now), event.now)
         wishes = list(
             self.keeper.write(message_record(event.sender, data), event.now, begins=isinstance(message, Propose))
         )
@@ -347,18 +502,25 @@ class Node:
         """Why a message is skipped, alike on every member; None when it is taken in."""
         if envelope.sender != sender:
             return f"it says that it is from {envelope.sender[:100]}"
-        if envelope.cluster != self.replica.shared.cluster:
-            return "it is of another cluster"
-        if envelope.view != self.view:
+        partition, message = self.replica.partition, envelope.message
+        if envelope.view != partition.view:
             return "it was sent in another view"
-        if not isinstance(envelope.message, Chunk) and not may_send(
-            sender, envelope.message, self.replica.partition.dc
-        ):
-            return f"this member may not send a {type(envelope.message).__name__}"
+        if sender not in partition.members:
+            return "it is of nobody who takes part"
+        if isinstance(message, Chunk | Hello):
+            return None  # Whose cluster it is, is what a hello says.
+        if envelope.cluster != self.replica.shared.cluster and partition.installed:
+            return "it is of another cluster"
+        if not (partition.installed or isinstance(message, _MEMBERSHIP)):
+            return "the view was not installed yet"
+        if not may_send(sender, message, self.replica.dc):
+            return f"this member may not send a {type(message).__name__}"
         return None
 
     def _skip(self, event: Delivered, data: bytes, why: str) -> list[Wish]:
         self.skipped += 1
+        if not self.replica.partition.installed:
+            return [skipped(event.sender, why)]
         wishes = list(self.keeper.write(skipped_record(event.sender, data), event.now))
         self.replica.skip(event.sender, data)
         return [*wishes, skipped(event.sender, why)]
@@ -388,20 +550,28 @@ class Node:
                 return activated + self.tips.activated() + self.coordinator.changed("the configuration changed")
             case Observe():
                 return self._observed(message, changed)
-            case Run():
-                return self._ordered(message, now)
-            case Reported():
-                return self._reported(message)
-            case Joined():
-                return self._joined(message, now)
-            case Cleanup():
-                if not changed:
+            case Run() | Reported():
+                return self._ordered(message, now) if isinstance(message, Run) else self._heard_result(message)
+            case Report():
+                return self._heard_report(message, before)
+            case GraceOver():
+                return self._restated(f"{message.node} did not come back", before)
+            case Joined() | State() | Hello() | Ready() | Exclude():
+                return []  # They are no part of what is decided.
+            case Cleanup() | Refresh() | Shutdown() | Release():
+                return self._asked_by(message, before, now)
+            case _:
+                assert_never(message)
+
+    def _asked_by(self, message: Cleanup | Refresh | Shutdown | Release, before: Shared, now: Moment) -> list[Wish]:
+        """What was asked for was worked out: what follows from it here."""
+        match message:
+            case Cleanup() | Refresh():
+                if isinstance(message, Cleanup) and self.replica.shared.cib is before.cib:
                     return []
+                why = "failures were cleaned up" if isinstance(message, Cleanup) else "a refresh was asked for"
                 checked = [wish for resource in message.resources for wish in self.executor.check(resource, now)]
-                return self._restated("failures were cleaned up", before) + checked
-            case Refresh():
-                checked = [wish for resource in message.resources for wish in self.executor.check(resource, now)]
-                return self._restated("a refresh was asked for", before) + checked
+                return self._restated(why, before) + checked
             case Shutdown():
                 return self._restated(f"{message.node} is to stop its resources and leave", before)
             case Release():
@@ -423,6 +593,8 @@ class Node:
         wishes: list[Wish] = []
         for seen in message.observations:
             if isinstance(seen, AttributeSet):
+                if seen.node == self.name and self._attributes.get(seen.name, seen) == seen.value:
+                    del self._attributes[seen.name]
                 wishes.append(Emit("attribute", {"node": seen.node, "name": seen.name, "value": seen.value}))
             elif isinstance(seen, ResourceForgotten) and seen.node == self.name:
                 wishes += self.executor.forget(seen.resource)
@@ -450,7 +622,9 @@ class Node:
                 wishes += self.executor.order(order, message, self.replica.memory.started, now)
         return wishes
 
-    def _reported(self, message: Reported) -> list[Wish]:
+    def _heard_result(self, message: Reported) -> list[Wish]:
+        if message.node == self.name and message in self._outbox:
+            self._outbox.remove(message)
         ours = self.coordinator.reported(message)
         result = self.executor.results.get(message.resource) if message.node == self.name else None
         wishes: list[Wish] = [reported(message, "" if result is None else result.result.output), *ours]
@@ -469,20 +643,25 @@ class Node:
         wishes = self._set_attributes(event)
         told, more = self.executor.finished(event.token, event.result, event.traits, event.now)
         if told is not None:
-            wishes.append(Broadcast(told))
-        return wishes + more + self._join_if_ready(event.now)
+            more.insert(0, Broadcast(told))
+        self._outbox += [
+            wish.message for wish in more if isinstance(wish, Broadcast) and isinstance(wish.message, Reported)
+        ]
+        return wishes + more + self._join_if_ready()
 
     def _set_attributes(self, event: Finished) -> list[Wish]:
-        """Node attributes that an agent set, promotion scores above all; only what is news travels."""
-        known = transient(node_state(self.replica.cib, self.name))
-        news: list[Observation] = [
-            AttributeSet(self.name, name, value)
-            for name, value in sorted(event.result.attributes.items())
-            if known.get(name) != value
-        ]
+        """Node attributes that an agent set, promotion scores above all; only what is news travels, compared with what was last told."""
+        known: dict[str, str | None] = {**transient(node_state(self.replica.cib, self.name)), **self._attributes}
+        news = {name: value for name, value in event.result.attributes.items() if known.get(name) != value}
         if not news:
             return []
-        return [Broadcast(Observe(tuple(news), "an agent set node attributes", event.now.wall_ms))]
+        self._attributes |= news
+        return [self._tell_attributes(event.now, news)]
+
+    def _tell_attributes(self, now: Moment, news: Mapping[str, str | None] | None = None) -> Broadcast:
+        told = self._attributes if news is None else news
+        seen = tuple(AttributeSet(self.name, name, value) for name, value in sorted(told.items()))
+        return Broadcast(Observe(seen, "an agent set node attributes", now.wall_ms))
 
     def _examined(self, event: Examined) -> list[Wish]:
         """A commit was judged: what it compiles to is durable before anybody learns that it is valid."""
@@ -498,6 +677,11 @@ class Node:
     def _timer_fired(self, event: TimerFired) -> list[Wish]:
         if event.name in (RECHECK, RETRY):
             return self.coordinator.changed("time has passed") if self.is_dc else []
+        if event.name == WAIT_TIMER:
+            return self._membership(self.joining.waited(event.now), event.now)
+        if event.name.startswith(GRACE_TIMER):
+            over = GraceOver(event.name.removeprefix(GRACE_TIMER))
+            return [Broadcast(over)] if self.is_dc else []
         if event.name == OVERDUE:
             return self.coordinator.overdue(event.now)
         if event.name == SYNC_TIMER:
@@ -518,7 +702,7 @@ class Node:
         return self._generation() if self.abreast else [self.keeper.again(now)]
 
     def _decide(self, now: Moment) -> list[Wish]:
-        if not (self.is_dc and self.replica.term):
+        if not self.is_dc or set(self.members) - set(self.replica.shared.reported):
             return []
         was, replica = self.coordinator.converged, self.replica
         wishes = self.coordinator.decide(replica, self.members, now)

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
 
 from reconciler.controller.memory import Memory, forgotten, ordered, reported
-from reconciler.controller.messages import (
-    Accept,
-    Activate,
-    Cleanup,
-    Joined,
-    Message,
-    Observe,
-    Propose,
-    Refresh,
-    Reject,
-    Release,
-    Reported,
-    Run,
-    Shutdown,
-)
+from reconciler.controller.messages import Joined, Message, Report, Reported, Run
 from reconciler.controller.shared import Prepared, Shared
 from reconciler.frozen import field, frozen, replace
 
 
 @frozen
 class Own:
-    """By resource the parameters it runs with, and by commit what it compiles to here, as long as it is proposed."""
+    """By resource the parameters it runs with, and by commit what it compiles to here, as long as it is proposed.
+
+    `promised` is the highest term that it has durably taken part in; `blank` says that its disk does not hold what it once promised, as it
+    is new, replaced, or damaged.
+    """
 
     memory: Memory = field(default_factory=Memory)
     prepared: Mapping[str, Prepared] = field(default_factory=dict)
+    promised: int = 0
+    blank: bool = False
 
 
 def remember(own: Own, node: str, message: Message, after: Shared) -> Own:
@@ -41,19 +32,17 @@ def remember(own: Own, node: str, message: Message, after: Shared) -> Own:
             memory = ordered(memory, node, message)
         case Reported():
             memory = reported(memory, node, message)
-        case Joined():
+        case Joined() | Report():
             if message.node == node:
                 memory = forgotten(memory, message.stopped)
-        case Propose() | Accept() | Reject() | Activate() | Observe() | Cleanup() | Refresh() | Shutdown() | Release():
-            pass
         case _:
-            assert_never(message)
+            pass  # Nothing that runs here changes by it.
     prepared = own.prepared
     if prepared and any(commit not in after.proposals for commit in prepared):
         prepared = {commit: made for commit, made in prepared.items() if commit in after.proposals}
     if memory is own.memory and prepared is own.prepared:
         return own
-    return Own(memory, prepared)
+    return replace(own, memory=memory, prepared=prepared)
 
 
 def prepare(own: Own, commit: str, prepared: Prepared) -> Own:

@@ -6,6 +6,7 @@ Source: the design of the cluster, "Configuration travels as git objects".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from reconciler.controller.events import (
@@ -23,7 +24,7 @@ from reconciler.controller.foreseen import foreseen, stale
 from reconciler.controller.messages import Accept, Activate, Message, Propose, Reject, finding_to_plain
 from reconciler.controller.moment import Moment
 from reconciler.controller.replica import Replica
-from reconciler.controller.shared import Proposal, Shared, agreed, differing, lineage
+from reconciler.controller.shared import Prepared, Proposal, Shared, agreed, differing, lineage
 from reconciler.errors import Finding
 from reconciler.frozen import replace
 from reconciler.model.date import Instant
@@ -44,6 +45,22 @@ class Proposals:
         self.own = own
         self.replica = replica
         self._activating: str | None = None
+
+    def resumed(self, prepared: Mapping[str, Prepared], now: Moment, *, dc: bool) -> list[Wish]:
+        """A view was installed: acceptances of earlier ones are void, proposals are not; each member answers from what it prepared."""
+        self._activating = None
+        replica, wishes = self.replica, list[Wish]()
+        for commit, proposal in replica.proposals.items():
+            wishes.append(SetTimer(EXAMINE_TIMER + commit, now.mono_ms + EXAMINATION_MS))
+            made = prepared.get(commit)
+            if proposal.base != replica.commit:
+                wishes += [Broadcast(self._again(proposal))] if dc else []
+            elif made is not None:
+                wishes.append(Broadcast(Accept(commit, proposal.base, made.digest, replica.term)))
+            else:
+                known = lineage(replica.shared, proposal.source)
+                wishes.append(Examine(commit, proposal.base, proposal.source, proposal.rewrite, known))
+        return wishes
 
     def arrived(self, event: CommitArrived) -> list[Wish]:
         """Propose a commit, unless it is active."""
@@ -167,20 +184,23 @@ class Proposals:
         """What was proposed here on top of another commit has to be judged on top of the active one."""
         replica = self.replica
         return [
-            Broadcast(
-                Propose(
-                    proposal.commit,
-                    replica.commit,
-                    proposal.source,
-                    proposal.subject,
-                    proposal.rewrite,
-                    replica.term,
-                    proposal.plan,
-                )
-            )
+            Broadcast(self._again(proposal))
             for proposal in replica.proposals.values()
             if proposal.base != replica.commit and proposal.proposer == self.own
         ]
+
+    def _again(self, proposal: Proposal) -> Propose:
+        """The proposal on top of what is active now."""
+        commit, replica = proposal.commit, self.replica
+        return Propose(
+            commit,
+            replica.commit,
+            proposal.source,
+            proposal.subject,
+            proposal.rewrite,
+            replica.term,
+            proposal.plan,
+        )
 
     def rejected(self, sender: str, message: Reject, before: Shared) -> list[Wish]:
         """A refusal was delivered."""

@@ -8,20 +8,23 @@ Source: the design of the cluster, safety rule 8.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from reconciler.analysis.entry_names import last_id
 from reconciler.analysis.recording import AgentTraits, Launched, OperationOutcome, ended
 from reconciler.cib.observations import (
     AttributeSet,
     EntryForgotten,
     HistoryForgotten,
-    NodeObserved,
     Observation,
+    Recorded,
     ResourceForgotten,
+    transient,
 )
 from reconciler.controller.events import Watch, Wish
 from reconciler.controller.executor import RUNNING_CODES, Executor, agent_call
 from reconciler.controller.members import node_state
-from reconciler.controller.messages import Joined, Order
+from reconciler.controller.messages import Order
 from reconciler.controller.moment import Moment
 from reconciler.controller.replica import Replica
 from reconciler.frozen import replace
@@ -29,9 +32,6 @@ from reconciler.model.duration import DEFAULT_TIMEOUT_MS
 from reconciler.model.operation import AgentResult, OperationStatus
 from reconciler.model.status import HistoryEntry, NodeState
 from reconciler.model.text import integer
-
-PRESENT = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "member"}
-"""The state of a member that takes part."""
 
 _PLAIN = {190: 0, 191: 8}
 _STARTS = {"start": 0, "demote": 0, "promote": 8}
@@ -45,11 +45,13 @@ class Recovery:
         self.boot = boot
         self.wanted: frozenset[str] = frozenset()
         self.begun = False
+        self._fresh = False
 
     def begin(self, replica: Replica, executor: Executor, now: Moment) -> list[Wish]:
         """Look for everything that was started here, unless the machine has been started anew since."""
         self.begun = True
-        if self._is_fresh(replica):
+        self._fresh = replica.shared.boots.get(self.own, self.boot) != self.boot
+        if self._fresh:
             return []
         started = replica.memory.started
         self.wanted = frozenset(started)
@@ -63,12 +65,14 @@ class Recovery:
         """Whether everything has been looked for."""
         return self.begun and self.wanted <= executor.adopted.keys()
 
-    def finish(self, replica: Replica, executor: Executor, now: Moment) -> tuple[Joined, list[Wish]]:
-        """What to tell the cluster, and what to watch from now on."""
+    def finish(
+        self, replica: Replica, executor: Executor, now: Moment
+    ) -> tuple[tuple[str, ...], list[Observation], list[Wish]]:
+        """What does not run any more, what else to tell the cluster, and what to watch from now on."""
         state = node_state(replica.cib, self.own)
         effects: list[Wish] = []
-        seen: list[Observation] = [NodeObserved(self.own, self.own, PRESENT), AttributeSet(self.own, "shutdown", None)]
-        if self._is_fresh(replica):
+        seen: list[Observation] = [AttributeSet(self.own, "shutdown", None)]
+        if self._fresh:
             seen.append(HistoryForgotten(self.own, attributes=True))
             stopped = tuple(sorted(replica.memory.started))
         else:
@@ -78,10 +82,32 @@ class Recovery:
                 Watch(name, agent_call(Order(0, DEFAULT_TIMEOUT_MS, executor.adopted[name][0])))
                 for name in sorted(self.wanted.difference(stopped))
             ]
-        return Joined(self.own, replica.term, self.boot, stopped, tuple(seen), now.wall_ms), effects
+        return stopped, seen, effects
 
-    def _is_fresh(self, replica: Replica) -> bool:
-        return replica.shared.boots.get(self.own, self.boot) != self.boot
+
+def corrections(believed: NodeState, known: NodeState, busy: Collection[str]) -> list[Observation]:
+    """What the others are to believe of a node whose process lives on: what it knew itself before it took over their state.
+
+    An operation that is believed to be under way, and that it neither carries out nor has a result of (`busy`), was never begun.
+    """
+    if (believed.history, believed.transient) != (known.history, known.transient):
+        seen: list[Observation] = [HistoryForgotten(known.id, attributes=True)]
+        seen += [
+            Recorded(known.id, history.id, history.attributes, entry)
+            for history in known.history
+            for entry in history.entries
+        ]
+        seen += [AttributeSet(known.id, name, value) for name, value in sorted(transient(known).items())]
+    else:
+        seen = []
+    for history in known.history:
+        if history.id not in busy:
+            seen += [
+                EntryForgotten(known.id, history.id, entry.id)
+                for entry in history.entries
+                if entry.attributes.get("op-status") == "-1"
+            ]
+    return seen
 
 
 def _findings(state: NodeState, wanted: frozenset[str], executor: Executor, now: Moment) -> list[Observation]:

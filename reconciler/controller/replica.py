@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.cib import Cib
+from reconciler.controller.installing import Installed, install
 from reconciler.controller.memory import Memory
 from reconciler.controller.messages import Message
 from reconciler.controller.own import Own, prepare, remember
@@ -17,15 +18,11 @@ from reconciler.frozen import frozen, replace
 
 @frozen
 class Partition:
-    """How the view stands, which the fabric tells each member: never part of what members share."""
+    """The view that the fabric announced, which is never part of what members share. Nothing is decided before it is installed."""
 
+    view: str = ""
     members: tuple[str, ...] = ()
-    quorate: bool = False
-
-    @property
-    def dc(self) -> str | None:
-        """The member that decides."""
-        return self.members[0] if self.members else None
+    installed: bool = False
 
 
 class Replica:
@@ -45,6 +42,16 @@ class Replica:
         shared = chained(deliver(self.shared, sender, message, prepared), sender, data, taken=True)
         self.shared, self.own = shared, remember(self.own, self.name, message, shared)
 
+    def install(self, installed: Installed, adopted: Shared | None = None) -> None:
+        """A view was installed: go on from the state that all its members have, which is `adopted` where ours was another."""
+        shared = install(adopted or self.shared, installed)
+        own = replace(self.own, blank=self.own.blank and self.name not in installed.counting)
+        self.shared, self.own = shared, own
+
+    def promise(self, term: int) -> None:
+        """Take part in nothing older than this term any more."""
+        self.own = replace(self.own, promised=max(self.own.promised, term))
+
     def skip(self, sender: str, data: bytes) -> None:
         """Note that something was delivered that nobody takes in."""
         self.shared = chained(self.shared, sender, data, taken=False)
@@ -59,9 +66,19 @@ class Replica:
         known = self._cib
         if known is not None and known[0] is self.shared.cib and known[1] is self.partition:
             return known[2]
-        cib = replace(self.shared.cib, dc_id=self.partition.dc, have_quorum=self.partition.quorate)
+        cib = replace(self.shared.cib, dc_id=self.dc, have_quorum=self.quorate)
         self._cib = self.shared.cib, self.partition, cib
         return cib
+
+    @property
+    def dc(self) -> str | None:
+        """The member that decides in the installed view."""
+        return self.shared.dc if self.partition.installed else None
+
+    @property
+    def quorate(self) -> bool:
+        """Whether the installed view has quorum."""
+        return self.shared.quorate and self.partition.installed
 
     @property
     def digest(self) -> str:

@@ -17,11 +17,15 @@ from reconciler.cib import FEATURE_SET, Cib, Version
 from reconciler.cib.observations import AttributeSet, NodeObserved, Observation, observe
 from reconciler.controller.admission import LOCAL_SOURCES
 from reconciler.controller.asked import cleaned_up, refreshed
+from reconciler.controller.fencing.record import Fencing
 from reconciler.controller.members import by_name
+from reconciler.controller.membership.history import Lineage
+from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
     Accept,
     Activate,
     Cleanup,
+    GraceOver,
     Joined,
     Message,
     Observe,
@@ -29,10 +33,14 @@ from reconciler.controller.messages import (
     Refresh,
     Reject,
     Release,
+    Report,
     Reported,
     Run,
     Shutdown,
+    State,
+    Underway,
 )
+from reconciler.controller.standing import Member, fences, recorded, waited_for
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.cluster import Configuration
 
@@ -96,7 +104,20 @@ class Shared:
 
     cluster: str = ""
     seq: int = 0
+    beside: int = 0
+    """How much was delivered without quorum since: that outranks nothing."""
     chain: str = ""
+    lineage: Lineage = ()
+    dc: str = ""
+    """Who decides in the view that was installed last."""
+    quorate: bool = False
+    nodes: Mapping[str, Member] = field(default_factory=dict)
+    votes: Mapping[str, int] = field(default_factory=dict)
+    reported: tuple[str, ...] = ()
+    """Who has told in this view what it runs."""
+    underway: Mapping[str, tuple[Underway, ...]] = field(default_factory=dict)
+    """By node the orders of former views that it is still carrying out: they are awaited, and not given again."""
+    fencing: Fencing = field(default_factory=Fencing)
 
     cib: Cib = field(default_factory=lambda: Cib(feature_set=FEATURE_SET))
     digest: str = ""
@@ -127,9 +148,26 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
             seen = tuple(seen for order in message.orders for seen in pending(order.launched, message.at_ms // 1000))
             return observed(replace(shared, transition=max(shared.transition, message.transition)), seen)
         case Reported():
-            return observed(shared, message.observations)
+            return observed(_no_longer_underway(shared, message), message.observations)
         case Joined():
             return _join(shared, message)
+        case Report():
+            return _report(shared, message)
+        case Cleanup() | Refresh() | Shutdown() | Release() | GraceOver():
+            return _asked(shared, message)
+        case State() | Hello() | Ready() | Exclude():
+            return shared
+        case _:
+            assert_never(message)
+
+
+def _asked(shared: Shared, message: Cleanup | Refresh | Shutdown | Release | GraceOver) -> Shared:
+    """What was asked for is worked out from the state in which it is delivered."""
+    match message:
+        case GraceOver():
+            fencing = fences(shared.cib)
+            nodes = waited_for(shared.nodes, message.node, fencing=fencing)
+            return observed(replace(shared, nodes=nodes), recorded(shared.nodes, nodes, fencing=fencing))
         case Cleanup():
             return observed(shared, cleaned_up(shared.cib.status, message.resources))
         case Refresh():
@@ -138,7 +176,8 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
             asked = AttributeSet(message.node, "shutdown", str(message.at_ms // 1000))
             return observed(shared, (asked,))
         case Release():
-            return observed(shared, (NodeObserved(message.node, message.node, {"expected": "down"}),))
+            left = replace(shared, nodes=_leaving(shared.nodes, message.node))
+            return observed(left, (NodeObserved(message.node, message.node, {"expected": "down"}),))
         case _:
             assert_never(message)
 
@@ -146,7 +185,11 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
 def chained(shared: Shared, sender: str, data: bytes, *, taken: bool) -> Shared:
     """The state that has heard a message: what was delivered before it, who sent it, its bytes, and whether it was taken in."""
     head = f"{shared.chain} {sender} {'taken' if taken else 'skipped'} ".encode()
-    return replace(shared, seq=shared.seq + 1, chain=hashlib.sha256(head + data).hexdigest())
+    chain = hashlib.sha256(head + data).hexdigest()
+    if not shared.quorate:
+        return replace(shared, beside=shared.beside + 1, chain=chain)
+    seq = shared.seq + 1
+    return replace(shared, seq=seq, chain=chain)
 
 
 def observed(shared: Shared, observations: tuple[Observation, ...]) -> Shared:
@@ -197,7 +240,7 @@ def _propose(shared: Shared, sender: str, message: Propose) -> Shared:
     proposals = dict(shared.proposals)
     # What they compiled to goes with them (`own.remember`): it would stay in memory and in every snapshot.
     while len(proposals) >= _MOST_PROPOSALS:
-        del proposals[next(iter(proposals))]
+        del proposals[min(proposals)]  # Not the oldest: members that took the state over have them in another order.
     proposals[message.commit] = Proposal(
         message.commit, shared.commit, message.source, message.subject, message.rewrite, sender, plan=message.plan
     )
@@ -264,6 +307,34 @@ def _join(shared: Shared, message: Joined) -> Shared:
         proposals={},
     )
     return observed(joined, message.observations)
+
+
+def _report(shared: Shared, message: Report) -> Shared:
+    """A member's own word of what it runs takes the place of what was believed of it."""
+    told = replace(
+        shared,
+        boots={**shared.boots, message.node: message.boot},
+        reported=tuple(sorted({*shared.reported, message.node})),
+        underway={**shared.underway, message.node: message.underway} if message.underway else shared.underway,
+    )
+    return observed(told, message.observations)
+
+
+def _no_longer_underway(shared: Shared, message: Reported) -> Shared:
+    known = shared.underway.get(message.node)
+    if known is None:
+        return shared
+    order = (message.term, message.transition, message.action)
+    left = tuple(one for one in known if (one.term, one.transition, one.action) != order)
+    if len(left) == len(known):
+        return shared
+    underway = {node: orders for node, orders in shared.underway.items() if node != message.node}
+    return replace(shared, underway={**underway, message.node: left} if left else underway)
+
+
+def _leaving(nodes: Mapping[str, Member], node: str) -> Mapping[str, Member]:
+    known = nodes.get(node)
+    return nodes if known is None else {**nodes, node: replace(known, leaving=True)}
 
 
 def _without(proposals: Mapping[str, Proposal], commit: str) -> Mapping[str, Proposal]:

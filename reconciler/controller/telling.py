@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from reconciler.controller.events import Emit
 from reconciler.controller.executor import RUNNING_CODES
-from reconciler.controller.messages import Joined, Message, Order, Reported
+from reconciler.controller.membership.events import Installation
+from reconciler.controller.messages import Message, Order, Report, Reported
 from reconciler.model.operation import OperationStatus
 
 
@@ -43,7 +45,7 @@ def reported(message: Reported, output: str) -> Emit:
     return Emit("action_failed" if message.failed and not _is_discovery(message) else "action_done", fields)
 
 
-def recovered(message: Joined) -> Emit:
+def recovered(message: Report) -> Emit:
     """This node takes part again."""
     text = "everything that ran before still runs, or nothing did"
     if message.stopped:
@@ -55,6 +57,28 @@ def unknown_node(sender: str, message: Message) -> Emit:
     """Something was told of a node that nobody knows."""
     text = f"{sender} told of a node that nobody knows ({type(message).__name__}); that was not taken in"
     return Emit("daemon", {"what": "unknown-node", "text": text})
+
+
+def installed_view(installation: Installation) -> Emit:
+    """A view was installed."""
+    fields: dict[str, Any] = {
+        "what": "view",
+        "members": list(installation.members),
+        "excluded": {name: why.value for name, why in sorted(installation.excluded.items())},
+        "dc": installation.dc,
+        "quorate": installation.quorate,
+        "term": installation.rank.decided,
+        "text": f"{', '.join(installation.members)}; DC {installation.dc}{'' if installation.quorate else ', no quorum'}",
+    }
+    return Emit("daemon", fields)
+
+
+def lost_tail(commits: Sequence[str]) -> Emit:
+    """What this node had decided without the others is given up for what they have."""
+    text = "what was delivered here without the others is given up for their history"
+    if commits:
+        text += f"; these commits were active here: {', '.join(commit[:12] for commit in commits)}"
+    return Emit("daemon", {"what": "tail", "commits": list(commits), "text": text})
 
 
 def skipped(sender: str, reason: str) -> Emit:

@@ -196,7 +196,6 @@ class Service:
         await self._trust_active()
         self._count_attempts()
         shell.tell(Started(moment(), boot))
-        shell.parts.fabric.join(shell)
         if self._sources:
             self._expect()
         for _, source in sorted(self._sources.items()):

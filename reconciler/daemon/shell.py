@@ -27,6 +27,7 @@ from reconciler.controller.events import (
     Examine,
     Examined,
     Finished,
+    Join,
     Leave,
     LookAt,
     NotDurable,
@@ -34,6 +35,7 @@ from reconciler.controller.events import (
     PublishAttributes,
     Quiet,
     RecordActive,
+    Rejoin,
     RunAgent,
     Send,
     SetTimer,
@@ -44,6 +46,7 @@ from reconciler.controller.events import (
     Watch,
     Write,
 )
+from reconciler.controller.membership.events import View
 from reconciler.controller.moment import Moment
 from reconciler.controller.node import Node
 from reconciler.daemon.compile import Judge, Judgement
@@ -131,9 +134,9 @@ class Shell:
 
     # The fabric's listener
 
-    def view_changed(self, members: tuple[str, ...], quorate: bool, view: str) -> None:
+    def view_changed(self, view: View) -> None:
         """The fabric announced a view."""
-        self.tell(ViewChanged(moment(), members, quorate, view))
+        self.tell(ViewChanged(moment(), view))
 
     def delivered(self, sender: str, data: bytes) -> None:
         """The fabric delivered something."""
@@ -230,6 +233,19 @@ class Shell:
                 self.parts.unwatch(resource)
             case LookAt() | AnswerSource():
                 self._tell_source(effect)
+            case Join() | Rejoin() | Leave():
+                self._go(effect)
+            case _:
+                assert_never(effect)
+
+    def _go(self, effect: Join | Rejoin | Leave) -> None:
+        match effect:
+            case Join():
+                self.parts.fabric.join(self)
+            case Rejoin(why):
+                say(logging.WARNING, "the node leaves the group, and joins it anew", reason=why)
+                self.parts.fabric.leave()
+                self.parts.fabric.join(self)
             case Leave(why):
                 self._leave(why)
             case _:

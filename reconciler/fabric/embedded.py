@@ -5,12 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import Protocol
 
+from reconciler.controller.membership.events import View
+from reconciler.controller.quorum.votes import RingVerdict
+
 
 class Listener(Protocol):
     """Who is told what the fabric brings."""
 
-    def view_changed(self, members: tuple[str, ...], quorate: bool, view: str) -> None:
-        """The members, oldest first, in a view that there never was before."""
+    def view_changed(self, view: View) -> None:
+        """The fabric announces a view that there never was before."""
 
     def delivered(self, sender: str, data: bytes) -> None:
         """A message, in the one order that all members see."""
@@ -38,13 +41,12 @@ class EmbeddedFabric:
 
     def __init__(self, node: str) -> None:
         self.node = node
-        self._view = uuid.uuid4().hex
         self._listener: Listener | None = None
 
     def join(self, listener: Listener) -> None:
         """Announce the view of one."""
         self._listener = listener
-        listener.view_changed((self.node,), True, self._view)
+        listener.view_changed(View(uuid.uuid4().hex, (self.node,), RingVerdict(True, 1), (self.node,)))
 
     def broadcast(self, data: bytes) -> None:
         """Deliver to ourselves."""

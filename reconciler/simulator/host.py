@@ -101,8 +101,6 @@ class Host:
         replica, _ = restore(self.name, snapshot, records)
         self.node = Node(self.name, f"run-{self.name}-{self._life}", replica, f"{self.name}-boot-{self.boot}")
         self.tell(ev.Started(self.now, f"{self.name}-boot-{self.boot}"))
-        if self.node is not None:
-            self.around.network.join(self.name, self._wake)
 
     def _start_again(self) -> None:
         self._starting = False
@@ -156,7 +154,7 @@ class Host:
             return
         while (item := self.around.network.receive(self.name)) is not None:
             if isinstance(item, View):
-                self._waiting.append(ev.ViewChanged(self.now, item.members, item.ring.quorate, item.id))
+                self._waiting.append(ev.ViewChanged(self.now, item))
             else:
                 self._waiting.append(ev.Delivered(self.now, item.sender, item.payload))
             self._turn()
@@ -210,6 +208,11 @@ class Host:
             case ev.Leave(why):
                 self.left = why
                 self.crash()
+            case ev.Join():
+                self.around.network.join(self.name, self._wake)
+            case ev.Rejoin():
+                self.around.network.leave(self.name)
+                self.around.network.join(self.name, self._wake)
             case (
                 ev.RecordActive() | ev.PublishAttributes() | ev.Watch() | ev.Unwatch() | ev.LookAt() | ev.AnswerSource()
             ):

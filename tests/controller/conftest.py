@@ -19,9 +19,12 @@ from reconciler.controller import events as ev
 from reconciler.controller.envelope import Chunk, Envelope, parcels, seal, unseal
 from reconciler.controller.journal import Record, restore
 from reconciler.controller.members import with_members
+from reconciler.controller.membership.events import View
 from reconciler.controller.messages import Message
 from reconciler.controller.moment import Moment
 from reconciler.controller.node import Node
+from reconciler.controller.quorum.votes import RingVerdict
+from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
 from reconciler.model.operation import AgentCall, AgentResult
@@ -121,8 +124,6 @@ class SingleNode:
         self.pending: deque[object] = deque()
         self.watched: set[str] = set()
         self.feed(ev.Started(self.now, self.boot))
-        self.views += 1
-        self.feed(ev.ViewChanged(self.now, (self.name,), True, f"view-{self.views}"))
 
     def crash(self, *, in_flight_done: bool = True) -> None:
         """The process dies; what agents were doing still happens, or never did."""
@@ -172,10 +173,18 @@ class SingleNode:
                     self.emitted.append(effect)
                 case ev.Leave(why):
                     self.left = why
+                case ev.Join():
+                    self.join()
                 case ev.Watch(resource, _):
                     self.watched.add(resource)
                 case ev.Unwatch(resource):
                     self.watched.discard(resource)
+
+    def join(self) -> None:
+        """Become the only member of a group."""
+        self.views += 1
+        view = View(f"view-{self.views}", (self.name,), RingVerdict(True, 1), (self.name,))
+        self.pending.append(ev.ViewChanged(self.now, view))
 
     def send(self, data: bytes) -> None:
         """Deliver to ourselves; every whole message reads as it was written."""
@@ -186,13 +195,18 @@ class SingleNode:
 
     def broadcast(self, message: Message) -> None:
         """Send something as this node would, by itself."""
-        for data in parcels(Envelope(self.node.replica.shared.cluster, self.node.view, self.name, message)):
+        for data in parcels(
+            Envelope(self.node.replica.shared.cluster, self.node.replica.partition.view, self.name, message)
+        ):
             self.send(data)
 
     def hear(self, sender: str, message: Message) -> None:
         """Another member sent something in this view."""
-        data = seal(Envelope(self.node.replica.shared.cluster, self.node.view, sender, message))
+        partition = self.node.replica.partition
+        self.node.replica.partition = replace(partition, members=tuple(sorted({*partition.members, sender})))
+        data = seal(Envelope(self.node.replica.shared.cluster, partition.view, sender, message))
         self.feed(ev.Delivered(self.now, sender, data))
+        self.node.replica.partition = partition
 
     def keep(self, effect: ev.Write | ev.Sync | ev.Begin) -> None:
         match effect:

@@ -28,11 +28,14 @@ from reconciler.controller.envelope import (
     seal,
     unseal,
 )
+from reconciler.controller.membership.history import Rank, StateId
+from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
     LARGEST_BYTES,
     Accept,
     Activate,
     Cleanup,
+    GraceOver,
     Joined,
     MessageError,
     NewerMessageError,
@@ -42,10 +45,14 @@ from reconciler.controller.messages import (
     Refresh,
     Reject,
     Release,
+    Report,
     Reported,
     Run,
     Shutdown,
+    State,
+    Underway,
 )
+from reconciler.controller.quorum.votes import RingVerdict
 from reconciler.errors import Finding, Place, Severity
 from reconciler.frozen import replace
 from reconciler.model.resource import Agent
@@ -77,6 +84,12 @@ MESSAGES = (
     Refresh(("a",), 5),
     Shutdown("n1", 5),
     Release("n1", 3, 8, 1),
+    Report("n1", "boot", ("a",), (Underway(3, 8, 1, "a", "start", 20_000),), SEEN, 5),
+    GraceOver("n1"),
+    State(StateId(Rank(0, 3, 7), 1, "chain"), {"commit": "c"}),
+    Hello("c", "n1", "run.1", "boot", (2, 2), 3, True, StateId(), False, 1, RingVerdict(True, 2), {"n1": 1}),
+    Ready("n1", 3, StateId()),
+    Exclude(("n2",), "no hello within the time"),
 )
 
 
@@ -96,14 +109,19 @@ def test_a_message_arrives_as_it_was_sent(sent):
 @pytest.mark.parametrize("sent", IN_ENVELOPES, ids=kind)
 def test_a_message_without_a_field_or_with_a_wrong_one_is_refused(sent):
     plain = json.loads(seal(sent))
-    optional = {("reject", "transient"), *(("observe", name) for name in ("term", "transition", "action"))}
+    optional = {
+        ("reject", "transient"),
+        *(("observe", name) for name in ("term", "transition", "action")),
+        *(("hello", name) for name in ("votes", "known", "fenced", "online", "hosts")),
+    }
     for name in plain:
         for wrong in ({key: plain[key] for key in plain if key != name}, {**plain, name: {"x": [1.5]}}):
             with pytest.raises(MessageError):
                 unseal(json.dumps(wrong).encode())
     body = plain["message"]
     for name in body:
-        wrongs = [{**body, name: {"x": [1.5]}}]
+        # A state's form is looked at where it is taken over.
+        wrongs = [] if (body["is"], name) == ("state", "shared") else [{**body, name: {"x": [1.5]}}]
         if (body["is"], name) not in optional:
             wrongs.append({key: body[key] for key in body if key != name})
         for wrong in wrongs:
@@ -219,16 +237,18 @@ def test_what_nobody_would_take_is_not_sent():
 
 # Who may send what
 
-ANYBODY = {"Propose", "Accept", "Reject", "Cleanup", "Refresh", "Shutdown"}
-THE_DC = {"Activate", "Run", "Release"}
-THE_NODE = {"Reported", "Joined", "Observe"}
+ANYBODY = {"Propose", "Accept", "Reject", "Cleanup", "Refresh", "Shutdown", "State", "Exclude"}
+THE_DC = {"Activate", "Run", "Release", "GraceOver"}
+THE_NODE = {"Reported", "Observe", "Report", "Hello", "Ready"}
+NOBODY = {"Joined"}
+"""A former version's, which had no second node."""
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
 def test_what_the_dc_decides_and_what_a_node_knows_is_taken_from_nobody_else(message):
     """The messages are of n1 where they are of a node."""
     name = type(message).__name__
-    assert name in ANYBODY | THE_DC | THE_NODE
+    assert name in ANYBODY | THE_DC | THE_NODE | NOBODY
     assert may_send("n2", message, dc="n3") is (name in ANYBODY)
     assert may_send("n1", message, dc="n3") is (name in ANYBODY | THE_NODE)
     assert may_send("n3", message, dc="n3") is (name in ANYBODY | THE_DC | {"Observe"})

@@ -60,7 +60,6 @@ class Rig:
 
     async def start(self) -> None:
         self.shell.tell(ev.Started(moment(), "boot"))
-        self.shell.parts.fabric.join(self.shell)
         await self.until(lambda: self.shell.node.replica.term == 1)
 
     @property

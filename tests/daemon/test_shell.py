@@ -97,7 +97,6 @@ class Rig:
 
     async def start(self) -> None:
         self.shell.tell(ev.Started(moment(), "boot"))
-        self.parts.fabric.join(self.shell)
         await self.until(lambda: self.shell.node.replica.term == 1)
 
     async def until(self, happened: Callable[[], object], seconds: float = 5.0) -> None:

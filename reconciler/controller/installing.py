@@ -1,0 +1,123 @@
+"""What an installation does to the shared state: the term, who is there in which life, and how every node stands. The same on every member.
+
+Source: the design of the cluster, "Membership" (INSTALLED), "Terms"; Pacemaker Explained, "Status" (node states).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from reconciler.controller.membership.events import Facts, Installation
+from reconciler.controller.membership.history import Rank, StateId, extended
+from reconciler.controller.membership.presence import Attendance, Presence, presences
+from reconciler.controller.shared import Shared, observed
+from reconciler.controller.standing import Member, fences, recorded
+from reconciler.frozen import frozen, replace
+
+
+@frozen
+class Installed:
+    """A view was installed, as the journal keeps it. `term` is None without quorum: what was decided stays as it was."""
+
+    cluster: str
+    term: int | None
+    members: tuple[str, ...]
+    dc: str
+    quorate: bool
+    ranks: Mapping[str, int]
+    boots: Mapping[str, str]
+    incarnations: Mapping[str, str]
+    hosts: tuple[str, ...]
+    counting: tuple[str, ...] = ()
+    """Whose disks count again once this is on them."""
+
+
+def installed_of(installation: Installation) -> Installed:
+    """What an installation has that outlives the process."""
+    agreement = installation.agreement
+    return Installed(
+        cluster=agreement.cluster,
+        term=agreement.term,
+        members=agreement.members,
+        dc=agreement.dc,
+        quorate=agreement.quorate,
+        ranks=agreement.ranks,
+        boots=agreement.boots,
+        incarnations=agreement.incarnations,
+        hosts=tuple(sorted(agreement.hosts)),
+        counting=tuple(sorted(installation.no_longer_blank)),
+    )
+
+
+def install(shared: Shared, installed: Installed) -> Shared:
+    """The state from which all members of the view go on: acceptances and reports of earlier views count no more."""
+    nodes = _nodes(shared, installed)
+    proposals = {commit: replace(proposal, answers={}) for commit, proposal in shared.proposals.items()}
+    boots = {**shared.boots, **installed.boots}
+    votes = shared.votes
+    if installed.quorate:
+        votes = {**shared.votes, **{node: shared.votes.get(node, 1) for node in installed.members}}
+    made = replace(
+        shared,
+        cluster=installed.cluster,
+        dc=installed.dc,
+        quorate=installed.quorate,
+        nodes=nodes,
+        votes=votes,
+        boots=boots,
+        proposals=proposals,
+        reported=(),
+        underway={},
+    )
+    made = observed(made, recorded(shared.nodes, nodes, fencing=fences(shared.cib)))
+    if installed.term is None:
+        return made
+    chain = hashlib.sha256(f"{made.chain} term {installed.term}".encode()).hexdigest()
+    ended = extended(shared.lineage, state_id(shared)) if shared.term else ()
+    made = replace(made, term=installed.term, seq=0, beside=0, chain=chain)
+    return replace(made, lineage=extended(ended, state_id(made)))
+
+
+def state_id(shared: Shared) -> StateId:
+    """What is compared of the states that members hold."""
+    rank = Rank(shared.cib.version.admin_epoch, shared.term, shared.seq)
+    return StateId(rank, shared.beside, shared.chain)
+
+
+def facts(
+    shared: Shared, node: str, *, promised: int, blank: bool, incarnation: str, boot: str, protocol: int
+) -> Facts:
+    """What a node's hello says by the state that it holds."""
+    known = shared.nodes.get(node)
+    return Facts(
+        cluster=shared.cluster,
+        node=node,
+        incarnation=incarnation,
+        boot=boot,
+        protocols=(protocol, protocol),
+        promised=max(promised, shared.term),
+        state=state_id(shared),
+        blank=blank,
+        rank=0 if known is None else known.rank,
+        votes=shared.votes,
+        known={name: one.term for name, one in shared.nodes.items()},
+        fenced=shared.fencing.fenced,
+        online=tuple(sorted(name for name, one in shared.nodes.items() if one.presence is Presence.ONLINE)),
+    )
+
+
+def _nodes(shared: Shared, installed: Installed) -> dict[str, Member]:
+    leaving = frozenset(name for name, one in shared.nodes.items() if one.leaving)
+    attendance = Attendance(frozenset(installed.members), frozenset(installed.hosts), leaving)
+    before = {name: one.presence for name, one in shared.nodes.items()}
+    nodes: dict[str, Member] = {}
+    for name, presence in presences(before, attendance, (), startup_fencing=False).items():
+        known = shared.nodes.get(name, Member(presence))
+        if name in attendance.present:
+            term = known.term if installed.term is None else installed.term
+            rank, boot = installed.ranks[name], installed.boots[name]
+            nodes[name] = Member(presence, rank, boot, installed.incarnations[name], term)
+        else:
+            nodes[name] = replace(known, presence=presence)
+    return nodes

@@ -1,0 +1,124 @@
+"""How nodes stand, as the status records it: what the scheduler reads of who is there, who went, and who may still run something.
+
+Source: Pacemaker Explained, "Status" (node states); the design of the cluster, "Membership", "Quorum".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from reconciler.cib import Cib
+from reconciler.cib.observations import NodeObserved, Observation
+from reconciler.controller.membership.presence import GRACE_MS, Presence
+from reconciler.controller.quorum.policy import Policy
+from reconciler.controller.quorum.self_stop import lost_node_grace_ms
+from reconciler.frozen import frozen, replace
+from reconciler.model.duration import DEFAULT_TIMEOUT_MS, interval_ms, timeout_ms
+from reconciler.model.resource import primitives
+from reconciler.model.text import is_true
+
+PRESENT = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "member"}
+"""The recorded state of a node that takes part."""
+_DOWN = {"in_ccm": "false", "crmd": "offline", "join": "down", "expected": "down"}
+_AWAITED = {"in_ccm": "true", "crmd": "online", "join": "pending", "expected": "member"}
+_LOST = {"in_ccm": "false", "crmd": "offline", "join": "down", "expected": "member"}
+_UNKNOWN = {"in_ccm": "true", "crmd": "offline", "join": "member", "expected": "member"}
+"""Without fencing: what it ran may run, and nothing there can be touched, until the grace is over."""
+
+
+@frozen
+class Member:
+    """How a node stands, and as whom it was there the last time.
+
+    That is its place among those who joined, the start of its machine, the run of its process, and the newest term in which it was
+    installed. `leaving`: it was told that it may go, as nothing of it runs.
+    """
+
+    presence: Presence
+    rank: int = 0
+    boot: str = ""
+    incarnation: str = ""
+    term: int = 0
+    leaving: bool = False
+
+
+def recorded(before: Mapping[str, Member], after: Mapping[str, Member], *, fencing: bool) -> tuple[Observation, ...]:
+    """What the status says of the nodes that stand otherwise than before."""
+    return tuple(
+        NodeObserved(name, name, _attributes(one.presence, fencing=fencing))
+        for name, one in sorted(after.items())
+        if name not in before or before[name].presence is not one.presence
+    )
+
+
+def waited_for(nodes: Mapping[str, Member], node: str, *, fencing: bool) -> Mapping[str, Member]:
+    """The nodes once the grace of one is over: it has to be fenced, or (without fencing) nothing of it is believed to run any more."""
+    known = nodes.get(node)
+    if known is None or known.presence not in (Presence.PENDING, Presence.UNCLEAN):
+        return nodes
+    return {**nodes, node: replace(known, presence=Presence.UNCLEAN if fencing else Presence.DOWN)}
+
+
+def grace_ms(cib: Cib, presence: Presence, *, fencing: bool) -> int | None:
+    """How long to wait for a node that stands so; None when there is nothing to wait for.
+
+    With fencing, a process that is gone may be back. Without it, a node that is cut off stops what it runs by itself, and that takes time.
+    """
+    match presence:
+        case Presence.ONLINE | Presence.DOWN:
+            return None
+        case Presence.PENDING if fencing:
+            return GRACE_MS
+        case Presence.UNCLEAN if fencing:
+            return None
+        case Presence.PENDING | Presence.UNCLEAN:
+            configured = option(cib, "lost-node-grace", "")
+            policy = _policy(option(cib, "no-quorum-policy", "stop"))
+            return lost_node_grace_ms(interval_ms(configured) if configured else None, policy, _longest_stop_ms(cib))
+        case _:
+            assert_never(presence)
+
+
+def _policy(text: str) -> Policy:
+    known = {policy.value: policy for policy in Policy} | {"suicide": Policy.FENCE}
+    return known.get(text.lower(), Policy.STOP)
+
+
+def _longest_stop_ms(cib: Cib) -> int:
+    """The longest timeout of any stop that is configured."""
+    stops = [
+        timeout_ms(operation.attributes.get("timeout"))
+        for resource in cib.configuration.resources
+        for primitive in primitives(resource)
+        for operation in primitive.operations
+        if operation.name == "stop"
+    ]
+    return max(stops, default=DEFAULT_TIMEOUT_MS)
+
+
+def fences(cib: Cib) -> bool:
+    """Whether lost nodes are fenced."""
+    return is_true(option(cib, "stonith-enabled", "true"))
+
+
+def option(cib: Cib, name: str, default: str) -> str:
+    """A cluster option that holds without a rule."""
+    for block in cib.configuration.options:
+        if not block.rules and name in block.values:
+            return block.values[name]
+    return default
+
+
+def _attributes(presence: Presence, *, fencing: bool) -> Mapping[str, str]:
+    match presence:
+        case Presence.ONLINE:
+            return PRESENT
+        case Presence.DOWN:
+            return _DOWN
+        case Presence.PENDING:
+            return _AWAITED if fencing else _UNKNOWN
+        case Presence.UNCLEAN:
+            return _LOST if fencing else _UNKNOWN
+        case _:
+            assert_never(presence)
