@@ -6,7 +6,7 @@ once, and what is repeated inside of a repetition is asked once for each place: 
 which are nearly all, are handed to `re` in its own words.
 
 What POSIX leaves open follows the C library that Pacemaker calls; back-references alone are refused, because no bound holds for them.
-Source: POSIX.1-2017, Base Definitions, section 9.4; glibc manual, "POSIX Regexp Compilation".
+Source: POSIX.1-2017, Base Definitions, 9.4 "Extended Regular Expressions"; glibc manual, "POSIX Regexp Compilation".
 """
 
 from __future__ import annotations
