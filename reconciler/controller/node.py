@@ -681,7 +681,7 @@ class Node:
             return self._membership(self.joining.waited(event.now), event.now)
         if event.name.startswith(GRACE_TIMER):
             over = GraceOver(event.name.removeprefix(GRACE_TIMER))
-            return [Broadcast(over)] if self.is_dc else []
+            return [Broadcast(over)] if self.is_dc and self.quorate else []
         if event.name == OVERDUE:
             return self.coordinator.overdue(event.now)
         if event.name == SYNC_TIMER:
@@ -702,8 +702,9 @@ class Node:
         return self._generation() if self.abreast else [self.keeper.again(now)]
 
     def _decide(self, now: Moment) -> list[Wish]:
-        if not self.is_dc or set(self.members) - set(self.replica.shared.reported):
-            return []
+        shared = self.replica.shared
+        if not self.is_dc or set(self.members) - set(shared.reported) or shared.underway:
+            return []  # What others run, and what they are still doing, is not known yet.
         was, replica = self.coordinator.converged, self.replica
         wishes = self.coordinator.decide(replica, self.members, now)
         if self.coordinator.converged and not was:

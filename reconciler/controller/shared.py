@@ -165,6 +165,8 @@ def _asked(shared: Shared, message: Cleanup | Refresh | Shutdown | Release | Gra
     """What was asked for is worked out from the state in which it is delivered."""
     match message:
         case GraceOver():
+            if not shared.quorate:
+                return shared  # The others may well be there, and think the same of us.
             fencing = fences(shared.cib)
             nodes = waited_for(shared.nodes, message.node, fencing=fencing)
             return observed(replace(shared, nodes=nodes), recorded(shared.nodes, nodes, fencing=fencing))

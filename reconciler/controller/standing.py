@@ -55,7 +55,7 @@ def recorded(before: Mapping[str, Member], after: Mapping[str, Member], *, fenci
 def waited_for(nodes: Mapping[str, Member], node: str, *, fencing: bool) -> Mapping[str, Member]:
     """The nodes once the grace of one is over: it has to be fenced, or (without fencing) nothing of it is believed to run any more."""
     known = nodes.get(node)
-    if known is None or known.presence not in (Presence.PENDING, Presence.UNCLEAN):
+    if known is None or known.presence is not (Presence.PENDING if fencing else Presence.UNCLEAN):
         return nodes
     return {**nodes, node: replace(known, presence=Presence.UNCLEAN if fencing else Presence.DOWN)}
 
@@ -63,7 +63,8 @@ def waited_for(nodes: Mapping[str, Member], node: str, *, fencing: bool) -> Mapp
 def grace_ms(cib: Cib, presence: Presence, *, fencing: bool) -> int | None:
     """How long to wait for a node that stands so; None when there is nothing to wait for.
 
-    With fencing, a process that is gone may be back. Without it, a node that is cut off stops what it runs by itself, and that takes time.
+    With fencing, a process that is gone may be back. Without it, a node that is cut off stops what it runs by itself, and that takes time;
+    but where the machine is there and only the process is gone, nobody stops anything, however long one waits.
     """
     match presence:
         case Presence.ONLINE | Presence.DOWN:
@@ -72,7 +73,9 @@ def grace_ms(cib: Cib, presence: Presence, *, fencing: bool) -> int | None:
             return GRACE_MS
         case Presence.UNCLEAN if fencing:
             return None
-        case Presence.PENDING | Presence.UNCLEAN:
+        case Presence.PENDING:
+            return None
+        case Presence.UNCLEAN:
             configured = option(cib, "lost-node-grace", "")
             policy = _policy(option(cib, "no-quorum-policy", "stop"))
             return lost_node_grace_ms(interval_ms(configured) if configured else None, policy, _longest_stop_ms(cib))
