@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Configuration, FencingLevel
 from reconciler.model.pattern import PatternError, compile_pattern
-from reconciler.model.resource import Primitive, primitives
-from reconciler.model.text import is_true
+from reconciler.model.resource import Agent, Primitive, primitives
+from reconciler.model.text import integer, is_true
 
 _SEPARATORS = re.compile(r"[\s,;]+")
 
@@ -36,9 +36,7 @@ def out_of_reach(configuration: Configuration, nodes: Collection[str], lost: Col
 def _devices(configuration: Configuration) -> Iterator[Primitive]:
     for resource in configuration.resources:
         for primitive in primitives(resource):
-            agent = primitive.agent or next(
-                (t.agent for t in configuration.templates if t.id == primitive.template), None
-            )
+            agent = agent_of(configuration, primitive)
             if agent is not None and agent.standard == "stonith":
                 yield primitive
 
@@ -93,3 +91,36 @@ def _certain(blocks: AttributeBlocks, name: str) -> tuple[bool, str | None]:
     if not found:
         return True, None
     return not any(block.rules for block in found), found[0].values[name]
+
+
+def levels(configuration: Configuration, node: str) -> tuple[tuple[Primitive, ...], ...]:
+    """The devices that can fence a node, by level, the first to be tried first; without levels each device is one by itself.
+
+    A level of which a device is missing is none.
+    """
+    known = {one.id: one for one in _devices(configuration)}
+    for_node = [level for level in configuration.fencing_levels if _is_for(configuration, level, node)]
+    if for_node:
+        ordered = sorted(for_node, key=lambda level: integer(level.index))
+        return tuple(
+            tuple(known[device] for device in level.devices)
+            for level in ordered
+            if all(device in known for device in level.devices)
+        )
+    reach = {id: _targets(configuration, one) for id, one in known.items()}
+    return tuple((known[id],) for id, targets in reach.items() if targets is None or node.lower() in targets)
+
+
+def parameters(configuration: Configuration, device: Primitive) -> dict[str, str]:
+    """The parameters of a device that hold without a rule, its own before its template's."""
+    template = next((t.params for t in configuration.templates if t.id == device.template), ())
+    found: dict[str, str] = {}
+    for block in (*device.params, *template):
+        if not block.rules:
+            found = {**block.values, **found}
+    return found
+
+
+def agent_of(configuration: Configuration, device: Primitive) -> Agent | None:
+    """The agent of a device, its own or its template's."""
+    return device.agent or next((t.agent for t in configuration.templates if t.id == device.template), None)

@@ -15,6 +15,8 @@ from reconciler.cib import Cib
 from reconciler.cib.observations import ResourceForgotten
 from reconciler.controller.asked import may_run
 from reconciler.controller.events import Broadcast, ClearTimer, Emit, SetTimer, Wish
+from reconciler.controller.fencing.messages import FenceWanted
+from reconciler.controller.fencing.record import Cause
 from reconciler.controller.members import node_state, with_members
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.messages import LARGEST_ORDER_BYTES, Observe, Order, Release, Reported, Run, order_bytes
@@ -223,9 +225,40 @@ class Coordinator:
                 return [
                     Broadcast(Observe((forgotten,), why, now.wall_ms, transition.term, transition.number, action.id))
                 ]
+            case "stonith":
+                return self._fence(transition, action, replica.shared, now)
             case "do_shutdown":
                 return [Broadcast(Release(action.node or "", transition.term, transition.number, action.id))]
         return self._refuse(transition, action, "nothing here can carry it out")
+
+    def _fence(self, transition: Transition, action: PlannedAction, shared: Shared, now: Moment) -> list[Wish]:
+        """A node is to be fenced: want it, unless that is so already; the action goes on until the target is down."""
+        target, how = action.node or "", action.key.rpartition("-")[2]
+        if how not in ("off", "reboot", "poweroff"):
+            return self._refuse(transition, action, f"{how} is no action that nodes are fenced with here")
+        known = shared.nodes.get(target)
+        boot = "" if known is None else known.boot
+        if shared.fencing.is_down(target):
+            transition.finish(action.id, True)
+            return []
+        if shared.fencing.is_open(target):
+            return []
+        member = known is not None and known.presence is Presence.ONLINE
+        wanted = "off" if how == "poweroff" else how
+        cause = Cause.FAILED if member else Cause.LOST
+        return [Broadcast(FenceWanted(target, boot, cause, wanted, f"{action.key} was planned", now.wall_ms))]
+
+    def fenced(self, shared: Shared) -> list[Wish]:
+        """Something was told of fencing: which of the actions under way are done by it, and which never will be."""
+        transition, wishes = self.transition, list[Wish]()
+        if transition is None:
+            return []
+        for action, _ in sorted(transition.running.values(), key=lambda entry: entry[0].id):
+            target = action.node or ""
+            if action.task != "stonith" or shared.fencing.is_open(target):
+                continue
+            wishes += self._finish(action.id, shared.fencing.is_down(target))
+        return wishes
 
     def _refuse(self, transition: Transition, action: PlannedAction, reason: str) -> list[Wish]:
         """An action that nobody can carry out has failed: the plan must not go on as if it were done."""

@@ -14,6 +14,14 @@ from typing import assert_never
 
 from reconciler.cib.bounds import Bounds, BoundsError, parse
 from reconciler.cib.canonical import CanonicalError, Variants, from_json, plain_bytes, to_json, to_variant
+from reconciler.controller.fencing.messages import (
+    FenceConfirmed,
+    FenceEnded,
+    FenceGivenUp,
+    FenceOrdered,
+    FenceWanted,
+)
+from reconciler.controller.fencing.record import Cause
 from reconciler.controller.former import current_message
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
@@ -65,6 +73,11 @@ _MESSAGES: Variants[Message] = Variants(
     Hello,
     Ready,
     Exclude,
+    FenceWanted,
+    FenceOrdered,
+    FenceEnded,
+    FenceGivenUp,
+    FenceConfirmed,
 )
 
 
@@ -141,8 +154,12 @@ def message_bytes(message: Message) -> int:
 def may_send(sender: str, message: Message, dc: str | None) -> bool:
     """Whether this member may send this: what only the DC decides, and what only a node itself knows, is taken from nobody else."""
     match message:
-        case Run() | Activate() | Release() | GraceOver():
+        case Run() | Activate() | Release() | GraceOver() | FenceOrdered() | FenceGivenUp():
             return sender == dc
+        case FenceWanted():
+            return sender == dc or message.cause is Cause.ASKED
+        case FenceEnded():
+            return sender == message.executor
         case Reported() | Report() | Hello() | Ready():
             return sender == message.node
         case Joined():
@@ -150,6 +167,8 @@ def may_send(sender: str, message: Message, dc: str | None) -> bool:
         case Observe():
             return sender == dc or all(seen.node == sender for seen in message.observations)
         case Propose() | Accept() | Reject() | Cleanup() | Refresh() | Shutdown() | State() | Exclude():
+            return True
+        case FenceConfirmed():
             return True
         case _:
             assert_never(message)

@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller.admission import Tip
+from reconciler.controller.fencing.record import Order as FenceOrder
 from reconciler.controller.journal import Record
 from reconciler.controller.membership.events import View
 from reconciler.controller.messages import Message
@@ -18,6 +19,7 @@ from reconciler.errors import Finding
 from reconciler.frozen import field, frozen
 from reconciler.model.cluster import Configuration
 from reconciler.model.operation import AgentCall, AgentResult
+from reconciler.model.resource import Agent
 
 
 @frozen
@@ -158,6 +160,25 @@ class StopAsked:
 
 
 @frozen
+class FenceAgentEnded:
+    """The agent of a fencing order (`CallFenceAgent`) has ended."""
+
+    now: Moment
+    order: FenceOrder
+    succeeded: bool
+    why: str
+
+
+@frozen
+class ConfirmAsked:
+    """An operator vouches that a node is off."""
+
+    now: Moment
+    target: str
+    operator: str
+
+
+@frozen
 class Ending:
     """The daemon is about to end: nothing new is decided any more, and the next start is to be a fast one."""
 
@@ -187,6 +208,8 @@ Event = (
     | CleanupAsked
     | RefreshAsked
     | StopAsked
+    | FenceAgentEnded
+    | ConfirmAsked
     | Ending
     | Quiet
 )
@@ -321,6 +344,18 @@ class PublishAttributes:
 
 
 @frozen
+class CallFenceAgent:
+    """Wait as long as the order says, chance deciding between its bounds, call the fence agent, and answer with `FenceAgentEnded`.
+
+    `agent` is None when the device is not configured any more.
+    """
+
+    order: FenceOrder
+    agent: Agent | None
+    parameters: Mapping[str, str]
+
+
+@frozen
 class Join:
     """What runs here is known: become a member of the fabric's group."""
 
@@ -356,6 +391,7 @@ Effect = (
     | Emit
     | PublishAttributes
     | Leave
+    | CallFenceAgent
     | Join
     | Rejoin
 )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from reconciler.controller.membership.events import Facts, Installation
 from reconciler.controller.membership.history import Rank, StateId, extended
 from reconciler.controller.membership.presence import Attendance, Presence, presences
-from reconciler.controller.shared import Shared, observed
+from reconciler.controller.shared import Shared, observed, want_lost
 from reconciler.controller.standing import Member, fences, recorded
 from reconciler.frozen import frozen, replace
 
@@ -71,6 +71,7 @@ def install(shared: Shared, installed: Installed) -> Shared:
         underway={},
     )
     made = observed(made, recorded(shared.nodes, nodes, fencing=fences(shared.cib)))
+    made = want_lost(made)
     if installed.term is None:
         return made
     chain = hashlib.sha256(f"{made.chain} term {installed.term}".encode()).hexdigest()

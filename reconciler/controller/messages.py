@@ -10,6 +10,7 @@ from typing import Any
 from reconciler.analysis.recording import Launched
 from reconciler.cib.canonical import canonical_bytes
 from reconciler.cib.observations import Observation
+from reconciler.controller.fencing.messages import FencingMessage
 from reconciler.controller.membership.history import StateId
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.errors import Finding, ReconcilerError
@@ -256,6 +257,7 @@ Message = (
     | Hello
     | Ready
     | Exclude
+    | FencingMessage
 )
 
 

@@ -20,6 +20,7 @@ from reconciler.controller.events import (
     CleanupAsked,
     ClearTimer,
     CommitArrived,
+    ConfirmAsked,
     Delivered,
     Durable,
     Effect,
@@ -27,6 +28,7 @@ from reconciler.controller.events import (
     Ending,
     Event,
     Examined,
+    FenceAgentEnded,
     Finished,
     Join,
     Leave,
@@ -47,6 +49,16 @@ from reconciler.controller.events import (
     Wish,
 )
 from reconciler.controller.executor import Executor
+from reconciler.controller.fencer import FENCE_TIMER, LATE_TIMER, Fencer
+from reconciler.controller.fencing.delivery import has_fenced, message_target
+from reconciler.controller.fencing.messages import (
+    FenceConfirmed,
+    FenceEnded,
+    FenceGivenUp,
+    FenceOrdered,
+    FenceWanted,
+    FencingMessage,
+)
 from reconciler.controller.installing import installed_of
 from reconciler.controller.joining import WAIT_TIMER, Joining
 from reconciler.controller.journal import (
@@ -130,7 +142,7 @@ _IN_ORDER = (Delivered, ViewChanged, Examined)
 """What waits while the disk is being waited for, and keeps its order."""
 
 _MEMBERSHIP = (Hello, Ready, Exclude, State)
-_KEPT = (Propose, Cleanup, Refresh, Shutdown)
+_KEPT = (Propose, Cleanup, Refresh, Shutdown, FenceConfirmed)
 """What is sent later when there is no view to send it in. Results and attributes have a way of their own; the rest is void."""
 GRACE_TIMER = "grace "
 """How the names of the timers begin that end the time in which a node that is gone may be back."""
@@ -149,6 +161,7 @@ class Node:
         self.tips = Tips(name, replica)
         self.keeper = Keeper()
         self.joining = Joining(name, run, boot, replica)
+        self.fencer = Fencer(name, self.joining.incarnation)
         self.recovered = False
         """Whether it is known what runs here."""
         self.stopping = False
@@ -237,8 +250,10 @@ class Node:
                 return self._examined(event)
             case ProcessesGone():
                 return self.executor.check(event.resource, event.now)
-            case CleanupAsked() | RefreshAsked() | StopAsked():
+            case CleanupAsked() | RefreshAsked() | StopAsked() | ConfirmAsked():
                 return self._asked(event)
+            case FenceAgentEnded():
+                return self.fencer.ended(event)
             case Ending():
                 self.ending = True
                 return self._generation() if self.abreast else []
@@ -247,7 +262,7 @@ class Node:
             case _:
                 assert_never(event)
 
-    def _asked(self, event: CleanupAsked | RefreshAsked | StopAsked) -> list[Wish]:
+    def _asked(self, event: CleanupAsked | RefreshAsked | StopAsked | ConfirmAsked) -> list[Wish]:
         """What operators ask for is told to all: what it means is worked out where it is delivered."""
         match event:
             case CleanupAsked():
@@ -257,6 +272,8 @@ class Node:
             case StopAsked():
                 self.stopping = True
                 return [Broadcast(Shutdown(self.name, event.now.wall_ms))]
+            case ConfirmAsked(_, target, operator):
+                return [Broadcast(FenceConfirmed(target, operator, event.now.wall_ms))]
             case _:
                 assert_never(event)
 
@@ -382,6 +399,7 @@ class Node:
 
     def _leave(self, why: str, *, fenced: bool) -> list[Wish]:
         self.joining.left()
+        self.fencer.as_somebody_new(self.joining.incarnation)
         self.replica.partition = Partition()
         self.coordinator.begin_anew("this node is no member")
         return [Leave(f"the cluster has fenced this node: {why}") if fenced else Rejoin(why)]
@@ -411,6 +429,7 @@ class Node:
         wishes += [Broadcast(message) for message in unsent]
         wishes += self.proposals.resumed(replica.own.prepared, now, dc=self.is_dc)
         wishes += self._graces(now)
+        wishes += self.fencer.installed(replica.shared, now, dc=self.is_dc)
         return [*wishes, *self.tips.reconsider(now), self._publish()]
 
     def _report(self, known: NodeState, now: Moment) -> Report:
@@ -555,7 +574,10 @@ class Node:
             case Report():
                 return self._heard_report(message, before)
             case GraceOver():
-                return self._restated(f"{message.node} did not come back", before)
+                more = self.fencer.decide(self.replica.shared, now) if self.is_dc else []
+                return self._restated(f"{message.node} did not come back", before) + more
+            case FenceWanted() | FenceOrdered() | FenceEnded() | FenceGivenUp() | FenceConfirmed():
+                return self._heard_fencing(message, before, now)
             case Joined() | State() | Hello() | Ready() | Exclude():
                 return []  # They are no part of what is decided.
             case Cleanup() | Refresh() | Shutdown() | Release():
@@ -630,6 +652,17 @@ class Node:
         wishes: list[Wish] = [reported(message, "" if result is None else result.result.output), *ours]
         return [*wishes, self._publish()] if message.failed else wishes
 
+    def _heard_fencing(self, message: FencingMessage, before: Shared, now: Moment) -> list[Wish]:
+        shared = self.replica.shared
+        wishes = self.fencer.delivered(message, before.fencing, shared, now, dc=self.is_dc)
+        wishes += self.coordinator.fenced(shared)
+        if has_fenced(before.fencing, shared.fencing, self.name, self.joining.boot):
+            # Whom the cluster fenced begins nothing: that it still lives is a fault of the device.
+            return [*wishes, Leave("the cluster has fenced this node, which still lives")]
+        if shared.cib is before.cib:
+            return wishes
+        return [*wishes, *self.coordinator.changed(f"{message_target(message)} is fenced")]
+
     def _released(self, message: Release) -> list[Wish]:
         """All resources of a node are stopped, as was asked: it leaves."""
         wishes = self.coordinator.released(message)
@@ -682,6 +715,10 @@ class Node:
         if event.name.startswith(GRACE_TIMER):
             over = GraceOver(event.name.removeprefix(GRACE_TIMER))
             return [Broadcast(over)] if self.is_dc and self.quorate else []
+        if event.name == FENCE_TIMER:
+            return self.fencer.decide(self.replica.shared, event.now) if self.is_dc else []
+        if event.name.startswith(LATE_TIMER):
+            return self.fencer.late(event.name, self.replica.shared, event.now) if self.is_dc else []
         if event.name == OVERDUE:
             return self.coordinator.overdue(event.now)
         if event.name == SYNC_TIMER:

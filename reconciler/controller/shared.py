@@ -14,13 +14,24 @@ from typing import assert_never
 
 from reconciler.analysis.recording import pending
 from reconciler.cib import FEATURE_SET, Cib, Version
-from reconciler.cib.observations import AttributeSet, NodeObserved, Observation, observe
+from reconciler.cib.observations import AttributeSet, HistoryForgotten, NodeObserved, Observation, observe
 from reconciler.controller.admission import LOCAL_SOURCES
 from reconciler.controller.asked import cleaned_up, refreshed
+from reconciler.controller.fencing.delivery import delivered, message_target
+from reconciler.controller.fencing.delivery import installed as fencing_installed
+from reconciler.controller.fencing.messages import (
+    FenceConfirmed,
+    FenceEnded,
+    FenceGivenUp,
+    FenceOrdered,
+    FenceWanted,
+    FencingMessage,
+)
 from reconciler.controller.fencing.record import Fencing
 from reconciler.controller.members import by_name
 from reconciler.controller.membership.history import Lineage
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
+from reconciler.controller.membership.presence import Presence
 from reconciler.controller.messages import (
     Accept,
     Activate,
@@ -40,7 +51,7 @@ from reconciler.controller.messages import (
     State,
     Underway,
 )
-from reconciler.controller.standing import Member, fences, recorded, waited_for
+from reconciler.controller.standing import Member, fences, option, present, recorded, waited_for
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.cluster import Configuration
 
@@ -118,6 +129,8 @@ class Shared:
     underway: Mapping[str, tuple[Underway, ...]] = field(default_factory=dict)
     """By node the orders of former views that it is still carrying out: they are awaited, and not given again."""
     fencing: Fencing = field(default_factory=Fencing)
+    clock_ms: int = 0
+    """The latest time that a delivered message named: the cluster's clock, as far as it has come."""
 
     cib: Cib = field(default_factory=lambda: Cib(feature_set=FEATURE_SET))
     digest: str = ""
@@ -157,6 +170,8 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
             return _asked(shared, message)
         case State() | Hello() | Ready() | Exclude():
             return shared
+        case FenceWanted() | FenceOrdered() | FenceEnded() | FenceGivenUp() | FenceConfirmed():
+            return _fenced(shared, message)
         case _:
             assert_never(message)
 
@@ -169,7 +184,8 @@ def _asked(shared: Shared, message: Cleanup | Refresh | Shutdown | Release | Gra
                 return shared  # The others may well be there, and think the same of us.
             fencing = fences(shared.cib)
             nodes = waited_for(shared.nodes, message.node, fencing=fencing)
-            return observed(replace(shared, nodes=nodes), recorded(shared.nodes, nodes, fencing=fencing))
+            stood = observed(replace(shared, nodes=nodes), recorded(shared.nodes, nodes, fencing=fencing))
+            return want_lost(stood)
         case Cleanup():
             return observed(shared, cleaned_up(shared.cib.status, message.resources))
         case Refresh():
@@ -182,6 +198,16 @@ def _asked(shared: Shared, message: Cleanup | Refresh | Shutdown | Release | Gra
             return observed(left, (NodeObserved(message.node, message.node, {"expected": "down"}),))
         case _:
             assert_never(message)
+
+
+def want_lost(shared: Shared) -> Shared:
+    """The state in which all that were lost are to be fenced, and who is back needs no fencing any more."""
+    unclean = {name: one.boot for name, one in shared.nodes.items() if one.presence is Presence.UNCLEAN}
+    if not (shared.quorate and fences(shared.cib)):
+        unclean = {}
+    action = option(shared.cib, "stonith-action", "reboot")
+    fencing = fencing_installed(shared.fencing, present(shared.nodes), unclean, action, shared.clock_ms)
+    return replace(shared, fencing=fencing)
 
 
 def chained(shared: Shared, sender: str, data: bytes, *, taken: bool) -> Shared:
@@ -332,6 +358,20 @@ def _no_longer_underway(shared: Shared, message: Reported) -> Shared:
         return shared
     underway = {node: orders for node, orders in shared.underway.items() if node != message.node}
     return replace(shared, underway={**underway, message.node: left} if left else underway)
+
+
+def _fenced(shared: Shared, message: FencingMessage) -> Shared:
+    """What was told of fencing; of a target that is down by it, nothing runs any more."""
+    fencing = delivered(shared.fencing, message, present(shared.nodes))
+    made = replace(shared, fencing=fencing)
+    target = message_target(message)
+    known = shared.nodes.get(target)
+    if known is None or not fencing.is_down(target) or shared.fencing.is_down(target):
+        return made
+    nodes = {**shared.nodes, target: replace(known, presence=Presence.DOWN)}
+    gone = (*recorded(shared.nodes, nodes, fencing=True), HistoryForgotten(target, attributes=True))
+    underway = {node: orders for node, orders in made.underway.items() if node != target}
+    return observed(replace(made, nodes=nodes, underway=underway), gone)
 
 
 def _leaving(nodes: Mapping[str, Member], node: str) -> Mapping[str, Member]:

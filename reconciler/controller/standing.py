@@ -10,6 +10,7 @@ from typing import assert_never
 
 from reconciler.cib import Cib
 from reconciler.cib.observations import NodeObserved, Observation
+from reconciler.controller.fencing.delivery import Present
 from reconciler.controller.membership.presence import GRACE_MS, Presence
 from reconciler.controller.quorum.policy import Policy
 from reconciler.controller.quorum.self_stop import lost_node_grace_ms
@@ -50,6 +51,15 @@ def recorded(before: Mapping[str, Member], after: Mapping[str, Member], *, fenci
         for name, one in sorted(after.items())
         if name not in before or before[name].presence is not one.presence
     )
+
+
+def present(nodes: Mapping[str, Member]) -> Mapping[str, Present]:
+    """The members of the installed view, as whom they are there."""
+    return {
+        name: Present(one.incarnation, one.boot)
+        for name, one in sorted(nodes.items())
+        if one.presence is Presence.ONLINE
+    }
 
 
 def waited_for(nodes: Mapping[str, Member], node: str, *, fencing: bool) -> Mapping[str, Member]:

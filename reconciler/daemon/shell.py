@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -18,6 +19,7 @@ from reconciler.analysis.recording import AgentTraits
 from reconciler.controller.events import (
     AnswerSource,
     Begin,
+    CallFenceAgent,
     ClearTimer,
     Delivered,
     Durable,
@@ -26,6 +28,7 @@ from reconciler.controller.events import (
     Event,
     Examine,
     Examined,
+    FenceAgentEnded,
     Finished,
     Join,
     Leave,
@@ -77,6 +80,7 @@ class Agents(Protocol):
 class Parts:
     """What the shell works with; `traits` says of an agent what recording needs, `watch` and `unwatch` follow processes.
 
+    `fence` calls a fence agent: whether it did what it was asked, and if not why.
     `look` has a source say anew how its newest commit stands, `answer` tells it what came of that.
     """
 
@@ -92,6 +96,7 @@ class Parts:
         publish: Callable[[Mapping[str, str]], None],
         watch: Callable[[str, AgentCall], None],
         unwatch: Callable[[str], None],
+        fence: Callable[[CallFenceAgent], Coroutine[Any, Any, tuple[bool, str]]] | None = None,
         look: Callable[[str], None] = lambda _: None,
         answer: Callable[[str, str, tuple[Finding, ...]], None] = lambda *_: None,
     ) -> None:
@@ -104,6 +109,7 @@ class Parts:
         self.publish = publish
         self.watch = watch
         self.unwatch = unwatch
+        self.fence = fence or _no_fencing
         self.look = look
         self.answer = answer
 
@@ -212,8 +218,8 @@ class Shell:
                 self.parts.fabric.broadcast(data)
             case Write() | Sync() | Begin():
                 self._keep(effect)
-            case RunAgent(token, call):
-                self.supervisor.begin(self._run_agent(token, call))
+            case RunAgent() | CallFenceAgent():
+                self.supervisor.begin(self._run_agent(effect) if isinstance(effect, RunAgent) else self._fence(effect))
             case SetTimer(name, at_ms):
                 self._set_timer(name, at_ms)
             case ClearTimer(name):
@@ -277,8 +283,9 @@ class Shell:
         del self._timers[name]
         self.tell(TimerFired(moment(), name))
 
-    async def _run_agent(self, token: int, call: AgentCall) -> None:
+    async def _run_agent(self, effect: RunAgent) -> None:
         """Call an agent. Whatever goes wrong with that, the node learns that the call is over: else the resource would wait for ever."""
+        token, call = effect.token, effect.call
         self.counters["agent_calls"] += 1
         with self.supervisor.guarded() as caught:
             result = await self.parts.agents.run(call)
@@ -286,6 +293,17 @@ class Shell:
             reason = f"the agent could not be called: {type(error).__name__}: {error}"
             result = AgentResult(ResultCode.ERROR, OperationStatus.ERROR, exit_reason=reason)
         self.tell(Finished(moment(), token, result, await self._traits(call)))
+
+    async def _fence(self, call: CallFenceAgent) -> None:
+        """Call a fence agent, after the delay that the order leaves to chance. Whatever goes wrong, the node learns that it is over."""
+        order = call.order
+        await asyncio.sleep(random.uniform(order.delay_ms, order.delay_most_ms) / 1000)
+        succeeded, why = False, ""
+        with self.supervisor.guarded() as caught:
+            succeeded, why = await self.parts.fence(call)
+        if caught.error is not None:
+            why = f"the agent could not be called: {type(caught.error).__name__}: {caught.error}"
+        self.tell(FenceAgentEnded(moment(), order, succeeded, why))
 
     async def _traits(self, call: AgentCall) -> AgentTraits:
         """Only what does not recur can be answered by a reload, so only for that the agent's traits are recorded."""
@@ -386,6 +404,11 @@ class Shell:
         while (self._queue or not self.node.abreast) and self._loop.time() < end:
             await asyncio.sleep(_LOOK_AGAIN_S)
         return not self._queue and self.node.abreast
+
+
+async def _no_fencing(call: CallFenceAgent) -> tuple[bool, str]:
+    """Where nothing can call fence agents, nobody is fenced, and the next executor, device or level is tried."""
+    return False, f"this node can't call fence agents, so not {call.order.step.device} either"
 
 
 def _refused_for(commit: str, error: Exception) -> Judgement:

@@ -27,7 +27,20 @@ class Cluster:
         self.hanging: set[tuple[str, str, str]] = set()
         """Agents that never answer, by host, resource and task."""
         self.hosts = {name: Host(self, name) for name in names}
+        self.fencing_fails = False
+        """Whether fence devices do nothing, and say so."""
         self.watch: list[Callable[[Host, ev.Event, list[ev.Effect]], None]] = []
+
+    def fence(self, target: str, action: str) -> bool:
+        """A fence device switches a host off, and with `reboot` on again after a while."""
+        if self.fencing_fails:
+            return False
+        host = self.hosts[target]
+        if action in ("off", "reboot"):
+            host.power_off()
+        if action in ("on", "reboot"):
+            self.clock.after(20_000_000, host.power_on)
+        return True
 
     def stepped(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
         """A node took an event."""
@@ -70,6 +83,7 @@ class Cluster:
     def heal(self) -> None:
         """Mend everything that can be mended from outside."""
         self.hanging.clear()
+        self.fencing_fails = False
         self.world.failing.clear()
         self.world.lying.clear()
         self.network.verdicts_late = False

@@ -13,6 +13,7 @@ from typing import Protocol, assert_never
 
 from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
+from reconciler.controller.fencing.record import Order
 from reconciler.controller.journal import Record, restore
 from reconciler.controller.membership.events import View
 from reconciler.controller.moment import Moment
@@ -27,6 +28,8 @@ from reconciler.simulator.world import TIMED_OUT, World
 EPOCH_MS = 1_800_000_000_000
 AGENT_US = (5_000, 60_000)
 """How long an agent takes that does not hang."""
+FENCE_US = (500_000, 4_000_000)
+"""How long a fence device takes."""
 EXAMINATION_US = (2_000, 40_000)
 """How long it takes to judge a commit."""
 
@@ -43,6 +46,9 @@ class Surroundings(Protocol):
     world: World
     commits: dict[str, Configuration]
     hanging: set[tuple[str, str, str]]
+
+    def fence(self, target: str, action: str) -> bool:
+        """A fence device does something to a host; whether it says that it did."""
 
     def stepped(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
         """A node took an event: the place where everything is watched."""
@@ -199,15 +205,15 @@ class Host:
                 self._later(EXAMINATION_US, lambda: self._examined(commit, base))
             case ev.RunAgent(token, call):
                 self._run_agent(token, call)
-            case ev.SetTimer(name, at_ms):
-                self._set_timer(name, at_ms)
-            case ev.ClearTimer(name):
-                self._timers.pop(name, None)
+            case ev.SetTimer() | ev.ClearTimer():
+                self._time(effect)
             case ev.Emit():
                 self.emitted.append(effect)
             case ev.Leave(why):
                 self.left = why
                 self.crash()
+            case ev.CallFenceAgent(order):
+                self._later(FENCE_US, lambda: self._fence(order))
             case ev.Join():
                 self.around.network.join(self.name, self._wake)
             case ev.Rejoin():
@@ -262,6 +268,16 @@ class Host:
             self.tell(ev.Examined(self.now, commit, base, reason="it is invalid"))
         else:
             self.tell(ev.Examined(self.now, commit, base, digest(configuration), configuration))
+
+    def _fence(self, order: Order) -> None:
+        succeeded = self.around.fence(order.target, order.step.action)
+        self.tell(ev.FenceAgentEnded(self.now, order, succeeded, "" if succeeded else "the device did not answer"))
+
+    def _time(self, effect: ev.SetTimer | ev.ClearTimer) -> None:
+        if isinstance(effect, ev.SetTimer):
+            self._set_timer(effect.name, effect.at_ms)
+        else:
+            self._timers.pop(effect.name, None)
 
     def _set_timer(self, name: str, at_ms: int) -> None:
         self._timers[name] = at_ms

@@ -28,6 +28,17 @@ from reconciler.controller.envelope import (
     seal,
     unseal,
 )
+from reconciler.controller.fencing.messages import (
+    FenceConfirmed,
+    FenceEnded,
+    FenceGivenUp,
+    FenceOrdered,
+    FenceWanted,
+)
+from reconciler.controller.fencing.record import Cause
+from reconciler.controller.fencing.record import Order as FenceOrder
+from reconciler.controller.fencing.record import Place as FencePlace
+from reconciler.controller.fencing.topology import Step
 from reconciler.controller.membership.history import Rank, StateId
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
@@ -71,6 +82,7 @@ SEEN = (
     AttributeRaised("n1", "x"),
     NodeObserved("n1", "n1", {"join": "member", "gone": None}),
 )
+FENCE = FenceOrder(3, "n2", 1, "boot", FencePlace(), (Step("power", "reboot", True),), 2, True, "n1", "run.1", 60_000)
 MESSAGES = (
     Propose("c", None, "site", "subject", True, 3),
     Accept("c", "b", "d", 3),
@@ -90,6 +102,11 @@ MESSAGES = (
     Hello("c", "n1", "run.1", "boot", (2, 2), 3, True, StateId(), False, 1, RingVerdict(True, 2), {"n1": 1}),
     Ready("n1", 3, StateId()),
     Exclude(("n2",), "no hello within the time"),
+    FenceWanted("n2", "boot", Cause.LOST, "reboot", "it was lost", 5),
+    FenceOrdered(FENCE, 5),
+    FenceEnded("n1", 3, "n2", 1, True, "", 5),
+    FenceGivenUp(3, "n2", 1, 5),
+    FenceConfirmed("n2", "ann", 5),
 )
 
 
@@ -112,6 +129,7 @@ def test_a_message_without_a_field_or_with_a_wrong_one_is_refused(sent):
     optional = {
         ("reject", "transient"),
         *(("observe", name) for name in ("term", "transition", "action")),
+        *(("fenceordered", name) for name in ("delay_ms", "delay_most_ms")),
         *(("hello", name) for name in ("votes", "known", "fenced", "online", "hosts")),
     }
     for name in plain:
@@ -237,9 +255,9 @@ def test_what_nobody_would_take_is_not_sent():
 
 # Who may send what
 
-ANYBODY = {"Propose", "Accept", "Reject", "Cleanup", "Refresh", "Shutdown", "State", "Exclude"}
-THE_DC = {"Activate", "Run", "Release", "GraceOver"}
-THE_NODE = {"Reported", "Observe", "Report", "Hello", "Ready"}
+ANYBODY = {"Propose", "Accept", "Reject", "Cleanup", "Refresh", "Shutdown", "State", "Exclude", "FenceConfirmed"}
+THE_DC = {"Activate", "Run", "Release", "GraceOver", "FenceWanted", "FenceOrdered", "FenceGivenUp"}
+THE_NODE = {"Reported", "Observe", "Report", "Hello", "Ready", "FenceEnded"}
 NOBODY = {"Joined"}
 """A former version's, which had no second node."""
 
@@ -278,3 +296,8 @@ def test_any_json_is_read_or_refused(data):
     except MessageError:
         return
     raise AssertionError("random JSON was taken for a message")
+
+
+def test_an_operator_may_want_anybody_fenced():
+    asked = FenceWanted("n2", "", Cause.ASKED, "reboot", "ann asked for it", 5)
+    assert may_send("n1", asked, dc="n3")

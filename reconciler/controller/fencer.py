@@ -1,0 +1,175 @@
+"""Fencing as part of a node: what the DC orders, what a member carries out that an order names, and what is told until it is delivered.
+
+Source: the design of the cluster, "Fencing, per target"; Pacemaker Explained, "Fencing" (pcmk_* parameters, stonith-action).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.analysis.fence_devices import agent_of, levels, parameters
+from reconciler.cib import Cib
+from reconciler.controller.events import Broadcast, CallFenceAgent, Emit, FenceAgentEnded, SetTimer, Wish
+from reconciler.controller.fencing.executor import CallFenceAgent as Call
+from reconciler.controller.fencing.executor import FenceExecutor
+from reconciler.controller.fencing.messages import FenceEnded, FenceGivenUp, FenceOrdered, FencingMessage
+from reconciler.controller.fencing.ordering import Circumstances, decide, overdue_ms
+from reconciler.controller.fencing.record import Down, Fencing, Order, Ordered
+from reconciler.controller.fencing.topology import Device, Levels
+from reconciler.controller.moment import Moment
+from reconciler.controller.shared import Shared
+from reconciler.controller.standing import fences, option, present
+from reconciler.model.duration import interval_ms
+from reconciler.model.text import integer, is_true
+
+FENCE_TIMER = "fence"
+"""When the DC looks again at what is to be fenced."""
+LATE_TIMER = "fence late "
+"""How the names of the timers begin that give an order up."""
+_ACTIONS = ("off", "reboot", "on")
+
+
+class Fencer:
+    """A node's part in fencing; what is to be fenced, and how far that has come, is in the shared state."""
+
+    def __init__(self, name: str, incarnation: str) -> None:
+        self.name = name
+        self._executor = FenceExecutor(name, incarnation)
+        self._given: set[tuple[int, str, int]] = set()
+        """The orders of ours that were not delivered yet."""
+
+    def as_somebody_new(self, incarnation: str) -> None:
+        """We are another member from now on: orders for the one before are not ours."""
+        self._executor = FenceExecutor(self.name, incarnation)
+
+    def installed(self, shared: Shared, now: Moment, *, dc: bool) -> list[Wish]:
+        """A view was installed: tell again what was not delivered, and as the DC go on with what is to be fenced."""
+        self._given.clear()
+        wishes: list[Wish] = [Broadcast(told) for told in self._executor.again()]
+        for record in shared.fencing.records.values():
+            if isinstance(record, Ordered):
+                wishes.append(_late(record.order, now))
+        return wishes + (self.decide(shared, now) if dc else [])
+
+    def decide(self, shared: Shared, now: Moment) -> list[Wish]:
+        """As the DC: give the orders that can be given."""
+        fencing = shared.fencing
+        if not fencing.records:
+            return []
+        around = Circumstances(
+            shared.term,
+            present(shared.nodes),
+            may_fence=shared.quorate and fences(shared.cib),
+            one_at_a_time=not is_true(option(shared.cib, "concurrent-fencing", "true")),
+        )
+        decision = decide(fencing, lambda target: levels_of(shared.cib, target), around, now.wall_ms)
+        wishes: list[Wish] = []
+        for order in decision.orders:
+            if order.id not in self._given:
+                self._given.add(order.id)
+                wishes.append(Broadcast(FenceOrdered(order, now.wall_ms)))
+        if decision.again_at_ms is not None:
+            wishes.append(SetTimer(FENCE_TIMER, now.mono_ms + max(decision.again_at_ms - now.wall_ms, 0) + 1))
+        for target in decision.unreachable:
+            text = f"{target} is to be fenced, and no device can do that"
+            wishes.append(Emit("fencing", {"target": target, "what": "unreachable", "text": text}))
+        return wishes
+
+    def delivered(
+        self, message: FencingMessage, before: Fencing, shared: Shared, now: Moment, *, dc: bool
+    ) -> list[Wish]:
+        """A message about fencing was delivered: carry out an order that names us, and as the DC go on."""
+        wishes: list[Wish] = list(_told(message, before, shared.fencing))
+        if isinstance(message, FenceEnded):
+            self._executor = self._executor.told(message)
+        if isinstance(message, FenceOrdered):
+            self._given.discard(message.order.id)
+            record = shared.fencing.records.get(message.order.target)
+            if isinstance(record, Ordered) and record.order == message.order:
+                wishes += [_late(record.order, now), *self._ordered(record.order, shared.cib)]
+        return wishes + (self.decide(shared, now) if dc else [])
+
+    def ended(self, event: FenceAgentEnded) -> list[Wish]:
+        """The agent of an order of ours has ended."""
+        self._executor, told = self._executor.ended(event.order, event.succeeded, event.why, event.now.wall_ms)
+        return [Broadcast(told)]
+
+    def late(self, timer: str, shared: Shared, now: Moment) -> list[Wish]:
+        """As the DC: an order has taken longer than it can; it is given up, whatever becomes of it."""
+        target, _, number = timer.removeprefix(LATE_TIMER).rpartition(" ")
+        record = shared.fencing.records.get(target)
+        if not isinstance(record, Ordered) or str(record.order.number) != number:
+            return []
+        return [Broadcast(FenceGivenUp(record.order.term, target, record.order.number, now.wall_ms))]
+
+    def _ordered(self, order: Order, cib: Cib) -> list[Wish]:
+        self._executor, answer = self._executor.ordered(order)
+        match answer:
+            case Call():
+                return [_call(order, cib)]
+            case FenceEnded():
+                return [Broadcast(answer)]
+            case None:
+                return []
+
+
+def levels_of(cib: Cib, target: str) -> Levels:
+    """How a target can be fenced by the configuration."""
+    configuration = cib.configuration
+    longest_ms = interval_ms(option(cib, "stonith-timeout", "60s"))
+    made: list[tuple[Device, ...]] = []
+    for level in levels(configuration, target):
+        devices: list[Device] = []
+        for primitive in level:
+            values = parameters(configuration, primitive)
+            devices.append(
+                Device(
+                    primitive.id,
+                    timeouts_ms={
+                        action: interval_ms(values[f"pcmk_{action}_timeout"])
+                        if f"pcmk_{action}_timeout" in values
+                        else longest_ms
+                        for action in _ACTIONS
+                    },
+                    retries={
+                        action: integer(values[f"pcmk_{action}_retries"])
+                        for action in _ACTIONS
+                        if f"pcmk_{action}_retries" in values
+                    },
+                    delay_ms=interval_ms(values.get("pcmk_delay_base")),
+                    delay_most_ms=interval_ms(values.get("pcmk_delay_max")),
+                )
+            )
+        made.append(tuple(devices))
+    return tuple(made)
+
+
+def _call(order: Order, cib: Cib) -> Wish:
+    """The call of a device's agent, with what the configuration says of it now."""
+    configuration = cib.configuration
+    device = next(
+        (one for level in levels(configuration, order.target) for one in level if one.id == order.step.device), None
+    )
+    agent = None if device is None else agent_of(configuration, device)
+    values = {} if device is None else parameters(configuration, device)
+    return CallFenceAgent(order, agent, values)
+
+
+def _late(order: Order, now: Moment) -> SetTimer:
+    return SetTimer(f"{LATE_TIMER}{order.target} {order.number}", now.mono_ms + overdue_ms(order))
+
+
+def _told(message: FencingMessage, before: Fencing, after: Fencing) -> Iterable[Emit]:
+    """What people have to know of it."""
+    for target, record in sorted(after.records.items()):
+        known = before.records.get(target)
+        if known == record:
+            continue
+        match record:
+            case Ordered(_, order):
+                text = f"{order.executor} fences {target} ({order.step.action}) with {order.step.device}"
+                yield Emit("fencing", {"target": target, "what": "ordered", "text": text})
+            case Down(_, _, by):
+                yield Emit("fencing", {"target": target, "what": "down", "text": f"{target} is down, by {by}"})
+            case _:
+                yield Emit("fencing", {"target": target, "what": "wanted", "text": f"{target}: {record.why}"})

@@ -1,0 +1,143 @@
+"""Fencing in whole clusters: who is lost is down before what it ran runs elsewhere, whoever decides, and whatever devices do."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.controller import events as ev
+from reconciler.controller.fencing.record import Down, Ordered, Wanted
+from reconciler.controller.membership.presence import Presence
+from reconciler.model.attributes import plain
+from reconciler.model.cluster import Configuration
+from reconciler.model.constraint import Location
+from reconciler.model.resource import Agent, Operation, Primitive
+from reconciler.simulator.cluster import Cluster
+from reconciler.simulator.host import Host
+
+DEVICE = Primitive("power", Agent("stonith", "fence_lab"))
+SERVICE = Primitive("a", Agent("ocf", "Dummy", "reconciler"), operations=(Operation("monitor", "10s"),))
+
+
+def cluster_with(*, on: str = "n2", **options: str) -> Cluster:
+    """Three nodes with a device, and a service that likes one of them best."""
+    cluster = Cluster(("n1", "n2", "n3"), 1)
+    cluster.start()
+    written = {"stonith-enabled": "true"} | {name.replace("_", "-"): value for name, value in options.items()}
+    likes = Location("best", resource="a", node=on, score="100")
+    configuration = Configuration(options=plain(written), resources=(DEVICE, SERVICE), constraints=(likes,))
+    cluster.apply(configuration, "n1")
+    assert cluster.until(lambda: cluster.world.where("a") == [on])
+    cluster.run(2_000)
+    return cluster
+
+
+def record_of(cluster: Cluster, target: str, seen_by: str = "n1"):
+    node = cluster.hosts[seen_by].node
+    assert node is not None
+    return node.replica.shared.fencing.records.get(target)
+
+
+def told(cluster: Cluster, host: Host, what: str) -> list[str]:
+    return [e.fields["text"] for e in host.emitted if e.type == "fencing" and e.fields["what"] == what]
+
+
+def test_a_lost_node_is_fenced_before_what_it_ran_runs_elsewhere() -> None:
+    cluster = cluster_with()
+    cluster.network.cut([["n2"], ["n1", "n3"]])
+    assert cluster.until(lambda: not cluster.hosts["n2"].on, 60_000), "it is switched off"
+    assert cluster.world.where("a") == []
+    assert cluster.until(lambda: len(cluster.world.where("a")) == 1, 10_000)
+    assert cluster.world.faults == []
+    assert isinstance(record_of(cluster, "n2"), Down)
+
+
+def test_it_comes_back_as_somebody_new_and_is_clean() -> None:
+    cluster = cluster_with()
+    cluster.network.cut([["n2"], ["n1", "n3"]])
+    assert cluster.until(lambda: not cluster.hosts["n2"].on, 60_000)
+    cluster.network.heal()
+    assert cluster.until(lambda: cluster.hosts["n2"].on and record_of(cluster, "n2") is None, 60_000)
+    assert cluster.until(lambda: cluster.world.where("a") == ["n2"], 30_000), "it may run there again"
+    assert cluster.world.faults == []
+
+
+def test_as_long_as_no_device_works_nothing_is_started_twice() -> None:
+    cluster = cluster_with()
+    cluster.fencing_fails = True
+    cluster.network.cut([["n2"], ["n1", "n3"]])
+    cluster.run(120_000)
+    assert cluster.world.where("a") in ([], ["n2"]), "it may have stopped there by itself"
+    assert isinstance(record_of(cluster, "n2"), Wanted | Ordered)
+    assert len(record_of_history(cluster)) > 3, "it is tried again and again"
+    cluster.fencing_fails = False
+    assert cluster.until(lambda: cluster.world.where("a") in (["n1"], ["n3"]), 400_000)
+    assert cluster.world.faults == []
+
+
+def record_of_history(cluster: Cluster):
+    node = cluster.hosts["n1"].node
+    assert node is not None
+    return node.replica.shared.fencing.history
+
+
+def test_an_operator_vouches_for_a_node_that_nothing_can_fence() -> None:
+    cluster = cluster_with()
+    cluster.fencing_fails = True
+    cluster.hosts["n2"].power_off()
+    assert cluster.until(lambda: record_of(cluster, "n2") is not None, 30_000)
+    cluster.run(5_000)
+    assert cluster.world.where("a") == []
+    host = cluster.hosts["n3"]
+    host.tell(ev.ConfirmAsked(host.now, "n2", "ann"))
+    assert cluster.until(lambda: cluster.world.where("a") in (["n1"], ["n3"]), 10_000)
+    down = record_of(cluster, "n2")
+    assert isinstance(down, Down)
+    assert down.by == "ann"
+
+
+def test_a_member_is_confirmed_by_nobody() -> None:
+    cluster = cluster_with()
+    host = cluster.hosts["n3"]
+    host.tell(ev.ConfirmAsked(host.now, "n2", "ann"))
+    cluster.run(2_000)
+    assert record_of(cluster, "n2") is None
+    assert cluster.world.where("a") == ["n2"]
+
+
+def test_when_the_dc_and_its_order_are_lost_another_one_fences() -> None:
+    cluster = cluster_with(on="n3")
+    cluster.hosts["n3"].power_off()
+    assert cluster.until(lambda: isinstance(record_of(cluster, "n3"), Ordered), 30_000)
+    order = record_of(cluster, "n3").order
+    cluster.hosts[order.executor].power_off()
+    left = next(name for name in ("n1", "n2") if name != order.executor)
+    cluster.run(10_000)
+    assert isinstance(record_of(cluster, "n3", left), Wanted), "one of three decides nothing"
+    cluster.hosts[order.executor].power_on()
+    assert cluster.until(lambda: len(cluster.world.where("a")) == 1, 60_000)
+    assert cluster.world.faults == []
+
+
+def test_whom_the_cluster_fenced_begins_nothing_though_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device says that it did, and did nothing."""
+    cluster = cluster_with()
+    monkeypatch.setattr(cluster, "fence", lambda target, action: True)
+    cluster.network.cut([["n2"], ["n1", "n3"]])
+    assert cluster.until(lambda: isinstance(record_of(cluster, "n2"), Down), 60_000)
+    cluster.network.heal()
+    assert cluster.until(lambda: cluster.hosts["n2"].left is not None, 30_000)
+    assert "fenced" in (cluster.hosts["n2"].left or "")
+
+
+def test_a_node_whose_process_is_gone_is_fenced_once_its_grace_is_over() -> None:
+    cluster = cluster_with()
+    cluster.hosts["n2"].crash()
+    cluster.run(10_000)
+    assert record_of(cluster, "n2") is None, "it may be back"
+    node = cluster.hosts["n1"].node
+    assert node is not None
+    assert node.replica.shared.nodes["n2"].presence is Presence.PENDING
+    assert cluster.world.where("a") == ["n2"]
+    assert cluster.until(lambda: not cluster.hosts["n2"].on, 30_000)
+    assert cluster.until(lambda: len(cluster.world.where("a")) == 1, 10_000)
+    assert cluster.world.faults == []
