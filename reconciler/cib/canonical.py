@@ -110,7 +110,7 @@ class _Codec:
     def fill(self) -> None:
         """Find out the fields; apart from making it, because classes refer to themselves."""
         hints = get_type_hints(self.kind)
-        wanted = [f for f in fields(self.kind) if (self.kind.__name__, f.name) not in _LEFT_OUT]
+        wanted = [f for f in fields(self.kind) if not is_left_out(self.kind, f.name)]
         self.members = tuple((f.name, _default(f), _encoder(hints[f.name])) for f in wanted)
         self.by_name = {f.name: _decoder(hints[f.name], f"{self.kind.__name__}.{f.name}") for f in wanted}
         self.required = tuple(f.name for f in wanted if _default(f) is _NOTHING)
@@ -186,7 +186,7 @@ def _encode_member(value: Any) -> Any:
 
 def _encode_variant(value: Any) -> Any:
     kind = type(value)
-    out = {"is": _tag(kind)}
+    out = {"is": tag_of(kind)}
     out.update(_codec(kind).encode(value))
     return out
 
@@ -290,7 +290,7 @@ def _map_decoder(part: Decode, where: str) -> Decode:
 
 
 def _variant_decoder(kinds: list[type], where: str) -> Decode:
-    known = {_tag(kind): kind for kind in kinds}
+    known = {tag_of(kind): kind for kind in kinds}
 
     def decode(data: Any, depth: int) -> Any:
         if type(data) is not dict:
@@ -304,8 +304,14 @@ def _variant_decoder(kinds: list[type], where: str) -> Decode:
     return decode
 
 
-def _tag(kind: type) -> str:
+def tag_of(kind: type) -> str:
+    """What `is` says for a class."""
     return kind.__name__.lower()
+
+
+def is_left_out(kind: type, field: str) -> bool:
+    """Whether a field is no part of the canonical form."""
+    return (kind.__name__, field) in _LEFT_OUT
 
 
 def _shown(data: object) -> str:

@@ -118,14 +118,18 @@ class NodeConfig:
     log_level: str = "info"
 
 
-def read_config(path: str) -> NodeConfig:
-    """The configuration in a file. Raises InputError with every fault and its place; OSError when it can't be read."""
+def read_config(path: str, *, twice: bool = False) -> NodeConfig:
+    """The configuration in a file. Raises InputError with every fault and its place; OSError when it can't be read.
+
+    With `twice` what is read without a fault is held against the published schema, too, by the jsonschema library: that is for
+    whoever only checks the file, since the library stays in memory.
+    """
     with open(path, "rb") as file:
         data = file.read(_LARGEST_FILE + 1)
-    return parse_config(path, data)
+    return parse_config(path, data, twice=twice)
 
 
-def parse_config(path: str, data: bytes) -> NodeConfig:
+def parse_config(path: str, data: bytes, *, twice: bool = False) -> NodeConfig:
     """The configuration that the bytes of a file stand for. Raises InputError with every fault."""
     from reconciler.language.text.document import read_documents
     from reconciler.language.text.findings import Findings
@@ -138,9 +142,21 @@ def parse_config(path: str, data: bytes) -> NodeConfig:
     if len(documents) > 1:
         reader.fault(documents[1], "one-document", "there is a second document; a node has one configuration")
     config = _node_config(_Section(reader, documents[0] if documents else None, "the configuration"))
+    if twice and documents and not reader.findings:
+        reader.findings += _second_opinion(path, documents[0])
     if reader.findings:
         raise InputError(tuple(sorted(reader.findings, key=lambda finding: finding.place)))
     return config
+
+
+def _second_opinion(path: str, document: Value) -> tuple[Finding, ...]:
+    from reconciler.daemon.config_schema import schema
+    from reconciler.language.schema.second import fits_schema, hold_against, plain
+    from reconciler.language.text.findings import Findings
+
+    findings = Findings()
+    hold_against(path, document, True, fits_schema(plain(document), schema()), findings)
+    return findings.sorted()
 
 
 def _node_config(top: _Section) -> NodeConfig:

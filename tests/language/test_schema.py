@@ -18,7 +18,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from configurations import configuration_of
 from test_faults import CLEAN, FAULTS, planted
 
+from reconciler.daemon.config import parse_config
+from reconciler.errors import InputError
 from reconciler.language import load
+from reconciler.language.reading.expectations import read_expectations
 from reconciler.language.schema.judging import check_document
 from reconciler.language.schema.second import fits
 from reconciler.language.schema.sections import SECTIONS, bundle, published
@@ -26,6 +29,7 @@ from reconciler.language.text.document import read_documents
 from reconciler.language.text.findings import Findings
 from reconciler.language.writing.files import to_text
 
+OTHERS = {"node.json", "tests.json", "saved-plan.json", "snapshot.json"}
 PUBLISHED = Path(__file__).parents[2] / "schemas"
 LIBRARY = Draft202012Validator(bundle())
 
@@ -47,9 +51,9 @@ def test_every_published_schema_is_one() -> None:
 
 
 def test_the_files_are_what_the_code_uses() -> None:
-    """Those of the language; node.json and tests.json are held against their readers elsewhere."""
+    """Those of the language; the others are held against their readers elsewhere."""
     files = {path.name: json.loads(path.read_text()) for path in PUBLISHED.glob("*.json")}
-    assert {name: files[name] for name in files.keys() - {"node.json", "tests.json"}} == published()
+    assert {name: files[name] for name in files.keys() - OTHERS} == published()
 
 
 def test_every_section_has_its_file_and_every_key_its_description() -> None:
@@ -140,3 +144,15 @@ def test_when_the_two_judges_disagree_nothing_is_accepted(
 def test_both_judges_have_the_same_idea_of_a_whole_number(index: str) -> None:
     text = f"fencing: {{levels: [{{index: {index}, target: n, devices: [d]}}]}}\n"
     assert "judges-disagree" not in {finding.code for finding in load({"a.yaml": text.encode()}, twice=True).findings}
+
+
+def test_properties_and_node_files_are_judged_twice_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    properties = {"p.yaml": b"properties: {any: {survives: 1}}\n"}
+    node = b"node: n1\n"
+    assert read_expectations(properties)[1] == ()
+    assert parse_config("node.yaml", node, twice=True).node == "n1"
+    monkeypatch.setattr("reconciler.language.reading.expectations.fits_schema", lambda *_: False)
+    monkeypatch.setattr("reconciler.language.schema.second.fits_schema", lambda *_: False)
+    assert [finding.code for finding in read_expectations(properties)[1]] == ["judges-disagree"]
+    with pytest.raises(InputError, match="judges-disagree"):
+        parse_config("node.yaml", node, twice=True)

@@ -48,7 +48,7 @@ def run(options: Options) -> int:
     from reconciler.errors import InputError
 
     try:
-        config = read_config(options.config)
+        config = read_config(options.config, twice=options.check)
     except InputError as error:
         for finding in error.findings:
             print(finding, file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -188,10 +187,6 @@ def _recorded(path: Path) -> State:
         cib = read_cib(data)
         written = as_written(cib.configuration)
         return State(replace(cib, configuration=written), path.name, f"snapshot {path.name} (Pacemaker)", written)
-    try:
-        answer = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise StateError(f"{path} is neither a snapshot of status --snapshot nor a Pacemaker CIB") from error
-    if not isinstance(answer, dict) or "cib" not in answer:
-        raise StateError(f"{path} is no snapshot (make one with: reconciler status --snapshot {path})")
-    return _observed(answer, f"snapshot {path.name}")
+    from reconciler.cli.planning.recorded import read_snapshot
+
+    return _observed(read_snapshot(path, data), f"snapshot {path.name}")

@@ -15,9 +15,11 @@ from typing import Any
 
 from reconciler.cib.bounds import Bounds, BoundsError, parse
 from reconciler.cib.canonical import CanonicalError, from_json, to_json
+from reconciler.cib.forms import form_of
 from reconciler.cli.terminal.output import write_output
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
+from reconciler.language.schema.second import FAULT_OF_OURS, fits_schema
 
 KIND = "reconciler-plan"
 FORMAT_VERSION = "1.1"
@@ -102,7 +104,14 @@ def read(path: Path) -> SavedPlan:
         file = from_json(_File, body)
     except CanonicalError as error:
         raise PlanFileError(f"{path} is no saved plan that this program understands: {error}") from error
+    if not fits_schema(body, schema()):
+        raise PlanFileError(f"{path}: our reader takes it for a saved plan, and its schema does not: {FAULT_OF_OURS}")
     return SavedPlan(file.cluster, file.base.commit, file.base.version, file.files, file.plan, file.actions)
+
+
+def schema() -> dict[str, Any]:
+    """The schema of a saved plan, but for the digest, as `schemas/saved-plan.json` has it."""
+    return form_of(_File, "saved-plan", "Saved plan, without its digest")
 
 
 def _digest(body: dict[str, Any]) -> str:

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.errors import Finding, Place
+from reconciler.language.schema.expectations import schema
+from reconciler.language.schema.second import fits_schema, hold_against, plain
 from reconciler.language.text.document import Value, read_documents
 from reconciler.language.text.findings import Findings
 from reconciler.language.text.nearest import did_you_mean
@@ -30,17 +32,24 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
 
 
 def read_expectations(files: Mapping[str, bytes]) -> tuple[tuple[Expectation, ...], tuple[Finding, ...]]:
-    """The expectations of the files in path order, and everything that is wrong with them."""
+    """The expectations of the files in path order, and everything that is wrong with them.
+
+    What is read without a fault is held against the published schema by the jsonschema library: `judges-disagree` is a fault of ours.
+    """
     findings = Findings()
     found: dict[str, Expectation] = {}
     for file in sorted(files):
         for document in read_documents(file, files[file], findings):
+            before = findings.errors
             for expectation in _document(file, document, findings):
                 earlier = found.setdefault(expectation.name, expectation)
                 if earlier is not expectation:
                     place = expectation.place
                     text = f"property '{expectation.name}' is defined twice, first at {earlier.place}"
                     findings.error("duplicate-name", file, (place.line, place.column), text)
+            if findings.errors == before:
+                agreed = fits_schema(plain(document), schema())
+                hold_against(file, document, True, agreed, findings)
     return tuple(found.values()), findings.sorted()
 
 

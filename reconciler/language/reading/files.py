@@ -84,13 +84,9 @@ def _read_all(
 
 def _judge_again(file: str, document: Value, sound: bool, findings: Findings) -> None:
     """Hold the verdict on a document's form against the library's."""
-    from reconciler.language.schema.second import fits
+    from reconciler.language.schema.second import fits, hold_against
 
-    if fits(document) is not sound:
-        ours, theirs = ("right", "wrong") if sound else ("wrong", "right")
-        text = f"the reader finds the form of this document {ours}, and the published schema finds it {theirs}"
-        hint = "this is a fault of reconciler: please report it with the file; what is active stays"
-        findings.error("judges-disagree", file, (document.line, document.column), text, hint)
+    hold_against(file, document, sound, fits(document) is sound, findings)
 
 
 def _within_budget(files: Mapping[str, bytes], findings: Findings) -> bool:

@@ -14,12 +14,28 @@ from typing import Any
 from reconciler.language.schema.parts import Schema
 from reconciler.language.schema.sections import bundle
 from reconciler.language.text.document import Value
+from reconciler.language.text.findings import Findings
 
 
-def fits(document: Value, schema: Schema | None = None) -> bool:
-    """Whether the library finds the form of a document right, by the schema of a configuration or another one."""
-    validator = _of_configurations() if schema is None else _validator()(schema)
-    return bool(validator.is_valid(plain(document)))
+def fits(document: Value) -> bool:
+    """Whether the library finds the form of a configuration's document right."""
+    return bool(_of_configurations().is_valid(plain(document)))
+
+
+def fits_schema(data: object, schema: Schema) -> bool:
+    """Whether the library finds plain data right by another schema."""
+    return bool(_validator()(schema).is_valid(data))
+
+
+def hold_against(file: str, document: Value, sound: bool, agreed: bool, findings: Findings) -> None:
+    """Report that the two judges disagree on a document."""
+    if not agreed:
+        ours, theirs = ("right", "wrong") if sound else ("wrong", "right")
+        text = f"the reader finds the form of this document {ours}, and the published schema finds it {theirs}"
+        findings.error("judges-disagree", file, (document.line, document.column), text, FAULT_OF_OURS)
+
+
+FAULT_OF_OURS = "this is a fault of reconciler: please report it with the file; what is active stays"
 
 
 @cache
