@@ -15,6 +15,7 @@ import zlib
 
 _SAFE = re.compile(r"[^A-Za-z0-9_-]")
 _BRANCH = "reconciler"
+# A name of a directory has 255 bytes at most; number and attempt follow this part of it.
 _LONGEST_NAME = 180
 _ATTEMPTS = 1000
 

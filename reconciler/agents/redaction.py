@@ -16,6 +16,7 @@ from urllib.parse import quote, quote_plus
 
 SHOWN = "(secret)"
 WITHHELD = "(withheld: it holds a secret that is too short to be taken out)"
+# A value this short stands in many texts by chance ("on", "1"): a text that has it is withheld as a whole.
 _SHORT = 4
 _SHORTEST_LINE = 4
 _SHORTEST_BASE64 = 6

@@ -184,4 +184,5 @@ def _failure(history: ResourceHistory, monitor: HistoryEntry, at: str) -> Histor
     return HistoryEntry(f"{history.id}_last_failure_0", attributes)
 
 
+# A result without digests is taken for one of other parameters, and the scheduler would forget the failure at once.
 _DIGESTS = frozenset({"op-digest", "op-secure-digest", "op-secure-params", "op-restart-digest", "op-force-restart"})

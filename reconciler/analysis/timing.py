@@ -64,7 +64,7 @@ class Timing:
 
     def _lasts(self, action: PlannedAction) -> int | None:
         if action.task == "stonith":
-            return None
+            return None  # No history tells how long a fencing took; taken as nothing, an outage would look short.
         if action.kind is not ActionKind.RESOURCE or action.resource is None:
             return 0
         return self._recorded.get((action.resource.partition(":")[0], action.task))

@@ -87,6 +87,7 @@ class Keeper:
     @property
     def wants_generation(self) -> bool:
         """Whether the journal has grown so long that a snapshot makes the next start faster."""
+        # Twice a snapshot, so that what is written for snapshots stays in proportion to what happens.
         return self.broken is None and self._written_bytes > max(_ROTATE_BYTES, 2 * self._snapshot_bytes)
 
     def write(self, record: Record, now: Moment, *, begins: bool = False) -> list[Wish]:

@@ -43,7 +43,7 @@ def follow(client: Client, answer: Event, timeout_s: float, seen: Callable[[Even
                 active = True
             if active and event["type"] == "converged":
                 return _converged(event, commit)
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline:  # `within_s` bounds the waits alone, not what `seen` takes.
                 break
     except ClientError as error:
         if error.code != "timeout":

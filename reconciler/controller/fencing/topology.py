@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from reconciler.frozen import field, frozen
 
+# Pacemaker's defaults of pcmk_ACTION_timeout and pcmk_ACTION_retries.
 DEFAULT_TIMEOUT_MS = 60_000
 DEFAULT_RETRIES = 2
 
