@@ -128,6 +128,7 @@ class Daemon:
                     answer += part
             except (BrokenPipeError, ConnectionResetError):
                 pass
+        self._until(lambda status: not status["proposal"], "the end of what may have been proposed")
         if answer and not answer.startswith((b"HTTP/1.1 2", b"HTTP/1.1 4", b"HTTP/1.1 503")):
             raise Wrong(f"answered {answer[:300]!r}")
         return data
