@@ -31,6 +31,7 @@ COMMANDS: dict[str, Command] = {
     "rollback": Command("planning.rollback", "make an earlier version the active one again"),
     "cleanup": Command("node.cleanup", "forget the failures of a resource, so that it may run again"),
     "run": Command("node.run", "be the node: the daemon"),
+    "doctor": Command("node.doctor", "what would let others in, let the node down, or mislead it"),
     "simulate": Command(
         "pacemaker.simulate", "what the scheduler decides for a Pacemaker CIB, as crm_simulate prints it"
     ),

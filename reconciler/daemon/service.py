@@ -14,7 +14,7 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -34,6 +34,7 @@ from reconciler.daemon.budget import Budget
 from reconciler.daemon.compile import Judge, Policy
 from reconciler.daemon.compile_apart import AgentSettings
 from reconciler.daemon.config import Access, DirectorySourceConfig, GitSourceConfig, NodeConfig, SourceConfig
+from reconciler.daemon.doctor import examine_place
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.evidence import Doubt, doubt_of
 from reconciler.daemon.http import UnixServer
@@ -75,17 +76,19 @@ _CHORES = 3
 """Packing the repository, and telling it the active commit at the start and later."""
 
 
-async def serve(config: NodeConfig, *, stop_resources: bool = False) -> tuple[str, bool]:
+async def serve(config: NodeConfig, file: str, *, stop_resources: bool = False) -> tuple[str, bool]:
     """Be the node until told to end: why it ended, and whether agents are still being called.
 
     Those must go on: who ends the process then must not cancel what is left in the loop. With `stop_resources` a signal to end stops
-    this node's resources first. Raises ReconcilerError and OSError when it can't start.
+    this node's resources first; `file` is where the configuration was read. Raises ReconcilerError and OSError when it can't start.
     """
     store = Store(config.state)
     held: list[int] = []
     try:
         held += _locks(config)
-        return await Service(config, store, stop_resources).run()
+        service = Service(config, store, stop_resources)
+        service.warn(map(str, examine_place(config, file)))
+        return await service.run()
     finally:
         store.close()
         for descriptor in held:
@@ -156,6 +159,12 @@ class Service:
         self._api.expect = self._expect
         self._server = UnixServer(config.socket, self._api, open_to_others=_lets_others_in(config))
         self._api.troubles = self._troubles
+
+    def warn(self, texts: Iterable[str]) -> None:
+        """Have every status show these warnings, and the log once."""
+        for text in texts:
+            say(logging.WARNING, "the self-check found something", finding=text)
+            self._warnings.append(text)
 
     async def run(self) -> tuple[str, bool]:
         """From the start to the end: why it ended, and whether agents are still being called."""

@@ -59,10 +59,10 @@ def run(options: Options) -> int:
     if options.check:
         print(f"{options.config}: node {config.node}, {len(config.sources)} sources, state in {config.state}")
         return 0
-    return _serve(config, options.stop_resources)
+    return _serve(config, options)
 
 
-def _serve(config: NodeConfig, stop_resources: bool) -> int:
+def _serve(config: NodeConfig, options: Options) -> int:
     import asyncio
     import os
 
@@ -72,7 +72,7 @@ def _serve(config: NodeConfig, stop_resources: bool) -> int:
     set_up(config.log_format, config.log_level)
     loop = asyncio.new_event_loop()
     try:
-        why, agents_run = loop.run_until_complete(serve(config, stop_resources=stop_resources))
+        why, agents_run = loop.run_until_complete(serve(config, options.config, stop_resources=options.stop_resources))
     except OSError as error:
         complain(f"reconciler: error: {error}")
         return 1

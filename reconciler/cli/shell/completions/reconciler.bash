@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_reconciler_agents_subparsers=(list info test)
-_shtab_reconciler_subparsers=(validate fmt show diff plan apply watch status history rollback cleanup run simulate why verify import export agents completion)
+_shtab_reconciler_subparsers=(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents completion)
 
 _shtab_reconciler_validate_option_strings=(-h --help --strict --format --no-agents)
 _shtab_reconciler_fmt_option_strings=(-h --help --check)
@@ -20,6 +20,7 @@ _shtab_reconciler_history_option_strings=(-h --help --limit --json --color --soc
 _shtab_reconciler_rollback_option_strings=(-h --help --message -m --timeout --allow --json --json-into --color --socket --no-plan)
 _shtab_reconciler_cleanup_option_strings=(-h --help --refresh --socket)
 _shtab_reconciler_run_option_strings=(-h --help --config --check --stop-resources)
+_shtab_reconciler_doctor_option_strings=(-h --help --config --json)
 _shtab_reconciler_simulate_option_strings=(-h --help -x --xml-file -p --xml-pipe -R --run -S --simulate -X --in-place -A --show-attrs -c --show-failcounts -s --show-scores -U --show-utilization -u --node-up -d --node-down -f --node-fail -g --ticket-grant -r --ticket-revoke -b --ticket-standby -e --ticket-activate -F --op-fail -i --op-inject -q --quorum -w --watchdog -t --set-datetime -I --save-input -O --save-output -G --save-graph -D --save-dotfile -a --all-actions -Q --quiet -V --verbose --text-fancy --output-as --output-to)
 _shtab_reconciler_why_option_strings=(-h --help --on --path --snapshot --node --at --scores --json --color --socket)
 _shtab_reconciler_verify_option_strings=(-h --help --survive --base --tests --node --only --json --markdown --junit --all --jobs)
@@ -51,7 +52,7 @@ _shtab_reconciler_export___format_choices=(cib-xml)
 _shtab_reconciler_agents_list___class_choices=(ocf stonith lsb systemd)
 _shtab_reconciler_agents_pos_0_choices=(list info test)
 _shtab_reconciler_completion_pos_0_choices=(bash zsh tcsh)
-_shtab_reconciler_pos_0_choices=(validate fmt show diff plan apply watch status history rollback cleanup run simulate why verify import export agents completion)
+_shtab_reconciler_pos_0_choices=(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents completion)
 
 _shtab_reconciler_validate__h_nargs=0
 _shtab_reconciler_validate___help_nargs=0
@@ -102,6 +103,9 @@ _shtab_reconciler_run__h_nargs=0
 _shtab_reconciler_run___help_nargs=0
 _shtab_reconciler_run___check_nargs=0
 _shtab_reconciler_run___stop_resources_nargs=0
+_shtab_reconciler_doctor__h_nargs=0
+_shtab_reconciler_doctor___help_nargs=0
+_shtab_reconciler_doctor___json_nargs=0
 _shtab_reconciler_simulate__h_nargs=0
 _shtab_reconciler_simulate___help_nargs=0
 _shtab_reconciler_simulate__p_nargs=0

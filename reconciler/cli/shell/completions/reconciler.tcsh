@@ -26,7 +26,7 @@ complete reconciler \
         'n/--only/(nodes devices resources)/' \
         'n/--format/(cib-xml)/' \
         'n/--class/(ocf stonith lsb systemd)/' \
-        'p/1/(validate fmt show diff plan apply watch status history rollback cleanup run simulate why verify import export agents completion)/' \
+        'p/1/(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents completion)/' \
         'n/agents/(list info test)/' \
         'n/completion/(bash zsh tcsh)/' \
         'p/*/()/'

@@ -15,6 +15,7 @@ _shtab_reconciler_commands() {
     cleanup:'Forget the failures of a resource, so that it may run again where it failed; do this after mending what made it fail. With --refresh everything known of it is forgotten too, and it is probed anew; without a resource that is done for all.'
     completion:'Print the script that makes a shell complete this program'"'"'s commands and options. reconciler completion bash > /etc/bash_completion.d/reconciler reconciler completion zsh > "${fpath[1]}/_reconciler" reconciler completion tcsh > /etc/profile.d/reconciler.csh'
     diff:'Compare two configurations by what they mean, not by their text. Each of A and B is a directory, a git revision REV:PATH, a Pacemaker CIB (XML), or a version of reconciler history (0.3.0), which the running node is asked for. Exit codes: 0 they mean the same, 1 they differ, 2 error, 64 usage.'
+    doctor:'Look for what would let others in, let the node down, or mislead it: locks, descriptors, owners and modes of what leads to root, agents, the journal against the active commit, the clock; and what a running daemon says of itself. Nothing is changed. Exit codes: 0 nothing but warnings was found, 1 something has to be done, 64 wrong usage.'
     export:'Turn this configuration into a Pacemaker CIB, which `cibadmin --replace` or `crm_simulate` read. The CIB holds the configuration only: no status. Secrets are never written; where a parameter refers to one, Pacemaker'"'"'s own `lrm://` stands for it, and its value is set on the nodes with `cibsecret`.'
     fmt:'Rewrite configuration files in the canonical form: order of keys, quotes, indentation. Comments stay, and so does the meaning. A file that can'"'"'t be rewritten without losing something (anchors, several documents) is left as it is, and named. Exit codes: 0 all files are canonical now, 1 with --check some are not; or some file could not be formatted, 64 usage.'
     history:'List the versions of the configuration that were active on this node, newest first.'
@@ -137,6 +138,15 @@ _shtab_reconciler_diff_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_reconciler_diff_defaults_added=0
+
+_shtab_reconciler_doctor_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[the node\'s configuration (node.yaml)]:FILE:"
+  "--json[findings as JSON]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_doctor_defaults_added=0
 
 _shtab_reconciler_export_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -372,6 +382,7 @@ _shtab_reconciler() {
         cleanup) _arguments -C -s $_shtab_reconciler_cleanup_options ;;
         completion) _arguments -C -s $_shtab_reconciler_completion_options ;;
         diff) _arguments -C -s $_shtab_reconciler_diff_options ;;
+        doctor) _arguments -C -s $_shtab_reconciler_doctor_options ;;
         export) _arguments -C -s $_shtab_reconciler_export_options ;;
         fmt) _arguments -C -s $_shtab_reconciler_fmt_options ;;
         history) _arguments -C -s $_shtab_reconciler_history_options ;;

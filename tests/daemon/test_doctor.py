@@ -1,0 +1,188 @@
+"""The self-check finds what it is for, with a code and the path, and finds nothing where all is well."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconciler.daemon.ownership import others_may_change
+
+from .conftest import Node
+from .test_evidence import without_its_end
+
+
+def examine(node: Node, *words: str, limits: str = "") -> tuple[int, list[str], str]:
+    """The exit code of `doctor`, the codes that it found but for the size of this machine, and all it said."""
+    command = [sys.executable, "-m", "reconciler", "doctor", "--config", str(node.path / "node.yaml"), *words]
+    shell = ["sh", "-c", f'{limits or ":"}; exec "$@"', "sh", *command]
+    done = subprocess.run(shell, capture_output=True, text=True, timeout=30)
+    assert "Traceback" not in done.stderr, done.stderr
+    codes = [line.rpartition("[")[2].rstrip("]") for line in done.stdout.splitlines() if line.endswith("]")]
+    return done.returncode, [code for code in codes if code not in ("doctor-descriptors", "doctor-space")], done.stdout
+
+
+@pytest.fixture
+def ended(node: Node) -> Node:
+    """A node that was well and has ended."""
+    node.write(node.configuration({"a": "1"}))
+    node.at_rest_with({"a": "1"})
+    assert node.stop() == 0
+    return node
+
+
+def test_a_node_that_is_well_has_no_finding_before_its_start_and_beside_it(ended: Node) -> None:
+    assert examine(ended)[:2] == (0, [])
+    ended.start()
+    ended.at_rest_with({"a": "1"})
+    assert examine(ended)[:2] == (0, [])
+
+
+def _open_directory(node: Node) -> None:
+    node.source.chmod(0o777)
+
+
+def _open_signers(node: Node) -> None:
+    (node.path / "signers").touch(mode=0o644)
+    (node.path / "signers").chmod(0o646)
+    path = node.path / "node.yaml"
+    source = "{git: 'https://example.org/site.git', allowed-signers: signers}"
+    path.write_text(path.read_text().replace("{directory: source, debounce: 50ms, rescan: 5s}", source))
+
+
+def _open_configuration(node: Node) -> None:
+    (node.path / "node.yaml").chmod(0o666)
+
+
+def _foreign_run(node: Node) -> None:
+    os.chown(node.path / "run", 4001, 4001)
+
+
+def _no_agents(node: Node) -> None:
+    path = node.path / "node.yaml"
+    path.write_text(path.read_text().replace("[ocf, /usr/lib/ocf]", "[nowhere]"))
+
+
+def _damaged(node: Node) -> None:
+    (node.path / "state" / "mark").unlink()
+
+
+def _older(node: Node) -> None:
+    node.start()
+    node.write(node.configuration({"a": "2"}))
+    node.at_rest_with({"a": "2"})
+    node.stop()
+    without_its_end(node.path / "state")
+
+
+def _in_the_future(node: Node) -> None:
+    """An activation of tomorrow: today is behind it."""
+    script = (
+        "import sys, time, reconciler.daemon.shell as shell; real = time.time; time.time = lambda: real() + 86400;"
+        "from reconciler.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    node.program = ["-c", script]
+    node.start()
+    node.write(node.configuration({"a": "2"}))
+    node.at_rest_with({"a": "2"})
+    node.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize(
+    ("spoil", "code", "named", "exit_code"),
+    [
+        (_open_directory, "doctor-owner", "source", 1),
+        (_open_signers, "doctor-owner", "signers", 1),
+        (_open_configuration, "doctor-owner", "node.yaml", 1),
+        (_foreign_run, "doctor-owner", "run", 1),
+        (_no_agents, "doctor-agents", "nowhere", 0),
+        (_damaged, "doctor-journal", "state/mark", 1),
+        (_older, "doctor-active", "state", 1),
+        (_in_the_future, "doctor-clock", "state", 1),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_what_is_wrong_is_found_with_its_path(
+    ended: Node, spoil: Callable[[Node], None], code: str, named: str, exit_code: int
+) -> None:
+    spoil(ended)
+    found, codes, said = examine(ended)
+    assert code in codes
+    assert any(code in line and str(ended.path / named) in line for line in said.splitlines())
+    assert found == exit_code
+    assert examine(ended)[:2] == (found, codes), "it changes nothing"
+
+
+def test_few_descriptors_are_a_warning(ended: Node) -> None:
+    code, _, said = examine(ended, limits="ulimit -n 256")
+    assert code == 0
+    assert "at most 256 descriptors" in said
+
+
+def test_a_daemon_that_does_not_answer_is_found(ended: Node) -> None:
+    import signal
+
+    ended.start()
+    ended.running.send_signal(signal.SIGSTOP)
+    try:
+        code, codes, _ = examine(ended)
+    finally:
+        ended.running.send_signal(signal.SIGCONT)
+    assert (code, codes) == (1, ["doctor-silent"])
+
+
+def test_findings_as_json(ended: Node) -> None:
+    (ended.path / "state" / "mark").unlink()
+    _, _, said = examine(ended, "--json")
+    assert "doctor-journal" in {finding["code"] for finding in json.loads(said)["findings"]}
+
+
+def test_a_start_says_what_the_self_check_found_and_goes_on(ended: Node) -> None:
+    ended.source.chmod(0o777)
+    ended.start()
+    ended.at_rest_with({"a": "1"})
+    assert any("doctor-owner" in text for text in ended.status()["warnings"])
+    time.sleep(0.1)
+    assert "doctor-owner" in ended.daemon_log()
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "parent", "found"),
+    [
+        (0o644, 0, 0o755, None),
+        (0o664, 0, 0o755, None),
+        (0o666, 0, 0o755, "may be written by everybody"),
+        (0o644, 4001, 0o755, "belongs to user 4001"),
+        (0o644, 0, 0o777, "may be written by everybody"),
+        (0o644, 0, 0o1777, None),
+    ],
+    ids=["fine", "our group", "mode", "owner", "directory", "sticky directory"],
+)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_who_may_change_a_file(tmp_path: Path, mode: int, owner: int, parent: int, found: str | None) -> None:
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    file = directory / "file"
+    file.touch()
+    file.chmod(mode)
+    os.chown(file, owner, 0)
+    directory.chmod(parent)
+    why = others_may_change(str(file))
+    assert (found is None and why is None) or (found is not None and why is not None and found in why)
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    assert others_may_change(str(link)) == why, "a link leads there too"
+
+
+def test_a_missing_file_is_what_its_directory_lets_others_make_of_it(tmp_path: Path) -> None:
+    assert others_may_change(str(tmp_path / "missing")) is None
+    for mode in (0o777, 0o1777):
+        tmp_path.chmod(mode)
+        assert others_may_change(str(tmp_path / "missing")) is not None
