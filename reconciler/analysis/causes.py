@@ -45,13 +45,19 @@ def _in_brackets(detail: str) -> str:
     return f" ({detail})" if detail else ""
 
 
+def _location(id: str, rule: str) -> str:
+    """A location constraint; those that a command made and nobody took back are told apart."""
+    left = ", left over from a command" if id.startswith(("cli-ban-", "cli-prefer-", "cli-standby-")) else ""
+    return f"location constraint {id}" + (f", rule {rule}" if rule else "") + left
+
+
 def _fail_count(count: str) -> str:
     return f" (fail count {show(int(count))})" if count.isdecimal() else _in_brackets(count)
 
 
 _PHRASES: Mapping[Why, Callable[[str, str], str]] = {
     Why.BASE_SCORE: lambda node, _: f"no node is better than {node}" if node else "no node is better",
-    Why.LOCATION: lambda id, rule: f"location constraint {id}" + (f", rule {rule}" if rule else ""),
+    Why.LOCATION: lambda id, rule: _location(id, rule),
     Why.NODE_HEALTH: lambda node, _: f"the health of {node}",
     Why.STICKINESS: lambda *_: "it is running there (resource-stickiness)",
     Why.COLOCATION: lambda id, other: f"colocation {id}" + (f" with {other}" if other else ""),
@@ -76,5 +82,7 @@ _PHRASES: Mapping[Why, Callable[[str, str], str]] = {
     Why.UNMANAGED: lambda id, _: f"{id} is unmanaged",
     Why.ORDER: lambda id, _: f"order {id}",
     Why.DEFINITION_CHANGE: lambda id, _: f"the definition of {id} changed",
+    Why.FENCING: lambda node, why: f"{node} has to be fenced" + (f": {why}" if why else ""),
+    Why.IMPLICIT: lambda id, _: f"what {id} belongs to or depends on",
     Why.ROLE: lambda id, change: f"the role of {id} changes{_in_brackets(change)}",
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.analysis.causes import cause_place, place_of, words
+from reconciler.analysis.reasons import Reason, is_so, reason_of
 from reconciler.analysis.steady import Settled, settle, under
 from reconciler.analysis.timing import Timing
 from reconciler.cib import Cib
@@ -17,7 +18,7 @@ from reconciler.errors import Place
 from reconciler.frozen import frozen
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
-from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.cause import Why
 from reconciler.scheduler.plan import Change, Plan, Verb
 
 MASS_REMOVE_SHARE = 0.2
@@ -48,6 +49,13 @@ class Consequence:
     because: tuple[Because, ...]
     blocked: bool
     duration_ms: int | None
+    unfencing: bool = False
+    """For a fencing: the node is switched on before what needs that; nothing ends."""
+
+    @property
+    def word(self) -> str:
+        """What happens, as people are told."""
+        return "unfence" if self.unfencing else self.verb.value.lower()
 
 
 @frozen
@@ -97,7 +105,7 @@ class Consequences:
 
     def count(self, *verbs: Verb) -> int:
         """How many transitions have one of the verbs."""
-        return sum(transition.verb in verbs for transition in self.transitions)
+        return sum(transition.verb in verbs and not transition.unfencing for transition in self.transitions)
 
     def counted_changes(self, action: str) -> int:
         """How many objects (not values) of the configuration are added, changed or removed."""
@@ -107,14 +115,17 @@ class Consequences:
         return sum(found == action for found in whole.values())
 
 
-def consequences(base: Cib, head: Configuration, now: Instant, written: Configuration | None = None) -> Consequences:
+def consequences(
+    base: Cib, head: Configuration, now: Instant, written: Configuration | None = None, *, sanitized: bool = False
+) -> Consequences:
     """What becomes of the cluster in state `base` when `head` becomes its configuration.
 
-    `written` is the configuration of the base as its author wrote it, where the base also has what was found (members).
+    `written` is the configuration of the base as its author wrote it, where the base also has what was found (members). `sanitized`:
+    private parameters may be masked, as in the CIB of a support report, and a change of those alone doesn't count.
     """
     written = base.configuration if written is None else written
     changes = diff(written, head)
-    settled = settle(under(base, head), now)
+    settled = settle(under(base, head), now, decisions=True, sanitized=sanitized)
     reasons = _Reasons(written, head, changes)
     transitions: list[Consequence] = []
     impacts: list[Impact] = []
@@ -126,7 +137,7 @@ def consequences(base: Cib, head: Configuration, now: Instant, written: Configur
             break  # A circle: what follows is more of the same.
         seen.add(plan.changes)
         timing = Timing(plan, cib.status)
-        found = [_transition(change, timing, reasons, step) for change in plan.changes]
+        found = [_transition(change, timing, reasons.of(change, plan), step) for change in plan.changes]
         transitions += sorted(found, key=lambda transition: (transition.step, transition.resource))
         impacts += [impact for change in plan.changes if (impact := _impact(change, timing)) is not None]
         step = max((transition.step for transition in transitions), default=step)
@@ -140,19 +151,25 @@ def consequences(base: Cib, head: Configuration, now: Instant, written: Configur
     )
 
 
-def _transition(change: Change, timing: Timing, reasons: _Reasons, earlier_steps: int) -> Consequence:
+def _transition(change: Change, timing: Timing, because: tuple[Because, ...], earlier_steps: int) -> Consequence:
     return Consequence(
         step=earlier_steps + timing.step(change),
         verb=change.verb,
         resource=change.subject,
         node_from=change.from_node,
-        node_to=change.to_node,
+        node_to=_goes_to(change),
         role_from=change.from_role,
         role_to=change.to_role,
-        because=reasons.of(change),
+        because=because,
         blocked=change.blocked,
         duration_ms=timing.duration_ms(change),
+        unfencing=change.verb is Verb.FENCE and change.detail == "on",
     )
+
+
+def _goes_to(change: Change) -> str | None:
+    """Where it is afterwards; the summary names one node only for what recovers where it is."""
+    return change.from_node if change.verb is Verb.RECOVER and change.to_node is None else change.to_node
 
 
 _INTERRUPTING = frozenset({Verb.STOP, Verb.MOVE, Verb.RESTART, Verb.RECOVER, Verb.DEMOTE, Verb.RE_PROMOTE})
@@ -161,7 +178,7 @@ _INTERRUPTING = frozenset({Verb.STOP, Verb.MOVE, Verb.RESTART, Verb.RECOVER, Ver
 def _impact(change: Change, timing: Timing) -> Impact | None:
     if change.verb not in _INTERRUPTING:
         return None
-    return Impact(change.subject, change.from_node, change.to_node, timing.down_ms(change))
+    return Impact(change.subject, change.from_node, _goes_to(change), timing.down_ms(change))
 
 
 def _guards(
@@ -172,7 +189,7 @@ def _guards(
     found: dict[tuple[str, str], Guard] = {}
     for transition in transitions:
         name = transition.resource
-        if transition.verb is Verb.FENCE:
+        if transition.verb is Verb.FENCE and not transition.unfencing:
             guard = Guard("fence", name, f"{name} is to be fenced")
         elif transition.verb is Verb.STOP and not transition.blocked and name.partition(":")[0] not in removed:
             guard = Guard("stop", name, f"{name} is stopped and not started again")
@@ -257,30 +274,40 @@ class _Reasons:
             if change.address != change.object and change.object[0] in _RESOURCES:
                 self._touched.setdefault(change.object[-1], []).append(change)
 
-    def of(self, change: Change) -> tuple[Because, ...]:
+    def of(self, change: Change, plan: Plan) -> tuple[Because, ...]:
         """The reasons of one line of the summary: what the author changed first, then what the scheduler says."""
         name = change.subject.partition(":")[0]
         found: list[Because] = []
         if change.verb is Verb.FENCE:
             return (Because("fencing_required", change.reason or "the node is unclean"),)
+        reason = None if plan.decisions is None else reason_of(change, plan.decisions, plan.failures)
         if name in self._added:
             found.append(Because("new_resource", "it is new", place_of(self._head, name)))
         elif name in self._removed:
             found.append(Because("removed_resource", "it was removed", place_of(self._base, name)))
-        elif change.cause is not None and change.verb in _PLACING:
-            found.append(self._from_cause(change.cause))
+        elif change.verb in _PLACING and (reason is not None or change.cause is not None):
+            found.append(self._because(change, reason))
         told = {because.place for because in found}
         found += [_touched(one, change.verb) for one in self._touched.get(name, ()) if one.place not in told]
-        if change.cause is not None and not found:
-            found.append(self._from_cause(change.cause))
+        if reason is None and change.cause is not None and not is_so(change.cause):
+            reason = Reason("its last operation is to be undone" if change.reason is None else change.reason)
+        if (reason is not None or change.cause is not None) and not found:
+            found.append(self._because(change, reason))
         elif change.reason is not None and not found:
             found.append(Because("constraint_order", change.reason))
         if change.blocked:
             found.append(Because("blocked_failed_stop", change.reason or "it can't run now"))
         return tuple(dict.fromkeys(found))
 
-    def _from_cause(self, cause: Cause) -> Because:
-        return Because(_CODES[cause.why], words(cause), cause_place(self._head, cause))
+    def _because(self, change: Change, reason: Reason | None) -> Because:
+        """The reason read from the decisions, else the scheduler's own cause."""
+        if reason is None:
+            assert change.cause is not None
+            return Because(_CODES[change.cause.why], words(change.cause), cause_place(self._head, change.cause))
+        if reason.cause is None:
+            code = "failure" if change.verb in (Verb.RECOVER, Verb.MOVE, Verb.STOP) else "score_higher"
+            return Because(code, reason.text)
+        return Because(_CODES[reason.cause.why], reason.text, cause_place(self._head, reason.cause))
 
 
 _RESOURCES = frozenset({"primitives", "templates", "groups", "clones", "bundles"})

@@ -143,15 +143,20 @@ def forget(resource: str) -> Edit:
     return Edit(f"mend what made {resource} fail, then clean up its failures", 2, apply)
 
 
-def grant_ticket(ticket: str) -> Edit:
-    """Grant a ticket to this cluster."""
+def grant_ticket(ticket: str, *, in_standby: bool = False) -> Edit:
+    """Grant a ticket to this cluster, or activate one that is granted but in standby."""
 
     def apply(cib: Cib) -> Cib:
         others = tuple(one for one in cib.status.tickets if one.id != ticket)
         granted = TicketState(ticket, {"granted": "true", "standby": "false"})
         return replace(cib, status=replace(cib.status, tickets=(*others, granted)))
 
-    return Edit(f"grant the ticket {ticket} to this cluster", 1, apply)
+    text = (
+        f"activate the ticket {ticket} (it is in standby)"
+        if in_standby
+        else f"grant the ticket {ticket} to this cluster"
+    )
+    return Edit(text, 1, apply)
 
 
 def prefer(resource: str, node: str, score: int) -> Edit:

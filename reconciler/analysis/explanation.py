@@ -8,10 +8,22 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
 from reconciler.analysis.causes import cause_place, words
 from reconciler.analysis.edits import Edit, both
+from reconciler.analysis.reasons import (
+    blocked_start,
+    failure,
+    failure_text,
+    leaves,
+    node_obstacle,
+    not_promoted,
+    obstacle,
+    origin,
+    promoted,
+    runs,
+)
 from reconciler.analysis.remedies import remedies
 from reconciler.cib import Cib
 from reconciler.errors import Place, ReconcilerError
@@ -19,7 +31,7 @@ from reconciler.frozen import frozen
 from reconciler.model.date import Instant
 from reconciler.model.score import INFINITY
 from reconciler.scheduler import schedule
-from reconciler.scheduler.cause import Cause, Contribution, Why
+from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.decision import DecidedNode, Decision, Decisions, Impossible
 from reconciler.scheduler.plan import FailedAction
 from reconciler.scheduler.roles import Role
@@ -137,7 +149,17 @@ def _answer(case: _Case, leaf: Decision, on: DecidedNode | None) -> Explanation:
     edits: tuple[Edit, ...] = ()
     if not wanted.fulfilled(case.made):
         edits = tuple(_working_edits(case, leaf, on, wanted))
+    elif (left := _leaving(case.made, leaf)) is not None:
+        stays = _Wanted(leaf.id, leaf.config_id, left.name)
+        edits = tuple(_working_edits(case, leaf, left, stays))
     return Explanation(leaf.id, _headline(leaf, on), chain, _scores(case, leaf), edits)
+
+
+def _leaving(made: Decisions, leaf: Decision) -> DecidedNode | None:
+    """The node that a running resource is to leave for another one."""
+    if not leaf.active_on or leaf.node is None or leaf.node in leaf.active_on:
+        return None
+    return made.node(leaf.active_on[0])
 
 
 @frozen
@@ -151,22 +173,6 @@ class _Wanted:
     def fulfilled(self, made: Decisions) -> bool:
         found = [leaf for leaf in _named(made, self.config_id) if leaf.id == self.resource or self.node is not None]
         return any(runs(leaf) and self.node in (None, leaf.node) for leaf in found)
-
-
-def runs(leaf: Decision) -> bool:
-    """Whether the primitive runs once the plan was carried out: it is wanted, placed, and its start is possible."""
-    if leaf.next_role <= Role.STOPPED or leaf.node is None or (leaf.blocked and not leaf.active_on):
-        return False
-    return _blocked_start(leaf) is None
-
-
-def _blocked_start(leaf: Decision) -> Impossible | None:
-    """The start that would be needed and is not possible."""
-    for start in leaf.impossible:
-        wanted = leaf.role <= Role.STOPPED or not start.optional
-        if start.task == "start" and start.node in (None, leaf.node) and wanted:
-            return start
-    return None
 
 
 def _headline(leaf: Decision, on: DecidedNode | None) -> str:
@@ -208,18 +214,13 @@ def _chain(case: _Case, leaf: Decision, on: DecidedNode | None, seen: frozenset[
         return
     if leaf.next_role is Role.STOPPED or leaf.node is None:
         yield from _nowhere(case, leaf, seen)
-    elif (start := _blocked_start(leaf)) is not None:
+    elif (start := blocked_start(leaf)) is not None:
         yield from _waiting(case, leaf, start, seen)
     else:
         yield from _placed(case, leaf, on)
     for failed in case.failures:
         if failed.resource == leaf.id and not failed.masked:
-            yield Link(_failure_text(failed.entry.attributes, failed.node))
-
-
-def _failure_text(entry: Mapping[str, str], node: str) -> str:
-    tail = f": {entry['exit-reason']}" if entry.get("exit-reason") else ""
-    return f"its {entry.get('operation')} failed on {node} with {entry.get('rc-code')}{tail}"
+            yield Link(failure_text(failed))
 
 
 def _unmanaged(case: _Case, leaf: Decision) -> Iterator[Link]:
@@ -231,11 +232,10 @@ def _unmanaged(case: _Case, leaf: Decision) -> Iterator[Link]:
         yield Link("fencing-enabled is true, and there is no fence device: nothing is started or stopped without one")
     elif leaf.blocked:
         frozen = [one for one in made.root(leaf).tickets + leaf.tickets if one.policy == "freeze"]
-        yield Link(
-            words(frozen[0].cause)
-            if frozen
-            else "an operation failed in a way that blocks it (on-fail: block, or a failed stop)"
-        )
+        failed = failure(leaf, None, case.failures)
+        what = "an operation failed" if failed is None else failed.text
+        ends = f"it is blocked until its failures are cleaned up (reconciler cleanup {leaf.history_name or leaf.config_id})"
+        yield Link(words(frozen[0].cause) if frozen else f"{what}: {ends}")
     elif leaf.maintenance:
         yield Link("it is in maintenance", case.place(Cause(Why.UNMANAGED, leaf.config_id)))
     elif here is not None:
@@ -249,9 +249,9 @@ def _unmanaged(case: _Case, leaf: Decision) -> Iterator[Link]:
 def _nowhere(case: _Case, leaf: Decision, seen: frozenset[str]) -> Iterator[Link]:
     role_cause = leaf.next_role_cause
     if role_cause is not None and role_cause.why in (Why.TARGET_ROLE, Why.STOP_ALL, Why.ORPHAN):
-        yield case.link(_origin(case.made, leaf, role_cause))
+        yield case.link(origin(case.made, leaf, role_cause))
         return
-    obstacles = [(node, _obstacle(leaf, node)) for node in case.made.nodes if node.name in leaf.scores]
+    obstacles = [(node, obstacle(leaf, node)) for node in case.made.nodes if node.name in leaf.scores]
     if not obstacles:
         yield Link(
             "it is allowed on no node: the cluster is opt-in (symmetric-cluster: false), and no constraint names one"
@@ -259,23 +259,13 @@ def _nowhere(case: _Case, leaf: Decision, seen: frozenset[str]) -> Iterator[Link
         return
     yield Link("no node can run it")
     followed: list[Decision] = []
-    for node, (text, cause) in obstacles:
-        yield Link(f"{node.name}: {text}", case.place(cause))
+    for node, found in obstacles:
+        cause = found.cause
+        yield Link(f"{node.name}: {_without_name(found.text, node)}", case.place(cause))
         if cause is not None and (other := _other(case.made, leaf, cause)) is not None and other not in followed:
             followed.append(other)
     for other in followed:
         yield from _follow(case, other, seen)
-
-
-def _origin(made: Decisions, leaf: Decision, cause: Cause) -> Cause:
-    """The cause under the name of the group, clone or bundle that a target role is inherited from."""
-    origin = leaf
-    while cause.why is Why.TARGET_ROLE:
-        owner = made.owner(origin)
-        if owner is None or owner.target_role is None:
-            break
-        origin = owner
-    return cause._replace(subject=origin.config_id) if origin is not leaf else cause
 
 
 def _other(made: Decisions, leaf: Decision, cause: Cause) -> Decision | None:
@@ -297,40 +287,6 @@ def _follow(case: _Case, other: Decision, seen: frozenset[str]) -> Iterator[Link
         yield from _chain(case, other, None, seen)
 
 
-def _obstacle(leaf: Decision, node: DecidedNode) -> tuple[str, Cause | None]:
-    """What keeps a node from running the resource: the ban, else the state of the node."""
-    score = leaf.scores.get(node.name)
-    bans = [term for term in leaf.contributions[node.name] if term.score <= -INFINITY]
-    if (state := node_obstacle(node)) is not None and not bans:
-        return state, Cause(Why.NODE_STATE, node.name, state)
-    if score is not None and score < 0:
-        cause = bans[0].cause if bans else _worst(leaf.contributions[node.name])
-        return (words(cause), cause) if cause is not None else (f"its score is {score}", None)
-    return (state or "another node was better"), None
-
-
-def _worst(terms: Iterable[Contribution]) -> Cause | None:
-    worst = min((term for term in terms if term.score < 0), key=lambda term: term.score, default=None)
-    return None if worst is None else worst.cause
-
-
-def node_obstacle(node: DecidedNode) -> str | None:
-    """Why a node can't be used at all; None when it can."""
-    if not node.online:
-        return "unclean, and to be fenced" if node.unclean else "offline"
-    for flag, text in (
-        (node.unclean, "unclean, and to be fenced"),
-        (node.pending, "not yet ready (pending)"),
-        (node.standby_on_fail, "in standby, because of a failure"),
-        (node.standby, "in standby"),
-        (node.maintenance, "in maintenance"),
-        (node.shutdown, "shutting down"),
-    ):
-        if flag:
-            return text
-    return None
-
-
 def _waiting(case: _Case, leaf: Decision, start: Impossible, seen: frozenset[str]) -> Iterator[Link]:
     """Its place is known, but its start is not possible now."""
     made = case.made
@@ -348,7 +304,8 @@ def _waiting(case: _Case, leaf: Decision, start: Impossible, seen: frozenset[str
         )
         others = made.leaves(first)
         if hindrance.task in ("promote", "promoted"):
-            yield from (Link(f"{other.id}: {_not_promoted(made, other)}") for other in others[:2] if runs(other))
+            why = [(other, not_promoted(other, made)) for other in others[:2] if runs(other)]
+            yield from (Link(f"{other.id} is not promoted: {one.text}", case.place(one.cause)) for other, one in why)
         blocking = [other for other in others if not runs(other)]
         for other in blocking[:1]:
             yield from _follow(case, other, seen)
@@ -360,30 +317,42 @@ def _waiting(case: _Case, leaf: Decision, start: Impossible, seen: frozenset[str
 
 
 def _placed(case: _Case, leaf: Decision, on: DecidedNode | None) -> Iterator[Link]:
-    if leaf.assigned is not None:
-        yield Link(f"{leaf.node} was chosen: {words(leaf.assigned)}", case.place(leaf.assigned))
+    moving = [name for name in leaf.active_on if name != leaf.node] if leaf.node not in leaf.active_on else []
+    for name in moving:
+        if (why := leaves(leaf, case.made, name)) is not None:
+            yield Link(f"it does not stay on {name}: {why.text}", case.place(why.cause))
+    yield from _chosen(case, leaf)
     if on is not None and on.name != leaf.node:
-        text, cause = _obstacle(leaf, on)
-        lacks = _lacks(leaf, on) if cause is None else None
-        yield Link(f"{on.name}: {lacks or text}", case.place(cause))
+        why = obstacle(leaf, on)
+        lacks = _lacks(leaf, on) if why.cause is None else None
+        yield Link(f"{on.name}: {lacks or _without_name(why.text, on)}", case.place(why.cause))
     limits = case.made.root(leaf).limits
-    if limits is not None and limits.promotable and leaf.next_role is not Role.PROMOTED:
-        yield Link(_not_promoted(case.made, leaf))
+    if limits is not None and limits.promotable:
+        if leaf.next_role is Role.PROMOTED and leaf.role is not Role.PROMOTED:
+            yield Link(f"it is promoted: {promoted(leaf, case.made)}")
+        elif leaf.next_role is not Role.PROMOTED:
+            why = not_promoted(leaf, case.made)
+            yield Link(f"it is not promoted: {why.text}", case.place(why.cause))
     for name in leaf.forgiven:
         yield Link(f"its failure on {name} no longer counts: failure-timeout has passed")
 
 
-def _not_promoted(made: Decisions, leaf: Decision) -> str:
-    cause = leaf.next_role_cause
-    if cause is not None and cause.why in (Why.TARGET_ROLE, Why.QUORUM):
-        return f"it is not promoted: {words(_origin(made, leaf, cause))}"
-    root = made.root(leaf)
-    promoted = [other.id for other in made.leaves(root) if other.next_role is Role.PROMOTED]
-    if promoted and root.limits is not None and len(promoted) >= root.limits.promoted_max:
-        best = ", ".join(promoted)
-        limit = root.limits.promoted_max
-        return f"it is not promoted: {best} has the better promotion score, and promoted-max is {limit}"
-    return "it is not promoted: nothing gives it a promotion score there (its agent does, or a location with role: Promoted)"
+def _chosen(case: _Case, leaf: Decision) -> Iterator[Link]:
+    """What decided for the node."""
+    cause = leaf.assigned
+    if cause is None:
+        return
+    if cause.why is Why.BASE_SCORE and leaf.node in leaf.active_on:
+        yield Link(f"{leaf.node} was chosen: it is there already, and no other node is better")
+    elif cause.why is Why.BASE_SCORE:
+        yield Link(f"{leaf.node} was chosen: of those that can run it none is better")
+    else:
+        yield Link(f"{leaf.node} was chosen: {words(cause)}", case.place(cause))
+
+
+def _without_name(text: str, node: DecidedNode) -> str:
+    """What is said of a node whose name stands before it."""
+    return text.removeprefix(f"{node.name} is ")
 
 
 def _scores(case: _Case, leaf: Decision) -> tuple[NodeScore, ...]:
@@ -410,6 +379,8 @@ def _lacks(leaf: Decision, node: DecidedNode) -> str | None:
         return None
     if best > score:
         return f"it lacks {best - score + 1 if best < INFINITY else 'a score of INFINITY'} to be better"
+    if leaf.node in leaf.active_on:
+        return "it is as good, and what runs stays where it is"
     return "it is as good, and the other was taken by the order of nodes (fewer resources, then name)"
 
 

@@ -11,7 +11,7 @@ from reconciler.model.constraint import Colocation, Order
 from reconciler.model.score import INFINITY
 from reconciler.model.text import integer
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.decision import DecidedNode, Decision, Decisions, Hindrance
+from reconciler.scheduler.decision import DecidedNode, Decision, Decisions, Hindrance, NeededTicket
 from reconciler.scheduler.plan import FailedAction
 from reconciler.scheduler.roles import Role
 
@@ -79,7 +79,7 @@ class _Search:
                 yield edits.set_meta(owner.config_id, "maintenance", "false")
             for needed in owner.tickets:
                 if not needed.usable:
-                    yield edits.grant_ticket(needed.ticket)
+                    yield edits.grant_ticket(needed.ticket, in_standby=needed.granted)
             owner = self._made.owner(owner)
         if leaf.failed or leaf.blocked or any(failed.resource == leaf.id for failed in self._failures):
             yield edits.forget(leaf.history_name or leaf.config_id)
@@ -105,7 +105,8 @@ class _Search:
             case Why.MIGRATION_THRESHOLD | Why.FAILURE:
                 yield edits.forget(leaf.history_name or leaf.config_id)
             case Why.TICKET:
-                yield edits.grant_ticket(cause.detail)
+                held = [one for one in self._tickets(leaf) if one.ticket == cause.detail]
+                yield edits.grant_ticket(cause.detail, in_standby=any(one.granted for one in held))
             case Why.CLONE_LIMIT:
                 yield from self._of_clone_limit(leaf, cause)
             case Why.UTILIZATION:
@@ -115,6 +116,9 @@ class _Search:
                 )
             case Why.COLOCATION | Why.GROUP | Why.CONTAINER:
                 yield from self._of_colocation(leaf, cause, seen)
+
+    def _tickets(self, leaf: Decision) -> tuple[NeededTicket, ...]:
+        return (*leaf.tickets, *self._made.root(leaf).tickets)
 
     def _of_clone_limit(self, leaf: Decision, cause: Cause) -> Iterator[Edit]:
         root = self._made.root(leaf)

@@ -50,14 +50,23 @@ def healthy(configuration: Configuration, nodes: Iterable[str] = ()) -> Cib:
     )
 
 
-def settle(cib: Cib, now: Instant, *, rounds: int = MOST_ROUNDS, unfenceable: Collection[str] = frozenset()) -> Settled:
+def settle(
+    cib: Cib,
+    now: Instant,
+    *,
+    rounds: int = MOST_ROUNDS,
+    unfenceable: Collection[str] = frozenset(),
+    decisions: bool = False,
+    sanitized: bool = False,
+) -> Settled:
     """Let the cluster decide and act until nothing is left to do, every action ending as expected.
 
-    Only the fencing of the `unfenceable` nodes never succeeds, and what waits for it is not done.
+    Only the fencing of the `unfenceable` nodes never succeeds, and what waits for it is not done. The plans have their `decisions` when
+    asked for; `sanitized` as for `schedule`.
     """
     plans: list[Plan] = []
     for _ in range(rounds):
-        plan = schedule(cib, now)
+        plan = schedule(cib, now, decisions=decisions, sanitized=sanitized)
         if plan.empty:
             return Settled(cib, tuple(plans), plan)
         possible = _without_fencing(plan, unfenceable) if unfenceable else plan

@@ -51,12 +51,19 @@ class Impossible:
 
 @frozen
 class NeededTicket:
-    """A ticket that a resource needs, whether it may be used now, and what follows when it may not."""
+    """A ticket that a resource needs (for a role, if not for running at all), how it stands, and what follows when it may not be used."""
 
     ticket: str
-    usable: bool
+    granted: bool
+    standby: bool
+    role: Role
     policy: str
     cause: Cause
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be used now."""
+        return self.granted and not self.standby
 
 
 @frozen
@@ -76,7 +83,8 @@ class Decision:
     `owner` is what it belongs to, `parts` what belongs to it. `colocations` are those where it is the dependent, each by the subject of
     its cause with its primary. `target_role` is the meta-attribute as written. Of a primitive, `scores` are those of its table
     and `contributions` why they are so, by node; `impossible` are its starts and promotions that can't be done; `starts` tells that one is
-    to be done; `forgiven` are nodes where failures are remembered that no longer count.
+    to be done; `promotion` is the score that its agent gives it on its node, `promotion_terms` what locations for the promoted role add;
+    `forgiven` are nodes where failures are remembered that no longer count.
     """
 
     number: int
@@ -107,6 +115,8 @@ class Decision:
     contributions: Mapping[str, tuple[Contribution, ...]]
     impossible: tuple[Impossible, ...]
     starts: bool
+    promotion: int | None
+    promotion_terms: tuple[Contribution, ...]
     utilization: Mapping[str, str]
     forgiven: tuple[str, ...]
 

@@ -32,6 +32,7 @@ def counts(found: Consequences) -> dict[str, int]:
     """The numbers of a summary by name, in the order of the JSON form."""
     numbers = {action: found.counted_changes(action) for action in ("add", "change", "remove")}
     numbers |= {verb.value.lower().replace("-", "_"): found.count(verb) for verb in Verb}
+    numbers["unfence"] = sum(transition.unfencing for transition in found.transitions)
     numbers["blocked"] = sum(transition.blocked for transition in found.transitions)
     return numbers
 
@@ -43,7 +44,7 @@ def summary(found: Consequences) -> str:
     always = ("start", "move", "restart", "fence")
     others = [
         name
-        for name in ("stop", "migrate", "reload", "promote", "demote", "re_promote", "recover", "blocked")
+        for name in ("stop", "migrate", "reload", "promote", "demote", "re_promote", "recover", "unfence", "blocked")
         if numbers[name]
     ]
     happens = ", ".join(f"{numbers[name]} {name.replace('_', '-')}" for name in (*always, *others))

@@ -57,7 +57,7 @@ def transition(number: int, one: Consequence) -> Json:
     return {
         "id": number,
         "step": one.step,
-        "verb": one.verb.value.lower(),
+        "verb": one.word,
         "resource": one.resource,
         "node_from": one.node_from,
         "node_to": one.node_to,

@@ -41,6 +41,8 @@ class State:
     written: Configuration | None = None
     commit: str | None = None
     version: str | None = None
+    sanitized: bool = False
+    """Whether private parameters may be masked, as in the CIB of a support report."""
 
 
 @frozen
@@ -90,7 +92,7 @@ def make(path: str, chosen: PlannedFrom, at: str | None) -> Made:
 
 def plan_from(state: State, wanted: Named, now: Instant) -> Made:
     """What becomes of the state when `wanted` becomes the configuration."""
-    found = consequences(state.cib, wanted.configuration, now, state.written)
+    found = consequences(state.cib, wanted.configuration, now, state.written, sanitized=state.sanitized)
     cluster = wanted.configuration.name or state.cib.configuration.name or "(without a name)"
     header = Header(cluster, state.name, wanted.name, state.origin)
     return Made(found, header, wanted, state, now)
@@ -186,7 +188,9 @@ def _recorded(path: Path) -> State:
 
         cib = read_cib(data)
         written = as_written(cib.configuration)
-        return State(replace(cib, configuration=written), path.name, f"snapshot {path.name} (Pacemaker)", written)
+        return State(
+            replace(cib, configuration=written), path.name, f"snapshot {path.name} (Pacemaker)", written, sanitized=True
+        )
     from reconciler.cli.planning.recorded import read_snapshot
 
     return _observed(read_snapshot(path, data), f"snapshot {path.name}")

@@ -43,7 +43,7 @@ def comment(found: Consequences, header: Header, consented: frozenset[str], comm
         steps = [
             (
                 str(one.step),
-                one.verb.value.lower(),
+                one.word + (" (blocked)" if one.blocked else ""),
                 one.resource,
                 one.node_to or one.node_from or "-",
                 "; ".join(b.text for b in one.because),

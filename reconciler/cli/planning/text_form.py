@@ -87,7 +87,7 @@ def _transitions(transitions: tuple[Consequence, ...], paint: Paint) -> Iterator
     yield ""
     yield paint("bold", "Transition")
     step_width = len(str(max(transition.step for transition in transitions)))
-    verb_width = max(len(transition.verb.value) for transition in transitions)
+    verb_width = max(len(transition.word) for transition in transitions)
     name_width = max(len(transition.resource) for transition in transitions)
     where = [_where(transition) for transition in transitions]
     where_width = max(map(len, where))
@@ -95,7 +95,7 @@ def _transitions(transitions: tuple[Consequence, ...], paint: Paint) -> Iterator
     for transition, at in zip(transitions, where, strict=True):
         step = str(transition.step) if transition.step != last else ""
         last = transition.step
-        verb = paint(_VERB_STYLES[transition.verb], f"{transition.verb.value.lower():{verb_width}}")
+        verb = paint(_VERB_STYLES[transition.verb], f"{transition.word:{verb_width}}")
         because = "; ".join(text.text + (f" ({text.place})" if text.place else "") for text in transition.because)
         mark = paint("magenta", "  blocked") if transition.blocked else ""
         tail = f"  because {because}" if because else ""

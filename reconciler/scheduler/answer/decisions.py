@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.scheduler.cause import Contribution
 from reconciler.scheduler.decision import (
     CloneLimits,
     DecidedNode,
@@ -16,13 +17,13 @@ from reconciler.scheduler.decision import (
     Impossible,
     NeededTicket,
 )
+from reconciler.scheduler.placing.promotion_scores import promotion_score
 from reconciler.scheduler.recalling.fail_counts import fail_count
-from reconciler.scheduler.roles import Kind
+from reconciler.scheduler.roles import Kind, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from reconciler.scheduler.cause import Contribution
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
     from reconciler.scheduler.working.node import ClusterNode
@@ -100,15 +101,33 @@ def _decision(cluster: Cluster, resource: Resource, numbers: Mapping[int, int]) 
         contributions=_contributions(cluster, resource) if primitive else {},
         impossible=tuple([_impossible(action, numbers) for action in resource.actions if _is_impossible(action)]),
         starts=any(action.task == "start" and not action.optional for action in resource.actions),
+        promotion=_promotion(cluster, resource),
+        promotion_terms=tuple(_promotion_terms(resource)) if primitive else (),
         utilization=dict(resource.utilization),
         forgiven=tuple(_forgiven(cluster, resource)) if primitive else (),
     )
 
 
+def _promotion(cluster: Cluster, resource: Resource) -> int | None:
+    if resource.kind is not Kind.PRIMITIVE or resource.node is None or not resource.promotable_root:
+        return None
+    return promotion_score(cluster, resource, resource.node)
+
+
+def _promotion_terms(resource: Resource) -> Iterator[Contribution]:
+    """What the locations for the promoted role say of the node that it has."""
+    if resource.node is None or not resource.promotable_root:
+        return
+    for one in (resource, resource.root):
+        for location in one.locations:
+            if location.role is Role.PROMOTED and resource.node.index in location.scores:
+                yield Contribution(resource.node.index, location.scores[resource.node.index], location.cause)
+
+
 def _tickets(resource: Resource) -> tuple[NeededTicket, ...]:
     return tuple(
         [
-            NeededTicket(rule.ticket.id, rule.ticket.granted and not rule.ticket.standby, rule.policy, rule.cause)
+            NeededTicket(rule.ticket.id, rule.ticket.granted, rule.ticket.standby, rule.role, rule.policy, rule.cause)
             for rule in resource.tickets
         ]
     )
