@@ -7,8 +7,10 @@ import os
 import secrets
 import shutil
 import signal
+import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,14 +56,19 @@ def own_address() -> str:
     return f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}:8080"
 
 
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A directory that the server's user can reach; pytest's own are closed by each run that begins, of whichever checkout."""
+    with tempfile.TemporaryDirectory(prefix="site-") as directory:
+        os.chmod(directory, 0o755)
+        yield Path(directory)
+
+
 def site(tmp_path: Path) -> tuple[dict[str, str], str]:
     """A web site of its own: the parameters of its resource, and its address."""
     directory = tmp_path / "site"
     (directory / "www").mkdir(parents=True)
     (directory / "www" / "index.html").write_text("it lives")
-    for path in (*tmp_path.parents, tmp_path):
-        if path != Path("/") and path.stat().st_uid == os.geteuid() and str(path) not in ("/tmp", "/var/tmp"):
-            path.chmod(path.stat().st_mode | 0o011)
     address = own_address()
     (directory / "httpd.conf").write_text(CONFIGURATION.format(directory=directory, modules=MODULES, address=address))
     parameters = {
@@ -78,8 +85,8 @@ def page(address: str) -> bytes:
         return bytes(answer.read())
 
 
-def test_web_site(tmp_path: Path, settings: RunnerSettings) -> None:
-    parameters, address = site(tmp_path)
+def test_web_site(reachable: Path, settings: RunnerSettings) -> None:
+    parameters, address = site(reachable)
 
     async def go() -> None:
         runner = AgentRunner(settings)
@@ -100,7 +107,7 @@ def test_web_site(tmp_path: Path, settings: RunnerSettings) -> None:
             while not watch.is_watched("web"):
                 assert time.monotonic() - begin < 5
                 await asyncio.sleep(0.01)
-            os.kill(int((tmp_path / "site" / "httpd.pid").read_text()), signal.SIGKILL)
+            os.kill(int((reachable / "site" / "httpd.pid").read_text()), signal.SIGKILL)
             begin = time.monotonic()
             while not gone:
                 assert time.monotonic() - begin < 2

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -183,14 +184,27 @@ class Node:
 @pytest.fixture
 def stopped_node(tmp_path: Path) -> Iterator[Node]:
     """A node whose daemon is not started yet."""
-    made = Node(tmp_path)
+    yield from made_in(tmp_path)
+
+
+@pytest.fixture
+def open_node() -> Iterator[Node]:
+    """The same where other users get in; pytest's own directories are closed by each run that begins, of whichever checkout."""
+    with tempfile.TemporaryDirectory(prefix="node-") as directory:
+        os.chmod(directory, 0o755)
+        yield from made_in(Path(directory))
+
+
+def made_in(directory: Path) -> Iterator[Node]:
+    """A node there; afterwards its daemon has ended, and no agent has complained."""
+    made = Node(directory)
     yield made
     if made.process is not None and made.process.poll() is None:
         made.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             made.process.wait(15)
         made.process.kill()
-    remove_control_groups("n1", str(tmp_path / "run"))
+    remove_control_groups("n1", str(directory / "run"))
     assert made.violations() == []
 
 

@@ -25,7 +25,7 @@ def crash_run(node: Node, dice: random.Random, rounds: int) -> dict[str, int]:
         time.sleep(dice.choice((0.0, 0.02, 0.05, 0.1, 0.2, 0.4)) + dice.random() * 0.05)
         node.kill()
         node.start()
-        node.wait(lambda: bool(node.status()["converged"]), "rest after a crash", 30)
+        node.wait(lambda: rests(node), "rest after a crash", 60)
         now = node.client.get("/v1/files")["files"] if node.status()["active"] else None
         took = now == files
         counts["after" if took else "before"] += 1
@@ -36,3 +36,9 @@ def crash_run(node: Node, dice: random.Random, rounds: int) -> dict[str, int]:
     node.client.post("/v1/proposals", {"files": {"site.yaml": node.configuration({"a": "last"})}})
     node.at_rest_with({"a": "last"})
     return counts
+
+
+def rests(node: Node) -> bool:
+    """Whether nothing is left to be done, nor to be decided: a proposal that was judged amid the crash is judged once more."""
+    status = node.status()
+    return bool(status["converged"]) and status["proposal"] is None

@@ -236,11 +236,8 @@ def ask_as(user: int, node: Node, method: str, path: str) -> str:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask as somebody else")
-def test_others_are_let_in_only_as_configured(stopped_node: Node) -> None:
-    node = stopped_node
-    for directory in (node.path, *node.path.parents):
-        if directory.is_relative_to("/tmp/pytest-of-root"):
-            directory.chmod(0o755)
+def test_others_are_let_in_only_as_configured(open_node: Node) -> None:
+    node = open_node
     node.start()
     assert ask_as(4001, node, "get", "/v1/health") == "permission"
     node.stop()

