@@ -71,6 +71,8 @@ class Keeper:
         """Why nothing that is written now could be read back."""
         self._waiting: dict[int, tuple[Purpose, bool]] = {}
         """By token: what it is for, and whether it is a new generation."""
+        self._void: dict[int, str] = {}
+        """By token: why being synchronised makes nothing durable, for what was to be could not be written."""
         self._next_token = 1
         self._written_bytes = 0
         self._snapshot_bytes = 0
@@ -110,9 +112,14 @@ class Keeper:
         return [Begin(token, snapshot)]
 
     def not_written(self, reason: str, now: Moment) -> list[Wish]:
-        """The last write has failed."""
+        """The last write has failed. What waits to be synchronised may be just that, so it will not count as durable."""
         self.broken = reason
+        self._void |= {token: reason for token, (_, generation) in self._waiting.items() if not generation}
         return [self.again(now), *self._tell(reason)]
+
+    def void(self, token: int) -> str | None:
+        """Why what is synchronised for this token is not durable; None when it is."""
+        return self._void.get(token)
 
     def again(self, now: Moment) -> SetTimer:
         """When to try a new generation."""
@@ -131,6 +138,7 @@ class Keeper:
 
     def not_durable(self, token: int, reason: str, now: Moment) -> tuple[Purpose, list[Wish]]:
         """What was asked for is not durable, and may never be: what it was for."""
+        self._void.pop(token, None)
         purpose, _ = self._waiting.pop(token)
         self.broken = reason
         return purpose, [self.again(now), *self._tell(reason)]

@@ -303,6 +303,8 @@ class Node:
             case NotWritten():
                 return self.keeper.not_written(event.reason, event.now)
             case Durable():
+                if (why := self.keeper.void(event.token)) is not None:
+                    return self._disk_answered(NotDurable(event.now, event.token, why))
                 purpose, told = self.keeper.durable(event.token)
                 return told + self._durable(purpose, event.now)
             case NotDurable():

@@ -5,7 +5,7 @@ Source: the design of the cluster, "Safety rules", "The simulator".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from reconciler.cib.canonical import digest
@@ -13,15 +13,21 @@ from reconciler.controller import events as ev
 from reconciler.frozen import field, frozen
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
-from reconciler.model.resource import Agent, Operation, Primitive, primitives
+from reconciler.model.resource import Agent, Clone, Operation, Primitive, primitives
 from reconciler.simulator.cluster import Cluster
 from reconciler.simulator.faults import Fault, Trouble, draw
 from reconciler.simulator.host import Host
 from reconciler.simulator.story import Story
+from reconciler.simulator.world import Double
 
 REST_MS = 1_200_000
 """How long a cluster that is well may take until it is at rest: fifteen minutes pass between two looks at what time alone changes."""
 _NAMES = ("a", "b", "c")
+GRACE_US = 30_000_000
+"""How long the others wait without fencing: five seconds until a member that is cut off acts, the longest stop, and five more."""
+BEGUN_US = 1_000_000
+"""How long a start that was begun then may take to show."""
+_MOST_INSTANCES = 32
 _LEFT_BEHIND = 50_000
 """How many messages may wait for a process that is not frozen."""
 
@@ -83,11 +89,15 @@ class Life:
     def __init__(self, lived: Scenario) -> None:
         self.scenario = lived
         self.cluster = Cluster(lived.hosts, lived.seed)
+        self.cluster.world.anonymous = frozenset(name for one in lived.configurations for name in _in_clones(one))
         self.story = Story()
         self.steps = 0
         self.broken: str | None = None
         self.acknowledged: list[str] = []
         """Commits that most hosts have activated."""
+        self._silent_us: dict[str, tuple[int, int]] = {}
+        self._turned_us = 0
+        self._excused: set[tuple[str, str]] = set()
         self._troubled: set[tuple[str, str, str]] = set()
         self._activated: dict[str, set[str]] = {}
         self.cluster.watch += [self.story.stepped, self._watch]
@@ -109,6 +119,7 @@ class Life:
             if self.broken is not None:
                 return
             self.story.tell(self.cluster.clock.now_us, f"--- {fault}")
+            self._note_silent()
             self._perform(fault)
         self._run_to(self.cluster.clock.now_us + 1_000_000)
         if self.broken is None:
@@ -117,8 +128,30 @@ class Life:
     def _run_to(self, end_us: int) -> None:
         clock, world = self.cluster.clock, self.cluster.world
         while self.broken is None and clock.turn(end_us):
+            self._note_silent()
+            if world.doubles:
+                self._judge(world.doubles.pop())
             if world.faults:
                 self._break(world.faults[0])
+
+    def _note_silent(self) -> None:
+        """How long hosts have no process that could stop what runs there, or one that stands still."""
+        now_us = self.cluster.clock.now_us
+        for name, host in self.cluster.hosts.items():
+            if host.node is None or host.is_frozen:
+                since_us, until_us = self._silent_us.get(name, (now_us, now_us))
+                self._silent_us[name] = (since_us if until_us >= self._turned_us else now_us), now_us
+        self._turned_us = now_us
+
+    def _judge(self, double: Double) -> None:
+        """Without fencing, what ran on a host that could do nothing about it for the whole grace may start elsewhere."""
+        now_us = self.cluster.clock.now_us
+        for other in double.others:
+            since_us, until_us = self._silent_us.get(other, (now_us, now_us))
+            if until_us - since_us >= GRACE_US and now_us - until_us <= BEGUN_US:
+                self._excused.add((double.resource, other))
+            elif (double.resource, other) not in self._excused:
+                self._break(str(double))
 
     def _break(self, rule: str) -> None:
         self.broken = self.broken or rule
@@ -188,8 +221,8 @@ class Life:
                 host.disk.failing = True
             case Trouble.MEND_DISK:
                 host.disk.slow_us, host.disk.full, host.disk.failing = 0, False, False
-            case Trouble.REPLACE_DISK if not host.is_frozen:
-                host.crash()
+            case Trouble.REPLACE_DISK:
+                host.power_off()
                 host.disk.replace()
             case Trouble.SKEW:
                 host.skew_ms = fault.detail
@@ -238,6 +271,7 @@ class Life:
     def _come_to_rest(self) -> None:
         """Everything is mended, and the cluster has to come to what was committed last."""
         self.story.tell(self.cluster.clock.now_us, "--- everything is mended")
+        self._note_silent()
         self.cluster.heal()
         self._run_to(self.cluster.clock.now_us + 60_000_000)
         self._clean_up()
@@ -281,6 +315,9 @@ class Life:
         return self._misplaced(living[0].replica.shared.cib.configuration)
 
     def _misplaced(self, active: Configuration) -> str | None:
+        """What is not where it should be, where that is plain: without constraints, each resource runs once."""
+        if not _is_plain(active):
+            return None
         for resource in _wanted(active):
             if len(self.cluster.world.where(resource)) != 1:
                 return f"{resource} runs on {self.cluster.world.where(resource) or 'no host'}"
@@ -297,6 +334,20 @@ class Life:
             lost = [commit for commit in self.acknowledged if commit not in known]
             if lost:
                 self._break(f"{name} lost the acknowledged {', '.join(lost)}")
+
+
+def _in_clones(configuration: Configuration) -> Iterator[str]:
+    """The names of what may run on many hosts at once, as histories have them."""
+    for resource in configuration.resources:
+        if isinstance(resource, Clone):
+            for primitive in primitives(resource):
+                yield from (primitive.id, *(f"{primitive.id}:{number}" for number in range(_MOST_INSTANCES)))
+
+
+def _is_plain(configuration: Configuration) -> bool:
+    return not configuration.constraints and all(
+        isinstance(resource, Primitive) and not resource.meta for resource in configuration.resources
+    )
 
 
 def _wanted(configuration: Configuration) -> list[str]:

@@ -159,12 +159,19 @@ class Network(Generic[M]):
     def _order(self, node: str, port: _Port[M]) -> None:
         """Give the oldest message that has none a place in the order of the sender's ring."""
         ring = port.ring
-        if self._ports.get(node) is not port or ring is None or node in self.frozen or not port.unordered:
+        if self._ports.get(node) is not port or ring is None or not port.unordered or self._is_broken(ring):
             return
         message = port.unordered.popleft()
         ring.queue.append(message)
         for member in ring.view.members:
             self.clock.after(self.chance.randint(*LATENCY_US), lambda member=member: self._arrive(ring, member))  # type: ignore[misc]
+
+    def _is_broken(self, ring: _Ring[M]) -> bool:
+        """Whether the token of a ring is lost, because one of its hosts is: nothing gets a place until there is another ring."""
+        side = self.side[ring.view.members[0]]
+        return any(
+            self.side[host] != side or host not in self.hosts_up or host in self.frozen for host in ring.view.hosts
+        )
 
     def _arrive(self, ring: _Ring[M], member: str) -> None:
         """The next message of a ring reaches a member, if that is still in it."""

@@ -35,7 +35,7 @@ class Story:
         at_us = host.around.clock.now_us
         if isinstance(event, ev.ViewChanged):
             quorum = "quorate" if event.view.ring.quorate else "without quorum"
-            self.tell(at_us, f"{host.name}: view {event.view} of {', '.join(event.view.members)}, {quorum}")
+            self.tell(at_us, f"{host.name}: view {event.view.id} of {', '.join(event.view.members)}, {quorum}")
         for effect in effects:
             if isinstance(effect, ev.Emit) and effect.type in _SHOWN:
                 fields = [str(effect.fields.get(name, ""))[:80] for name in _SHOWN[effect.type]]

@@ -23,6 +23,18 @@ class Witnessed:
     resource: str
 
 
+@frozen
+class Double:
+    """A resource was started on a host while it ran on others."""
+
+    resource: str
+    host: str
+    others: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.resource} is started on {self.host} while it runs on {', '.join(self.others)}"
+
+
 @dataclass
 class Running:
     """A resource that runs: with which parameters, and whether it is promoted."""
@@ -44,8 +56,10 @@ class World:
     attributes: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     """By host and resource: what its agent says about itself with the next call."""
     witnessed: list[Witnessed] = field(default_factory=list)
+    doubles: list[Double] = field(default_factory=list)
+    """Where one was started that ran elsewhere."""
     faults: list[str] = field(default_factory=list)
-    """Where two of one ran at once, in words."""
+    """What may never be, in words."""
 
     def where(self, resource: str) -> list[str]:
         """The hosts that a resource runs on."""
@@ -99,7 +113,7 @@ class World:
         others = [other for other in self.where(call.resource) if other != host]
         self.running[key] = Running(dict(call.parameters))
         if others and call.resource not in self.anonymous:
-            self.faults.append(f"{call.resource} is started on {host} while it runs on {', '.join(others)}")
+            self.doubles.append(Double(call.resource, host, tuple(others)))
 
     def _monitor(self, host: str, call: AgentCall) -> int:
         """An agent sees only what its parameters name."""
