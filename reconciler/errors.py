@@ -10,7 +10,6 @@ from __future__ import annotations
 import enum
 
 from reconciler.frozen import frozen
-from reconciler.printable import printable
 
 
 class Remedy(enum.Enum):
@@ -66,7 +65,7 @@ class Finding:
 
     def __str__(self) -> str:
         hint = f" ({self.hint})" if self.hint else ""
-        return printable(f"{self.place}: {self.severity.value}: {self.text}{hint} [{self.code}]")
+        return f"{self.place}: {self.severity.value}: {self.text}{hint} [{self.code}]"
 
 
 class InputError(ReconcilerError):

@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "import": Command("pacemaker.importing", "turn a Pacemaker CIB into this configuration"),
     "export": Command("pacemaker.exporting", "turn this configuration into a Pacemaker CIB"),
     "agents": Command("agents.agents", "list, describe and test resource agents"),
+    "lab": Command("lab.lab", "several nodes on one machine with faults on command, or whole clusters simulated"),
     "completion": Command("shell.completion", "print the completion script for a shell"),
 }
 """Commands in the order in which help lists them."""

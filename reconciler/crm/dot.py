@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.printable import printable
 from reconciler.scheduler.inside import decide
 from reconciler.scheduler.plan import Plan
 from reconciler.scheduler.working.action import Action, Edge
@@ -70,7 +69,7 @@ def _edge_style(edge: Edge, printed: set[int], all_actions: bool) -> str | None:
 
 
 def _label(action: Action, with_id: bool) -> str:
-    text = printable(_name(action)).replace("\\", "\\\\").replace('"', '\\"')
+    text = _name(action)
     return f"{text} ({action.id})" if with_id else text
 
 

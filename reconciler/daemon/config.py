@@ -73,6 +73,14 @@ class DirectorySourceConfig:
     rescan_s: float = 30.0
 
 
+@frozen
+class LabConfig:
+    """The lab that a node is part of: the supervisor's socket, and the file that names this start of the pretended machine."""
+
+    socket: str
+    boot: str
+
+
 SourceConfig = GitSourceConfig | DirectorySourceConfig
 
 
@@ -102,6 +110,7 @@ class NodeConfig:
     state: str = DEFAULT_STATE
     run: str = DEFAULT_RUN
     socket: str = f"{DEFAULT_RUN}/reconciler.sock"
+    lab: LabConfig | None = None
     sources: tuple[SourceConfig, ...] = ()
     proposals: ProposalsConfig = field(default_factory=ProposalsConfig)
     roots: Roots = field(default_factory=Roots)
@@ -162,9 +171,7 @@ def _second_opinion(path: str, document: Value) -> tuple[Finding, ...]:
 def _node_config(top: _Section) -> NodeConfig:
     state = top.path("state", DEFAULT_STATE)
     run = top.path("run", DEFAULT_RUN)
-    fabric = top.section("fabric")
-    fabric.word("kind", ("embedded",), "embedded")
-    fabric.done()
+    lab = _lab(top.section("fabric"))
     agents, log, validation, api = (top.section(name) for name in ("agents", "log", "validate", "api"))
     config = NodeConfig(
         node=top.text("node", socket.gethostname(), _NODE_NAME),
@@ -172,6 +179,7 @@ def _node_config(top: _Section) -> NodeConfig:
         state=state,
         run=run,
         socket=top.path("socket", os.path.join(run, "reconciler.sock")),
+        lab=lab,
         sources=_sources(top.section("sources")),
         proposals=_proposals(top.section("proposals")),
         roots=Roots(
@@ -194,6 +202,20 @@ def _node_config(top: _Section) -> NodeConfig:
     for section in (agents, log, validation, api, top):
         section.done()
     return config
+
+
+def _lab(section: _Section) -> LabConfig | None:
+    kind = section.word("kind", ("embedded", "lab"), "embedded")
+    socket_path, boot = section.path("socket", None), section.path("boot", None)
+    section.done()
+    if kind != "lab":
+        if socket_path is not None or boot is not None:
+            section.fault("`socket` and `boot` belong to `kind: lab`", "bad-value")
+        return None
+    if socket_path is None or boot is None:
+        section.fault("a lab needs `socket` and `boot`")
+        return None
+    return LabConfig(socket_path, boot)
 
 
 def _proposals(section: _Section) -> ProposalsConfig:

@@ -112,7 +112,13 @@ def schema() -> Schema:
             "run": text("What need not outlive a reboot.") | {"default": "/run/reconciler"},
             "socket": text("The socket of the API; by default reconciler.sock below `run`."),
             "fabric": object_of(
-                {"kind": words(["embedded"], "One node by itself; there is no other yet.")},
+                {
+                    "kind": words(
+                        ["embedded", "lab"], "One node by itself, or one of several in a lab on this machine."
+                    ),
+                    "socket": text("Of a lab: the socket of its supervisor."),
+                    "boot": text("Of a lab: the file that names this start of the node's pretended machine."),
+                },
                 "How nodes find each other.",
             ),
             "sources": map_of(

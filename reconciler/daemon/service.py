@@ -50,7 +50,8 @@ from reconciler.daemon.store import Store
 from reconciler.daemon.supervisor import Supervisor
 from reconciler.daemon.threads import Threads
 from reconciler.errors import Finding, ReconcilerError, Remedy
-from reconciler.fabric.embedded import EmbeddedFabric
+from reconciler.fabric.embedded import EmbeddedFabric, Fabric
+from reconciler.fabric.lab.member import LabFabric
 from reconciler.model.metadata import AgentMetadata
 from reconciler.model.resource import Agent
 from reconciler.sources.directory import DirectorySettings, DirectorySource
@@ -71,6 +72,7 @@ _MAINTAIN_S = 6 * 3600.0
 _LOOK_AGAIN_S = 0.2
 _LOOKS_PER_PROPOSAL = 150
 _WELL_S = 60.0
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _SECRETS_AT_ONCE = 32
 _CHORES = 3
 """Packing the repository, and telling it the active commit at the start and later."""
@@ -153,7 +155,7 @@ class Service:
         self._shell = self._make_shell()
         self._shell.node.coordinator.bounded = Budget().decide
         self._sources = {source.name: source for source in map(self._source, config.sources)}
-        view = StatusView(self._shell.node, "embedded")
+        view = StatusView(self._shell.node, self._shell.parts.fabric.kind)
         self._api = Api(self._shell, view, self._sources, config.readers, config.writers)
         self._api.stop_asked = self._stop_asked
         self._api.expect = self._expect
@@ -201,7 +203,7 @@ class Service:
         for leftover in await outlive_leftovers(self._config.run, calls.path if calls is not None else None):
             text = f"waited for {leftover.operation} of {leftover.resource}, which a former daemon had begun"
             shell.emit("daemon", {"what": "leftover", "text": text})
-        boot = _boot_id()
+        boot = _boot_id(self._config)
         await self._trust_active()
         self._count_attempts()
         shell.tell(Started(moment(), boot))
@@ -239,14 +241,14 @@ class Service:
         replica, self._damage = restore_state(config.node, self._store)
         self._warnings += self._damage
         run = str(uuid.uuid4())
-        node = Node(config.node, run, replica, _boot_id())
+        node = Node(config.node, run, replica, _boot_id(config))
         settings = AgentSettings(config.roots, self._metadata_cache) if config.check_agents else None
         judge = Judge(
             self._repository, settings, Secrets(config.secrets).resolve, config.strict, self._policy, self._members
         )
         parts = Parts(
             store=self._store,
-            fabric=EmbeddedFabric(config.node),
+            fabric=_fabric(config),
             agents=self._runner,
             judge=judge,
             path=config.path,
@@ -500,7 +502,13 @@ def _lets_others_in(config: NodeConfig) -> bool:
     return any(access != Access() for access in (config.readers, config.writers))
 
 
-def _boot_id() -> str:
-    with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+def _fabric(config: NodeConfig) -> Fabric:
+    return EmbeddedFabric(config.node) if config.lab is None else LabFabric(config.node, config.lab.socket)
+
+
+def _boot_id(config: NodeConfig) -> str:
+    """What names this start of the machine; in a lab, of the one that it pretends to be."""
+    path = _BOOT_ID if config.lab is None else config.lab.boot
+    with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
         return file.read().strip()
     return "unknown"

@@ -68,9 +68,9 @@ def messages_without_quorum_count(patch: pytest.MonkeyPatch) -> None:
 
 MUTATIONS = {
     "compare by promised": Mutation(compare_by_promised, 7),
-    "adopt before all promised": Mutation(adopt_before_all_promised, 37),
+    "adopt before all promised": Mutation(adopt_before_all_promised, 59),
     "skip the promise's sync": Mutation(skip_the_sync_of_the_promise, 55),
-    "count a blank member": Mutation(count_a_blank_member, 18),
+    "count a blank member": Mutation(count_a_blank_member, 12),
     "a minority gives back a blank member's vote": Mutation(a_minority_gives_back_the_vote_of_a_blank_member, 18),
     "messages without quorum count": Mutation(messages_without_quorum_count, 0),
 }

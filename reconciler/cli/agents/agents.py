@@ -10,13 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.cli.options import UsageError, only_one
-from reconciler.cli.terminal.printing import say
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 
@@ -117,8 +115,7 @@ def _list(options: Listing) -> int:
     from reconciler.agents.installed import installed
 
     agents = [str(agent) for agent in installed(_roots(options), options.standard, options.provider)]
-    for line in [json.dumps(agents)] if options.json else agents:
-        say(line)
+    print(json.dumps(agents) if options.json else "\n".join(agents))
     return 0
 
 
@@ -129,11 +126,7 @@ def _info(options: Info) -> int:
     metadata = MetadataLookup(_roots(options)).describe(agent)
     if metadata is None:
         raise _not_installed(agent, _roots(options))
-    if options.json:
-        print(_as_json(agent, metadata))
-        return 0
-    for line in _described(agent, metadata):
-        say(line)
+    print(_as_json(agent, metadata) if options.json else "\n".join(_described(agent, metadata)))
     return 0
 
 
@@ -178,8 +171,7 @@ def _reporter(options: Trial, checks: list[Check]) -> Any:
     def report(check: Check) -> None:
         checks.append(check)
         if not options.json and (options.verbose or check.verdict is not Verdict.PASSED):
-            say(f"{signs[check.verdict]}  {check.text}" + (f": {check.detail}" if check.detail else ""))
-            sys.stdout.flush()
+            print(f"{signs[check.verdict]}  {check.text}" + (f": {check.detail}" if check.detail else ""), flush=True)
 
     return report
 
@@ -189,9 +181,9 @@ def _conclude(options: Trial, agent: Agent, checks: list[Check], passed: int, fa
         rows = [{"text": one.text, "verdict": one.verdict.value, "detail": one.detail} for one in checks]
         print(json.dumps({"agent": str(agent), "checks": rows, "passed": passed, "failed": failed}, sort_keys=True))
     elif failed:
-        say(f"{agent} failed {failed} of {passed + failed} checks")
+        print(f"{agent} failed {failed} of {passed + failed} checks")
     else:
-        say(f"{agent} passed all {passed} checks")
+        print(f"{agent} passed all {passed} checks")
 
 
 def parse_agent(text: str) -> Agent:
@@ -273,13 +265,11 @@ def _described(agent: Agent, metadata: AgentMetadata) -> Iterator[str]:
         yield ""
         yield from metadata.long_description.splitlines()
     if metadata.parameters:
-        yield ""
-        yield "parameters (* required):"
+        yield "\nparameters (* required):"
         for parameter in metadata.parameters.values():
             yield from _parameter_lines(parameter)
     if metadata.actions:
-        yield ""
-        yield "advised operations:"
+        yield "\nadvised operations:"
     for action in metadata.actions:
         facts = (("timeout", action.timeout), ("interval", action.interval), ("role", action.role))
         words = [f"{name}={value}" for name, value in (*facts, ("depth", action.depth)) if value]

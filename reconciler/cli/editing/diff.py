@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.node.client import Client, add_socket_argument
 from reconciler.cli.terminal.paint import Paint, add_colour_argument
-from reconciler.cli.terminal.printing import complain
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 
@@ -57,7 +56,7 @@ def run(options: Options) -> int:
         )
     except ReconcilerError as error:
         cause = f": {error.__cause__}" if error.__cause__ is not None else ""
-        complain(f"reconciler: error: {error}{cause} [{error.code}]")
+        print(f"reconciler: error: {error}{cause} [{error.code}]", file=sys.stderr)
         return ERROR
     if options.json:
         from reconciler.cli.planning.json_form import config_change

@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli.terminal.printing import complain, say
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 
@@ -56,7 +55,7 @@ def run(options: Options) -> int:
             failed = True
         elif text.encode() != data:
             changed = True
-            say(file)
+            print(file)
             if not options.check:
                 _rewrite(Path(file), text)
     return int(failed or (options.check and changed))
@@ -80,7 +79,7 @@ def _formatted(file: str, data: bytes, findings: Findings) -> str | None:
     try:
         return format_file(file, data, findings)
     except FormatError as error:
-        complain(f"{file}: left as it is: {error} [{error.code}]")
+        print(f"{file}: left as it is: {error} [{error.code}]", file=sys.stderr)
         return None
 
 

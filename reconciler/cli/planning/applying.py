@@ -20,9 +20,7 @@ from reconciler.cli.planning.proposal import FAILED, STALE, Ending, follow
 from reconciler.cli.planning.saved import SavedPlan
 from reconciler.cli.planning.text_form import lines
 from reconciler.cli.terminal.paint import Paint
-from reconciler.cli.terminal.printing import complain
 from reconciler.errors import ReconcilerError
-from reconciler.printable import printable
 
 GUARDED = 3
 
@@ -138,7 +136,7 @@ def _refuse_held(held: list[tuple[str, str]]) -> None:
 
 def _confirm(question: str, answers: Mapping[str, Callable[[], None]]) -> None:
     while True:
-        print(printable(question), end="", file=sys.stderr, flush=True)
+        print(question, end="", file=sys.stderr, flush=True)
         word = sys.stdin.readline().strip().lower()
         if word in ("y", "yes"):
             return
@@ -149,11 +147,14 @@ def _confirm(question: str, answers: Mapping[str, Callable[[], None]]) -> None:
 
 def _show_differences(made: Made) -> None:
     for change in made.found.changes:
-        complain(f"  {change.action:7} {'/'.join(change.address)}: {change.before} -> {change.after}")
+        print(f"  {change.action:7} {'/'.join(change.address)}: {change.before} -> {change.after}", file=sys.stderr)
 
 
 def _show_reasons(made: Made) -> None:
     for transition in made.found.transitions:
         for because in transition.because:
             place = f" ({because.place})" if because.place else ""
-            complain(f"  {transition.verb.value} {transition.resource}: {because.code}: {because.text}{place}")
+            print(
+                f"  {transition.verb.value} {transition.resource}: {because.code}: {because.text}{place}",
+                file=sys.stderr,
+            )

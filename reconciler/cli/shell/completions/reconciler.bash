@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_reconciler_agents_subparsers=(list info test)
-_shtab_reconciler_subparsers=(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents completion)
+_shtab_reconciler_subparsers=(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents lab completion)
 
 _shtab_reconciler_validate_option_strings=(-h --help --strict --format --no-agents)
 _shtab_reconciler_fmt_option_strings=(-h --help --check)
@@ -30,6 +30,7 @@ _shtab_reconciler_agents_list_option_strings=(-h --help --class --provider --jso
 _shtab_reconciler_agents_info_option_strings=(-h --help --json --ocf-root)
 _shtab_reconciler_agents_test_option_strings=(-h --help -o --option --name --timeout -v --verbose --json --ocf-root)
 _shtab_reconciler_agents_option_strings=(-h --help)
+_shtab_reconciler_lab_option_strings=(-h --help -n --nodes --directory --simulate --seed --faults --jobs)
 _shtab_reconciler_completion_option_strings=(-h --help)
 _shtab_reconciler_option_strings=(-h --help --version)
 
@@ -52,7 +53,7 @@ _shtab_reconciler_export___format_choices=(cib-xml)
 _shtab_reconciler_agents_list___class_choices=(ocf stonith lsb systemd)
 _shtab_reconciler_agents_pos_0_choices=(list info test)
 _shtab_reconciler_completion_pos_0_choices=(bash zsh tcsh)
-_shtab_reconciler_pos_0_choices=(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents completion)
+_shtab_reconciler_pos_0_choices=(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents lab completion)
 
 _shtab_reconciler_validate__h_nargs=0
 _shtab_reconciler_validate___help_nargs=0
@@ -160,6 +161,9 @@ _shtab_reconciler_agents_test___json_nargs=0
 _shtab_reconciler_agents_pos_0_nargs=A...
 _shtab_reconciler_agents__h_nargs=0
 _shtab_reconciler_agents___help_nargs=0
+_shtab_reconciler_lab_pos_0_nargs='*'
+_shtab_reconciler_lab__h_nargs=0
+_shtab_reconciler_lab___help_nargs=0
 _shtab_reconciler_completion__h_nargs=0
 _shtab_reconciler_completion___help_nargs=0
 _shtab_reconciler_pos_0_nargs=A...

@@ -16,8 +16,8 @@ complete reconciler \
         'c/--only=/(nodes devices resources)/' \
         'c/--format=/(cib-xml)/' \
         'c/--class=/(ocf stonith lsb systemd)/' \
-        'c/--/(all all-actions allow at base check class color concise config debounce detailed-exitcode dot force format help in-place jobs json json-into junit keep-ids limit markdown message name no-agents no-plan node node-down node-fail node-up ocf-root offline on only op-fail op-inject option out output-as output-to path places provider quiet quorum refresh run save-dotfile save-graph save-input save-output scores set-datetime show-attrs show-failcounts show-scores show-utilization simulate snapshot socket stop-resources strict survive svg tests text-fancy ticket-activate ticket-grant ticket-revoke ticket-standby timeout verbose version watch watchdog xml-file xml-pipe yes)/' \
-        'c/-/(- A D F G I O Q R S U V X a b c d e f g h i m o p q r s t u v w x)/' \
+        'c/--/(all all-actions allow at base check class color concise config debounce detailed-exitcode directory dot faults force format help in-place jobs json json-into junit keep-ids limit markdown message name no-agents no-plan node node-down node-fail node-up nodes ocf-root offline on only op-fail op-inject option out output-as output-to path places provider quiet quorum refresh run save-dotfile save-graph save-input save-output scores seed set-datetime show-attrs show-failcounts show-scores show-utilization simulate snapshot socket stop-resources strict survive svg tests text-fancy ticket-activate ticket-grant ticket-revoke ticket-standby timeout verbose version watch watchdog xml-file xml-pipe yes)/' \
+        'c/-/(- A D F G I O Q R S U V X a b c d e f g h i m n o p q r s t u v w x)/' \
         'n/--format/(text json github sarif)/' \
         'n/--format/(yaml json)/' \
         'n/--color/(auto always never)/' \
@@ -26,7 +26,7 @@ complete reconciler \
         'n/--only/(nodes devices resources)/' \
         'n/--format/(cib-xml)/' \
         'n/--class/(ocf stonith lsb systemd)/' \
-        'p/1/(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents completion)/' \
+        'p/1/(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents lab completion)/' \
         'n/agents/(list info test)/' \
         'n/completion/(bash zsh tcsh)/' \
         'p/*/()/'

@@ -20,6 +20,7 @@ _shtab_reconciler_commands() {
     fmt:'Rewrite configuration files in the canonical form: order of keys, quotes, indentation. Comments stay, and so does the meaning. A file that can'"'"'t be rewritten without losing something (anchors, several documents) is left as it is, and named. Exit codes: 0 all files are canonical now, 1 with --check some are not; or some file could not be formatted, 64 usage.'
     history:'List the versions of the configuration that were active on this node, newest first.'
     import:'Turn a Pacemaker CIB into this configuration'"'"'s language. The files are written into a directory, one for each part of the configuration. What was observed (the status) stays behind. The files are read back at once: what the language finds fault with is printed with its new place.'
+    lab:'Several nodes on one machine, with faults on command; or whole clusters simulated, with every fault that there is. up [PATH] start a lab whose nodes run the configuration in PATH (default: cluster.d), each in a process of its own status which nodes there are, and which view each is in kill NODE end the node'"'"'s process, as kill -9 does; its resources go on off NODE switch the node off: its resources are gone, too freeze NODE, thaw NODE let the node'"'"'s process stand still, and go on restart NODE end the node'"'"'s process in order, or switch the node on, and start it partition A,B C nodes of one side reach each other only; who is named nowhere is alone heal all nodes reach each other fence-device MODE let the fence device work (ok), fail, or be slow down end the lab and everything that runs in it, and remove it With --simulate no lab is needed: so many lives of a cluster are lived through in one process each, under virtual time, with faults drawn from the seed, over the configuration in PATH'
     plan:'Show what a configuration would change: its differences, what would start, stop and move, in which order, and why. With a running node the plan is made from its live state. Elsewhere it is made from a recorded state (--snapshot), from the healthy cluster under another configuration (--base), or from healthy nodes on which nothing runs yet.'
     rollback:'Make an earlier version of the configuration the active one again, as a new commit with the old content. Where the configuration comes from a git repository, the rollback holds until the repository moves on.'
     run:'Be the node: keep what the configuration says running on this machine, until told to end. The daemon ends on SIGTERM or SIGINT and leaves the resources running: a later start finds and adopts them. `--stop-resources` (or `POST /v1/shutdown` with `resources: true`) stops them first. SIGHUP fetches from all sources at once. A systemd unit for it needs `Type=notify` and `KillMode=process`: otherwise systemd ends the resources together with the daemon. Exit codes: 0 ended as asked, 1 it could not start or had to end, 64 wrong usage.'
@@ -188,6 +189,20 @@ _shtab_reconciler_import_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_reconciler_import_defaults_added=0
+
+_shtab_reconciler_lab_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  {-n,--nodes}"[how many nodes (up\: 3\; --simulate\: drawn, 1 to 5)]:N:"
+  "--directory[where the lab lives (default\: reconciler-lab.UID below \$TMPDIR or \/tmp)]:DIR:"
+  "--simulate[live through so many lives of a simulated cluster]:COUNT:"
+  "--seed[the seed of the first life (default\: 0)]:SEED:"
+  "--faults[keep these of the seed\'s faults, by their numbers from 0\; - for none]:N,N:"
+  "--jobs[processes to simulate in (default\: one for each core)]:N:"
+  "(*)::what to do, and with what\; with --simulate\: PATH:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_lab_defaults_added=0
 
 _shtab_reconciler_plan_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -387,6 +402,7 @@ _shtab_reconciler() {
         fmt) _arguments -C -s $_shtab_reconciler_fmt_options ;;
         history) _arguments -C -s $_shtab_reconciler_history_options ;;
         import) _arguments -C -s $_shtab_reconciler_import_options ;;
+        lab) _arguments -C -s $_shtab_reconciler_lab_options ;;
         plan) _arguments -C -s $_shtab_reconciler_plan_options ;;
         rollback) _arguments -C -s $_shtab_reconciler_rollback_options ;;
         run) _arguments -C -s $_shtab_reconciler_run_options ;;

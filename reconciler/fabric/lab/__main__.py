@@ -1,0 +1,11 @@
+"""`python -m reconciler.fabric.lab DIRECTORY NODE…`: be the supervisor of a lab. `reconciler lab up` starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from reconciler.fabric.lab.supervisor import Supervisor
+
+asyncio.run(Supervisor(Path(sys.argv[1]), tuple(sys.argv[2:])).run())
