@@ -18,6 +18,7 @@ from reconciler.frozen import field, frozen
 from reconciler.model.duration import simple_ms
 from reconciler.sources.git_fetch import url_fault
 from reconciler.sources.signatures import SignaturePolicy
+from reconciler.sources.trust import distrust
 
 if TYPE_CHECKING:
     from reconciler.language.text.document import Value
@@ -130,11 +131,15 @@ class NodeConfig:
 def read_config(path: str, *, twice: bool = False) -> NodeConfig:
     """The configuration in a file. Raises InputError with every fault and its place; OSError when it can't be read.
 
-    With `twice` what is read without a fault is held against the published schema, too, by the jsonschema library: that is for
-    whoever only checks the file, since the library stays in memory.
+    A file that somebody else could change is one fault: it says which programs root starts. With `twice` what is read without a fault
+    is held against the published schema, too, by the jsonschema library: that is for whoever only checks the file, since the library
+    stays in memory.
     """
     with open(path, "rb") as file:
         data = file.read(_LARGEST_FILE + 1)
+    if (why := distrust(path)) is not None:
+        hint = "let it, and the directories that it is in, belong to root and be writable by nobody else"
+        raise InputError((Finding("unsafe-owner", Place(path), why, hint),))
     return parse_config(path, data, twice=twice)
 
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 
 from reconciler.errors import ReconcilerError, Remedy
+from reconciler.sources.trust import distrust
+
+_COMMANDS = "commands"
+_DEEPEST = 3
 
 
 class LockError(ReconcilerError):
@@ -20,6 +25,32 @@ class BusyError(LockError):
     """Another daemon uses the directory."""
 
     code = "busy"
+
+
+class UnsafeOwnerError(LockError):
+    """Somebody else could put into the directory what root then runs or believes."""
+
+    code = "unsafe-owner"
+
+
+def check_owner(directory: str, what: str) -> None:
+    """**Raises** UnsafeOwnerError when a directory, one on the way to it, or a program of ours in it could be changed by others.
+
+    One that is not there yet is made by us.
+    """
+    ours = [directory, *_programs(directory)]
+    for path in ours:
+        if (why := distrust(path)) is not None:
+            raise UnsafeOwnerError(f"the {what} can't be trusted: {why}")
+
+
+def _programs(directory: str) -> Iterator[str]:
+    """What was left where we put the commands that agents call: its name may be that of any program."""
+    for below, directories, names in os.walk(directory):
+        if below.count(os.sep) - directory.count(os.sep) >= _DEEPEST:
+            directories.clear()
+        if os.path.basename(below) == _COMMANDS:
+            yield from (os.path.join(below, name) for name in [".", *names])
 
 
 def lock(path: str, what: str) -> int:

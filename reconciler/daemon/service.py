@@ -39,7 +39,7 @@ from reconciler.daemon.events import EventLog
 from reconciler.daemon.evidence import Doubt, doubt_of
 from reconciler.daemon.http import UnixServer
 from reconciler.daemon.leftovers import outlive_leftovers
-from reconciler.daemon.lock import lock
+from reconciler.daemon.lock import check_owner, lock
 from reconciler.daemon.log import LOG, say
 from reconciler.daemon.notify import notify, watchdog_interval_s
 from reconciler.daemon.restore import restore_state
@@ -59,6 +59,7 @@ from reconciler.sources.git import GitSettings, GitSource
 from reconciler.sources.git_request import Credentials
 from reconciler.sources.repository import ACTIVE, Repository
 from reconciler.sources.source import Source, SourceState, Standing
+from reconciler.sources.trust import Trusted
 
 _LAST_AGENTS_S = 5.0
 """How long an end of the daemon waits for agents that are being called; they go on without it after that."""
@@ -84,6 +85,8 @@ async def serve(config: NodeConfig, file: str, *, stop_resources: bool = False) 
     Those must go on: who ends the process then must not cancel what is left in the loop. With `stop_resources` a signal to end stops
     this node's resources first; `file` is where the configuration was read. Raises ReconcilerError and OSError when it can't start.
     """
+    check_owner(config.state, "state directory")
+    check_owner(config.run, "run directory")
     store = Store(config.state)
     held: list[int] = []
     try:
@@ -207,8 +210,7 @@ class Service:
         await self._trust_active()
         self._count_attempts()
         shell.tell(Started(moment(), boot))
-        if self._sources:
-            self._expect()
+        self._expect()
         for _, source in sorted(self._sources.items()):
             self._start(source.run())
         self._start(self._maintain())
@@ -276,6 +278,8 @@ class Service:
                 debounce_ms=config.debounce_ms,
                 rescan_s=config.rescan_s,
                 path=self._config.path,
+                # Who may change what runs by the API may do so by the directory, too.
+                trusted=Trusted(self._config.writers.users, self._config.writers.groups),
             )
             return DirectorySource(
                 directory, self._repository, standing, was_active, self._on_tip, self._emit_source, self._expect

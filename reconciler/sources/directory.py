@@ -20,6 +20,7 @@ from reconciler.sources.bounds import Bounds, nothing_there
 from reconciler.sources.repository import Repository
 from reconciler.sources.snapshot import Snapshot, WatchedDirectory, fingerprint, first_directories, read_directory
 from reconciler.sources.source import OnChange, OnTip, Report, SourceStatus, Standing, StandingOf, keep_going
+from reconciler.sources.trust import NOBODY_ELSE, Trusted
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -37,7 +38,10 @@ _MOST_WATCHED = 64
 
 @frozen
 class DirectorySettings:
-    """What the node's configuration says about a directory source; `path` is where its files stand inside the commits."""
+    """What the node's configuration says about a directory source; `path` is where its files stand inside the commits.
+
+    `trusted` are those who may write there beside root and our own user; None lets everybody.
+    """
 
     name: str
     directory: str
@@ -45,6 +49,7 @@ class DirectorySettings:
     rescan_s: float = 30.0
     author: str = "reconciler <reconciler@localhost>"
     path: str = ""
+    trusted: Trusted | None = NOBODY_ELSE
     bounds: Bounds = field(default_factory=Bounds)
 
 
@@ -140,7 +145,7 @@ class DirectorySource:
         asked, self._asked = self._asked, False
         compare, self._compare = self._compare, False
         try:
-            touched = await asyncio.to_thread(fingerprint, self._settings.directory)
+            touched = await asyncio.to_thread(fingerprint, self._settings.directory, self._settings.trusted)
             if touched == self._fingerprint and not asked:
                 if compare and self._seen is not None:
                     await self._tell(self._seen, asked=False)
@@ -172,10 +177,10 @@ class DirectorySource:
     async def _settled(self) -> Snapshot | None:
         """The content once two readings agree; None if it kept changing."""
         bounds = self._settings.bounds
-        before = await asyncio.to_thread(read_directory, self._settings.directory, bounds)
+        before = await asyncio.to_thread(read_directory, self._settings.directory, bounds, self._settings.trusted)
         for look in range(_MOST_LOOKS):
             await asyncio.sleep(_SECOND_LOOK_S * (1 + look))
-            now = await asyncio.to_thread(read_directory, self._settings.directory, bounds)
+            now = await asyncio.to_thread(read_directory, self._settings.directory, bounds, self._settings.trusted)
             if now.digest == before.digest:
                 return now
             before = now

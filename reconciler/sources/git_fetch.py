@@ -6,6 +6,7 @@ Source: git-fetch(1); git-config(1), "http.*"; gitprotocol-v2(5).
 from __future__ import annotations
 
 import base64
+import os
 import re
 import shlex
 
@@ -159,7 +160,10 @@ def _environment(request: GitRequest) -> dict[str, str]:
 
 
 def _basic(credentials: Credentials) -> str:
-    with open(credentials.token_file or "", encoding="ascii") as file:
+    path = credentials.token_file or ""
+    with open(path, encoding="ascii") as file:
+        if os.fstat(file.fileno()).st_mode & 0o007:
+            raise GitError(f"the token in {path} can be read by everybody")
         token = file.read(4096).strip()
     return base64.b64encode(f"{credentials.token_user}:{token}".encode()).decode()
 

@@ -19,6 +19,7 @@ from reconciler.frozen import frozen
 from reconciler.sources.commit_object import MOST_COMMIT_BYTES
 from reconciler.sources.git_command import GitError, checked_commit, limit_process, plain_line, run_git
 from reconciler.sources.objects import Objects
+from reconciler.sources.trust import distrust
 
 _MOST_COMMITS = 1000
 _TIMEOUT_S = 20.0
@@ -70,6 +71,8 @@ def verify_commits(policy: SignaturePolicy, repository: str, commit: str, known:
     for path in policy.files():
         if not os.access(path, os.R_OK):
             raise GitError(f"a file of the signature policy can't be read: {path}")
+        if (why := distrust(path)) is not None:
+            raise GitError(f"a file of the signature policy could be changed by others: {why}")
     if not (policy.signers_file or policy.keyring_file):
         raise GitError("signatures are asked for, but neither allowed signers nor a keyring are named")
     objects = Objects(repository)

@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from reconciler.errors import Finding, Place
 from reconciler.frozen import frozen
 from reconciler.sources.bounds import DEEPEST, Bounds, is_configuration, name_finding, size_findings, too_deep
+from reconciler.sources.trust import Trusted, distrust, distrusted
 
 _MOST_ENTRIES = 100_000
+_OWNER_HINT = (
+    "let it belong to root and be writable by nobody else, or let who may write it write here (node.yaml: api: write)"
+)
 
 
 @frozen
@@ -39,14 +43,14 @@ class _Seen:
     size: int
 
 
-def read_directory(directory: str, bounds: Bounds | None = None) -> Snapshot:
+def read_directory(directory: str, bounds: Bounds | None = None, trusted: Trusted | None = None) -> Snapshot:
     """Read every configuration file below a directory.
 
     Symbolic links that stay inside it are followed, as mounts of configuration maps need; those that lead out, special files,
-    what is too large and what can't be read are findings.
+    what is too large and what can't be read are findings. So is, when it is said who is `trusted`, what anybody else could change.
     """
     bounds = bounds or Bounds()
-    seen, findings = _look(directory)
+    seen, findings = _look(directory, trusted)
     findings += size_findings({one.path: one.size for one in seen}, bounds)
     files: dict[str, bytes] = {}
     if not findings:
@@ -60,9 +64,9 @@ def read_directory(directory: str, bounds: Bounds | None = None) -> Snapshot:
     return Snapshot({} if findings else files, tuple(findings), _digest(files, findings))
 
 
-def fingerprint(directory: str) -> str:
-    """Changes whenever a file below the directory is written, added, removed or replaced; reads no content."""
-    seen, findings = _look(directory)
+def fingerprint(directory: str, trusted: Trusted | None = None) -> str:
+    """Changes whenever a file below the directory is written, added, removed, replaced or given away; reads no content."""
+    seen, findings = _look(directory, trusted)
     text = repr([(one.path, one.facts) for one in seen]) + repr([str(finding) for finding in findings])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -96,18 +100,20 @@ def _below(path: str) -> list[str]:
         return []
 
 
-def _look(directory: str) -> tuple[list[_Seen], list[Finding]]:
+def _look(directory: str, trusted: Trusted | None) -> tuple[list[_Seen], list[Finding]]:
     """The configuration files there, sorted by path, and what is no file."""
     root = os.path.realpath(directory)
     if not os.path.isdir(root):
         return [], [Finding("no-such-directory", Place(directory), "there is no such directory")]
     seen: list[_Seen] = []
     findings: list[Finding] = []
-    for count, (path, entry) in enumerate(_walk(root, "", findings)):
+    if trusted is not None and (why := distrust(directory, trusted)) is not None:
+        return [], [Finding("unsafe-owner", Place("."), why, _OWNER_HINT)]
+    for count, (path, entry) in enumerate(_walk(root, "", findings, trusted)):
         if count >= _MOST_ENTRIES:
             findings.append(Finding("too-many-files", Place("."), f"more than {_MOST_ENTRIES} entries"))
             break
-        found = _file(root, path, entry)
+        found = _file(root, path, entry, trusted)
         if isinstance(found, Finding):
             findings.append(found)
         elif found is not None:
@@ -115,7 +121,9 @@ def _look(directory: str) -> tuple[list[_Seen], list[Finding]]:
     return sorted(seen, key=lambda one: one.path), findings
 
 
-def _walk(root: str, below: str, findings: list[Finding]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _walk(
+    root: str, below: str, findings: list[Finding], trusted: Trusted | None
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Every entry that is no ordinary directory, hidden ones left out."""
     try:
         with os.scandir(os.path.join(root, below)) as listing:
@@ -131,12 +139,22 @@ def _walk(root: str, below: str, findings: list[Finding]) -> Iterator[tuple[str,
             if path.count("/") >= DEEPEST:
                 findings.append(too_deep(path))
                 return
-            yield from _walk(root, path, findings)
+            if (unsafe := _unsafe(path, entry.stat(follow_symlinks=False), trusted)) is not None:
+                findings.append(unsafe)
+                continue
+            yield from _walk(root, path, findings, trusted)
         else:
             yield path, entry
 
 
-def _file(root: str, path: str, entry: os.DirEntry[str]) -> _Seen | Finding | None:
+def _unsafe(path: str, facts: os.stat_result, trusted: Trusted | None) -> Finding | None:
+    """A finding for what somebody could change who is not trusted."""
+    if trusted is None or (why := distrusted(facts, trusted)) is None:
+        return None
+    return Finding("unsafe-owner", Place(path), why, _OWNER_HINT)
+
+
+def _file(root: str, path: str, entry: os.DirEntry[str], trusted: Trusted | None) -> _Seen | Finding | None:
     """The file behind an entry, None when it is no configuration, a finding when it must not be one."""
     real = entry.path
     if entry.is_symlink():
@@ -157,6 +175,8 @@ def _file(root: str, path: str, entry: os.DirEntry[str]) -> _Seen | Finding | No
         return Finding("unreadable", Place(path), f"can't be read: {error.strerror}")
     if not stat.S_ISREG(facts.st_mode):
         return Finding("no-file", Place(path), "this is neither a file nor a directory")
+    if (unsafe := _unsafe(path, facts, trusted)) is not None:
+        return unsafe
     identity = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
     return _Seen(path, real, identity, facts.st_size)
 

@@ -15,10 +15,12 @@ from typing import Protocol
 from reconciler.controller.admission import Tip
 from reconciler.errors import Finding, Place
 from reconciler.frozen import frozen, replace
+from reconciler.sources.git_command import plain_line
 
 _PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 300.0
 """Between two tries of a source that failed with something that it should not have."""
+_LONGEST_TEXT = 500
 
 
 @frozen
@@ -127,17 +129,19 @@ class Report:
             self._on_change(status.name)
 
 
-async def keep_going(work: Callable[[], Awaitable[None]], report: Report, pause_s: float = _PAUSE_S) -> None:
+async def keep_going(work: Callable[[], Awaitable[None]], report: Report) -> None:
     """Do a source's work until cancelled. Whatever it meets (no thread, no memory, a fault of ours) is the source's trouble, not the
-    node's: it is reported, and after a pause the source begins anew.
+    node's: it is reported, and after a pause, each twice as long as the last, the source begins anew.
     """
+    pause_s = _PAUSE_S
     while True:
         begun = time.monotonic()
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - the one net below the sources: a source may fail, the node not
-            text = f"the source failed: {type(error).__name__}: {error}"
-            report.failed((Finding("source-failed", Place(""), text[:500], "it begins anew by itself"),))
-        lasted_s = time.monotonic() - begun
-        pause_s = _PAUSE_S if lasted_s > _LONGEST_PAUSE_S else min(2 * pause_s, _LONGEST_PAUSE_S)
-        await asyncio.sleep(pause_s / 2)
+            text = plain_line(f"the source failed: {type(error).__name__}: {error}")[:_LONGEST_TEXT]
+            report.failed((Finding("source-failed", Place(""), text, "it begins anew by itself"),))
+        if time.monotonic() - begun > _LONGEST_PAUSE_S:
+            pause_s = _PAUSE_S
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

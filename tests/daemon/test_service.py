@@ -200,6 +200,52 @@ def test_a_rollback_holds_until_the_repository_moves_on(stopped_node: Node, oper
     node.at_rest_with({"a": "3"})
 
 
+def test_a_directory_and_a_repository_do_not_fight(stopped_node: Node, operator: Operator) -> None:
+    """Who moves last is followed; nothing comes back because somebody looked again, or because the daemon was started anew."""
+    node = stopped_node
+    node.sources = (
+        f"  site: {{git: 'file://{operator.remote}', poll: 1s, local: true}}\n"
+        "  here: {directory: source, debounce: 50ms, rescan: 1s}"
+    )
+    operator.push(node.configuration({"a": "1"}))
+    node.start()
+    node.at_rest_with({"a": "1"})
+    node.write(node.configuration({"a": "2"}))
+    node.at_rest_with({"a": "2"})
+    operator.push(node.configuration({"a": "3"}))
+    node.at_rest_with({"a": "3"})
+    entries = len(node.client.get("/v1/history")["entries"])
+    time.sleep(3)
+    node.stop()
+    node.start()
+    time.sleep(3)
+    node.at_rest_with({"a": "3"})
+    assert len(node.client.get("/v1/history")["entries"]) == entries
+    node.write(node.configuration({"a": "4"}))
+    node.at_rest_with({"a": "4"})
+    operator.push(node.configuration({"a": "5"}))
+    node.at_rest_with({"a": "5"})
+    told = [event["text"] for event in node.client.events(since="0", follow=False) if event.get("what") == "overtake"]
+    assert len(told) == 1
+    assert "site" in told[0]
+
+
+@pytest.mark.parametrize("end", ["\r", "\x1e", "\x85", "\u2028"])
+def test_a_subject_with_any_line_end_ends_nothing(stopped_node: Node, operator: Operator, end: str) -> None:
+    node = stopped_node
+    node.sources = f"  site: {{git: 'file://{operator.remote}', poll: 60s, local: true}}"
+    operator.push(node.configuration({"a": "1"}))
+    operator.git("commit", "--quiet", "--allow-empty", "--cleanup=verbatim", "-m", f"one{end}two")
+    operator.git("push", "--quiet", str(operator.remote), "HEAD:main")
+    node.start()
+    node.at_rest_with({"a": "1"})
+    assert node.status()["active"]["subject"] == "one two"
+    assert node.client.get("/v1/history")["entries"][0]["subject"] == "one two"
+    node.stop()
+    node.start()
+    node.at_rest_with({"a": "1"})
+
+
 def test_apply_and_rollback_through_the_api(stopped_node: Node) -> None:
     node = stopped_node
     node.sources = "  {}"

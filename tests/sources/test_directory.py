@@ -115,7 +115,7 @@ def test_only_what_was_read_twice_alike_is_offered(
     """The second reading finds another file than the first: half of what somebody is just copying must not become a commit."""
     readings = []
 
-    def read(path: str, bounds: Bounds) -> Snapshot:
+    def read(path: str, bounds: Bounds, _: object) -> Snapshot:
         readings.append(read_directory(path, bounds))
         if len(readings) < 4:
             (directory / f"{len(readings)}.yaml").write_text("more: 1\n")
@@ -137,7 +137,7 @@ def test_what_never_comes_to_rest_is_not_offered(
     monkeypatch.setattr("reconciler.sources.directory._MOST_LOOKS", 3)
     count = iter(range(1_000_000))
 
-    def read(path: str, bounds: Bounds) -> Snapshot:
+    def read(path: str, bounds: Bounds, _: object) -> Snapshot:
         (directory / "a.yaml").write_text(f"a: {next(count)}\n")
         return read_directory(path, bounds)
 

@@ -404,6 +404,7 @@ def test_missing_file_of_signers_accepts_nothing(ask: Ask, work) -> None:  # typ
 def test_token_does_not_show_in_the_process_list(ask: Ask, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("hunter22\n")
+    token.chmod(0o600)
     seen: list[bytes] = []
 
     def look(server: socket.socket) -> None:

@@ -318,6 +318,7 @@ def test_a_token_does_not_follow_a_redirect(repository: Repository, tmp_path: Pa
     site = Redirecting(tmp_path, thief.url("localhost"))
     token = tmp_path / "token"
     token.write_text("hunter22\n")
+    token.chmod(0o600)
     request = GitRequest(
         "web",
         repository.path,
