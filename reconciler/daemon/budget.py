@@ -30,6 +30,8 @@ T = TypeVar("T")
 _LEAST_S = 1.5
 _PER_RESOURCE_S = 0.002
 """For each primitive on each node: some thirty times what a decision takes."""
+_MOST_S = 30.0
+"""However large the cluster: the service manager's watchdog has to be more patient than this."""
 _AGAIN_S = 0.1
 _HARD_S = 20.0
 _HARD_TIMES = 3
@@ -89,4 +91,4 @@ def budget_s(cib: Cib) -> float:
     count = sum(len(primitives(resource)) for resource in cib.configuration.resources)
     nodes = max(len(cib.configuration.nodes), len(cib.status.nodes), 1)
     known = sum(len(state.history) for state in cib.status.nodes)
-    return _LEAST_S + _PER_RESOURCE_S * max(count * nodes, known)
+    return min(_LEAST_S + _PER_RESOURCE_S * max(count * nodes, known), _MOST_S)

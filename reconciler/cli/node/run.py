@@ -1,8 +1,9 @@
 """Be the node: keep what the configuration says running on this machine, until told to end.
 
 The daemon ends on SIGTERM or SIGINT and leaves the resources running: a later start finds and adopts them. `--stop-resources` (or
-`POST /v1/shutdown` with `resources: true`) stops them first. SIGHUP fetches from all sources at once. A systemd unit for it needs
-`Type=notify` and `KillMode=process`: otherwise systemd ends the resources together with the daemon.
+`POST /v1/shutdown` with `resources: true`) stops them first. SIGHUP fetches from all sources at once. A systemd unit for it is
+`share/reconciler/systemd/reconciler.service`; another one needs `Type=notify` and `KillMode=process`: otherwise systemd ends the resources
+together with the daemon.
 
 Exit codes: 0 ended as asked, 1 it could not start or had to end, 64 wrong usage.
 """

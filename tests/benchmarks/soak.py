@@ -1,0 +1,138 @@
+"""A busy node for a while: `python tests/benchmarks/soak.py [--minutes 15] [--resources 40]`.
+
+Services that fail and recover, monitors every second, pushes good and bad, requests of all kinds, followers that come and go. Once a
+minute it prints memory, descriptors, threads, connections and the size of the state; it ends with 1 when memory or descriptors have grown
+by more than a tenth between the first third and the last, when the node ended, or met a fault of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from daemon.conftest import Node
+
+from reconciler.cli.node.client import ClientError
+
+SAMPLE_S = 5.0
+GROWTH = 1.1
+
+
+class Sample(NamedTuple):
+    """The daemon at one moment."""
+
+    memory_mib: float
+    descriptors: int
+    threads: int
+    state_mib: float
+
+
+def sample(node: Node) -> Sample:
+    lines = Path(f"/proc/{node.running.pid}/status").read_text().splitlines()
+    fields = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
+    state = sum(path.stat().st_size for path in (node.path / "state").glob("*-*"))
+    descriptors = len(os.listdir(f"/proc/{node.running.pid}/fd"))
+    return Sample(int(fields["VmRSS"][0]) / 1024, descriptors, int(fields["Threads"][0]), state / 1024 / 1024)
+
+
+def ask(node: Node, over: threading.Event, dice: random.Random) -> None:
+    """Requests of all kinds, until it is over."""
+    while not over.wait(0.05):
+        try:
+            match dice.randrange(5):
+                case 0 | 1:
+                    node.status()
+                case 2:
+                    node.client.get("/v1/cib")
+                case 3:
+                    node.client.get("/v1/history")
+                case _:
+                    next(node.client.events(since="0", timeout_s=1), None)
+        except ClientError as error:
+            if not over.is_set():
+                print(f"a request failed: {error}", flush=True)
+
+
+def disturb(node: Node, number: int, names: list[str], dice: random.Random) -> None:
+    """One disturbance: a service that fails, a change, or nonsense."""
+    match dice.randrange(4):
+        case 0 | 1:
+            (node.path / f"agents.log.{dice.choice(names)}.state").unlink(missing_ok=True)
+        case 2:
+            values = {name: str(number) if name == names[number % len(names)] else "1" for name in names}
+            node.write(node.configuration(values, interval="1s"))
+        case _:
+            node.write(node.configuration({"a": "1"}) + "nonsense: [\n")
+
+
+def soak(node: Node, minutes: float, count: int, dice: random.Random) -> list[Sample]:
+    """The samples of the whole time."""
+    names = [f"r{number}" for number in range(count)]
+    node.write(node.configuration(dict.fromkeys(names, "1"), interval="1s"))
+    node.wait(lambda: len(node.states()) == count, "all run", 120)
+    over = threading.Event()
+    askers = [threading.Thread(target=ask, args=(node, over, random.Random(number))) for number in range(2)]
+    for asker in askers:
+        asker.start()
+    samples: list[Sample] = []
+    end, number = time.monotonic() + minutes * 60, 0
+    while time.monotonic() < end and node.running.poll() is None:
+        number += 1
+        disturb(node, number, names, dice)
+        time.sleep(SAMPLE_S)
+        samples.append(sample(node))
+        if node.journal.stat().st_size > 1_000_000:
+            os.truncate(node.journal, 0)
+        if number % 12 == 1:
+            last = samples[-1]
+            print(
+                f"{number * SAMPLE_S / 60:5.1f} min  {last.memory_mib:6.1f} MiB  {last.descriptors:3} descriptors  "
+                f"{last.threads:2} threads  state {last.state_mib:5.1f} MiB",
+                flush=True,
+            )
+    over.set()
+    for asker in askers:
+        asker.join()
+    node.write(node.configuration(dict.fromkeys(names, "1"), interval="1s"))
+    node.wait(lambda: node.states() == dict.fromkeys(names, "1"), "a good configuration takes effect", 120)
+    return samples
+
+
+def main() -> int:
+    """Run, and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--resources", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        node = Node(Path(directory))
+        node.client.timeout_s = 60
+        node.start()
+        samples = soak(node, args.minutes, args.resources, random.Random(args.seed))
+        counters = node.client.get("/v1/metrics")["counters"]
+        faults = "Traceback" in node.daemon_log() or counters["failures_of_the_loop"]
+        ended = node.stop()
+    third = len(samples) // 3
+    grown = False
+    for name in ("memory_mib", "descriptors", "threads"):
+        first = statistics.median(getattr(one, name) for one in samples[:third])
+        last = statistics.median(getattr(one, name) for one in samples[-third:])
+        grown |= last > first * GROWTH + 1
+        print(f"{name}: median {first:.1f} in the first third, {last:.1f} in the last")
+    print(f"counters: {counters}")
+    return int(bool(grown or faults or ended))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
