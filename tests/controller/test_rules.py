@@ -145,6 +145,45 @@ def test_a_cleanup_spares_what_is_under_way(single, world):
     assert world.calls == ["a start", "a monitor=10000"]
 
 
+def test_the_phase_says_what_the_node_is_about(single, world):
+    """`running` also while nothing is changed but an agent is being asked: whoever waits for rest must wait for that as well."""
+    assert single.node.phase == "idle"
+    single.apply(configuration(primitive("a")))
+    assert single.node.phase == "running"
+    single.converge()
+    assert single.node.phase == "idle"
+    while not single.agents:
+        single.tick()
+    assert not single.node.coordinator.busy
+    assert single.node.phase == "running"
+    single.converge()
+    single.feed(ev.StopAsked(single.now))
+    assert single.node.phase == "stopping"
+    while single.left is None:
+        single.tick()
+    assert single.node.phase == "stopping"
+
+
+def test_numbers_of_transitions_and_results_go_on_after_a_restart(single, world):
+    """Were one used twice, a late answer would be taken for that of another order."""
+
+    def numbers() -> tuple[int, int]:
+        entries = [entry for history in single.cib.status.nodes[0].history for entry in history.entries]
+        return single.events("planned")[-1]["transition"], max(int(entry.attributes["call-id"]) for entry in entries)
+
+    single.apply(configuration(primitive("a", x="1"), primitive("b")))
+    single.converge()
+    for value in "23":
+        before = numbers()
+        single.crash()
+        single.converge()
+        single.apply(configuration(primitive("a", x=value), primitive("b")))
+        single.converge()
+        after = numbers()
+        assert after[0] > before[0]
+        assert after[1] > before[1]
+
+
 # What is remembered
 
 
@@ -220,6 +259,18 @@ def test_an_activation_that_does_not_follow_is_refused(activation):
     replica = agreed_on("one", joined("n1", 0))
     replica.take_in("n1", b"", activation)
     assert (replica.commit, replica.activations) == (None, ())
+
+
+def test_an_activation_of_what_was_not_prepared_here_changes_nothing():
+    """It can only be somebody else's fault, and must not end this node."""
+    replica = agreed_on("one", joined("n1", 0))
+    for commit in ("two", "three"):
+        replica.take_in("n1", b"", Propose(commit, None, "git", "", False, replica.term))
+        replica.take_in("n1", b"", Accept(commit, None, "digest", replica.term))
+    before = replica.shared.cib
+    replica.take_in("n1", b"", Activate("two", 1, "digest", 0, replica.term))
+    replica.take_in("n1", b"", Activate("four", 1, "digest", 0, replica.term))
+    assert (replica.commit, replica.shared.cib) == (None, before)
 
 
 def test_a_join_clears_proposals():

@@ -42,6 +42,7 @@ VOTES = [
         False,
     ),
     ("a quorum device makes up for a member", TWO, "n1", RingVerdict(True, 2, 1), True, False),
+    ("a quorum device makes no quorum of nobody", TWO, "", RingVerdict(True, 1, 1), False, False),
     ("last_man_standing asks for less than a majority of all", THREE, "n1", RingVerdict(True, 1), True, False),
     ("who has no vote does not help", {"n1": 1, "n2": 0, "n3": 1}, "n1 n2", RingVerdict(True, 2), False, False),
     ("votes weigh", {"n1": 2, "n2": 1, "n3": 1}, "n1 n2", RingVerdict(True, 3), True, True),
