@@ -1,7 +1,8 @@
 """Check a plan against the safety rules, knowing nothing of how it was made.
 
 The checker reads only the CIB, the plan's actions with their triggers, and its placements. It shares no code with the stages of the
-scheduler, so that a mistake there is not made twice. What it finds is a violation: the plan must not be carried out.
+scheduler, so that a mistake there is not made twice; what is active it also reads from the CIB's history by itself, where that leaves no
+doubt. What it finds is a violation: the plan must not be carried out.
 
 Rules (the design of the cluster, safety rules 1, 3 and 7; the scheduler's specification, part 3, section 16):
 
@@ -28,6 +29,7 @@ from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Colocation, Location, Order
 from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource, primitives
 from reconciler.model.score import INFINITY, read
+from reconciler.model.status import ResourceHistory
 from reconciler.model.text import boolean, integer, is_true
 from reconciler.scheduler.plan import ActionKind, Placement, Plan, PlannedAction
 
@@ -57,6 +59,7 @@ class _Facts:
         self.actions = {action.id: action for action in plan.actions}
         self.placements = {placement.resource: placement for placement in plan.placements}
         self.homes = _homes(cib.configuration)
+        self.active = _active(cib)
         self.tasks: dict[tuple[str, str], list[PlannedAction]] = {}
         for action in plan.actions:
             if action.resource is not None:
@@ -80,6 +83,33 @@ class _Facts:
             found = self.actions[number]
             yield found
             waiting.extend(found.triggers)
+
+
+_ENTERS = frozenset({"start", "promote", "demote", "migrate_from", "monitor"})
+_RUNNING = frozenset({"0", "8", "190", "191"})
+
+
+def _active(cib: Cib) -> dict[str, tuple[str, ...]]:
+    """By the id in the history: the online members on which the last that is recorded left the resource running, beyond doubt."""
+    found: dict[str, tuple[str, ...]] = {}
+    for state in cib.status.nodes:
+        if not (is_true(state.attributes.get("in_ccm")) and state.attributes.get("crmd") == "online"):
+            continue
+        for history in state.history:
+            if left_running(history):
+                found[history.id] = (*found.get(history.id, ()), state.name)
+    return found
+
+
+def left_running(history: ResourceHistory) -> bool:
+    """Whether the newest result is a success that leaves the resource running; one that is under way leaves doubt."""
+    entries = [entry.attributes for entry in history.entries]
+    if any(entry.get("op-status") == "-1" for entry in entries):
+        return False
+    newest = max(entries, key=lambda entry: integer(entry.get("call-id"), -1), default=None)
+    if newest is None or integer(newest.get("call-id"), -1) < 0:
+        return False
+    return newest.get("operation") in _ENTERS and newest.get("rc-code") in _RUNNING and newest.get("op-status") == "0"
 
 
 class _Home(NamedTuple):
@@ -127,7 +157,8 @@ def _one_active(facts: _Facts) -> Iterator[Violation]:
             continue
         if start.kind is ActionKind.PSEUDO:  # It runs there already: migrated, or left where it was expected.
             continue
-        for node in placement.active_on:
+        seen = facts.active.get(home.primitive.id, ())
+        for node in dict.fromkeys((*placement.active_on, *seen)):
             if node in facts.fenced and not _waits_for_fencing(home.primitive):
                 continue
             if node != start.node and not any(_ends(action, start.resource, node) for action in facts.before(start)):

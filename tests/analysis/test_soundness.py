@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler.analysis.soundness import violations
+from reconciler.analysis.soundness import left_running, violations
 from reconciler.analysis.steady import healthy, steady
 from reconciler.cib import Cib
 from reconciler.frozen import replace
@@ -15,6 +15,7 @@ from reconciler.model.cluster import Configuration, Node
 from reconciler.model.constraint import Colocation, Constraint, Location, Order
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Clone, Operation, Primitive, Resource
+from reconciler.model.status import HistoryEntry, ResourceHistory
 from reconciler.scheduler import schedule
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction
 
@@ -151,3 +152,37 @@ def test_a_start_on_a_node_that_is_not_online_is_found() -> None:
     )
     cib = replace(cib, status=replace(cib.status, nodes=states))
     assert rules(cib, plan) == {"unavailable-node"}
+
+
+def test_what_runs_is_read_from_the_history_not_from_the_plan() -> None:
+    """A scheduler that misreads the status would start a second one and say that none runs."""
+    cib = steady(cluster(primitive("a"), constraints=(Location("here", "a", node="n1", score="5"),)), NOW).cib
+    unseen = replace(cib, status=healthy(cib.configuration).status)
+    moved_away = replace(
+        unseen, configuration=replace(cib.configuration, constraints=(Location("there", "a", node="n2", score="5"),))
+    )
+    plan = schedule(moved_away, NOW)
+    assert [placement.active_on for placement in plan.placements] == [()]
+    assert rules(cib, plan) == {"one-active"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "status", "left"),
+    [
+        ("start", "0", "0", True),
+        ("monitor", "0", "0", True),
+        ("monitor", "8", "0", True),
+        ("migrate_from", "0", "0", True),
+        ("start", "1", "0", False),
+        ("start", "0", "-1", False),
+        ("stop", "0", "0", False),
+        ("stop", "1", "0", False),
+        ("migrate_to", "0", "0", False),
+    ],
+)
+def test_only_what_is_beyond_doubt_counts_as_running(operation: str, code: str, status: str, left: bool) -> None:
+    older = HistoryEntry(
+        "a_monitor", {"operation": "monitor", "rc-code": "7" if left else "0", "op-status": "0", "call-id": "3"}
+    )
+    newest = HistoryEntry("a_last_0", {"operation": operation, "rc-code": code, "op-status": status, "call-id": "12"})
+    assert left_running(ResourceHistory("a", {}, (newest, older))) is left
