@@ -26,10 +26,8 @@ else:
 
     def replace(value, /, **changes):
         """The value with other fields; the rest is as it was. Raises TypeError for a field that it does not have."""
-        for name in value.__match_args__:
-            if name not in changes:
-                changes[name] = getattr(value, name)
-        return type(value)(**changes)
+        parts = [changes.pop(name) if name in changes else getattr(value, name) for name in value.__match_args__]
+        return type(value)(*parts, **changes)  # What is left is no field of it, and refused.
 
 
 _NOTHING: Mapping[str, Any] = {}

@@ -190,7 +190,7 @@ class Coordinator:
     def _launch(self, transition: Transition, replica: Replica, members: frozenset[str], now: Moment) -> list[Wish]:
         """Launch until nothing more may run; the orders of one moment travel together, in messages of a bounded size."""
         effects: list[Wish] = []
-        orders: list[Order] = []
+        orders: list[tuple[Order, int]] = []
         while launched := transition.launch(now):
             for action in launched:
                 if action.kind is ActionKind.CLUSTER:
@@ -204,7 +204,7 @@ class Coordinator:
                     if (size := order_bytes(order)) > LARGEST_ORDER_BYTES:
                         effects += self._refuse(transition, action, f"its parameters are too large: {size:,} bytes")
                     else:
-                        orders.append(order)
+                        orders.append((order, size))
         effects += [Broadcast(Run(transition.term, transition.number, part, now.wall_ms)) for part in bundles(orders)]
         return effects
 

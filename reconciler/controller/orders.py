@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from reconciler.analysis.recording import Launched
 from reconciler.cib import Cib
 from reconciler.controller.members import node_state
-from reconciler.controller.messages import Order, order_bytes
+from reconciler.controller.messages import Order
 from reconciler.model.resource import Agent
 from reconciler.scheduler.plan import Plan, PlannedAction
 
@@ -37,12 +37,11 @@ def make_order(plan: Plan, action: PlannedAction, cib: Cib, transition: int, run
     return Order(action.id, action.timeout_ms, launched)
 
 
-def bundles(orders: Iterable[Order]) -> Iterator[tuple[Order, ...]]:
-    """Orders in their order, as many together as a message of a bounded size takes."""
+def bundles(orders: Iterable[tuple[Order, int]]) -> Iterator[tuple[Order, ...]]:
+    """Orders in their order, each with its size in bytes; as many together as a message of a bounded size takes."""
     together: list[Order] = []
     size = 0
-    for order in orders:
-        more = order_bytes(order)
+    for order, more in orders:
         if together and (size + more > _BUNDLE_BYTES or len(together) == _MOST_TOGETHER):
             yield tuple(together)
             together, size = [], 0

@@ -39,9 +39,8 @@ class Replica:
         """Take one message in, which came as `data`; one that no longer applies changes nothing but the chain."""
         commit = getattr(message, "commit", None)
         prepared = None if commit is None else self.own.prepared.get(commit)
-        shared = chained(deliver(self.shared, sender, message, prepared), sender, data, taken=True)
-        if (at_ms := getattr(message, "at_ms", 0)) > shared.clock_ms:
-            shared = replace(shared, clock_ms=at_ms)
+        at_ms = getattr(message, "at_ms", 0)
+        shared = chained(deliver(self.shared, sender, message, prepared), sender, data, taken=True, at_ms=at_ms)
         self.shared, self.own = shared, remember(self.own, self.name, message, shared)
 
     def install(self, installed: Installed, adopted: Shared | None = None) -> None:

@@ -210,14 +210,14 @@ def want_lost(shared: Shared) -> Shared:
     return replace(shared, fencing=fencing)
 
 
-def chained(shared: Shared, sender: str, data: bytes, *, taken: bool) -> Shared:
+def chained(shared: Shared, sender: str, data: bytes, *, taken: bool, at_ms: int = 0) -> Shared:
     """The state that has heard a message: what was delivered before it, who sent it, its bytes, and whether it was taken in."""
     head = f"{shared.chain} {sender} {'taken' if taken else 'skipped'} ".encode()
     chain = hashlib.sha256(head + data).hexdigest()
+    clock_ms = max(shared.clock_ms, at_ms)
     if not shared.quorate:
-        return replace(shared, beside=shared.beside + 1, chain=chain)
-    seq = shared.seq + 1
-    return replace(shared, seq=seq, chain=chain)
+        return replace(shared, beside=shared.beside + 1, chain=chain, clock_ms=clock_ms)
+    return replace(shared, seq=shared.seq + 1, chain=chain, clock_ms=clock_ms)
 
 
 def observed(shared: Shared, observations: tuple[Observation, ...]) -> Shared:
