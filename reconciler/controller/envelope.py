@@ -54,6 +54,8 @@ LARGEST_SENT_BYTES = 256 * 1024
 _CHUNK_BYTES = 180 * 1024
 """Of a message that goes in pieces; as text it takes a third more."""
 _BOUNDS = Bounds(LARGEST_BYTES, depth=96, items=400_000, text=1_000_000)
+MEMBERSHIP = (Hello, Ready, Exclude, State)
+"""What is spoken of before a view is installed; it never changes what is decided."""
 _MESSAGES: Variants[Message] = Variants(
     Propose,
     Accept,

@@ -1,0 +1,166 @@
+"""How a node comes into a view and goes on from there: what membership wishes, an installation, and the node's own report.
+
+Source: the design of the cluster, "Membership: from a view to an installed state".
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from reconciler.controller.coordinator import OVERDUE
+from reconciler.controller.events import Broadcast, ClearTimer, Join, Leave, Rejoin, SetTimer, Wish
+from reconciler.controller.installing import installed_of
+from reconciler.controller.joining import WAIT_TIMER
+from reconciler.controller.journal import installed_record, promised_record
+from reconciler.controller.keeper import Promising
+from reconciler.controller.members import node_state
+from reconciler.controller.membership.events import (
+    Donate,
+    Install,
+    Installation,
+    MembershipEffect,
+    Promise,
+    Reannounce,
+    Receive,
+    Tell,
+    View,
+    Wait,
+)
+from reconciler.controller.membership.events import Rejoin as MemberRejoin
+from reconciler.controller.membership.messages import MembershipMessage
+from reconciler.controller.messages import GraceOver, Report, State
+from reconciler.controller.moment import Moment
+from reconciler.controller.parts import Parts
+from reconciler.controller.recovery import corrections
+from reconciler.controller.replica import Partition
+from reconciler.controller.standing import fences, grace_ms
+from reconciler.controller.telling import installed_view, lost_tail
+from reconciler.model.status import NodeState
+
+GRACE_TIMER = "grace "
+"""How the names of the timers begin that end the time in which a node that is gone may be back."""
+
+
+class Entering:
+    """A node on its way into a view."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.recovered = False
+        """Whether it is known what runs here."""
+        self.reported = False
+        """Whether the others have heard it, since this process was started."""
+
+    def heard(self, sender: str, message: MembershipMessage | State, now: Moment) -> list[Wish]:
+        """A message of membership was delivered in the view at hand."""
+        joining = self.parts.joining
+        if isinstance(message, State):
+            return self._carry_out(joining.received(message, now), now)
+        return self._carry_out(joining.heard(sender, message, now), now)
+
+    def promised(self, term: int, now: Moment) -> list[Wish]:
+        """A promise is durable."""
+        return self._carry_out(self.parts.joining.promised(term, now), now)
+
+    def waited(self, now: Moment) -> list[Wish]:
+        """The time is over in which others had to answer."""
+        return self._carry_out(self.parts.joining.waited(now), now)
+
+    def grace_over(self, timer: str) -> list[Wish]:
+        """As the DC of a quorate view: a node that is gone is not awaited any longer."""
+        parts = self.parts
+        return [Broadcast(GraceOver(timer.removeprefix(GRACE_TIMER)))] if parts.is_dc and parts.quorate else []
+
+    def announced(self, view: View, now: Moment) -> list[Wish]:
+        """What was under way in the view before is over: orders that have not begun, pieces of messages, the DC's transition."""
+        self.parts.replica.partition = Partition(view.id, view.members)
+        self.parts.executor.drop_unstarted()
+        self.parts.coordinator.begin_anew("the members changed")
+        return [ClearTimer(OVERDUE), *self._carry_out(self.parts.joining.announced(view, now), now)]
+
+    def _carry_out(self, effects: tuple[MembershipEffect, ...], now: Moment) -> list[Wish]:
+        return [wish for effect in effects for wish in self._on_membership(effect, now)]
+
+    def _on_membership(self, effect: MembershipEffect, now: Moment) -> list[Wish]:
+        match effect:
+            case Tell(message):
+                return [Broadcast(message)]
+            case Promise(term):
+                self.parts.replica.promise(term)
+                return [*self.parts.keeper.write(promised_record(term), now), *self.parts.sync(Promising(term))]
+            case Donate():
+                return [Broadcast(self.parts.joining.donation())]
+            case Receive():
+                return []
+            case Wait(until_ms):
+                return [SetTimer(WAIT_TIMER, until_ms)]
+            case Install(installation):
+                return self._install(installation, now)
+            case MemberRejoin(why, fenced):
+                return self._leave(why, fenced=fenced)
+            case Reannounce(view):
+                return self.announced(view, now)
+            case _:
+                assert_never(effect)
+
+    def _leave(self, why: str, *, fenced: bool) -> list[Wish]:
+        self.parts.joining.left()
+        self.parts.fencer.as_somebody_new(self.parts.joining.incarnation)
+        self.parts.replica.partition = Partition()
+        self.parts.coordinator.begin_anew("this node is no member")
+        return [Leave(f"the cluster has fenced this node: {why}") if fenced else Rejoin(why)]
+
+    def _install(self, installation: Installation, now: Moment) -> list[Wish]:
+        """The view is installed: go on from the state of all, and tell what only this node knows."""
+        replica = self.parts.replica
+        known = node_state(replica.shared.cib, self.parts.name)
+        adopted, tail = self.parts.joining.adopt(installation)
+        lost = tuple(one.commit for one in replica.activations) if tail else ()
+        self.parts.joining.install(installation, adopted)
+        replica.partition = Partition(installation.view.id, installation.members, installed=True)
+        wishes: list[Wish] = [ClearTimer(WAIT_TIMER), installed_view(installation)]
+        if tail:
+            kept = frozenset(one.commit for one in replica.activations)
+            wishes.append(lost_tail([commit for commit in lost if commit not in kept]))
+        if adopted is None:
+            wishes += self.parts.keeper.write(installed_record(installed_of(installation)), now)
+        else:
+            wishes += self.parts.generation()
+        report, watches = self._report(known, now)
+        wishes += [Broadcast(report), *watches]
+        wishes += self.parts.outbox.again(now)
+        wishes += self.parts.proposals.resumed(replica.own.prepared, now, dc=self.parts.is_dc)
+        wishes += self._graces(now)
+        wishes += self.parts.fencer.installed(replica.shared, now, dc=self.parts.is_dc)
+        return [*wishes, *self.parts.tips.reconsider(now), self.parts.publish()]
+
+    def _report(self, known: NodeState, now: Moment) -> tuple[Report, list[Wish]]:
+        """What this node is and does. `known` is what it knew of itself before it took over the others' state, if it did."""
+        watches: list[Wish] = []
+        underway = self.parts.executor.underway()
+        stopped: tuple[str, ...] = ()
+        if not self.reported:
+            stopped, seen, watches = self.parts.recovery.finish(self.parts.replica, self.parts.executor, now)
+        else:
+            told = {one.resource for one in self.parts.outbox.results}
+            busy = {one.resource for one in underway} | told
+            seen = corrections(node_state(self.parts.replica.shared.cib, self.parts.name), known, busy)
+        return Report(self.parts.name, self.parts.joining.boot, stopped, underway, tuple(seen), now.wall_ms), watches
+
+    def _graces(self, now: Moment) -> list[Wish]:
+        """Who is gone may be back for a while; without fencing, what it ran may go on for a while."""
+        shared = self.parts.replica.shared
+        fencing = fences(shared.cib)
+        wishes: list[Wish] = []
+        for name, one in sorted(shared.nodes.items()):
+            wait_ms = grace_ms(shared.cib, one.presence, fencing=fencing)
+            if wait_ms is not None:
+                wishes.append(SetTimer(GRACE_TIMER + name, now.mono_ms + wait_ms))
+        return wishes
+
+    def join_if_ready(self) -> list[Wish]:
+        """Become a member once it is known what runs here: those who wait for a member's word wait for nothing else."""
+        if self.recovered or not self.parts.recovery.done(self.parts.executor):
+            return []
+        self.recovered = True
+        return [Join()]

@@ -1,0 +1,182 @@
+"""What follows on a node from a message that was taken in: for its agents, its timers, its sources, and as the DC.
+
+Source: the design of the cluster, "Orders and results", "Configuration travels as git objects".
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from reconciler.cib.observations import AttributeSet, ResourceForgotten
+from reconciler.controller.entering import Entering
+from reconciler.controller.events import Emit, Leave, Wish
+from reconciler.controller.fencing.delivery import has_fenced, message_target
+from reconciler.controller.fencing.messages import (
+    FenceConfirmed,
+    FenceEnded,
+    FenceGivenUp,
+    FenceOrdered,
+    FenceWanted,
+    FencingMessage,
+)
+from reconciler.controller.members import node_state
+from reconciler.controller.membership.messages import Exclude, Hello, Ready
+from reconciler.controller.messages import (
+    Accept,
+    Activate,
+    Cleanup,
+    GraceOver,
+    Joined,
+    Message,
+    Observe,
+    Propose,
+    Refresh,
+    Reject,
+    Release,
+    Report,
+    Reported,
+    Run,
+    Shutdown,
+    State,
+)
+from reconciler.controller.moment import Moment
+from reconciler.controller.parts import Parts
+from reconciler.controller.shared import Shared, moved_on
+from reconciler.controller.telling import ordered, recovered, reported
+
+
+class Following:
+    """Hands what was delivered to the machines whose business it is."""
+
+    def __init__(self, parts: Parts, entering: Entering) -> None:
+        self.parts = parts
+        self._entering = entering
+
+    def followed(self, sender: str, message: Message, before: Shared, now: Moment) -> list[Wish]:
+        """What follows from a message that was taken in; `before` is how things stood."""
+        changed = self.parts.replica.shared.cib is not before.cib
+        match message:
+            case Propose():
+                return self.parts.proposals.proposed(sender, message, before, now)
+            case Accept():
+                return self.parts.proposals.accepted(sender, message, before) + self._activate(now)
+            case Reject():
+                return self._rejected(sender, message, before, now) + self._activate(now)
+            case Activate():
+                activated = self.parts.proposals.activated(message, before)
+                if not activated:  # A saved plan is judged anew when the state moved on in between.
+                    return self._activate(now) if moved_on(self.parts.replica.shared, message) else []
+                return (
+                    activated
+                    + self.parts.tips.activated()
+                    + self.parts.coordinator.changed("the configuration changed")
+                )
+            case Observe():
+                return self._observed(message, changed)
+            case Run() | Reported():
+                return self._ordered(message, now) if isinstance(message, Run) else self._heard_result(message)
+            case Report():
+                return self._heard_report(message, before)
+            case GraceOver():
+                more = self.parts.fencer.decide(self.parts.replica.shared, now) if self.parts.is_dc else []
+                return self._restated(f"{message.node} did not come back", before) + more
+            case FenceWanted() | FenceOrdered() | FenceEnded() | FenceGivenUp() | FenceConfirmed():
+                return self._heard_fencing(message, before, now)
+            case Joined() | State() | Hello() | Ready() | Exclude():
+                return []  # They are no part of what is decided.
+            case Cleanup() | Refresh() | Shutdown() | Release():
+                return self._asked_by(message, before, now)
+            case _:
+                assert_never(message)
+
+    def _asked_by(self, message: Cleanup | Refresh | Shutdown | Release, before: Shared, now: Moment) -> list[Wish]:
+        """What was asked for was worked out: what follows from it here."""
+        match message:
+            case Cleanup() | Refresh():
+                if isinstance(message, Cleanup) and self.parts.replica.shared.cib is before.cib:
+                    return []
+                why = "failures were cleaned up" if isinstance(message, Cleanup) else "a refresh was asked for"
+                checked = [wish for resource in message.resources for wish in self.parts.executor.check(resource, now)]
+                return self._restated(why, before) + checked
+            case Shutdown():
+                return self._restated(f"{message.node} is to stop its resources and leave", before)
+            case Release():
+                return self._released(message)
+            case _:
+                assert_never(message)
+
+    def _rejected(self, sender: str, message: Reject, before: Shared, now: Moment) -> list[Wish]:
+        proposal = before.proposals.get(message.commit)
+        again = self.parts.tips.rejected(proposal, message, now) if proposal is not None else []
+        return self.parts.proposals.rejected(sender, message, before) + again
+
+    def _activate(self, now: Moment) -> list[Wish]:
+        if not (self.parts.is_dc and self.parts.quorate):
+            return []
+        return self.parts.proposals.activate(
+            self.parts.members, now, busy=self.parts.coordinator.transition is not None
+        )
+
+    def _observed(self, message: Observe, changed: bool) -> list[Wish]:
+        self.parts.outbox.heard(message)
+        wishes: list[Wish] = []
+        for seen in message.observations:
+            if isinstance(seen, AttributeSet):
+                wishes.append(Emit("attribute", {"node": seen.node, "name": seen.name, "value": seen.value}))
+            elif isinstance(seen, ResourceForgotten) and seen.node == self.parts.name:
+                wishes += self.parts.executor.forget(seen.resource)
+        wishes.append(self.parts.publish())
+        if changed or message.action:
+            wishes += self.parts.coordinator.observed(message)
+        return wishes
+
+    def _restated(self, why: str, before: Shared) -> list[Wish]:
+        """What operators asked for was worked out: what of it is forgotten here is not monitored any more."""
+        if self.parts.replica.shared.cib is before.cib:
+            return []
+        known = {history.id for history in node_state(self.parts.replica.cib, self.parts.name).history}
+        wishes: list[Wish] = []
+        for history in node_state(before.cib, self.parts.name).history:
+            if history.id not in known:
+                wishes += self.parts.executor.forget(history.id)
+        return [*wishes, self.parts.publish(), *self.parts.coordinator.changed(why)]
+
+    def _ordered(self, message: Run, now: Moment) -> list[Wish]:
+        wishes: list[Wish] = []
+        for order in message.orders:
+            wishes.append(ordered(message.transition, order))
+            if order.launched.node == self.parts.name:
+                wishes += self.parts.executor.order(order, message, self.parts.replica.memory.started, now)
+        return wishes
+
+    def _heard_result(self, message: Reported) -> list[Wish]:
+        self.parts.outbox.heard(message)
+        ours = self.parts.coordinator.reported(message)
+        result = self.parts.executor.results.get(message.resource) if message.node == self.parts.name else None
+        wishes: list[Wish] = [reported(message, "" if result is None else result.result.output), *ours]
+        return [*wishes, self.parts.publish()] if message.failed else wishes
+
+    def _heard_fencing(self, message: FencingMessage, before: Shared, now: Moment) -> list[Wish]:
+        shared = self.parts.replica.shared
+        wishes = self.parts.fencer.delivered(message, before.fencing, shared, now, dc=self.parts.is_dc)
+        wishes += self.parts.coordinator.fenced(shared)
+        if has_fenced(before.fencing, shared.fencing, self.parts.name, self.parts.joining.boot):
+            # Whom the cluster fenced begins nothing: that it still lives is a fault of the device.
+            return [*wishes, Leave("the cluster has fenced this node, which still lives")]
+        if shared.cib is before.cib:
+            return wishes
+        return [*wishes, *self.parts.coordinator.changed(f"{message_target(message)} is fenced")]
+
+    def _released(self, message: Release) -> list[Wish]:
+        """All resources of a node are stopped, as was asked: it leaves."""
+        wishes = self.parts.coordinator.released(message)
+        if message.node == self.parts.name:
+            wishes.append(Leave("all resources of this node are stopped, as was asked"))
+        return wishes
+
+    def _heard_report(self, message: Report, before: Shared) -> list[Wish]:
+        wishes: list[Wish] = [self.parts.publish()]
+        if message.node == self.parts.name and not self._entering.reported:
+            self._entering.reported = True
+            wishes.append(recovered(message))
+        return wishes + self.parts.coordinator.changed(f"{message.node} told what it runs")

@@ -1,0 +1,152 @@
+"""What becomes of what the fabric delivers: skipped alike by all, or put together from pieces, written down, and taken in.
+
+Source: the design of the cluster, "The envelope", "A node is a state machine".
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from reconciler.controller.entering import Entering
+from reconciler.controller.envelope import MEMBERSHIP, Assembly, Chunk, Envelope, may_send, unseal
+from reconciler.controller.events import Delivered, Durable, Leave, NotDurable, NotWritten, Wish
+from reconciler.controller.following import Following
+from reconciler.controller.journal import message_record, skipped_record
+from reconciler.controller.keeper import Answer, Promising, Purpose, Routine, TakeBack, TakeIn
+from reconciler.controller.membership.messages import Exclude, Hello, Ready
+from reconciler.controller.messages import Activate, Message, MessageError, Propose, State
+from reconciler.controller.moment import Moment
+from reconciler.controller.parts import Parts
+from reconciler.controller.telling import skipped, unknown_node
+
+_BUILT_UPON = (Activate,)
+"""Messages on which something is built that a crash must not take away: they take effect once they are durable."""
+
+
+class Intake:
+    """The way of a message into the state."""
+
+    def __init__(self, parts: Parts, entering: Entering, following: Following) -> None:
+        self.parts = parts
+        self.skipped = 0
+        """How many messages were delivered that nobody takes: of another view, of the wrong sender, or none at all."""
+        self._entering = entering
+        self._following = following
+        self._assembly = Assembly()
+
+    def view_changed(self) -> None:
+        """What was not sent to its end in the view before never will be."""
+        self._assembly.forget()
+
+    def delivered(self, event: Delivered) -> list[Wish]:
+        """Look at the envelope, put pieces together, and write down what is taken in before it takes effect."""
+        data = event.data
+        try:
+            envelope = unseal(data)
+            if (why := self._refusal(event.sender, envelope)) is None and isinstance(envelope.message, Chunk):
+                whole = self._assembly.add(event.sender, envelope.message)
+                if whole is None:
+                    return []
+                data, envelope = whole, unseal(whole)
+                why = self._refusal(event.sender, envelope)
+        except MessageError as error:
+            return self._skip(event, data, str(error))
+        message = envelope.message
+        if why is not None or isinstance(message, Chunk):
+            return self._skip(event, data, why or "a piece is in pieces")
+        if isinstance(message, Hello | Ready | Exclude | State):
+            return self._entering.heard(event.sender, message, event.now)
+        wishes = list(
+            self.parts.keeper.write(message_record(event.sender, data), event.now, begins=isinstance(message, Propose))
+        )
+        if isinstance(message, _BUILT_UPON):
+            return wishes + self.parts.sync(TakeIn(event.sender, data, message))
+        return wishes + self._take_in(event.sender, data, message, event.now)
+
+    def _refusal(self, sender: str, envelope: Envelope) -> str | None:
+        """Why a message is skipped, alike on every member; None when it is taken in."""
+        if envelope.sender != sender:
+            return f"it says that it is from {envelope.sender[:100]}"
+        partition, message = self.parts.replica.partition, envelope.message
+        if envelope.view != partition.view:
+            return "it was sent in another view"
+        if sender not in partition.members:
+            return "it is of nobody who takes part"
+        if isinstance(message, Chunk | Hello):
+            return None  # Whose cluster it is, is what a hello says.
+        if envelope.cluster != self.parts.replica.shared.cluster and partition.installed:
+            return "it is of another cluster"
+        if not (partition.installed or isinstance(message, MEMBERSHIP)):
+            return "the view was not installed yet"
+        if not may_send(sender, message, self.parts.replica.dc):
+            return f"this member may not send a {type(message).__name__}"
+        return None
+
+    def _skip(self, event: Delivered, data: bytes, why: str) -> list[Wish]:
+        self.skipped += 1
+        if not self.parts.replica.partition.installed:
+            return [skipped(event.sender, why)]
+        wishes = list(self.parts.keeper.write(skipped_record(event.sender, data), event.now))
+        self.parts.replica.skip(event.sender, data)
+        return [*wishes, skipped(event.sender, why)]
+
+    def _take_in(self, sender: str, data: bytes, message: Message, now: Moment) -> list[Wish]:
+        before = self.parts.replica.shared
+        self.parts.replica.take_in(sender, data, message)
+        wishes = self._following.followed(sender, message, before, now)
+        if self.parts.replica.shared.ignored != before.ignored:
+            wishes.insert(0, unknown_node(sender, message))
+        return wishes
+
+    def disk_answered(self, event: NotWritten | Durable | NotDurable) -> list[Wish]:
+        match event:
+            case NotWritten():
+                return self.parts.keeper.not_written(event.reason, event.now)
+            case Durable():
+                if (why := self.parts.keeper.void(event.token)) is not None:
+                    return self.disk_answered(NotDurable(event.now, event.token, why))
+                purpose, told = self.parts.keeper.durable(event.token)
+                return told + self._durable(purpose, event.now)
+            case NotDurable():
+                purpose, told = self.parts.keeper.not_durable(event.token, event.reason, event.now)
+                return told + self._not_durable(purpose, event)
+            case _:
+                assert_never(event)
+
+    def _durable(self, purpose: Purpose, now: Moment) -> list[Wish]:
+        match purpose:
+            case TakeIn():
+                return self._take_in(purpose.sender, purpose.data, purpose.message, now)
+            case TakeBack():
+                return self.parts.proposals.dropped(purpose.message, purpose.reason, now)
+            case Answer():
+                return self.parts.proposals.accept(purpose.examined)
+            case Promising(term):
+                return self._entering.promised(term, now)
+            case Routine():
+                return []
+            case _:
+                assert_never(purpose)
+
+    def _not_durable(self, purpose: Purpose, event: NotDurable) -> list[Wish]:
+        """Nothing new begins without the disk; what runs is cared for all the same."""
+        match purpose:
+            case TakeIn(sender, data, message):
+                if not self.parts.alone:
+                    return [Leave(f"this node can't keep what the others have decided: {event.reason}")]
+                if not isinstance(message, Activate):
+                    return self._take_in(sender, data, message, event.now)
+                # It is in the journal, but perhaps not for long: it is refused only once it can't come back at a restart.
+                return self.parts.generation(TakeBack(message, event.reason))
+            case TakeBack():
+                return [Leave(f"the state can't be written, nor taken back: {event.reason}")]
+            case Answer():
+                return self.parts.proposals.not_kept(purpose.examined, event.reason, event.now)
+            case Promising(term):
+                if self.parts.alone:  # There is nobody to whom it could be broken.
+                    return self._entering.promised(term, event.now)
+                return [Leave(f"this node can't promise anything: {event.reason}")]
+            case Routine():
+                return []
+            case _:
+                assert_never(purpose)

@@ -1,0 +1,75 @@
+"""The machines of one node and its state: what the rooms of a node have in common."""
+
+from __future__ import annotations
+
+from reconciler.cib.observations import transient
+from reconciler.controller.coordinator import Coordinator
+from reconciler.controller.events import PublishAttributes, Wish
+from reconciler.controller.executor import Executor
+from reconciler.controller.fencer import Fencer
+from reconciler.controller.joining import Joining
+from reconciler.controller.journal import snapshot_bytes
+from reconciler.controller.keeper import Keeper, Purpose, Routine
+from reconciler.controller.members import node_state
+from reconciler.controller.outbox import Outbox
+from reconciler.controller.proposals import Proposals
+from reconciler.controller.recovery import Recovery
+from reconciler.controller.replica import Replica
+from reconciler.controller.tips import Tips
+from reconciler.model.status import NodeState
+from reconciler.model.text import integer
+
+
+class Parts:
+    """Each machine knows its own business alone; who needs several of them has this."""
+
+    def __init__(self, name: str, run: str, replica: Replica, boot: str) -> None:
+        self.name = name
+        self.replica = replica
+        self.executor = Executor(name, _next_call_id(node_state(replica.cib, name)))
+        self.coordinator = Coordinator(name, run)
+        self.recovery = Recovery(name, boot)
+        self.proposals = Proposals(name, replica)
+        self.tips = Tips(name, replica)
+        self.keeper = Keeper()
+        self.joining = Joining(name, run, boot, replica)
+        self.fencer = Fencer(name, self.joining.incarnation)
+        self.outbox = Outbox(name)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The members of the view."""
+        return self.replica.partition.members
+
+    @property
+    def quorate(self) -> bool:
+        """Whether the installed view has quorum."""
+        return self.replica.quorate
+
+    @property
+    def is_dc(self) -> bool:
+        """Whether this node is the DC of the installed view."""
+        return self.replica.dc == self.name
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is nobody else in the view."""
+        return self.members == (self.name,)
+
+    def sync(self, purpose: Purpose) -> list[Wish]:
+        """Make durable what was written; where the journal is broken, the state as a new generation."""
+        snapshot = None if self.keeper.broken is None else snapshot_bytes(self.replica)
+        return list(self.keeper.sync(purpose, snapshot))
+
+    def generation(self, purpose: Purpose | None = None) -> list[Wish]:
+        """Begin a new generation of the journal with the state as it is."""
+        return list(self.keeper.sync(purpose or Routine(), snapshot_bytes(self.replica)))
+
+    def publish(self) -> PublishAttributes:
+        """What agents are answered about this node's attributes."""
+        return PublishAttributes(transient(node_state(self.replica.cib, self.name)))
+
+
+def _next_call_id(state: NodeState) -> int:
+    ids = (integer(entry.attributes.get("call-id"), 0) for history in state.history for entry in history.entries)
+    return 1 + max(ids, default=0)

@@ -1,0 +1,56 @@
+"""What nobody has heard yet is told again, and only that."""
+
+from __future__ import annotations
+
+from reconciler.cib.observations import AttributeSet
+from reconciler.controller.events import Broadcast
+from reconciler.controller.messages import Cleanup, Observe, Reported
+from reconciler.controller.moment import Moment
+from reconciler.controller.outbox import Outbox
+from reconciler.frozen import replace
+
+NOW = Moment(5, 5)
+FAILED = Reported(1, 2, 3, "a", "monitor", 10_000, "n1", 7, 0, True, "", 1, (), 4)
+WORKED = replace(FAILED, rc=0, failed=False)
+
+
+def told(wishes) -> list[object]:
+    return [wish.message for wish in wishes]
+
+
+def test_results_are_told_again_in_their_order_until_each_was_delivered():
+    outbox = Outbox("n1")
+    outbox.told([Broadcast(FAILED), Broadcast(WORKED)])
+    assert told(outbox.again(NOW)) == [FAILED, WORKED]
+    outbox.heard(replace(FAILED, node="n2"))
+    outbox.heard(FAILED)
+    assert told(outbox.again(NOW)) == [WORKED]
+    outbox.heard(WORKED)
+    assert outbox.again(NOW) == []
+
+
+def test_an_attribute_is_compared_with_what_was_last_told_not_with_what_was_delivered():
+    """An agent says 5 and then 10 within one round trip, and then 5 again."""
+    outbox = Outbox("n1")
+    values = [outbox.set_attributes({"x": value}, {"x": "5"}, NOW) for value in ("5", "10", "10", "5")]
+    assert [len(wishes) for wishes in values] == [0, 1, 0, 1]
+    assert told(values[3])[0].observations == (AttributeSet("n1", "x", "5"),)
+
+
+def test_an_attribute_that_was_set_anew_meanwhile_has_still_to_be_delivered():
+    outbox = Outbox("n1")
+    outbox.set_attributes({"x": "5", "y": "1"}, {}, NOW)
+    outbox.set_attributes({"x": "10"}, {}, NOW)
+    outbox.heard(Observe((AttributeSet("n1", "x", "5"), AttributeSet("n1", "y", "1")), "", 0))
+    assert told(outbox.again(NOW))[0].observations == (AttributeSet("n1", "x", "10"),)
+    outbox.heard(Observe((AttributeSet("n2", "x", "10"),), "", 0))
+    assert outbox.again(NOW) != []
+    outbox.heard(Observe((AttributeSet("n1", "x", "10"),), "", 0))
+    assert outbox.again(NOW) == []
+
+
+def test_what_is_wanted_without_a_view_is_told_once_there_is_one():
+    outbox = Outbox("n1")
+    outbox.wait(Cleanup(("a",), 1))
+    assert told(outbox.again(NOW)) == [Cleanup(("a",), 1)]
+    assert outbox.again(NOW) == []
