@@ -23,6 +23,7 @@ from reconciler.controller.messages import LARGEST_ORDER_BYTES, Observe, Order, 
 from reconciler.controller.moment import Moment
 from reconciler.controller.orders import bundles, history_id, make_order
 from reconciler.controller.replica import Replica
+from reconciler.controller.restarts import Restarts
 from reconciler.controller.shared import Shared
 from reconciler.controller.standing import fences
 from reconciler.controller.transition import Transition
@@ -87,6 +88,8 @@ class Coordinator:
         self._signature: tuple[tuple[str, str | None], ...] = ()
         self._repeats = 0
         self._retry_at_ms = 0
+        self._restarts = Restarts()
+        self._held_until_ms: int | None = None
         self._overdue_at_ms: int | None = None
 
     @property
@@ -312,10 +315,11 @@ class Coordinator:
             self.problems = tuple({"resource": "", "text": f"{found.rule}: {found.text}"} for found in broken)
             text = "; ".join(problem["text"] for problem in self.problems)
             return [Emit("daemon", {"what": "unsound-plan", "text": text}), self._recheck(plan, now)]
-        if pause := self._pause(plan, now):
+        if pause := self._hold(plan, cib, now) or self._pause(plan, now):
             return pause
         self._number = max(self._number, replica.shared.transition) + 1
         self.transition = Transition(replica.term, self._number, plan, now)
+        self._restarts.begin(plan, now)
         return [ClearTimer(RECHECK), ClearTimer(RETRY), _planned(self.transition, replica.cib)]
 
     def _is_undecided(self, replica: Replica, now: Moment) -> bool:
@@ -334,6 +338,20 @@ class Coordinator:
         text = f"{error}; what runs is left as it is until there is another configuration; next try in {self._undecided_s} s"
         self.problems = ({"resource": "", "text": text},)
         return [Emit("daemon", {"what": "undecided", "text": text}), SetTimer(RETRY, again_ms)]
+
+    def _hold(self, plan: Plan, cib: Cib, now: Moment) -> list[Wish]:
+        """Too many services are recovered: the next ones wait until the first of them are a minute ago, and that is said."""
+        known = len({history.id for state in cib.status.nodes for history in state.history})
+        at_ms = self._restarts.free_at_ms(plan, known, now)
+        if at_ms is None:
+            self._held_until_ms = None
+            return []
+        first, self._held_until_ms = self._held_until_ms != at_ms, at_ms
+        seconds = -(-(at_ms - now.mono_ms) // 1000)
+        text = f"{self._restarts.in_window} recoveries within a minute are too many; the next ones wait {seconds} s"
+        self.problems = ({"resource": "", "text": text},)
+        told: list[Wish] = [Emit("daemon", {"what": "restart-cap", "text": text})] if first else []
+        return [*told, SetTimer(RETRY, at_ms)]
 
     def _pause(self, plan: Plan, now: Moment) -> list[Wish]:
         """The same actions again and again, with no rest between: try more and more rarely, and say so."""
