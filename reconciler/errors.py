@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 
 from reconciler.frozen import frozen
+from reconciler.printable import printable
 
 
 class Remedy(enum.Enum):
@@ -65,7 +66,7 @@ class Finding:
 
     def __str__(self) -> str:
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.place}: {self.severity.value}: {self.text}{hint} [{self.code}]"
+        return printable(f"{self.place}: {self.severity.value}: {self.text}{hint} [{self.code}]")
 
 
 class InputError(ReconcilerError):

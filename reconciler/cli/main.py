@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from reconciler.cli.commands import COMMANDS, module_of
 from reconciler.cli.options import USAGE_ERROR, UsageError, value_of
+from reconciler.cli.terminal.printing import complain
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.version import __version__
 
@@ -134,7 +135,7 @@ def _unknown(word: str) -> int:
 
     near = difflib.get_close_matches(word, COMMANDS, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    print(f"reconciler: error: there is no command '{word}'{hint} (see reconciler --help)", file=sys.stderr)
+    complain(f"reconciler: error: there is no command '{word}'{hint} (see reconciler --help)")
     return USAGE_ERROR
 
 
@@ -143,7 +144,7 @@ def _report(error: ReconcilerError) -> int:
         print(*error.findings, sep="\n", file=sys.stderr)
         return error.exit_code
     cause = f": {error.__cause__}" if error.__cause__ is not None else ""
-    print(f"reconciler: error: {error}{cause} [{error.code}]", file=sys.stderr)
+    complain(f"reconciler: error: {error}{cause} [{error.code}]")
     return error.exit_code
 
 

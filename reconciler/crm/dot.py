@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.printable import printable
 from reconciler.scheduler.inside import decide
 from reconciler.scheduler.plan import Plan
 from reconciler.scheduler.working.action import Action, Edge
@@ -69,7 +70,7 @@ def _edge_style(edge: Edge, printed: set[int], all_actions: bool) -> str | None:
 
 
 def _label(action: Action, with_id: bool) -> str:
-    text = _name(action)
+    text = printable(_name(action)).replace("\\", "\\\\").replace('"', '\\"')
     return f"{text} ({action.id})" if with_id else text
 
 

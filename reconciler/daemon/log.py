@@ -9,6 +9,8 @@ import sys
 import time
 from typing import Any
 
+from reconciler.printable import printable
+
 LOG = logging.getLogger("reconciler")
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
@@ -58,5 +60,5 @@ class _TextFormatter(logging.Formatter):
 
 
 def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = printable(value) if isinstance(value, str) else json.dumps(value, default=str)
     return json.dumps(text) if " " in text and isinstance(value, str) else text

@@ -92,6 +92,53 @@ def test_a_clock_that_drifts_less_than_a_second_is_no_news(single):
     assert len(single.events("converged")) == told + 1
 
 
+def die_and_recover(single, resource: str, ms: int) -> int:
+    """The resource's process dies as often as it runs, for so long; how often it was started again."""
+    end, begun = single.mono_ms + ms, single.world.calls.count(f"{resource} start")
+    while single.mono_ms < end:
+        if resource in single.world.running and not single.agents:
+            del single.world.running[resource]
+            single.feed(ev.ProcessesGone(single.now, resource))
+        if not single.tick():
+            single.mono_ms += 100
+    return single.world.calls.count(f"{resource} start") - begun
+
+
+def test_recoveries_are_capped_over_all_resources_and_that_is_said(single, world):
+    """Whatever it is that makes services look failed: a manager that restarts them without end makes it worse."""
+    single.apply(configuration(primitive("a"), primitive("b")))
+    single.converge()
+    assert 60 <= die_and_recover(single, "a", 59_000) <= 61
+    (event,) = [event for event in single.events("daemon") if event["what"] == "restart-cap"]
+    assert re.fullmatch(r"6[01] recoveries within a minute are too many; the next ones wait [0-9]+ s", event["text"])
+    assert "a" not in world.running
+    assert [problem["text"] for problem in single.node.coordinator.problems] == [event["text"]]
+    single.run(61_000)
+    assert "a" in world.running, "they only wait"
+
+
+def test_a_change_is_not_held_back_by_recoveries(single, world):
+    single.apply(configuration(primitive("a"), primitive("b")))
+    single.converge()
+    die_and_recover(single, "a", 30_000)
+    assert "a" not in world.running
+    before = single.mono_ms
+    single.apply(configuration(primitive("a"), primitive("c")))
+    single.converge()
+    assert set(world.running) == {"a", "c"}
+    assert single.mono_ms - before < 5_000
+
+
+def test_each_of_many_resources_may_be_recovered_once_a_minute(single, world):
+    names = [f"r{number}" for number in range(90)]
+    single.apply(configuration(*map(primitive, names)))
+    single.converge()
+    world.running.clear()
+    single.run(15_000)
+    assert set(world.running) == set(names)
+    assert not [event for event in single.events("daemon") if event["what"] == "restart-cap"]
+
+
 # What operators ask for
 
 

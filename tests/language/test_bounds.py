@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -174,3 +175,8 @@ def test_pairs_of_tags_and_sets_have_a_bound() -> None:
     assert "too-many-pairs" in codes(f"{site}  colocations: {{c: {{sets: [[t], {{resources: [u]}}], score: 5}}}}\n")
     assert "too-many-pairs" not in codes(f"{site}  orders: {{o: {{first: t, then: p1500}}}}\n")
     assert time.process_time() - begun < 6
+
+
+@pytest.mark.parametrize("name", ["n1\u2028::add-mask::x", "n1\u0085", "\u202en1", " n1", ""])
+def test_a_node_has_the_name_of_a_host(name: str) -> None:
+    assert "bad-id" in codes(f"{SITE}nodes: {{{json.dumps(name)}: {{}}}}\n")

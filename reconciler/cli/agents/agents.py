@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.cli.options import UsageError, only_one
+from reconciler.cli.terminal.printing import say
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 
@@ -115,7 +117,8 @@ def _list(options: Listing) -> int:
     from reconciler.agents.installed import installed
 
     agents = [str(agent) for agent in installed(_roots(options), options.standard, options.provider)]
-    print(json.dumps(agents) if options.json else "\n".join(agents))
+    for line in [json.dumps(agents)] if options.json else agents:
+        say(line)
     return 0
 
 
@@ -126,7 +129,11 @@ def _info(options: Info) -> int:
     metadata = MetadataLookup(_roots(options)).describe(agent)
     if metadata is None:
         raise _not_installed(agent, _roots(options))
-    print(_as_json(agent, metadata) if options.json else "\n".join(_described(agent, metadata)))
+    if options.json:
+        print(_as_json(agent, metadata))
+        return 0
+    for line in _described(agent, metadata):
+        say(line)
     return 0
 
 
@@ -171,7 +178,8 @@ def _reporter(options: Trial, checks: list[Check]) -> Any:
     def report(check: Check) -> None:
         checks.append(check)
         if not options.json and (options.verbose or check.verdict is not Verdict.PASSED):
-            print(f"{signs[check.verdict]}  {check.text}" + (f": {check.detail}" if check.detail else ""), flush=True)
+            say(f"{signs[check.verdict]}  {check.text}" + (f": {check.detail}" if check.detail else ""))
+            sys.stdout.flush()
 
     return report
 
@@ -181,9 +189,9 @@ def _conclude(options: Trial, agent: Agent, checks: list[Check], passed: int, fa
         rows = [{"text": one.text, "verdict": one.verdict.value, "detail": one.detail} for one in checks]
         print(json.dumps({"agent": str(agent), "checks": rows, "passed": passed, "failed": failed}, sort_keys=True))
     elif failed:
-        print(f"{agent} failed {failed} of {passed + failed} checks")
+        say(f"{agent} failed {failed} of {passed + failed} checks")
     else:
-        print(f"{agent} passed all {passed} checks")
+        say(f"{agent} passed all {passed} checks")
 
 
 def parse_agent(text: str) -> Agent:
@@ -265,11 +273,13 @@ def _described(agent: Agent, metadata: AgentMetadata) -> Iterator[str]:
         yield ""
         yield from metadata.long_description.splitlines()
     if metadata.parameters:
-        yield "\nparameters (* required):"
+        yield ""
+        yield "parameters (* required):"
         for parameter in metadata.parameters.values():
             yield from _parameter_lines(parameter)
     if metadata.actions:
-        yield "\nadvised operations:"
+        yield ""
+        yield "advised operations:"
     for action in metadata.actions:
         facts = (("timeout", action.timeout), ("interval", action.interval), ("role", action.role))
         words = [f"{name}={value}" for name, value in (*facts, ("depth", action.depth)) if value]

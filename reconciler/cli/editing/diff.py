@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.node.client import Client, add_socket_argument
 from reconciler.cli.terminal.paint import Paint, add_colour_argument
+from reconciler.cli.terminal.printing import complain
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 
@@ -56,7 +57,7 @@ def run(options: Options) -> int:
         )
     except ReconcilerError as error:
         cause = f": {error.__cause__}" if error.__cause__ is not None else ""
-        print(f"reconciler: error: {error}{cause} [{error.code}]", file=sys.stderr)
+        complain(f"reconciler: error: {error}{cause} [{error.code}]")
         return ERROR
     if options.json:
         from reconciler.cli.planning.json_form import config_change

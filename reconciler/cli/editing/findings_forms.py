@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reconciler.errors import Finding, Severity
+from reconciler.printable import printable
 from reconciler.version import __version__
 
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -57,7 +58,7 @@ def _message(finding: Finding) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25")
 
 
 def as_sarif(findings: Sequence[Finding]) -> str:
@@ -75,7 +76,12 @@ def _result(finding: Finding) -> dict[str, Any]:
     region = {"startLine": max(finding.place.line, 1), "startColumn": max(finding.place.column, 1)}
     location = {"physicalLocation": {"artifactLocation": {"uri": finding.place.file}, "region": region}}
     text = finding.text + (f" ({finding.hint})" if finding.hint else "")
-    return {"ruleId": finding.code, "level": finding.severity.value, "message": {"text": text}, "locations": [location]}
+    return {
+        "ruleId": finding.code,
+        "level": finding.severity.value,
+        "message": {"text": printable(text)},
+        "locations": [location],
+    }
 
 
 FORMS: Mapping[str, Callable[[Sequence[Finding]], str]] = {"json": as_json, "github": as_github, "sarif": as_sarif}

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.cli.terminal.printing import complain, say
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 
@@ -55,7 +56,7 @@ def run(options: Options) -> int:
             failed = True
         elif text.encode() != data:
             changed = True
-            print(file)
+            say(file)
             if not options.check:
                 _rewrite(Path(file), text)
     return int(failed or (options.check and changed))
@@ -79,7 +80,7 @@ def _formatted(file: str, data: bytes, findings: Findings) -> str | None:
     try:
         return format_file(file, data, findings)
     except FormatError as error:
-        print(f"{file}: left as it is: {error} [{error.code}]", file=sys.stderr)
+        complain(f"{file}: left as it is: {error} [{error.code}]")
         return None
 
 

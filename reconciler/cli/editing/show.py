@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from reconciler.cli.options import only_one
+from reconciler.cli.terminal.printing import say
 from reconciler.frozen import frozen
 
 
@@ -52,7 +53,7 @@ def run(options: Options) -> int:
         from reconciler.cli.editing.effective import lines
 
         for line in lines(configuration):
-            print(line)
+            say(line)
     elif options.format == "json":
         from reconciler.cib.canonical import to_json
 

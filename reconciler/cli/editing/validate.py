@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from reconciler.cli.terminal.printing import say
 from reconciler.errors import Finding, InputError, Severity
 from reconciler.frozen import frozen
 
@@ -66,7 +67,7 @@ def _print(form: str, path: str, findings: Sequence[Finding]) -> None:
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     warnings = len(findings) - errors
     counts = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
-    print(f"{path}: {'invalid' if errors else 'valid'}: {counts}", file=sys.stderr if findings else sys.stdout)
+    say(f"{path}: {'invalid' if errors else 'valid'}: {counts}", sys.stderr if findings else sys.stdout)
 
 
 def _excerpt(finding: Finding) -> str | None:

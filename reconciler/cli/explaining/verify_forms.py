@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -13,6 +12,9 @@ from reconciler.analysis.survival import CaseOutcome
 from reconciler.cli.explaining.question import Form
 from reconciler.cli.explaining.verifying import Analysed, Analysis
 from reconciler.cli.planning.markdown_form import LONGEST, plain
+from reconciler.cli.terminal.output import write_output
+from reconciler.cli.terminal.printing import say
+from reconciler.printable import printable
 
 
 def report(form: Form, result: Analysis) -> None:
@@ -23,8 +25,9 @@ def report(form: Form, result: Analysis) -> None:
         print("\n".join(_fitting(_markdown(result, every=form.all))))
     else:
         if form.junit is not None:
-            Path(form.junit).write_bytes(_junit(result))
-        print("\n".join(_text(result, every=form.all)))
+            write_output(form.junit, _junit(result))
+        for line in _text(result, every=form.all):
+            say(line)
 
 
 def _text(result: Analysis, *, every: bool) -> Iterator[str]:
@@ -197,4 +200,12 @@ def _junit(result: Analysis) -> bytes:
     for suite in suites:
         suite.set("tests", str(len(suite)))
         suite.set("failures", str(sum(test.find("failure") is not None for test in suite)))
+    make_printable(suites)
     return bytes(ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True))
+
+
+def make_printable(root: ElementTree.Element) -> None:
+    """Replace in all texts what XML can't hold and terminals should not see."""
+    for element in root.iter():
+        element.attrib = {name: printable(value) for name, value in element.attrib.items()}
+        element.text = None if element.text is None else printable(element.text)

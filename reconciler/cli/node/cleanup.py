@@ -9,6 +9,7 @@ import argparse
 from urllib.parse import quote
 
 from reconciler.cli.node.client import Client, add_socket_argument
+from reconciler.cli.terminal.printing import say
 from reconciler.frozen import frozen
 
 
@@ -36,5 +37,5 @@ def run(options: Options) -> int:
         print(f"{count} resource{'s are' if count != 1 else ' is'} probed anew.")
         return 0
     count = client.post(f"/v1/resources/{quote(options.resource, safe='')}/cleanup", {})["entries"]
-    print(f"Forgot {count} failed result{'s' if count != 1 else ''} of {options.resource}.")
+    say(f"Forgot {count} failed result{'s' if count != 1 else ''} of {options.resource}.")
     return 0

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.cli.node.client import Client, add_socket_argument
-from reconciler.cli.node.status_text import printable
 from reconciler.cli.options import count
 from reconciler.cli.terminal.paint import Paint, add_colour_argument
 from reconciler.frozen import frozen
+from reconciler.printable import printable
 
 
 @frozen
@@ -41,7 +41,7 @@ def run(options: Options) -> int:
         return 0
     paint = Paint(sys.stdout, options.color)
     for entry in answer["entries"]:
-        print(line(entry, paint))
+        print(paint.signs(line(entry, paint)))
     if not answer["entries"]:
         print("No configuration was ever active on this node.")
     return 0

@@ -14,6 +14,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from reconciler.cli.terminal.printing import complain
 from reconciler.frozen import frozen
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def run(options: Options) -> int:
             print(finding, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"reconciler: error: read {options.config}: {error.strerror}", file=sys.stderr)
+        complain(f"reconciler: error: read {options.config}: {error.strerror}")
         return 1
     if options.check:
         print(f"{options.config}: node {config.node}, {len(config.sources)} sources, state in {config.state}")
@@ -74,9 +75,9 @@ def _serve(config: NodeConfig, options: Options) -> int:
     try:
         why, agents_run = loop.run_until_complete(serve(config, options.config, stop_resources=options.stop_resources))
     except OSError as error:
-        print(f"reconciler: error: {error}", file=sys.stderr)
+        complain(f"reconciler: error: {error}")
         return 1
-    print(f"reconciler: ended: {why}", file=sys.stderr)
+    complain(f"reconciler: ended: {why}")
     if agents_run:
         # An orderly end of the interpreter would cancel what is left in the loop, and so kill agents amid their work.
         sys.stderr.flush()

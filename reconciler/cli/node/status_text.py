@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.cli.terminal.paint import Paint
 from reconciler.errors import Place
+from reconciler.printable import printable
 
 Json = dict[str, Any]
 
@@ -112,11 +113,6 @@ def _sources(status: Json, paint: Paint) -> Iterator[str]:
         commit = f" {source['commit'][:12]}" if source["commit"] else ""
         error = f": {printable(source['error'])}" if source["error"] else ""
         yield f"  {source['name']} ({source['kind']}): {paint(style, source['state'])}{commit}{checked}{error}"
-
-
-def printable(text: str) -> str:
-    """A text of unknown origin without control characters, which could rewrite the terminal."""
-    return "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def _ago(at: float) -> str:

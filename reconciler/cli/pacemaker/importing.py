@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.options import needs
+from reconciler.cli.terminal.printing import complain
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 
@@ -67,7 +68,7 @@ def run(options: Options) -> int:
     _report(loaded.findings)
     if options.out is not None:
         names = ", ".join(sorted(files)) or "nothing"
-        print(f"{options.out}: {names}", file=sys.stderr)
+        complain(f"{options.out}: {names}")
     return 0 if loaded.configuration is not None else 1
 
 

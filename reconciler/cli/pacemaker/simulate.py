@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.inputs.cib_file import STANDARD, read_cib_file, write_file
 from reconciler.cli.options import UsageError, needs
+from reconciler.cli.terminal.printing import complain
 from reconciler.frozen import frozen
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def run(options: Options) -> int:
     simulation = simulate.run(cib, _settings(options, cib))
     _print(options, simulation.text)
     for message in () if simulation.decided is None else simulation.decided.plan.messages:
-        print(f"warning: {message}", file=sys.stderr)
+        complain(f"warning: {message}")
     _write_artefacts(options, simulation)
     if simulation.stuck:
         print("Transition failed: terminated\nAn invalid transition was produced", file=sys.stderr)

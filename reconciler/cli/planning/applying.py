@@ -20,7 +20,9 @@ from reconciler.cli.planning.proposal import FAILED, STALE, Ending, follow
 from reconciler.cli.planning.saved import SavedPlan
 from reconciler.cli.planning.text_form import lines
 from reconciler.cli.terminal.paint import Paint
+from reconciler.cli.terminal.printing import complain
 from reconciler.errors import ReconcilerError
+from reconciler.printable import printable
 
 GUARDED = 3
 
@@ -136,7 +138,7 @@ def _refuse_held(held: list[tuple[str, str]]) -> None:
 
 def _confirm(question: str, answers: Mapping[str, Callable[[], None]]) -> None:
     while True:
-        print(question, end="", file=sys.stderr, flush=True)
+        print(printable(question), end="", file=sys.stderr, flush=True)
         word = sys.stdin.readline().strip().lower()
         if word in ("y", "yes"):
             return
@@ -147,14 +149,11 @@ def _confirm(question: str, answers: Mapping[str, Callable[[], None]]) -> None:
 
 def _show_differences(made: Made) -> None:
     for change in made.found.changes:
-        print(f"  {change.action:7} {'/'.join(change.address)}: {change.before} -> {change.after}", file=sys.stderr)
+        complain(f"  {change.action:7} {'/'.join(change.address)}: {change.before} -> {change.after}")
 
 
 def _show_reasons(made: Made) -> None:
     for transition in made.found.transitions:
         for because in transition.because:
             place = f" ({because.place})" if because.place else ""
-            print(
-                f"  {transition.verb.value} {transition.resource}: {because.code}: {because.text}{place}",
-                file=sys.stderr,
-            )
+            complain(f"  {transition.verb.value} {transition.resource}: {because.code}: {because.text}{place}")

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from reconciler.analysis.consequences import Consequences
 from reconciler.cli.planning.facts import Header, change_value, seconds, summary
+from reconciler.printable import printable
 
 LONGEST = 60_000
 """Characters of a whole comment."""
@@ -52,7 +53,8 @@ def comment(found: Consequences, header: Header, consented: frozenset[str], comm
         parts.append(_details("Transition", _table(("step", "action", "resource", "node", "because"), steps)))
     if found.changes:
         diff = "\n".join(
-            f"{_SIGNS[change.action]} {'/'.join(change.address)}{change_value(change)}" for change in found.changes
+            f"{_SIGNS[change.action]} {printable('/'.join(change.address) + change_value(change))}"
+            for change in found.changes
         )
         parts.append(_details("Configuration", f"```diff\n{diff.replace('```', '` ` `')}\n```"))
     footer = f"<sub>{plain(header.base)} → {plain(header.head)} · state: {plain(header.state)} · <code>{plain(command)}</code></sub>"
@@ -94,11 +96,11 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def plain(text: str) -> str:
     """A text that shows as itself: no markup, no HTML, no mention, one line."""
-    return " ".join(text.split()).translate(_SPECIAL)
+    return printable(" ".join(text.split())).translate(_SPECIAL)
 
 
 def _code(text: str) -> str:
-    return text.replace("`", "'")
+    return printable(text).replace("`", "'")
 
 
 def _marker(text: str) -> str:

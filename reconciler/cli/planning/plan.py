@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.node.client import add_socket_argument
 from reconciler.cli.planning.arguments import PlannedFrom, add_planned_from_arguments
 from reconciler.cli.terminal.paint import add_colour_argument
+from reconciler.cli.terminal.printing import say
 from reconciler.frozen import frozen
 
 if TYPE_CHECKING:
@@ -109,6 +110,6 @@ def _print_text(options: Options, made: Made, consented: frozenset[str]) -> None
         print(paint.signs(line))
     if options.out is not None and not made.found.empty:
         if made.base.version is None:
-            print(f"Saved to {options.out}, for reading: it was not made from a live cluster, so it can't be applied.")
+            say(f"Saved to {options.out}, for reading: it was not made from a live cluster, so it can't be applied.")
         else:
-            print(f"Saved to {options.out}, good until the state changes. Apply: reconciler apply {options.out}")
+            say(f"Saved to {options.out}, good until the state changes. Apply: reconciler apply {options.out}")

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from reconciler.cli.node.status_text import printable
 from reconciler.cli.planning.proposal import Ending, Event
 from reconciler.cli.terminal.output import OutputError
+from reconciler.printable import printable
 from reconciler.version import __version__
 
 

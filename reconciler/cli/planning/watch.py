@@ -15,6 +15,7 @@ from collections.abc import Callable
 from reconciler.cli.node.client import Client, ClientError, Refused, add_socket_argument
 from reconciler.cli.options import seconds
 from reconciler.cli.terminal.paint import add_colour_argument
+from reconciler.cli.terminal.printing import complain
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 
@@ -111,12 +112,13 @@ def _propose(options: Options, client: Client) -> bool:
             answer = client.post("/v1/proposals", {"files": texts, "message": f"watched {options.directory}"})
             progress.finish(follow(client, answer, options.timeout, progress.event))
     except UnicodeDecodeError as error:
-        print(f"{options.directory}: not proposed: a file is not UTF-8 ({error})", file=sys.stderr)
+        complain(f"{options.directory}: not proposed: a file is not UTF-8 ({error})")
     except InputError as error:
         print(error, file=sys.stderr)
     except Refused as error:
-        print(f"refused: {error}", *error.findings, sep="\n  ", file=sys.stderr)
+        for line in (f"refused: {error}", *(f"  {finding}" for finding in error.findings)):
+            complain(line)
     except ClientError as error:
-        print(f"{error}; trying again within {RESCAN_S:g} s", file=sys.stderr)
+        complain(f"{error}; trying again within {RESCAN_S:g} s")
         return False
     return True

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from typing import TextIO
+
+from reconciler.printable import printable
 
 _CODES = {
     "green": "32",
@@ -20,6 +23,7 @@ _CODES = {
     "dim": "2",
     "bold": "1",
 }
+_COLOURS = re.compile(f"(\033\\[(?:0|{'|'.join(_CODES.values())})m)")
 _ASCII = str.maketrans({"→": "->", "≈": "~~", "·": "-", "…": "...", "–": "-"})
 
 
@@ -35,8 +39,12 @@ class Paint:
         return f"\033[{_CODES[style]}m{text}\033[0m" if self.coloured and text else text
 
     def signs(self, text: str) -> str:
-        """The text with signs that the stream can show."""
-        return text if self._unicode else text.translate(_ASCII).replace("->>", "->")
+        """The text as one line with signs that the stream can show: what others wrote into it, bar our own colours, is harmless."""
+        line = "".join(self._part(part) for part in _COLOURS.split(text)) if self.coloured else printable(text)
+        return line if self._unicode else line.translate(_ASCII).replace("->>", "->")
+
+    def _part(self, part: str) -> str:
+        return part if _COLOURS.fullmatch(part) else printable(part)
 
 
 def _wants_colour(stream: TextIO, when: str) -> bool:

@@ -26,6 +26,7 @@ def constraint_address(constraint: Constraint) -> Address:
 def check_names(facts: Facts) -> None:
     """Report unknown references, unusable ids and ids used twice."""
     _check_ids(facts)
+    _check_node_names(facts)
     for constraint in facts.configuration.constraints:
         _check_constraint(facts, constraint)
     _check_templates(facts)
@@ -65,6 +66,17 @@ def _check_ids(facts: Facts) -> None:
             )
         seen.setdefault(name, place)
     _check_members(facts)
+
+
+def _check_node_names(facts: Facts) -> None:
+    """Names of nodes stand in logs, pictures and on command lines; they are those of hosts."""
+    for node in facts.configuration.nodes:
+        if _UNFIT.search(node.name) or node.name != node.name.strip() or not node.name:
+            hint = "use the host's name: no control characters, no blanks at its ends"
+            facts.error("bad-id", facts.index.key(("nodes", node.name)), f"'{node.name}' can't be a node's name", hint)
+
+
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def _check_members(facts: Facts) -> None:
