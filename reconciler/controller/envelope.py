@@ -42,6 +42,7 @@ from reconciler.controller.messages import (
     Report,
     Reported,
     Run,
+    Settled,
     Shutdown,
     State,
 )
@@ -71,6 +72,7 @@ _MESSAGES: Variants[Message] = Variants(
     Release,
     Report,
     GraceOver,
+    Settled,
     State,
     Hello,
     Ready,
@@ -156,7 +158,7 @@ def message_bytes(message: Message) -> int:
 def may_send(sender: str, message: Message, dc: str | None) -> bool:
     """Whether this member may send this: what only the DC decides, and what only a node itself knows, is taken from nobody else."""
     match message:
-        case Run() | Activate() | Release() | GraceOver() | FenceOrdered() | FenceGivenUp():
+        case Run() | Activate() | Release() | GraceOver() | Settled() | FenceOrdered() | FenceGivenUp():
             return sender == dc
         case FenceWanted():
             return sender == dc or message.cause is Cause.ASKED

@@ -36,13 +36,14 @@ from reconciler.controller.messages import (
     Report,
     Reported,
     Run,
+    Settled,
     Shutdown,
     State,
 )
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
 from reconciler.controller.shared import Shared, moved_on
-from reconciler.controller.telling import ordered, recovered, reported
+from reconciler.controller.telling import converged, ordered, recovered, reported
 
 
 class Following:
@@ -82,6 +83,8 @@ class Following:
                 return self._restated(f"{message.node} did not come back", before) + more
             case FenceWanted() | FenceOrdered() | FenceEnded() | FenceGivenUp() | FenceConfirmed():
                 return self._heard_fencing(message, before, now)
+            case Settled():
+                return [converged(message)]
             case Joined() | State() | Hello() | Ready() | Exclude():
                 return []  # They are no part of what is decided.
             case Cleanup() | Refresh() | Shutdown() | Release():

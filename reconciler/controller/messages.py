@@ -205,6 +205,24 @@ class GraceOver:
 
 
 @frozen
+class Problem:
+    """Something that is not as wanted although nothing can be done."""
+
+    resource: str
+    text: str
+
+
+@frozen
+class Settled:
+    """The DC: in this version of the state nothing is left to do, but for these problems."""
+
+    version: str
+    commit: str | None
+    problems: tuple[Problem, ...]
+    at_ms: int
+
+
+@frozen
 class Cleanup:
     """An operator wants failures of resources forgotten everywhere; what that means is worked out when it is delivered."""
 
@@ -253,6 +271,7 @@ Message = (
     | Release
     | Report
     | GraceOver
+    | Settled
     | State
     | Hello
     | Ready

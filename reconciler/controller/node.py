@@ -8,6 +8,7 @@ Source: the design of the cluster.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import assert_never
 
 from reconciler.cib.observations import transient
@@ -49,7 +50,16 @@ from reconciler.controller.joining import WAIT_TIMER
 from reconciler.controller.journal import prepared_record
 from reconciler.controller.keeper import GENERATION_TIMER, SYNC_TIMER, Answer
 from reconciler.controller.members import node_state
-from reconciler.controller.messages import Cleanup, Message, MessageError, Propose, Refresh, Shutdown
+from reconciler.controller.messages import (
+    Cleanup,
+    Message,
+    MessageError,
+    Problem,
+    Propose,
+    Refresh,
+    Settled,
+    Shutdown,
+)
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
 from reconciler.controller.proposals import EXAMINE_TIMER
@@ -60,6 +70,8 @@ from reconciler.frozen import replace
 
 # A clock that is slewed moves less between two events; expiries and date rules count in seconds.
 _CLOCK_SET_MS = 1000
+_MOST_PROBLEMS = 100
+_LONGEST_PROBLEM = 1000
 _IN_ORDER = (Delivered, ViewChanged, Examined)
 """What waits while the disk is being waited for, and keeps its order."""
 _KEPT = (Propose, Cleanup, Refresh, Shutdown, FenceConfirmed)
@@ -105,6 +117,22 @@ class Node:
     def is_dc(self) -> bool:
         """Whether this node is the DC."""
         return self.parts.is_dc
+
+    @property
+    def converged(self) -> bool:
+        """Whether nothing is left to do, by the DC's word, and nothing has changed since."""
+        if self.is_dc:
+            return self.coordinator.converged
+        settled = self.replica.shared.settled
+        return settled is not None and settled.version == str(self.replica.cib.version)
+
+    @property
+    def problems(self) -> tuple[Mapping[str, str], ...]:
+        """What is not as wanted although nothing can be done."""
+        if self.is_dc:
+            return self.coordinator.problems
+        settled = self.replica.shared.settled
+        return () if settled is None else tuple({"resource": p.resource, "text": p.text} for p in settled.problems)
 
     @property
     def skipped(self) -> int:
@@ -286,12 +314,11 @@ class Node:
         was, replica = self.coordinator.converged, self.replica
         wishes = self.coordinator.decide(replica, self.members, now)
         if self.coordinator.converged and not was:
-            fields = {
-                "version": str(replica.cib.version),
-                "commit": replica.commit,
-                "problems": list(self.coordinator.problems),
-            }
-            wishes.append(Emit("converged", fields))
+            problems = tuple(
+                Problem(one["resource"], one["text"][:_LONGEST_PROBLEM])
+                for one in self.coordinator.problems[:_MOST_PROBLEMS]
+            )
+            wishes.append(Broadcast(Settled(str(replica.cib.version), replica.commit, problems, now.wall_ms)))
         return wishes
 
 

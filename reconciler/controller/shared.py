@@ -47,6 +47,7 @@ from reconciler.controller.messages import (
     Report,
     Reported,
     Run,
+    Settled,
     Shutdown,
     State,
     Underway,
@@ -129,6 +130,8 @@ class Shared:
     underway: Mapping[str, tuple[Underway, ...]] = field(default_factory=dict)
     """By node the orders of former views that it is still carrying out: they are awaited, and not given again."""
     fencing: Fencing = field(default_factory=Fencing)
+    settled: Settled | None = None
+    """What the DC last said when nothing was left to do."""
     clock_ms: int = 0
     """The latest time that a delivered message named: the cluster's clock, as far as it has come."""
 
@@ -170,6 +173,8 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
             return _asked(shared, message)
         case State() | Hello() | Ready() | Exclude():
             return shared
+        case Settled():
+            return replace(shared, settled=message)
         case FenceWanted() | FenceOrdered() | FenceEnded() | FenceGivenUp() | FenceConfirmed():
             return _fenced(shared, message)
         case _:

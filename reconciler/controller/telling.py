@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.controller.events import Emit
 from reconciler.controller.executor import RUNNING_CODES
 from reconciler.controller.membership.events import Installation
-from reconciler.controller.messages import Message, Order, Report, Reported
+from reconciler.controller.messages import Message, Order, Report, Reported, Settled
 from reconciler.model.operation import OperationStatus
 
 
@@ -43,6 +43,12 @@ def reported(message: Reported, output: str) -> Emit:
     if message.failed:
         fields |= {"status": status_word(message.status), "exit_reason": message.exit_reason, "output": output}
     return Emit("action_failed" if message.failed and not _is_discovery(message) else "action_done", fields)
+
+
+def converged(message: Settled) -> Emit:
+    """Nothing is left to do."""
+    problems = [{"resource": one.resource, "text": one.text} for one in message.problems]
+    return Emit("converged", {"version": message.version, "commit": message.commit, "problems": problems})
 
 
 def recovered(message: Report) -> Emit:

@@ -106,7 +106,7 @@ class Api:
                 "version": __version__,
                 "node": node.name,
                 "phase": node.phase,
-                "converged": node.coordinator.converged,
+                "converged": node.converged,
                 "pid": os.getpid(),
                 "since_at": self._started_at,
             }

@@ -264,3 +264,12 @@ def test_s19_while_one_looks_for_what_it_ran_another_decides() -> None:
     cluster.hosts["n1"].start()
     del cluster.world.running["n2", "b"]
     assert cluster.until(lambda: settled(cluster, "b"), 15_000)
+
+
+def test_who_waits_on_any_node_learns_that_nothing_is_left_to_do() -> None:
+    cluster = running("n1", "n2", "n3")
+    commit = cluster.apply(configuration(primitive("a")), "n3")
+    assert cluster.until(lambda: all(node.converged and node.replica.commit == commit for node in nodes(cluster)))
+    told = [[emit for emit in host.emitted if emit.type == "converged"] for host in cluster.hosts.values()]
+    assert len({str(emits[-1].fields) for emits in told}) == 1
+    assert told[0][-1].fields["commit"] == commit
