@@ -13,6 +13,7 @@ from reconciler.model.attributes import AttributeBlocks, secret_name
 from reconciler.model.cluster import Configuration
 from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource
 from reconciler.sources.ancestry import relation
+from reconciler.sources.bounds import nothing_there
 from reconciler.sources.repository import Repository
 from reconciler.sources.signatures import SignaturePolicy, fingerprint, verify_commits
 
@@ -97,7 +98,10 @@ class Judge:
             if base is not None and not (rewrite and policy.rewrite) and not self._follows(base, lineage, commit):
                 return _stray(commit, base)
             self._check_signatures(policy.signatures, commit, base, lineage)
-            return self.compile(commit, self.repository.files(commit, path))
+            files = self.repository.files(commit, path)
+            if not files:
+                raise InputError((nothing_there(path or "."),))
+            return self.compile(commit, files)
         except InputError as error:
             return Judgement(commit, None, reason="it can't be taken", findings=error.findings)
         except ReconcilerError as error:

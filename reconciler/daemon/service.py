@@ -121,10 +121,8 @@ class Service:
         self._config = config
         self._stop_resources = stop_resources
         self._store = store
-        self._repository = Repository(os.path.join(config.state, "repository.git"))
-        # The state directory is ours alone: what lies there locked or half-written belongs to a process that was killed.
-        if left := self._repository.recover():
-            say(logging.WARNING, "what a killed process left in the repository was removed", files=" ".join(left[:20]))
+        self._warnings: list[str] = []
+        self._repository = self._open_repository(os.path.join(config.state, "repository.git"))
         self._runner = AgentRunner(
             RunnerSettings(
                 node=config.node,
@@ -149,7 +147,6 @@ class Service:
         self._ended = asyncio.Event()
         self._why = ""
         self._broken: str | None = None
-        self._warnings: list[str] = []
         self._expected_at_s = float("-inf")
         """The commit that was active at the start, if the repository has lost it: what is made here can't build on it."""
         self._liveness = LivenessWatch(
@@ -170,6 +167,22 @@ class Service:
         for text in texts:
             say(logging.WARNING, "the self-check found something", finding=text)
             self._warnings.append(text)
+
+    def _open_repository(self, path: str) -> Repository:
+        """The node's repository. Without one nothing new comes, but what runs is cared for all the same."""
+        repository = Repository(path, make=False)
+        try:
+            repository.make()
+            # The state directory is ours alone: what lies there locked or half-written belongs to a process that was killed.
+            if left := repository.recover():
+                say(
+                    logging.WARNING,
+                    "what a killed process left in the repository was removed",
+                    files=" ".join(left[:20]),
+                )
+        except ReconcilerError as error:
+            self._warnings.append(f"the repository can't be used: {error}")
+        return repository
 
     async def run(self) -> tuple[str, bool]:
         """From the start to the end: why it ended, and whether agents are still being called."""
@@ -474,8 +487,11 @@ class Service:
         """Pack the repository now and then."""
         while True:
             await asyncio.sleep(_MAINTAIN_S)
+            kept = [one.commit for one in self._shell.node.replica.activations]
             try:
+                await asyncio.to_thread(self._repository.make)
                 await asyncio.to_thread(self._repository.maintain)
+                await asyncio.to_thread(self._repository.prune, kept)
             except ReconcilerError as error:
                 say(logging.WARNING, "the repository could not be packed", reason=str(error))
 

@@ -38,6 +38,9 @@ _MOST_PACK_BYTES = 256 * 1024 * 1024
 _LARGEST_OBJECT = 4 * 1024 * 1024
 _PLAIN_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
 _MOST_BOUNDARY_BYTES = 1024 * 1024
+_KEPT = "refs/reconciler/kept"
+_PRUNED_BYTES = 128 * 1024 * 1024
+_YOUNG = "1.hour.ago"
 _FEW = 16
 """So many commits are read one by one before a git process is faster."""
 
@@ -45,14 +48,23 @@ _FEW = 16
 class Repository:
     """A bare repository at `path`."""
 
-    def __init__(self, path: str) -> None:
-        """Open the repository, making it when there is none. **Raises** GitError."""
+    def __init__(self, path: str, *, make: bool = True) -> None:
+        """Open the repository, making it when there is none, or leaving that to `make`. **Raises** GitError."""
         self.path = os.path.abspath(path)
-        if not os.path.isfile(os.path.join(self.path, "HEAD")):
-            os.makedirs(self.path, mode=0o700, exist_ok=True)
-            run_git(self.path, "init", "--quiet", "--bare", "--template=", "--initial-branch=main")
+        if make:
+            self.make()
         self._objects = Objects(self.path)
         self._writing = threading.Lock()
+
+    def make(self) -> None:
+        """Make the repository if it is not there. **Raises** GitError; then every call does until this went through."""
+        if os.path.isfile(os.path.join(self.path, "HEAD")):
+            return
+        try:
+            os.makedirs(self.path, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise GitError(f"make the repository {self.path}: {error.strerror}") from error
+        run_git(self.path, "init", "--quiet", "--bare", "--template=", "--initial-branch=main")
 
     def files(self, commit: str, path: str = "", bounds: Bounds | None = None) -> dict[str, bytes]:
         """The configuration's files below `path` in a commit, by their path below it.
@@ -253,6 +265,39 @@ class Repository:
         Nothing is lost, reachable or not. Takes seconds: to be called now and then, never where somebody waits.
         """
         run_git(self.path, "repack", "-d", "-l", "--quiet", "--geometric=2", timeout_s=timeout_s)
+        self._objects.close()  # What is kept open of a pack that was removed would keep its room on the disk.
+
+    def prune(self, kept: Iterable[str], most_bytes: int = _PRUNED_BYTES, timeout_s: float = 600) -> bool:
+        """When there is more here than `most_bytes`, remove what neither a reference nor a commit in `kept` holds; whether it was.
+
+        What came in the last hour stays: it may be about to be named. **Raises** GitError, and then nothing is lost.
+        """
+        if self._size() <= most_bytes:
+            return False
+        with self._writing:
+            self._hold(kept)
+        words = ("repack", "-A", "-d", "-l", "--quiet", f"--unpack-unreachable={_YOUNG}")
+        run_git(self.path, *words, timeout_s=timeout_s)
+        run_git(self.path, "prune", f"--expire={_YOUNG}", timeout_s=timeout_s)
+        self._objects.close()
+        return True
+
+    def _size(self) -> int:
+        total = 0
+        for directory, _, names in os.walk(os.path.join(self.path, "objects")):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    total += os.lstat(os.path.join(directory, name)).st_size
+        return total
+
+    def _hold(self, kept: Iterable[str]) -> None:
+        """Have a reference to each of these commits that are here, and to no others that were held so."""
+        wanted = {f"{_KEPT}/{commit}": commit for commit in kept if self.has(commit)}
+        known = self.references(_KEPT)
+        lines = [f"update {name} {commit}\n" for name, commit in wanted.items() if name not in known]
+        lines += [f"delete {name}\n" for name in known if name not in wanted]
+        if lines:
+            run_git(self.path, "update-ref", "--stdin", given="".join(lines).encode())
 
     def recover(self) -> list[str]:
         """Remove what a process that was killed amid its work left here: locks, half-written packs, half a fetch; their names.
@@ -270,9 +315,9 @@ class Repository:
 
     def _tidy(self) -> None:
         """Remove what a failed import left behind: on a full disk that would be more with each attempt, and a lock for ever."""
-        for path in _leftovers(self.path):
-            if os.path.basename(path) != INCOMING:
-                with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            for path in _leftovers(self.path):
+                if os.path.basename(path) != INCOMING:
                     os.unlink(path)
 
     def _commit_object(self, commit: str) -> CommitObject:

@@ -262,6 +262,40 @@ def test_maintenance_joins_packs_and_keeps_what_no_reference_names(repository: R
     assert len(list(packs.glob("*.pack"))) == 2, "the large pack is not written again for a few small ones"
 
 
+def test_what_nobody_holds_goes_once_there_is_too_much(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may push could fill the disk with what is pushed away again."""
+    active = make(repository, {"a.yaml": b"1"}, None, time_s=1)
+    repository.set_reference("refs/reconciler/active", active)
+    former = make(repository, {"a.yaml": b"2"}, None, time_s=2)
+    stray = make(repository, {"big.yaml": os.urandom(200_000)}, None, time_s=3)
+    newest = make(repository, {"a.yaml": b"3"}, active, time_s=4)
+    assert not repository.prune([former])
+    assert repository.prune([former], most_bytes=100_000)
+    assert repository.has(stray), "it is young"
+    monkeypatch.setattr("reconciler.sources.repository._YOUNG", "now")
+    assert repository.prune([former, "1" * 40], most_bytes=100_000)
+    assert not repository.has(stray)
+    assert repository.files(former) == {"a.yaml": b"2"}
+    assert repository.files(newest) == {"a.yaml": b"3"}
+    assert not repository.prune([], most_bytes=100_000)
+    assert repository.prune([], most_bytes=0)
+    assert not repository.has(former)
+    assert repository.files(active) == {"a.yaml": b"1"}
+
+
+def test_a_repository_that_can_not_be_made_is_made_later(tmp_path: Path) -> None:
+    (tmp_path / "node.git").write_text("in the way")
+    repository = Repository(str(tmp_path / "node.git"), make=False)
+    for call in (repository.make, repository.recover, lambda: repository.reference("refs/reconciler/active")):
+        with pytest.raises(GitError):
+            call()
+    with pytest.raises(GitError):
+        make(repository, {"a.yaml": b"1"})
+    (tmp_path / "node.git").unlink()
+    repository.make()
+    assert repository.files(make(repository, {"a.yaml": b"1"})) == {"a.yaml": b"1"}
+
+
 def test_a_commit_takes_one_quick_process(repository: Repository) -> None:
     parent, times = None, []
     for n in range(7):

@@ -264,6 +264,15 @@ def test_each_member_looks_at_the_signatures_by_its_own_policy(
     assert codes("forward", first, unsigned, rewrite=True) == ["not-descendant"], "who proposes does not decide that"
 
 
+@pytest.mark.parametrize("path", ["", "cluster.d"])
+def test_a_commit_without_a_file_never_becomes_active(repository: Repository, path: str) -> None:
+    """It would stop everything: whoever brings it, it is taken for a mishap."""
+    commit = repository.commit({}, "m", reference="refs/reconciler/candidate/x", parent=None, path=path, time_s=1)
+    judged = Judge(repository, None, lambda _: None).examine(commit, None, path, rewrite=True)
+    assert judged.configuration is None
+    assert [one.code for one in judged.findings] in (["empty-source"], ["no-such-path"])
+
+
 class Redirecting:
     """An HTTPS server that sends everybody elsewhere, and notes with which headers it was asked."""
 
