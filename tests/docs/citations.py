@@ -22,6 +22,7 @@ PAGES = {
     "the design of the language": "language.md",
     "the design of the command line": "command-line.md",
     "the reference": "reference",
+    "the threat model": "security.md",
 }
 """Our own pages by the names under which they are cited (docs/sources.md says the same)."""
 
