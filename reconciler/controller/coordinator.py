@@ -32,6 +32,8 @@ from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
 from reconciler.model.duration import interval_ms
+from reconciler.model.outcome import outcome_word
+from reconciler.model.text import integer
 from reconciler.scheduler import schedule
 from reconciler.scheduler.plan import ActionKind, Change, Plan, PlannedAction
 
@@ -459,7 +461,8 @@ def _problems(plan: Plan) -> Iterable[dict[str, str]]:
         if failed.over:
             continue
         entry = failed.entry.attributes
-        text = f"{entry.get('operation')} on {failed.node} ended with {entry.get('rc-code')}"
+        outcome = outcome_word(integer(entry.get("rc-code"), -1), integer(entry.get("op-status"), -1))
+        text = f"{entry.get('operation')} on {failed.node}: {outcome}"
         yield {
             "resource": failed.resource,
             "text": f"{text}: {entry['exit-reason']}" if "exit-reason" in entry else text,

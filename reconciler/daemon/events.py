@@ -16,6 +16,8 @@ class EventLog:
     def __init__(self, run: str, kept: int = _KEPT) -> None:
         self.run = run
         self.last = 0
+        self.rejections: dict[str, dict[str, Any]] = {}
+        """By source: how what it offered was refused the last time, until something of it becomes active."""
         self._events: deque[dict[str, Any]] = deque(maxlen=kept)
         self._news = asyncio.Event()
 
@@ -29,9 +31,18 @@ class EventLog:
         self.last += 1
         event = {**fields, "cursor": self.cursor, "at": at, "type": type}
         self._events.append(event)
+        self._note_rejection(event)
         self._news.set()
         self._news = asyncio.Event()
         return event
+
+    def _note_rejection(self, event: dict[str, Any]) -> None:
+        source, commit = event.get("source"), event.get("commit")
+        if event["type"] == "rejected":
+            self.rejections[str(source)] = event
+        elif event["type"] == "activated":
+            kept = {name: one for name, one in self.rejections.items() if name != source and one["commit"] != commit}
+            self.rejections = kept
 
     def last_of(self, type: str) -> dict[str, Any] | None:
         """The newest event of a type that is still kept."""

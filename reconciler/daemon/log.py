@@ -55,8 +55,9 @@ class _TextFormatter(logging.Formatter):
             text = f"{text}\n{self.formatException(record.exc_info)}"
         if self._journal:  # The journal knows the time; a line's priority is told in front of it.
             return f"<{_PRIORITIES.get(record.levelno, 6)}>{text}"
-        stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
-        return f"{stamp}.{int(record.msecs):03d} {record.levelname.lower():7} {text}"
+        at = time.localtime(record.created)
+        stamp = f"{time.strftime('%Y-%m-%d %H:%M:%S', at)}.{int(record.msecs):03d}{time.strftime('%z', at)}"
+        return f"{stamp} {record.levelname.lower():7} {text}"
 
 
 def _shown(value: Any) -> str:

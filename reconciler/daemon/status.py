@@ -12,15 +12,18 @@ from typing import Any
 from reconciler.analysis.entry_names import fail_count_name
 from reconciler.cib import Cib
 from reconciler.cib.observations import transient
-from reconciler.controller.executor import LastResult
+from reconciler.controller.executor import RUNNING_CODES, LastResult
 from reconciler.controller.members import node_state, with_members
 from reconciler.controller.messages import finding_to_plain
 from reconciler.controller.node import Node
 from reconciler.controller.shared import Activation
 from reconciler.controller.telling import status_word
+from reconciler.daemon.counts import CHANGING, counts_of, leaves, leaves_of
+from reconciler.daemon.events import EventLog
 from reconciler.daemon.shell import moment
 from reconciler.model.date import Instant
 from reconciler.model.operation import OperationStatus
+from reconciler.model.outcome import outcome_word
 from reconciler.model.score import read as read_score
 from reconciler.model.status import HistoryEntry, ResourceHistory
 from reconciler.model.text import integer
@@ -37,8 +40,9 @@ _STOPPED = "stopped"
 class StatusView:
     """Makes status documents; the reading of an unchanged CIB is kept for the next one."""
 
-    def __init__(self, node: Node, fabric: str) -> None:
+    def __init__(self, node: Node, fabric: str, events: EventLog) -> None:
         self._node = node
+        self._events = events
         self._fabric = fabric
         self._read: tuple[Cib, Standing] | None = None
         self._histories: tuple[Cib, dict[str, list[ResourceHistory]]] | None = None
@@ -66,11 +70,11 @@ class StatusView:
             "transition": self._transition(),
             "nodes": [_node(replica.cib, one) for one in standing.nodes],
             "resources": resources,
-            "counts": _counts(resources),
-            "failed_actions": [self._failed(found.entry, found.node, found.resource) for found in standing.failures],
+            "counts": counts_of(resources),
+            "failed_actions": self._failures(standing, resources),
             "problems": list(node.problems),
             "drift": _drift(replica.activations, resources),
-            "sources": [source_to_plain(status) for status in sources],
+            "sources": [{**source_to_plain(status), "rejected": self._refused(status)} for status in sources],
             "warnings": list(warnings),
         }
 
@@ -111,6 +115,7 @@ class StatusView:
             "orphan": resource.orphan,
             "disabled": (resource.target_role or "").lower() == _STOPPED,
             "pending": resource.pending_task,
+            "state": _state_word(resource, children),
             "since_at": _since(histories),
             "fail_count": _fail_count(self._node.replica.cib, name, histories),
             "last": _last(histories, self._node.executor.results.get(name)),
@@ -134,6 +139,28 @@ class StatusView:
             return None
         state = "accepted" if self._node.name in proposal.answers else "examining"
         return {"id": proposal.commit, "commit": proposal.commit, "source": proposal.source, "state": state}
+
+    def _failures(self, standing: Standing, resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What is remembered of failures, present trouble first. That a probe found something running is none."""
+        well = {
+            name
+            for leaf in leaves_of(resources)
+            if leaf["nodes"] and not (leaf["failed"] or leaf["blocked"])
+            for name in (leaf["id"], leaf["id"].partition(":")[0])
+        }
+        found = [
+            {**self._failed(one.entry, one.node, one.resource), "recovered": one.resource in well}
+            for one in standing.failures
+            if not _is_adoption(one.entry)
+        ]
+        return sorted(found, key=lambda failed: bool(failed["recovered"]))
+
+    def _refused(self, status: SourceStatus) -> dict[str, Any] | None:
+        """How the newest commit of a source was refused, as long as it is the newest."""
+        refused = self._events.rejections.get(status.name)
+        if refused is None or refused["commit"] != status.commit:
+            return None
+        return {key: refused[key] for key in ("commit", "at", "by", "reason", "findings", "transient")}
 
     def _failed(self, entry: HistoryEntry, node: str, resource: str) -> dict[str, Any]:
         """A failure that is remembered; one of this node's own comes with what the agent printed, until the daemon ends."""
@@ -234,6 +261,16 @@ def _role(resource: StandingResource, children: list[dict[str, Any]]) -> str:
     return max((str(child["role"]) for child in children), key=lambda word: order.index(word) if word in order else 0)
 
 
+def _state_word(resource: StandingResource, children: list[dict[str, Any]]) -> str:
+    """What it is about, in a word: the change that is under way, else a failure, else its role."""
+    if resource.pending_task in CHANGING:
+        return CHANGING[resource.pending_task]
+    if resource.failed or any(child["failed"] for child in children):
+        return "Failed"
+    changing = {child["state"] for child in children} & set(CHANGING.values())
+    return min(changing) if changing else _role(resource, children)
+
+
 def _node(cib: Cib, node: StandingNode) -> dict[str, Any]:
     return {
         "name": node.name,
@@ -294,6 +331,7 @@ def _last(histories: list[ResourceHistory], result: LastResult | None) -> dict[s
             "node": None,
             "rc": result.result.code,
             "status": status_word(int(result.result.status)),
+            "outcome": outcome_word(result.result.code, int(result.result.status)),
             "at": result.at_ms / 1000,
             "exit_reason": result.result.exit_reason,
             "output": result.result.output,
@@ -304,13 +342,22 @@ def _last(histories: list[ResourceHistory], result: LastResult | None) -> dict[s
     return None if newest is None else _from_entry(newest.attributes)
 
 
+def _is_adoption(entry: HistoryEntry) -> bool:
+    """Whether a look at what runs found something that was not started here: news, and no failure."""
+    attributes = entry.attributes
+    looked = attributes.get("operation") == "monitor" and attributes.get("interval", "0") == "0"
+    return looked and attributes.get("op-status") == "0" and integer(attributes.get("rc-code"), -1) in RUNNING_CODES
+
+
 def _from_entry(entry: Mapping[str, str]) -> dict[str, Any]:
+    status = integer(entry.get("op-status"), int(OperationStatus.INVALID))
     return {
         "operation": entry.get("operation", ""),
         "interval_ms": integer(entry.get("interval")),
         "node": entry.get("on_node"),
         "rc": integer(entry.get("rc-code"), -1),
-        "status": status_word(integer(entry.get("op-status"), int(OperationStatus.INVALID))),
+        "status": status_word(status),
+        "outcome": outcome_word(integer(entry.get("rc-code"), -1), status),
         "at": float(integer(entry.get("last-rc-change"))),
         "exit_reason": entry.get("exit-reason", ""),
         "output": "",
@@ -322,25 +369,8 @@ def _failed(entry: HistoryEntry, node: str, resource: str) -> dict[str, Any]:
     plain = _from_entry(entry.attributes)
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(plain["at"]))
     reason = f": {plain['exit_reason']}" if plain["exit_reason"] else ""
-    text = f"{resource} {plain['operation']} on {node} ended with {plain['rc']} ({plain['status']}) at {when}Z{reason}"
+    text = f"{resource} {plain['operation']} on {node}: {plain['outcome']}, at {when}Z{reason}"
     return {**plain, "resource": resource, "node": node, "text": text}
-
-
-def _counts(resources: list[dict[str, Any]]) -> dict[str, int]:
-    leaves = [leaf for resource in resources for leaf in _leaves(resource)]
-    return {
-        "resources": len(leaves),
-        "running": sum(bool(leaf["nodes"]) for leaf in leaves),
-        "failed": sum(leaf["failed"] for leaf in leaves),
-        "blocked": sum(leaf["blocked"] for leaf in leaves),
-        "disabled": sum(leaf["disabled"] for leaf in leaves),
-    }
-
-
-def _leaves(resource: dict[str, Any]) -> list[dict[str, Any]]:
-    if not resource["children"]:
-        return [resource]
-    return [leaf for child in resource["children"] for leaf in _leaves(child)]
 
 
 def _drift(activations: tuple[Activation, ...], resources: list[dict[str, Any]]) -> list[dict[str, str]]:
@@ -348,7 +378,7 @@ def _drift(activations: tuple[Activation, ...], resources: list[dict[str, Any]])
     drift = [
         {"kind": "unmanaged", "subject": leaf["id"], "text": f"{leaf['id']} is not managed"}
         for resource in resources
-        for leaf in _leaves(resource)
+        for leaf in leaves(resource)
         if not leaf["managed"]
     ]
     if activations and activations[-1].source in ("apply", "rollback"):

@@ -74,12 +74,12 @@ def test_status_is_one_screen_for_people_and_an_object_for_machines(active: Node
     done = cli("status")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == "Cluster test   node n1   quorate   at rest"
+    assert lines[0] == "Cluster test   node n1   quorate   at rest   the service runs"
     assert "  n1: online  (DC)" in lines
     assert any(line.split()[:3] == ["a", "Started", "n1"] for line in lines)
     answer = json.loads(cli("status", "--json").stdout)
     assert answer["counts"]["running"] == 1
-    assert ": done, 0, " in cli("status", "--verbose").stdout
+    assert ": ok, " in cli("status", "--verbose").stdout
 
 
 def test_a_snapshot_can_be_planned_from_without_the_node(active: Node, cli: Cli, run: Run) -> None:

@@ -53,7 +53,15 @@ def test_every_document_can_be_read(shared: Node) -> None:
     client = shared.client
     assert client.get("/v1/health")["node"] == "n1"
     status = client.get("/v1/status")
-    assert status["counts"] == {"resources": 1, "running": 1, "failed": 0, "blocked": 0, "disabled": 0}
+    assert status["counts"] == {
+        "resources": 1,
+        "running": 1,
+        "failed": 0,
+        "blocked": 0,
+        "disabled": 0,
+        "wanted": 1,
+        "down": 0,
+    }
     (resource,) = status["resources"]
     assert (resource["role"], resource["nodes"], resource["last"]["operation"]) == ("Started", ["n1"], "monitor")
     assert resource["since_at"] <= time.time()

@@ -56,7 +56,7 @@ class Rig:
         node = Node("n1", "00000000-0000-0000-0000-000000000001", Replica("n1"), "boot")
         self.shell = Shell(node, parts, EventLog("run"))
         nobody = Access(frozenset(), frozenset())
-        self.api = Api(self.shell, StatusView(node, "embedded"), {}, nobody, nobody)
+        self.api = Api(self.shell, StatusView(node, "embedded", self.shell.events), {}, nobody, nobody)
 
     async def start(self) -> None:
         self.shell.tell(ev.Started(moment(), "boot"))

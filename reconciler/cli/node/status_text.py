@@ -39,7 +39,8 @@ def _head(status: Json, paint: Paint) -> Iterator[str]:
     cluster = printable(status["cluster"] or "(without a name)")
     quorum = "quorate" if status["quorate"] else paint("alarm", "NO QUORUM")
     state = "at rest" if status["converged"] else paint("yellow", status["phase"])
-    yield f"{paint('bold', 'Cluster ' + cluster)}   node {status['node']}   {quorum}   {state}"
+    services = _services(status["counts"], paint)
+    yield f"{paint('bold', 'Cluster ' + cluster)}   node {status['node']}   {quorum}   {state}{services}"
     active = status["active"]
     if active is None:
         yield "No configuration is active yet."
@@ -53,27 +54,49 @@ def _head(status: Json, paint: Paint) -> Iterator[str]:
             yield f"  {action['operation']} {action['resource']} on {action['node']} since {_ago(action['since_at'])}"
 
 
+def _services(counts: Json, paint: Paint) -> str:
+    """How many of the services that are to run do not."""
+    wanted, down = counts.get("wanted", 0), counts.get("down", 0)
+    if not wanted:
+        return ""
+    if down:
+        return "   " + paint("alarm", f"{down} of {wanted} service{'s' if wanted != 1 else ''} down")
+    return f"   all {wanted} services run" if wanted != 1 else "   the service runs"
+
+
 def _alarms(status: Json, paint: Paint, verbose: bool) -> Iterator[str]:
-    rejected = status["rejected"]
-    if rejected is not None:
-        yield ""
-        yield paint(
-            "alarm",
-            f"! {rejected['commit'][:12]} from {rejected['source']} was rejected: {printable(rejected['reason'])}",
-        )
-        for finding in rejected["findings"]:
-            place = Place(finding["file"], finding["line"], finding["column"])
-            yield printable(f"  {f'{place}: ' if place.file else ''}{finding['text']} [{finding['code']}]")
-            if finding.get("hint"):
-                yield printable(f"    {finding['hint']}")
-    for failed in status["failed_actions"]:
-        yield paint("red", f"! {printable(failed['text'])} ({_ago(failed['at'])})")
+    """The present trouble, then what was refused, then what differs or is over."""
+    failures = status["failed_actions"]
+    yield from _failures([failed for failed in failures if not failed.get("recovered")], "red", "! ", paint, verbose)
+    yield from (paint("yellow", f"! {printable(warning)}") for warning in status["warnings"])
+    for source in status["sources"]:
+        if source.get("rejected") is not None:
+            yield from _rejected(source["rejected"], source["name"], paint)
+    other = status["rejected"]
+    if other is not None and all(other["source"] != source["name"] for source in status["sources"]):
+        yield from _rejected(other, other["source"], paint)
+    yield from (paint("yellow", f"! {printable(drift['text'])}") for drift in status["drift"])
+    recovered = [failed for failed in failures if failed.get("recovered")]
+    yield from _failures(recovered, "dim", "recovered: ", paint, verbose)
+
+
+def _failures(failures: list[Json], style: str, mark: str, paint: Paint, verbose: bool) -> Iterator[str]:
+    for failed in failures:
+        yield paint(style, f"{mark}{printable(failed['text'])} ({_ago(failed['at'])})")
         if verbose:
             yield from (f"    {printable(line)}" for line in failed.get("output", "").splitlines())
-    for drift in status["drift"]:
-        yield paint("yellow", f"! {printable(drift['text'])}")
-    for warning in status["warnings"]:
-        yield paint("yellow", f"! {printable(warning)}")
+
+
+def _rejected(rejected: Json, source: str, paint: Paint) -> Iterator[str]:
+    """A commit that was refused, with its errors, and apart from them its warnings."""
+    yield paint("alarm", f"! {rejected['commit'][:12]} from {source} was rejected: {printable(rejected['reason'])}")
+    for finding in sorted(rejected["findings"], key=lambda finding: finding["severity"] == "warning"):
+        place = Place(finding["file"], finding["line"], finding["column"])
+        where = f"{place}: " if place.file else ""
+        text = printable(f"  {where}{finding['severity']}: {finding['text']} [{finding['code']}]")
+        yield text if finding["severity"] != "warning" else paint("dim", text)
+        if finding.get("hint"):
+            yield printable(f"    {finding['hint']}")
 
 
 def _widest(resource: Json, depth: int) -> int:
@@ -81,11 +104,11 @@ def _widest(resource: Json, depth: int) -> int:
 
 
 def _resource(resource: Json, paint: Paint, depth: int, width: int, verbose: bool) -> Iterator[str]:
-    role = "FAILED" if resource["failed"] else resource["role"]
-    style = "alarm" if resource["failed"] else _ROLE_STYLES.get(resource["role"], "yellow")
+    role = "FAILED" if resource["failed"] else str(resource.get("state") or resource["role"])
+    style = "alarm" if resource["failed"] else _ROLE_STYLES.get(role, "yellow")
     flags = [name for name in ("blocked", "orphan", "maintenance", "disabled") if resource[name]]
     flags += [] if resource["managed"] else ["unmanaged"]
-    flags += [f"{resource['pending']} pending"] if resource["pending"] else []
+    flags += [f"{resource['pending']} pending"] if resource["pending"] and role in ("FAILED", resource["role"]) else []
     flags += [f"failed {resource['fail_count']}x"] if resource["fail_count"] else []
     shown = f" ({', '.join(flags)})" if flags else ""
     since = f"  since {_ago(resource['since_at'])}" if resource["since_at"] and resource["role"] != "Stopped" else ""
@@ -95,7 +118,7 @@ def _resource(resource: Json, paint: Paint, depth: int, width: int, verbose: boo
     yield f"{name:{width + 4}}{paint(style, role)}{at}{shown}{since}  {paint('dim', kind)}"
     last = resource["last"]
     if verbose and last is not None:
-        yield f"{'  ' * depth}    last {last['operation']}: {last['status']}, {last['rc']}, {last['execution_ms']} ms, {_ago(last['at'])}"
+        yield f"{'  ' * depth}    last {last['operation']}: {last['outcome']}, {last['execution_ms']} ms, {_ago(last['at'])}"
         for line in filter(None, [last["exit_reason"], *last["output"].splitlines()]):
             yield f"{'  ' * depth}      {printable(line)}"
     for child in resource["children"]:
