@@ -313,6 +313,23 @@ def test_a_failure_that_is_remembered_survives_a_crash(single, world) -> None:
     assert world.running == {}, "the second failure reaches the threshold"
 
 
+def test_what_a_former_life_of_the_machine_counted_is_forgotten(single, world) -> None:
+    """Failures and attributes that agents set are of that life, as in any cluster: after a restart everything may work again."""
+    world.scores["a"] = "7"
+    single.apply(configuration(primitive("a", meta={"migration-threshold": "1"})))
+    single.converge()
+    world.running.clear()
+    single.run(11_000)
+    single.converge()
+    assert world.running == {}, "the threshold is reached"
+    single.boot = "boot-2"
+    single.crash()
+    single.converge()
+    assert world.running == {"a": {}}
+    (attributes,) = [block.values for block in single.cib.status.nodes[0].transient] or [{}]
+    assert not [name for name in attributes if name.startswith(("fail-count", "last-failure"))]
+
+
 # Limits
 
 
