@@ -108,11 +108,9 @@ class Consequences:
         return sum(transition.verb in verbs and not transition.unfencing for transition in self.transitions)
 
     def counted_changes(self, action: str) -> int:
-        """How many objects (not values) of the configuration are added, changed or removed."""
-        whole = {change.object: change.action for change in self.changes if change.address == change.object}
-        if action == "change":
-            return len({change.object for change in self.changes if whole.get(change.object) not in ("add", "remove")})
-        return sum(found == action for found in whole.values())
+        """How many of the listed differences add, change (or rename) or remove something."""
+        actions = ("change", "rename") if action == "change" else (action,)
+        return sum(change.action in actions for change in self.changes)
 
 
 def consequences(

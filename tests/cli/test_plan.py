@@ -154,7 +154,7 @@ def test_names_can_carry_no_markup(site: Path, run: Run) -> None:
 
 def test_a_saved_plan_can_be_shown_and_not_applied_without_its_cluster(site: Path, run: Run) -> None:
     assert run("plan", "cluster.d", "--out", "tonight.plan").returncode == 0
-    assert json.loads(run("show", "tonight.plan").stdout)["cluster"] == "web-prod"
+    assert json.loads(run("show", "tonight.plan", "--format", "json").stdout)["cluster"] == "web-prod"
     done = run("apply", "--yes", "tonight.plan")
     assert done.returncode == 4
     assert "not made from a live cluster" in done.stderr

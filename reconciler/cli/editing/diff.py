@@ -10,20 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
-from typing import TYPE_CHECKING
 
-from reconciler.cli.node.client import Client, add_socket_argument
+from reconciler.cli.node.client import add_socket_argument
 from reconciler.cli.terminal.paint import Paint, add_colour_argument
 from reconciler.cli.terminal.printing import complain
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 
-if TYPE_CHECKING:
-    from reconciler.cli.inputs.configurations import Named
-
-_VERSION = re.compile(r"\d+\.\d+\.\d+")
 SAME, DIFFERENT, ERROR = 0, 1, 2
 
 
@@ -50,11 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     """Print the differences."""
     from reconciler.cib.difference import diff
+    from reconciler.cli.planning.file_words import in_file_words
+    from reconciler.cli.planning.versions import configuration_called
 
     try:
-        changes = diff(
-            _configuration(options, options.a).configuration, _configuration(options, options.b).configuration
-        )
+        old, new = (configuration_called(spec, options.socket).configuration for spec in (options.a, options.b))
+        changes = in_file_words(diff(old, new))
     except ReconcilerError as error:
         cause = f": {error.__cause__}" if error.__cause__ is not None else ""
         complain(f"reconciler: error: {error}{cause} [{error.code}]")
@@ -71,12 +66,3 @@ def run(options: Options) -> int:
         for line in change_lines(changes, paint):
             print(paint.signs(line))
     return DIFFERENT if changes else SAME
-
-
-def _configuration(options: Options, spec: str) -> Named:
-    from reconciler.cli.inputs.configurations import from_texts, named
-
-    if not _VERSION.fullmatch(spec):
-        return named(spec)
-    answer = Client(options.socket).get("/v1/files", query={"version": spec})
-    return from_texts(answer["files"], spec)

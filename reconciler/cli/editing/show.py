@@ -9,6 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
+from reconciler.cli.node.client import add_socket_argument
 from reconciler.cli.options import only_one
 from reconciler.cli.terminal.printing import say
 from reconciler.frozen import frozen
@@ -21,6 +22,7 @@ class Options:
     path: str
     format: str
     places: bool
+    socket: str | None
 
     def __post_init__(self) -> None:
         only_one(("--format json", self.format == "json"), ("--places", self.places))
@@ -29,12 +31,16 @@ class Options:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "path", nargs="?", default=".", help="a directory, REV:PATH, a Pacemaker CIB (XML), or a saved plan"
+        "path",
+        nargs="?",
+        default=".",
+        help="a directory, REV:PATH, a Pacemaker CIB (XML), a version of the running node, or a saved plan",
     )
     parser.add_argument("--format", choices=("yaml", "json"), default="yaml", help="the form (yaml)")
     parser.add_argument(
         "--places", action="store_true", help="say of each value where it was written, or inherited from"
     )
+    add_socket_argument(parser)
 
 
 def run(options: Options) -> int:
@@ -44,11 +50,14 @@ def run(options: Options) -> int:
     path = Path(options.path)
     if path.is_file() and plan_file.looks_like_plan(path):
         saved = plan_file.read(path)
-        print(json.dumps(saved.plan, sort_keys=True, indent=2))
+        if options.format == "json" or not saved.shown:
+            print(json.dumps(saved.plan, sort_keys=True, indent=2))
+        for line in saved.shown if options.format != "json" else ():
+            say(line)
         return 0
-    from reconciler.cli.inputs.configurations import named
+    from reconciler.cli.planning.versions import configuration_called
 
-    configuration = named(options.path).configuration
+    configuration = configuration_called(options.path, options.socket).configuration
     if options.places:
         from reconciler.cli.editing.effective import lines
 

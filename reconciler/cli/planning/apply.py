@@ -32,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Apply; the exit code follows the design of the command line."""
+    from reconciler.cli.planning.progress import errors_as_asked
+
+    with errors_as_asked(options.applying.json):
+        return _apply(options)
+
+
+def _apply(options: Options) -> int:
     from reconciler.cli.planning import saved as plan_file
     from reconciler.cli.planning.applying import apply_configuration, apply_saved
 

@@ -6,6 +6,8 @@ saved plan is stale, 124 timeout.
 
 from __future__ import annotations
 
+import os
+import pwd
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -60,6 +62,8 @@ def apply_saved(applying: Applying, saved: SavedPlan, *, ask: bool) -> int:
     held = [guard for guard in saved.plan["guards"] if not guard["allowed"] and guard["id"] not in applying.allow]
     _refuse_held([(guard["text"], guard["id"]) for guard in held])
     if ask and sys.stdin.isatty():
+        for line in saved.shown:
+            complain(line)
         _confirm(f"Apply the saved plan for {saved.cluster}? [y/N] ", {})
     body: dict[str, Any] = {
         "files": saved.files,
@@ -112,6 +116,8 @@ def propose(applying: Applying, client: Client, path: str, body: dict[str, Any])
     """Send the proposal and follow it to its end."""
     if applying.message:
         body["message"] = applying.message
+    if path == "/v1/proposals":
+        body["author"] = _author()
     with open_progress(json=applying.json, json_into=applying.json_into) as progress:
         try:
             answer = client.post(path, body)
@@ -120,6 +126,19 @@ def propose(applying: Applying, client: Client, path: str, body: dict[str, Any])
         outcome = follow(client, answer, applying.timeout, progress.event)
         progress.finish(outcome)
     return outcome.exit_code
+
+
+def _author() -> str:
+    """Who proposes it: the user who became root, else the one who runs this."""
+    name = os.environ.get("SUDO_USER") or ""
+    if not name:
+        try:
+            name = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            name = f"uid-{os.getuid()}"
+    clean = "".join(char for char in name if char.isalnum() or char in "._-") or "unknown"
+    host = "".join(char for char in os.uname().nodename if char.isalnum() or char in ".-") or "localhost"
+    return f"{clean} <{clean}@{host}>"
 
 
 def _refused(error: Refused, progress: Progress) -> int:

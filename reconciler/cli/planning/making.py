@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,16 +13,23 @@ from reconciler.analysis.steady import healthy, steady
 from reconciler.cib import Cib
 from reconciler.cib.canonical import from_json
 from reconciler.cli.inputs.configurations import Named, as_written, named
-from reconciler.cli.node.client import Client, ClientError
+from reconciler.cli.node.client import Client, ClientError, find_socket
 from reconciler.cli.options import UsageError
 from reconciler.cli.planning.arguments import Explained, PlannedFrom
 from reconciler.cli.planning.facts import Header
+from reconciler.cli.planning.file_words import in_file_words
 from reconciler.cli.planning.json_form import document
 from reconciler.cli.planning.saved import SavedPlan
+from reconciler.cli.planning.text_form import lines
+from reconciler.cli.planning.versions import configuration_called
+from reconciler.cli.terminal.paint import Paint
+from reconciler.cli.terminal.printing import complain
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen, replace
 from reconciler.model.cluster import Configuration
+from reconciler.model.constraint import Location
 from reconciler.model.date import Instant, parse
+from reconciler.printable import printable
 
 LARGEST_SNAPSHOT = 256 * 1024 * 1024
 
@@ -70,8 +79,16 @@ class Made:
     def saved(self, consented: frozenset[str]) -> SavedPlan:
         """The plan as it is saved."""
         plan: dict[str, Any] = document(self.found, self.header, consented)
+        paint = Paint(io.StringIO(), "never")
+        shown = lines(self.found, self.header, paint, concise=False, consented=consented)
         return SavedPlan(
-            self.header.cluster, self.base.commit, self.base.version, self.wanted.texts(), plan, self._actions()
+            self.header.cluster,
+            self.base.commit,
+            self.base.version,
+            self.wanted.texts(),
+            plan,
+            self._actions(),
+            tuple(printable(line) for line in shown),
         )
 
     def _actions(self) -> str | None:
@@ -86,13 +103,14 @@ class Made:
 def make(path: str, chosen: PlannedFrom, at: str | None) -> Made:
     """The plan for the configuration at `path`, made from the chosen state. Raises when there is none of the two, or it is invalid."""
     now = moment(at)
-    wanted = named(path)
+    wanted = configuration_called(path, chosen.socket)
     return plan_from(state_for(chosen, wanted.configuration, now), wanted, now)
 
 
 def plan_from(state: State, wanted: Named, now: Instant) -> Made:
     """What becomes of the state when `wanted` becomes the configuration."""
     found = consequences(state.cib, wanted.configuration, now, state.written, sanitized=state.sanitized)
+    found = replace(found, changes=in_file_words(found.changes))
     cluster = wanted.configuration.name or state.cib.configuration.name or "(without a name)"
     header = Header(cluster, state.name, wanted.name, state.origin)
     return Made(found, header, wanted, state, now)
@@ -113,12 +131,14 @@ def state_for(chosen: PlannedFrom, wanted: Configuration, now: Instant) -> State
         return _recorded(Path(chosen.snapshot))
     if chosen.base is not None:
         base = named(chosen.base)
-        cib = steady(base.configuration, now, chosen.node or _unnamed(base.configuration)).cib
-        return State(cib, base.name, f"assumed: healthy, running {base.name}")
-    if not chosen.offline and (state := live(Client(chosen.socket), required=chosen.socket is not None)) is not None:
+        nodes = chosen.node or _unnamed(base.configuration, wanted)
+        cib = steady(base.configuration, now, nodes).cib
+        return State(cib, base.name, f"assumed: healthy{_listed(nodes)}, running {base.name}")
+    if not chosen.offline and (state := _live_or_none(chosen.socket)) is not None:
         return state
-    cib = healthy(Configuration(wanted.name, nodes=wanted.nodes), chosen.node or _unnamed(wanted))
-    return State(cib, "nothing", "assumed: healthy nodes, nothing running")
+    nodes = chosen.node or _unnamed(wanted)
+    cib = healthy(Configuration(wanted.name, nodes=wanted.nodes), nodes)
+    return State(cib, "nothing", f"assumed: healthy nodes{_listed(nodes)}, nothing running")
 
 
 def explained_state(chosen: Explained, now: Instant) -> Cib:
@@ -133,12 +153,28 @@ def explained_state(chosen: Explained, now: Instant) -> Cib:
     return state.cib
 
 
-def _unnamed(configuration: Configuration) -> tuple[str, ...]:
-    """Nodes to assume when the configuration names none: those of its location constraints, else one."""
+def _unnamed(configuration: Configuration, other: Configuration | None = None) -> tuple[str, ...]:
+    """Nodes to assume when the configuration names none: the other one's, those of location constraints, else one."""
     if configuration.nodes:
         return ()
-    names = {getattr(constraint, "node", None) for constraint in configuration.constraints} - {None}
-    return tuple(sorted(str(name) for name in names)) or ("localhost",)
+    known = (configuration,) if other is None else (configuration, other)
+    names = {node.name for one in known for node in one.nodes}
+    names = names or {str(c.node) for one in known for c in one.constraints if isinstance(c, Location) and c.node}
+    return tuple(sorted(names)) or ("localhost",)
+
+
+def _listed(nodes: tuple[str, ...]) -> str:
+    """The nodes that the configuration does not name, as far as they fit into a line."""
+    return f" ({', '.join(nodes[:4])}{' …' if len(nodes) > 4 else ''})" if nodes else ""
+
+
+def _live_or_none(socket: str | None) -> State | None:
+    """The state of the running node, if there is one; a socket that nobody serves is not passed over in silence."""
+    path = find_socket(socket)
+    state = live(Client(socket), required=socket is not None)
+    if state is None and os.path.lexists(path):
+        complain(f"reconciler: warning: nobody answers at {path}: the plan is made from nothing (--offline says so)")
+    return state
 
 
 def live(client: Client, *, required: bool) -> State | None:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TextIO
 
 from reconciler.cli.planning.proposal import Ending, Event
 from reconciler.cli.terminal.output import OutputError
+from reconciler.errors import InputError, ReconcilerError
 from reconciler.printable import printable
 from reconciler.version import __version__
 
@@ -44,6 +45,23 @@ def open_progress(*, json: bool, json_into: str | None) -> Iterator[Progress]:
         if json_into is not None:
             views.append(JsonLines(stack.enter_context(_opened(json_into))))
         yield _Several(views)
+
+
+@contextmanager
+def errors_as_asked(json: bool) -> Iterator[None]:
+    """With `json` an error is one more line of the stream, with its exit code; otherwise it goes its usual way."""
+    try:
+        yield
+    except ReconcilerError as error:
+        if not json:
+            raise
+        findings = error.findings if isinstance(error, InputError) else ()
+        cause = f": {error.__cause__}" if error.__cause__ is not None else ""
+        stream = JsonLines(sys.stdout)
+        stream.error(f"{error}{cause}", error.code, [str(finding) for finding in findings])
+        stream.finish(Ending(error.exit_code, f"not applied: {error.code}"))
+        sys.stdout.flush()
+        raise SystemExit(error.exit_code) from None
 
 
 def _opened(path: str) -> TextIO:
@@ -99,6 +117,10 @@ class JsonLines:
         """Write the summary."""
         fields = {"exit_code": outcome.exit_code, "commit": outcome.commit, "problems": list(outcome.problems)}
         self._write("summary", outcome.text, fields, level="info" if outcome.exit_code == 0 else "error")
+
+    def error(self, text: str, code: str, findings: list[str]) -> None:
+        """Write what went wrong before anything was done."""
+        self._write("diagnostic", text, {"code": code, "findings": findings})
 
     def _write(self, kind: str, text: str, fields: dict[str, Any], level: str | None = None) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -22,7 +22,7 @@ from reconciler.frozen import frozen
 from reconciler.language.schema.second import FAULT_OF_OURS, fits_schema
 
 KIND = "reconciler-plan"
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 BOUNDS = Bounds(256 * 1024 * 1024, items=10_000_000, text=64 * 1024 * 1024)
 
 
@@ -43,6 +43,8 @@ class SavedPlan:
     plan: Mapping[str, Any]
     actions: str | None = None
     """The digest of what is to be done first (`Plan.digest`), where it was made from a live cluster."""
+    shown: tuple[str, ...] = ()
+    """The plan as people read it, a line each."""
 
 
 @frozen
@@ -64,12 +66,15 @@ class _File:
     files: Mapping[str, str]
     plan: Mapping[str, Any]
     actions: str | None = None
+    shown: tuple[str, ...] = ()
 
 
 def write(path: Path, saved: SavedPlan) -> None:
     """Write the plan: the file is whole, or is not there."""
     base = _Base(saved.base_commit, saved.base_version)
-    body = to_json(_File(KIND, FORMAT_VERSION, saved.cluster, base, saved.files, saved.plan, saved.actions))
+    body = to_json(
+        _File(KIND, FORMAT_VERSION, saved.cluster, base, saved.files, saved.plan, saved.actions, saved.shown)
+    )
     body["digest"] = _digest(body)
     write_output(str(path), json.dumps(body, sort_keys=True, indent=1).encode() + b"\n")
 
@@ -106,7 +111,7 @@ def read(path: Path) -> SavedPlan:
         raise PlanFileError(f"{path} is no saved plan that this program understands: {error}") from error
     if not fits_schema(body, schema()):
         raise PlanFileError(f"{path}: our reader takes it for a saved plan, and its schema does not: {FAULT_OF_OURS}")
-    return SavedPlan(file.cluster, file.base.commit, file.base.version, file.files, file.plan, file.actions)
+    return SavedPlan(file.cluster, file.base.commit, file.base.version, file.files, file.plan, file.actions, file.shown)
 
 
 def schema() -> dict[str, Any]:

@@ -10,7 +10,7 @@ _shtab_reconciler_subparsers=(validate fmt show diff plan apply watch status his
 
 _shtab_reconciler_validate_option_strings=(-h --help --strict --format --no-agents)
 _shtab_reconciler_fmt_option_strings=(-h --help --check)
-_shtab_reconciler_show_option_strings=(-h --help --format --places)
+_shtab_reconciler_show_option_strings=(-h --help --format --places --socket)
 _shtab_reconciler_diff_option_strings=(-h --help --json --color --socket)
 _shtab_reconciler_plan_option_strings=(-h --help --base --snapshot --offline --node --at --json --markdown --dot --concise --svg --out --detailed-exitcode --allow --color --socket)
 _shtab_reconciler_apply_option_strings=(-h --help --yes --message -m --timeout --allow --json --json-into --color --socket)

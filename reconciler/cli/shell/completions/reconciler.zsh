@@ -237,7 +237,7 @@ _shtab_reconciler_rollback_options=(
   "--color[when to colour (auto)]:color:(auto always never)"
   "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:"
   "--no-plan[don\'t show the plan nor ask\: at once]"
-  ":a version (0.3.0) or commit of reconciler history (default\: the one before):"
+  ":a version (0.3.0) or commit of reconciler history (default\: the last one with other content):"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -257,7 +257,8 @@ _shtab_reconciler_show_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--format[the form (yaml)]:format:(yaml json)"
   "--places[say of each value where it was written, or inherited from]"
-  ":a directory, REV\:PATH, a Pacemaker CIB (XML), or a saved plan:"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:"
+  ":a directory, REV\:PATH, a Pacemaker CIB (XML), a version of the running node, or a saved plan:"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -1,0 +1,136 @@
+"""What the commands say is in the words of the files, agrees with itself, and names what it assumed."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli.planning.rollback import _before
+from reconciler.cli.planning.versions import known_version
+
+from .conftest import SITE, Run
+
+OPTIONS = SITE.replace("fencing-enabled: false", "fencing-enabled: false, fencing-timeout: 2min")
+
+
+def plan(run: Run, *words: str) -> dict[str, Any]:
+    done = run("plan", *words, "--json")
+    assert done.returncode in (0, 2, 3), done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_plan_prints_the_words_of_the_files_value_by_value(site: Path, run: Run) -> None:
+    (site / "cluster.d" / "defaults.yaml").write_text("defaults: {resources: {resource-stickiness: 5}}\n")
+    (site / "cluster.d" / "site.yaml").write_text(OPTIONS)
+    text = run("plan", "cluster.d", "--offline").stdout
+    assert "cluster/options/fencing-timeout" in text
+    assert "cluster/options/fencing-enabled" in text
+    assert "defaults/resources/resource-stickiness" in text
+    assert "stonith" not in text
+    assert "cluster-name" not in text
+
+
+@pytest.mark.parametrize("head", [OPTIONS, SITE.replace("500", "400")])
+def test_counts_agree_with_the_lines(head: str, site: Path, run: Run) -> None:
+    (site / "head.d").mkdir()
+    (site / "head.d" / "site.yaml").write_text(head)
+    for words in (("cluster.d",), ("head.d", "--base", "cluster.d")):
+        made = plan(run, *words, "--offline")
+        actions = [change["action"] for change in made["config_changes"]]
+        assert made["summary"]["add"] == actions.count("add")
+        assert made["summary"]["remove"] == actions.count("remove")
+        assert made["summary"]["change"] == actions.count("change") + actions.count("rename")
+
+
+def test_no_node_is_made_up_where_one_is_known(site: Path, run: Run) -> None:
+    (site / "base.d").mkdir()
+    (site / "base.d" / "site.yaml").write_text(
+        SITE.replace("nodes:\n  n1: {}\n  n2: {}\n", "").replace("node: n1,", "node: n2,")
+    )
+    made = plan(run, "cluster.d", "--base", "base.d")
+    nodes = {node for one in made["transitions"] for node in (one["node_from"], one["node_to"])} - {None}
+    assert nodes <= {"n1", "n2"}
+    (site / "lone.d").mkdir()
+    (site / "lone.d" / "a.yaml").write_text(
+        "cluster: {options: {fencing-enabled: false}}\nprimitives: {a: {agent: 'ocf:pacemaker:Dummy'}}\n"
+    )
+    assert "(localhost)" in run("plan", "lone.d", "--offline").stdout
+
+
+def test_a_socket_that_nobody_serves_is_said(site: Path, run: Run) -> None:
+    dead = socket.socket(socket.AF_UNIX)
+    dead.bind(str(site / "no-such.sock"))
+    dead.close()
+    done = run("plan", "cluster.d")
+    assert done.returncode == 0
+    assert "nobody answers" in done.stderr
+    assert not run("plan", "cluster.d", "--offline").stderr
+
+
+def test_properties_may_lie_beside_the_configuration(site: Path, run: Run) -> None:
+    (site / "tests").mkdir()
+    (site / "tests" / "any.yaml").write_text("properties: {any: {survives: 1}}\n")
+    assert run("validate", ".", "--no-agents").returncode == 0
+    (site / "tests" / "other.yaml").write_text("properties: {any: {survives: 1}}\nprimitves: {}\n")
+    assert run("validate", ".", "--no-agents").returncode == 1
+
+
+def test_a_picture_into_a_directory_that_is_not_there(site: Path, run: Run) -> None:
+    done = run("plan", "cluster.d", "--offline", "--svg", "nowhere/plan.svg")
+    assert done.returncode == 1
+    assert "nowhere/plan.svg" in done.stderr
+    assert "graphviz" not in done.stderr
+
+
+def test_a_saved_plan_is_shown_as_it_was_read(site: Path, run: Run) -> None:
+    shown = run("plan", "cluster.d", "--offline", "--out", "tonight.plan").stdout
+    assert run("show", "tonight.plan").stdout == shown.partition("Saved to")[0]
+    assert json.loads(run("show", "tonight.plan", "--format", "json").stdout)["cluster"] == "web-prod"
+
+
+@pytest.mark.parametrize("words", [("apply", "cluster.d"), ("apply", "nowhere"), ("rollback",)])
+def test_errors_of_apply_are_json_when_json_is_asked_for(words: tuple[str, ...], site: Path, run: Run) -> None:
+    done = run(*words, "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["type"] for line in lines] == ["version", "diagnostic", "summary"]
+    assert lines[-1]["exit_code"] == done.returncode == 1
+    assert not done.stderr
+
+
+@pytest.mark.parametrize(
+    ("spec", "known"), [("0.3.0", "0.3.0"), ("0.3.57", "0.3.0"), ("0.3", None), ("cluster.d", None), ("1.2.3.4", None)]
+)
+def test_every_version_that_is_printed_is_one_of_history(spec: str, known: str | None) -> None:
+    assert known_version(spec) == known
+
+
+class Node:
+    """A node with a history: the files of each version, newest first; the first is active."""
+
+    def __init__(self, *contents: str) -> None:
+        self.contents = contents
+
+    def get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+        if path == "/v1/history":
+            count = len(self.contents)
+            return {
+                "entries": [
+                    {"version": f"0.{count - n}.0", "commit": str(n), "active": n == 0}
+                    for n in range(len(self.contents))
+                ]
+            }
+        return {"files": {"a.yaml": self.contents[int(query["commit"])]}}
+
+
+@pytest.mark.parametrize(("contents", "version"), [(("b", "a"), "0.1.0"), (("b", "b", "a", "c"), "0.2.0")])
+def test_a_rollback_goes_to_the_last_version_that_differs(contents: tuple[str, ...], version: str) -> None:
+    assert _before(Node(*contents)) == version  # type: ignore[arg-type]  # All that is asked of the client.
+
+
+def test_without_a_version_that_differs_there_is_no_way_back() -> None:
+    with pytest.raises(Exception, match="no earlier version"):
+        _before(Node("a", "a"))  # type: ignore[arg-type]  # As above.
