@@ -13,7 +13,7 @@ from small_clusters import bundle, cib, colocation, group, location, placed, pla
 
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Why
-from reconciler.scheduler.placing.mixing import factor, scale
+from reconciler.scheduler.placing.walk import factor, scale
 from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.constraints import ColocationPair
 from reconciler.scheduler.working.resource import Resource

@@ -5,7 +5,8 @@ Source: the scheduler's specification, part 3, section 16.5, child 2.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.cib import FEATURE_SET
 from reconciler.scheduler.digest import digested_texts
@@ -17,20 +18,33 @@ from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.activity import current_node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
     from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import CloneFields, Resource
 
-    Layer = Mapping[str, str]
+Layer = Mapping[str, str]
+"""Some of the attributes."""
 
+_NO_VALUES: Layer = {}
 _ABOUT_ALL = {"crm_feature_set": FEATURE_SET}
 _DIGESTED_AS = {"reload-agent": "start", "reload": "start"}
 _UNDIGESTED = frozenset({"cancel", "delete", "notify"})
 _LEAVING = ("stop", "stopped", "demote", "demoted")
 _COMING = ("start", "running", "monitor", "promote", "promoted")
+
+
+class _Operation(NamedTuple):
+    """What the actions of one operation of a resource share: layers of their attributes.
+
+    `anywhere` tells that they are the same on every node, `digested` that digests are made from just these.
+    """
+
+    layers: tuple[Layer, ...]
+    anywhere: bool
+    digested: bool
 
 
 class AttributeLayers:
@@ -39,72 +53,81 @@ class AttributeLayers:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._by_resource: dict[int, Layer] = {}
-        self._by_values: dict[int, Layer] = {}
+        self._by_operation: dict[tuple[int, int], _Operation] = {}
         self._by_node: dict[int, Layer] = {}
         self._by_rc: dict[int, Layer] = {}
 
-    def of(self, action: Action) -> tuple[Layer, ...]:
-        """The layers of the action's attributes, the first of which wins where a name repeats."""
-        resource, node = action.resource, action.node
-        layers: list[Layer] = [_ABOUT_ALL]
-        if resource is not None:
-            known = self._by_resource.get(id(resource))
-            if known is None:
-                known = self._by_resource[id(resource)] = _ABOUT_ALL | _about_chain(resource)
-            layers[0] = known
-        if extra := action.extra:
-            layers.append(extra)
-        if resource is not None and (own := _parameters(self._cluster, resource, node)):
-            layers.append(own)
-        if action.expected_rc:
-            layers.append(self._expected(action.expected_rc))
-        if meta := self._about_operation(action):
-            layers.append(meta)
+    def of(self, action: Action) -> tuple[tuple[Layer, ...], Layer | None]:
+        """The layers of the action's attributes, the first of which wins where a name repeats; and what is digested.
+
+        The latter are the parameters as a digest is made from them, None where the attributes say the same. They differ only where a
+        parameter's own value competes with the operation's, and where an agent reloads (section 5.3).
+        """
+        node, values = action.node, action.values
+        if values is None or values.per_node or action.has_own_meta:
+            operation = self._operation(action)
+        else:
+            key = (id(values), action.expected_rc)
+            known = self._by_operation.get(key)
+            operation = known if known is not None and known.anywhere else self._operation(action)
+            self._by_operation[key] = operation
+        layers = operation.layers
         if node is not None:
             if not action.pseudo:
-                layers.append(self._about_node(node))
+                layers = (*layers, self._by_node.get(node.index) or self._about_node(node))
             if node.is_guest and (guest := _about_guest(action)):
-                layers.append(guest)
+                layers = (*layers, guest)
             if action.task == "stonith":
-                layers.append(dict(_as_meta(node.attributes)))
-        return tuple(layers)
+                layers = (*layers, dict(_as_meta(node.attributes)))
+        if operation.digested and action.task not in _DIGESTED_AS:
+            return layers, None
+        return layers, _digested(self._cluster, action, layers)
 
-    def _about_operation(self, action: Action) -> Layer:
-        values = action.values
-        if values is None or values.per_node or action.has_own_meta:
-            return dict(_as_meta(action.seen_meta))
-        known = self._by_values.get(id(values))
+    def _operation(self, action: Action) -> _Operation:
+        resource, extra, own = action.resource, action.extra, _NO_VALUES
+        anywhere = alike = True
+        if resource is not None:
+            own = plain = parameters(self._cluster, resource, action.node)
+            if plain.get("addr") == HOST_ADDRESS or action.node is None:
+                own = _parameters(self._cluster, resource, action.node)
+            anywhere = own is plain is parameters(self._cluster, resource, None)
+            alike = plain.get("addr") != HOST_ADDRESS and (not extra or extra.keys().isdisjoint(own))
+        layers = [
+            self._about_resource(resource),
+            extra,
+            own,
+            self._expected(action.expected_rc),
+            dict(_as_meta(action.seen_meta)),
+        ]
+        return _Operation(tuple([layer for layer in layers if layer]), anywhere, alike)
+
+    def _about_resource(self, resource: Resource | None) -> Layer:
+        if resource is None:
+            return _ABOUT_ALL
+        known = self._by_resource.get(id(resource))
         if known is None:
-            known = self._by_values[id(values)] = dict(_as_meta(action.seen_meta))
+            known = self._by_resource[id(resource)] = _ABOUT_ALL | _about_chain(resource)
         return known
 
     def _expected(self, rc: int) -> Layer:
+        if not rc:
+            return _NO_VALUES
         known = self._by_rc.get(rc)
         if known is None:
             known = self._by_rc[rc] = {"CRM_meta_op_target_rc": str(rc)}
         return known
 
     def _about_node(self, node: ClusterNode) -> Layer:
-        known = self._by_node.get(node.index)
-        if known is None:
-            known = self._by_node[node.index] = {"CRM_meta_on_node": node.name, "CRM_meta_on_node_uuid": node.id}
-        return known
+        made = self._by_node[node.index] = {"CRM_meta_on_node": node.name, "CRM_meta_on_node_uuid": node.id}
+        return made
 
 
-def digested(cluster: Cluster, action: Action, layers: tuple[Layer, ...]) -> dict[str, str] | None:
-    """The parameters as a digest is made from them, unless the action's attributes, which the layers are, say the same.
-
-    They differ only where a parameter's own value competes with the operation's, and where an agent reloads (section 5.3).
-    """
+def _digested(cluster: Cluster, action: Action, layers: tuple[Layer, ...]) -> Layer | None:
     resource, node = action.resource, action.node
     if resource is None or node is None or action.pseudo or action.task in _UNDIGESTED:
         return None
-    task = _DIGESTED_AS.get(action.task)
-    if task is None:
-        own, extra = parameters(cluster, resource, node), action.extra
-        if own.get("addr") != HOST_ADDRESS and (not extra or extra.keys().isdisjoint(own)):
-            return None
-    texts = calculate(cluster, resource, task or action.task, action.interval_ms, node).texts
+    task = _DIGESTED_AS.get(action.task, action.task)
+    texts = calculate(cluster, resource, task, action.interval_ms, node).texts
     return None if texts == digested_texts(merged(layers)) else dict(texts)
 
 

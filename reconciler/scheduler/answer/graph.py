@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.text import integer
 from reconciler.scheduler.acting.notifications import create_notifications
-from reconciler.scheduler.answer.action_attributes import AttributeLayers, digested
+from reconciler.scheduler.answer.action_attributes import AttributeLayers
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.ordering.flags import OrderingFlags
@@ -99,7 +99,7 @@ class _Graph:
         action.in_graph = True
         for edge in action.inputs:
             edge.trigger = is_input(edge)
-        self.actions.append(planned(self._cluster, action, maintenance, self._layers.of(action)))
+        self.actions.append(planned(self._cluster, action, maintenance, *self._layers.of(action)))
 
 
 def _parts(bundle: Resource) -> list[Resource]:
@@ -232,15 +232,16 @@ def planned(
     action: Action,
     maintenance: tuple[tuple[str, bool], ...] = (),
     layers: tuple[Mapping[str, str], ...] = (),
+    digested: Mapping[str, str] | None = None,
 ) -> PlannedAction:
-    """The action as a value; `layers` are its attributes."""
+    """The action as a value; `layers` are its attributes, `digested` what its digest is made from, if that is not the same."""
     resource = action.resource
-    triggers = [edge for edge in action.inputs if edge.trigger]
+    triggers = [edge for edge in action.inputs if edge.trigger] if action.inputs else ()
     kind = _kind(action)
     node = action.node if kind is not ActionKind.PSEUDO or action.task == "stonith" else None
     primitive_id, long_id, agent = _primitive(action, resource, kind)
     key, internal_key = _keys(action, resource)
-    router = _router(action)
+    router = None if node is None or not node.is_remote else _router(action)
     return PlannedAction(
         id=action.id,
         kind=kind,
@@ -253,7 +254,7 @@ def planned(
         agent=agent,
         node=None if node is None else node.name,
         node_id=None if node is None else node.id,
-        router=None if router is None or node is None else router.name,
+        router=None if router is None else router.name,
         interval_ms=action.interval_ms,
         timeout_ms=0 if action.pseudo else integer(action.seen_meta.get("timeout")),
         target_rc=action.expected_rc,
@@ -267,7 +268,7 @@ def planned(
         order_causes={edge.first.id: edge.cause for edge in triggers if edge.cause is not None},
         cancelled_task=action.cancelled_task,
         layers=layers,
-        digested=digested(cluster, action, layers) if kind is ActionKind.RESOURCE else None,
+        digested=digested if kind is ActionKind.RESOURCE else None,
     )
 
 

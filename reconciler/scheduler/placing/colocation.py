@@ -12,9 +12,9 @@ from reconciler.model.score import INFINITY, add
 from reconciler.model.text import integer, is_true
 from reconciler.scheduler.cause import Cause, Contribution
 from reconciler.scheduler.placing.candidates import any_usable
-from reconciler.scheduler.placing.mixing import BY_NAME, attribute_values
 from reconciler.scheduler.placing.partners import find_partner, instances
 from reconciler.scheduler.placing.settling import settle
+from reconciler.scheduler.placing.walk import BY_NAME, attribute_values
 from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.whereabouts import blocked, next_role, score_when_assigned, single_node
 

@@ -50,10 +50,10 @@ def choose_roles(cluster: Cluster, clone: Resource) -> None:
         if max((leaf.role for leaf in instance.leaves()), default=Role.UNKNOWN) is Role.STARTED:
             _set_current_role(instance)
         ranks[instance.id] = _set_priority(cluster, clone, instance)
-    clone.mixing = True  # While its instances are ranked and sorted, no chain of colocations leads through the clone.
+    clone.left_out = True  # While its instances are ranked and sorted, no chain of colocations leads through the clone.
     _rank(cluster, clone, ranks)
     clone.children = merge_sort(clone.children, _compare_ranked(cluster, ranks))
-    clone.mixing = False
+    clone.left_out = False
     promoted = 0
     for instance in clone.children:
         if _choose_role(cluster, clone, instance, ranks[instance.id], promoted):

@@ -90,6 +90,7 @@ class Cluster:
         "start_table",
         "status_index",
         "tags",
+        "tangled_steps",
         "templates",
         "tickets",
         "unfencing",
@@ -175,6 +176,8 @@ class Cluster:
         """Whether `score_lines` and `assignment_log` are to be filled."""
         self.score_lines: list[tuple[str, str, str, int]] = []
         """(label, resource, node, score) in the order decided: Pacemaker's score listing; label "promotion" for those."""
+        self.tangled_steps = 0
+        """How many steps were taken to mix preferences where colocations are entangled."""
         self.messages: list[str] = []
         """What the program says about its input on standard error, in order."""
 

@@ -148,6 +148,7 @@ class Resource:
         "is_connection",
         "kind",
         "known_on",
+        "left_out",
         "locations",
         "lock_node",
         "lock_time_s",
@@ -156,7 +157,6 @@ class Resource:
         "meta",
         "meta_blocks",
         "migration_threshold",
-        "mixing",
         "multiple_active",
         "must_stop",
         "needs_fencing",
@@ -299,10 +299,10 @@ class Resource:
         """Why `node` was chosen, or why none was."""
         self.settled = False
         """It was assigned, or found to have no node possible."""
+        self.left_out = False
+        """While its instances are ranked and sorted, no chain of colocations leads through it."""
         self.assigning = False
         """It is in the middle of its assignment."""
-        self.mixing = False
-        """It is being mixed in further up the chain (the loop breaker of part 2, section 14.1)."""
         # Actions (part 3)
         self.actions: list[Action] = []
         """Its actions, oldest first."""

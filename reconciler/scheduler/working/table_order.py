@@ -69,12 +69,22 @@ def _copied_order(keys: tuple[str, ...], copies: tuple[tuple[int, int], ...]) ->
     for size, times in copies:
         order += keys[entered:size]
         entered = size
-        for _ in range(times):
-            copy = hash_order(order)
-            if copy == order:
-                break
-            order = copy
+        order = _copied(order, times)
     return tuple(hash_order([*order, *keys[entered:]]))
+
+
+def _copied(order: list[str], times: int) -> list[str]:
+    """The order after so many copies; there are only a few that come round again."""
+    seen = [order]
+    while times > 0:
+        copy = hash_order(order)
+        if copy in seen:
+            circle = seen[seen.index(copy) :]
+            return circle[(times - 1) % len(circle)]
+        seen.append(copy)
+        order = copy
+        times -= 1
+    return order
 
 
 @lru_cache(maxsize=4096)
