@@ -75,6 +75,7 @@ class Entering:
         """What was under way in the view before is over: orders that have not begun, pieces of messages, the DC's transition."""
         self.parts.replica.partition = Partition(view.id, view.members)
         self.parts.executor.drop_unstarted()
+        self.parts.heard.clear()
         self.parts.coordinator.begin_anew("the members changed")
         return [ClearTimer(OVERDUE), *self._carry_out(self.parts.joining.announced(view, now), now)]
 

@@ -30,6 +30,7 @@ from reconciler.controller.messages import (
     Activate,
     Cleanup,
     GraceOver,
+    Heard,
     Joined,
     Message,
     MessageError,
@@ -73,6 +74,7 @@ _MESSAGES: Variants[Message] = Variants(
     Report,
     GraceOver,
     Settled,
+    Heard,
     State,
     Hello,
     Ready,
@@ -164,7 +166,7 @@ def may_send(sender: str, message: Message, dc: str | None) -> bool:
             return sender == dc or message.cause is Cause.ASKED
         case FenceEnded():
             return sender == message.executor
-        case Reported() | Report() | Hello() | Ready():
+        case Reported() | Report() | Heard() | Hello() | Ready():
             return sender == message.node
         case Joined():
             return False  # Of former versions, which had no second node.

@@ -29,6 +29,9 @@ _HEAD, _TAIL = 1024, 3072
 """Characters of an agent's output that are kept."""
 _META = "CRM_meta_"
 
+_BEGINNINGS = frozenset({"start", "promote", "migrate_from"})
+Gate = tuple[int, int, int]
+"""Orders that came together: their term, their transition, and the action of the first one."""
 Cause = tuple[int, int]
 """What an order is part of: a term, and a transition in it."""
 Key = tuple[str, str, int]
@@ -38,10 +41,18 @@ Key = tuple[str, str, int]
 class Job:
     """One run of an operation: ordered once, recurring, or (`adopting`) to find out what runs after a restart."""
 
-    __slots__ = ("adopting", "order", "recurring", "term", "transition")
+    __slots__ = ("adopting", "gate", "order", "recurring", "term", "transition")
 
-    def __init__(self, order: Order, cause: Cause, recurring: Recurring | None = None, adopting: bool = False) -> None:
+    def __init__(
+        self,
+        order: Order,
+        cause: Cause,
+        recurring: Recurring | None = None,
+        adopting: bool = False,
+        gate: Gate | None = None,
+    ) -> None:
         self.order = order
+        self.gate = gate
         self.term, self.transition = cause
         self.recurring = recurring
         self.adopting = adopting
@@ -116,8 +127,14 @@ class Executor:
         """Whether no agent is being called."""
         return not self.running
 
-    def order(self, order: Order, message: Run, started: Mapping[str, Launched], now: Moment) -> list[Wish]:
-        """Take an order of the DC out of its message. `started` are the parameters with which resources were started (see `Memory`)."""
+    def order(
+        self, order: Order, message: Run, started: Mapping[str, Launched], now: Moment, gate: Gate | None = None
+    ) -> list[Wish]:
+        """Take an order of the DC out of its message.
+
+        `started` are the parameters with which resources were started (see `Memory`). With a `gate`, what begins something waits until
+        that was opened, and what follows for the resource with it.
+        """
         launched, cause = order.launched, (message.term, message.transition)
         if launched.task == "cancel":
             return self._cancel(order, cause, now)
@@ -128,7 +145,17 @@ class Executor:
             order = replace(order, launched=_as_started(launched, started[launched.resource]))
         if launched.interval_ms:
             return effects + self._begin_recurring(order, cause, now)
-        return effects + self._enqueue(Job(order, cause), now)
+        return effects + self._enqueue(Job(order, cause, gate=gate if begins(order) else None), now)
+
+    def open(self, gate: Gate, now: Moment) -> list[Wish]:
+        """What waits for this gate may begin."""
+        effects: list[Wish] = []
+        for resource, waiting in sorted(self._waiting.items()):
+            for job in waiting:
+                if job.gate == gate:
+                    job.gate = None
+            effects += self._next(resource, now)
+        return effects
 
     def drop_unstarted(self) -> None:
         """Forget the orders that have not begun: they are of a view that is no more. What recurs goes on."""
@@ -282,7 +309,7 @@ class Executor:
         """Start what waits for a resource that nothing runs for; what needs no agent is answered at once."""
         effects: list[Wish] = []
         waiting = self._waiting.get(resource)
-        while waiting and resource not in self._busy:
+        while waiting and resource not in self._busy and waiting[0].gate is None:
             job = waiting.popleft()
             if job.recurring is not None and self.recurring.get(job.recurring.key) is not job.recurring:
                 continue
@@ -353,6 +380,16 @@ class Executor:
             observations=_observations(launched, outcome),
             at_ms=now.wall_ms,
         )
+
+
+def begins(order: Order) -> bool:
+    """Whether an order makes something active."""
+    return order.launched.task in _BEGINNINGS
+
+
+def gate_of(message: Run) -> Gate:
+    """What the orders of a message wait for, if they do."""
+    return message.term, message.transition, message.orders[0].action
 
 
 def agent_call(order: Order) -> AgentCall:

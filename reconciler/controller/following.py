@@ -9,7 +9,8 @@ from typing import assert_never
 
 from reconciler.cib.observations import AttributeSet, ResourceForgotten
 from reconciler.controller.entering import Entering
-from reconciler.controller.events import Emit, Leave, Wish
+from reconciler.controller.events import Broadcast, Emit, Leave, Wish
+from reconciler.controller.executor import begins, gate_of
 from reconciler.controller.fencing.delivery import has_fenced, message_target
 from reconciler.controller.fencing.messages import (
     FenceConfirmed,
@@ -26,6 +27,7 @@ from reconciler.controller.messages import (
     Activate,
     Cleanup,
     GraceOver,
+    Heard,
     Joined,
     Message,
     Observe,
@@ -43,6 +45,7 @@ from reconciler.controller.messages import (
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
 from reconciler.controller.shared import Shared, moved_on
+from reconciler.controller.standing import fences
 from reconciler.controller.telling import converged, ordered, recovered, reported
 
 
@@ -85,6 +88,8 @@ class Following:
                 return self._heard_fencing(message, before, now)
             case Settled():
                 return [converged(message)]
+            case Heard():
+                return self._heard(message, now)
             case Joined() | State() | Hello() | Ready() | Exclude():
                 return []  # They are no part of what is decided.
             case Cleanup() | Refresh() | Shutdown() | Release():
@@ -146,11 +151,35 @@ class Following:
 
     def _ordered(self, message: Run, now: Moment) -> list[Wish]:
         wishes: list[Wish] = []
+        gate = gate_of(message) if self._must_be_heard(message) else None
+        if gate is not None:
+            wishes.append(Broadcast(Heard(self.parts.name, *gate)))
         for order in message.orders:
             wishes.append(ordered(message.transition, order))
             if order.launched.node == self.parts.name:
-                wishes += self.parts.executor.order(order, message, self.parts.replica.memory.started, now)
+                started = self.parts.replica.memory.started
+                wishes += self.parts.executor.order(order, message, started, now, gate)
         return wishes
+
+    def _must_be_heard(self, message: Run) -> bool:
+        """Whether orders wait until most votes have heard them.
+
+        Who stood still delivers to itself what it sends before it learns that the others go on without it. With fencing that does no
+        harm: they have fenced it before they start anything of its own.
+        """
+        shared = self.parts.replica.shared
+        alone = len(self.parts.members) == 1
+        return shared.quorate and not alone and not fences(shared.cib) and any(map(begins, message.orders))
+
+    def _heard(self, message: Heard, now: Moment) -> list[Wish]:
+        """A member has heard orders: they may be carried out once most votes have."""
+        gate = (message.term, message.transition, message.action)
+        heard = self.parts.heard.setdefault(gate, set())
+        heard.add(message.node)
+        votes = self.parts.replica.shared.votes
+        if 2 * sum(votes.get(node, 0) for node in heard) <= sum(votes.values()):
+            return []
+        return self.parts.executor.open(gate, now)
 
     def _heard_result(self, message: Reported) -> list[Wish]:
         self.parts.outbox.heard(message)

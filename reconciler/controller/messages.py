@@ -121,6 +121,16 @@ class Run:
 
 
 @frozen
+class Heard:
+    """A member has heard the orders that begin with `action`: without fencing, nothing is started before most votes have."""
+
+    node: str
+    term: int
+    transition: int
+    action: int
+
+
+@frozen
 class Reported:
     """A member tells how an operation ended, with what is to be remembered of it.
 
@@ -272,6 +282,7 @@ Message = (
     | Report
     | GraceOver
     | Settled
+    | Heard
     | State
     | Hello
     | Ready

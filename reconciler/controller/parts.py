@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.cib.observations import transient
 from reconciler.controller.coordinator import Coordinator
 from reconciler.controller.events import PublishAttributes, Wish
-from reconciler.controller.executor import Executor
+from reconciler.controller.executor import Executor, Gate
 from reconciler.controller.fencer import Fencer
 from reconciler.controller.joining import Joining
 from reconciler.controller.journal import snapshot_bytes
@@ -35,6 +35,8 @@ class Parts:
         self.joining = Joining(name, run, boot, replica)
         self.fencer = Fencer(name, self.joining.incarnation)
         self.outbox = Outbox(name)
+        self.heard: dict[Gate, set[str]] = {}
+        """By the orders that wait for that, who has heard them in this view."""
 
     @property
     def members(self) -> tuple[str, ...]:

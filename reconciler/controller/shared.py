@@ -37,6 +37,7 @@ from reconciler.controller.messages import (
     Activate,
     Cleanup,
     GraceOver,
+    Heard,
     Joined,
     Message,
     Observe,
@@ -171,7 +172,7 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
             return _report(shared, message)
         case Cleanup() | Refresh() | Shutdown() | Release() | GraceOver():
             return _asked(shared, message)
-        case State() | Hello() | Ready() | Exclude():
+        case State() | Hello() | Ready() | Exclude() | Heard():
             return shared
         case Settled():
             return replace(shared, settled=message)

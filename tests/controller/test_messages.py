@@ -47,6 +47,7 @@ from reconciler.controller.messages import (
     Activate,
     Cleanup,
     GraceOver,
+    Heard,
     Joined,
     MessageError,
     NewerMessageError,
@@ -100,6 +101,7 @@ MESSAGES = (
     Release("n1", 3, 8, 1),
     Report("n1", "boot", ("a",), (Underway(3, 8, 1, "a", "start", 20_000),), SEEN, 5),
     GraceOver("n1"),
+    Heard("n1", 3, 8, 1),
     Settled("0.1.2", "c", (Problem("a", "failed"),), 5),
     State(StateId(Rank(0, 3, 7), 1, "chain"), {"commit": "c"}),
     Hello("c", "n1", "run.1", "boot", (2, 2), 3, True, StateId(), False, 1, RingVerdict(True, 2), {"n1": 1}),
@@ -260,7 +262,7 @@ def test_what_nobody_would_take_is_not_sent():
 
 ANYBODY = {"Propose", "Accept", "Reject", "Cleanup", "Refresh", "Shutdown", "State", "Exclude", "FenceConfirmed"}
 THE_DC = {"Settled", "Activate", "Run", "Release", "GraceOver", "FenceWanted", "FenceOrdered", "FenceGivenUp"}
-THE_NODE = {"Reported", "Observe", "Report", "Hello", "Ready", "FenceEnded"}
+THE_NODE = {"Heard", "Reported", "Observe", "Report", "Hello", "Ready", "FenceEnded"}
 NOBODY = {"Joined"}
 """A former version's, which had no second node."""
 

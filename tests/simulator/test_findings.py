@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from reconciler.analysis.recording import Launched
 from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
-from reconciler.controller.envelope import Chunk, unseal
-from reconciler.controller.messages import Accept, Activate, Message, Reported, Run
+from reconciler.controller.envelope import Chunk, Envelope, seal, unseal
+from reconciler.controller.messages import Accept, Activate, Heard, Message, Order, Reported, Run
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, Node
@@ -270,6 +271,36 @@ def test_who_waits_on_any_node_learns_that_nothing_is_left_to_do() -> None:
     cluster = running("n1", "n2", "n3")
     commit = cluster.apply(configuration(primitive("a")), "n3")
     assert cluster.until(lambda: all(node.converged and node.replica.commit == commit for node in nodes(cluster)))
+    cluster.run(1_000)
+    assert all(node.converged for node in nodes(cluster))
     told = [[emit for emit in host.emitted if emit.type == "converged"] for host in cluster.hosts.values()]
     assert len({str(emits[-1].fields) for emits in told}) == 1
     assert told[0][-1].fields["commit"] == commit
+
+
+def test_who_stood_still_starts_nothing_by_a_word_that_only_it_has_heard() -> None:
+    """It thaws, and delivers to itself what it sends, for some moments longer than it takes to begin something."""
+    cluster = running("n1", "n2", "n3")
+    cluster.apply(configuration(primitive("a"), prefer={"a": "n3"}), "n1")
+    assert cluster.until(lambda: cluster.world.where("a") == ["n3"])
+    cluster.run(3_000)
+    dc_host = dc(cluster)
+    node = dc_host.node
+    assert node is not None
+    others = [name for name in cluster.hosts if name != dc_host.name]
+    order = Order(1, 20_000, Launched("a", "start", dc_host.name, dc_host.name, Agent("ocf", "Dummy", "x"), "1:9:0:u"))
+    effects = node.step(
+        ev.Delivered(
+            dc_host.now,
+            dc_host.name,
+            seal(Envelope("", node.replica.partition.view, dc_host.name, Run(node.replica.term, 9, (order,), 1))),
+        )
+    )
+    assert not any(isinstance(effect, ev.RunAgent) for effect in effects)
+    heard = [Heard(name, node.replica.term, 9, 1) for name in (dc_host.name, *others)]
+    begun = []
+    for message in heard:
+        data = seal(Envelope("", node.replica.partition.view, message.node, message))
+        told = node.step(ev.Delivered(dc_host.now, message.node, data))
+        begun.append(any(isinstance(effect, ev.RunAgent) for effect in told))
+    assert begun == [False, True, False], "two of three votes are most"
