@@ -154,7 +154,7 @@ def test_what_was_refused_is_not_kept_and_not_fetched_again(ask: Ask, work, repo
     before = size()
     for _ in range(3):
         answer = ask(signatures=SignaturePolicy("tip", "/dev/null"))
-        assert codes(answer) == ["signature"]
+        assert codes(answer) == ["signature"], answer.findings
     assert size() == before
     assert answer.tip == work.git("rev-parse", "HEAD")
     (work.path / ".git" / "objects").rename(work.path / ".git" / "objects.gone")
