@@ -320,6 +320,7 @@ _shtab_reconciler_validate_options=(
   "--strict[warnings are errors]"
   "--format[how findings are printed]:format:(text json github sarif)"
   "--no-agents[don\'t look at the agents installed here]"
+  "--color[when to colour (auto)]:color:(auto always never)"
   ":a directory, a file, or a git revision REV\:PATH (default\: .):"
 )
 
@@ -336,6 +337,7 @@ _shtab_reconciler_verify_options=(
   "--json[one JSON object]"
   "--markdown[for a pull request]"
   "--junit[write JUnit XML into FILE, a test case for each failure and property]:FILE:"
+  "--color[when to colour (auto)]:color:(auto always never)"
   "--all[list every case, not only those that matter]"
   "--jobs[processes to simulate in (default\: one for each core)]:N:"
   ":a directory, a git revision REV\:PATH, or a Pacemaker CIB (XML):"
