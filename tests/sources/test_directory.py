@@ -209,6 +209,42 @@ def test_what_was_rolled_back_stays_so_after_a_restart(
     watch(repository, settings, second)
 
 
+def test_two_directories_on_two_nodes_do_not_fight(
+    repository: Repository, settings: DirectorySettings, directory: Path, tmp_path: Path
+) -> None:
+    """Of one name, with other contents: who changed last is followed, and the other one does not take it back when it looks again."""
+    other = Repository(str(tmp_path / "other.git"))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.yaml").write_text("a: 2\n")
+
+    async def offers(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+
+    first = watch(repository, settings, offers).commits[0]
+    other.import_pack(repository.export_pack(first))
+
+    async def answers(watched: Watched) -> None:
+        watched.active = first
+        await watched.until(lambda: len(watched.commits) == 1)
+
+    second = watch(other, replace(settings, directory=str(tmp_path / "elsewhere")), answers).commits[0]
+    repository.import_pack(other.export_pack(second, base=first))
+
+    async def is_content(watched: Watched) -> None:
+        watched.activated.append(first)
+        watched.active = second
+        for _ in range(3):
+            told = len(watched.tips)
+            watched.source.look()
+            await watched.until(lambda told=told: len(watched.tips) > told)  # type: ignore[misc]
+        assert watched.commits == []
+        (directory / "a.yaml").write_text("a: 3\n")
+        await watched.until(lambda: len(watched.commits) == 1)
+        assert repository.is_ancestor(second, watched.commits[0])
+
+    watch(repository, settings, is_content)
+
+
 def test_what_was_never_in_force_is_offered_after_a_restart(
     repository: Repository, settings: DirectorySettings
 ) -> None:
