@@ -138,22 +138,11 @@ class Executor:
         launched, cause = order.launched, (message.term, message.transition)
         if launched.task == "cancel":
             return self._cancel(order, cause, now)
-        effects: list[Wish] = []
-        if launched.task in _ENDS_MONITORING:
-            effects += self._end_monitoring(launched.resource)
         if launched.task in _AS_STARTED and not launched.interval_ms and launched.resource in started:
             order = replace(order, launched=_as_started(launched, started[launched.resource]))
         if launched.interval_ms:
-            return effects + self._begin_recurring(order, cause, now)
-        return effects + self._enqueue(Job(order, cause, gate=gate if begins(order) else None), now)
-
-    def by_itself(self, order: Order, now: Moment) -> list[Wish]:
-        """Carry out what nobody ordered: this node is cut off. How that ended is told once there is somebody to tell."""
-        return self._end_monitoring(order.launched.resource) + self._enqueue(Job(order, (0, 0)), now)
-
-    def is_busy(self, resource: str) -> bool:
-        """Whether anything is done or waits to be done for the resource."""
-        return resource in self._busy or resource in self._waiting
+            return self._begin_recurring(order, cause, now)
+        return self._enqueue(Job(order, cause, gate=gate if begins(order) else None), now)
 
     def open(self, gate: Gate, now: Moment) -> list[Wish]:
         """What waits for this gate may begin."""
@@ -271,6 +260,9 @@ class Executor:
         recurring.queued = False
         if self.recurring.get(recurring.key) is not recurring:
             return False, []
+        if self._is_to_change(recurring.order.launched.resource):
+            # What it saw is of a resource that was just told to stop, say; if that is dropped, the next run tells.
+            return False, [self._arm(recurring, now.mono_ms + recurring.order.launched.interval_ms)]
         news = recurring.reported != (result.code, result.status)
         recurring.reported = (result.code, result.status)
         if recurring.again:
@@ -278,6 +270,12 @@ class Executor:
             return news, self._run_recurring(recurring, now)
         effects = self._watch_again(recurring, result, now)
         return news, [*effects, self._arm(recurring, now.mono_ms + recurring.order.launched.interval_ms)]
+
+    def _is_to_change(self, resource: str) -> bool:
+        """Whether an order waits that ends the monitoring of the resource."""
+        return any(
+            job.launched.task in _ENDS_MONITORING and not job.adopting for job in self._waiting.get(resource, ())
+        )
 
     def _watch_again(self, recurring: Recurring, result: AgentResult, now: Moment) -> list[Wish]:
         """A hint that was none leaves the resource watched; once in an interval, for a stale pid file hints again at once."""
@@ -327,6 +325,9 @@ class Executor:
             if job.launched.task in _UNRUN:
                 effects.append(Broadcast(self._report(job, AgentResult(0), AgentTraits(), now)))
                 continue
+            if job.launched.task in _ENDS_MONITORING:
+                # Not before: an order that is dropped unbegun leaves the resource, and what watches it, as they were.
+                effects += self._end_monitoring(resource)
             effects.append(self._run(job))
         if not waiting:
             self._waiting.pop(resource, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from reconciler.cib.canonical import plain_bytes, to_json
 from reconciler.controller.membership.events import Facts, Installation
 from reconciler.controller.membership.history import Rank, StateId, extended
 from reconciler.controller.membership.presence import Attendance, Presence, presences
@@ -73,7 +74,10 @@ def install(shared: Shared, installed: Installed) -> Shared:
     made = observed(made, recorded(shared.nodes, nodes, fencing=fences(shared.cib)))
     made = want_lost(made)
     if installed.term is None:
-        return made
+        # Others may still hold the state as it was before: this is another one, and outranks nothing.
+        text = plain_bytes(to_json(installed)).decode()
+        chain = hashlib.sha256(f"{made.chain} without quorum {text}".encode()).hexdigest()
+        return replace(made, beside=made.beside + 1, chain=chain)
     chain = hashlib.sha256(f"{made.chain} term {installed.term}".encode()).hexdigest()
     ended = extended(shared.lineage, state_id(shared)) if shared.term else ()
     made = replace(made, term=installed.term, seq=0, beside=0, chain=chain)

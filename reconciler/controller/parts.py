@@ -55,8 +55,8 @@ class Parts:
 
     @property
     def alone(self) -> bool:
-        """Whether there is nobody else in the view."""
-        return self.members == (self.name,)
+        """Whether there is nobody else: neither in the view nor, by the votes, outside it, where a broken word could do harm."""
+        return self.members == (self.name,) and self.replica.shared.votes.keys() <= {self.name}
 
     def sync(self, purpose: Purpose) -> list[Wish]:
         """Make durable what was written; where the journal is broken, the state as a new generation."""

@@ -95,6 +95,7 @@ class Life:
         self.broken: str | None = None
         self.acknowledged: list[str] = []
         """Commits that most hosts have activated."""
+        self._held: dict[tuple[int, int, int], tuple[str, tuple[str, str]]] = {}
         self._silent_us: dict[str, tuple[int, int]] = {}
         self._turned_us = 0
         self._excused: set[tuple[str, str]] = set()
@@ -161,6 +162,7 @@ class Life:
 
     def _watch(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
         self.steps += 1
+        self._compare(host)
         for effect in effects:
             if isinstance(effect, ev.Emit) and effect.type == "activated":
                 commit = str(effect.fields["proposal"])
@@ -170,6 +172,20 @@ class Life:
                     self.acknowledged.append(commit)
         if isinstance(event, ev.ViewChanged) and self.cluster.network.waiting(host.name) > _LEFT_BEHIND:
             self._break(f"{host.name} is left behind: more than {_LEFT_BEHIND:,} messages wait for it")
+
+    def _compare(self, host: Host) -> None:
+        """Who has taken in the same messages of the same term holds the same.
+
+        A cluster of one goes on without its disk, and may begin a term again that a crash took away: there is nobody to differ from.
+        """
+        if host.node is None or len(self.scenario.hosts) == 1:
+            return
+        shared = host.node.replica.shared
+        key = shared.term, shared.seq, shared.beside
+        held = shared.chain, str(shared.cib.version)
+        known = self._held.setdefault(key, (host.name, held)) if not shared.beside else (host.name, held)
+        if known[1] != held:
+            self._break(f"{host.name} and {known[0]} differ at {key}: {held} and {known[1]}")
 
     # What happens
 

@@ -167,8 +167,11 @@ class Network(Generic[M]):
             self.clock.after(self.chance.randint(*LATENCY_US), lambda member=member: self._arrive(ring, member))  # type: ignore[misc]
 
     def _is_broken(self, ring: _Ring[M]) -> bool:
-        """Whether the token of a ring is lost, because one of its hosts is: nothing gets a place until there is another ring."""
+        """Whether the token of a ring is lost, because one of its hosts is, or is in another: nothing gets a place any more."""
         side = self.side[ring.view.members[0]]
+        ports = [self._ports[node] for node in ring.view.members if node in self._ports]
+        if any(port.ring is not None and port.ring is not ring for port in ports):
+            return True
         return any(
             self.side[host] != side or host not in self.hosts_up or host in self.frozen for host in ring.view.hosts
         )

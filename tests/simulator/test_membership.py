@@ -81,7 +81,7 @@ def live(seed: int, names: tuple[str, ...] = ("n1", "n2", "n3"), steps: int = 40
 
 @pytest.mark.parametrize("block", range(4))
 def test_nothing_acknowledged_is_lost_and_all_agree_in_the_end(block: int) -> None:
-    acknowledged = tails = 0
+    acknowledged = 0
     for seed in range(block * SEEDS // 4, (block + 1) * SEEDS // 4):
         cluster = live(seed)
         assert cluster.book.faults == [], f"seed {seed}"
@@ -91,9 +91,11 @@ def test_nothing_acknowledged_is_lost_and_all_agree_in_the_end(block: int) -> No
         (state,) = states
         assert set(cluster.book.acknowledged) <= set(state.entries), f"seed {seed}"
         acknowledged += len(cluster.book.acknowledged)
-        tails += len(cluster.book.tails)
     assert acknowledged > 100, "nothing was put to the test"
-    assert tails, "no member ever had to give something up"
+
+
+def test_members_do_have_to_give_something_up() -> None:
+    assert any(live(seed).book.tails for seed in range(SEEDS))
 
 
 def test_five_members_too() -> None:

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconciler.cli.terminal.paint import Paint, add_colour_argument
 from reconciler.cli.terminal.printing import say
 from reconciler.errors import Finding, InputError, Severity
 from reconciler.frozen import frozen
@@ -27,7 +26,6 @@ class Options:
     strict: bool
     format: str
     no_agents: bool
-    color: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("text", "json", "github", "sarif"), default="text", help="how findings are printed"
     )
     parser.add_argument("--no-agents", action="store_true", help="don't look at the agents installed here")
-    add_colour_argument(parser)
 
 
 def run(options: Options) -> int:
@@ -53,32 +50,24 @@ def run(options: Options) -> int:
         findings: Sequence[Finding] = error.findings
     else:
         findings = found.findings
-    _print(options, findings)
+    _print(options.format, options.path, findings)
     return int(any(finding.severity is Severity.ERROR for finding in findings))
 
 
-def _print(options: Options, findings: Sequence[Finding]) -> None:
-    if options.format != "text":
+def _print(form: str, path: str, findings: Sequence[Finding]) -> None:
+    if form != "text":
         from reconciler.cli.editing.findings_forms import FORMS
 
-        print(FORMS[options.format](findings))
+        print(FORMS[form](findings))
         return
-    paint = Paint(sys.stdout, options.color)
     for finding in findings:
-        print(_painted(finding, paint))
+        print(finding)
         if (shown := _excerpt(finding)) is not None:
             print(shown)
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     warnings = len(findings) - errors
     counts = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
-    say(f"{options.path}: {'invalid' if errors else 'valid'}: {counts}", sys.stderr if findings else sys.stdout)
-
-
-def _painted(finding: Finding, paint: Paint) -> str:
-    """The finding with its severity in colour."""
-    word = finding.severity.value
-    style = "red" if finding.severity is Severity.ERROR else "yellow"
-    return str(finding).replace(f": {word}: ", f": {paint(style, word)}: ", 1)
+    say(f"{path}: {'invalid' if errors else 'valid'}: {counts}", sys.stderr if findings else sys.stdout)
 
 
 def _excerpt(finding: Finding) -> str | None:

@@ -28,4 +28,3 @@ class Form:
     markdown: bool
     junit: str | None
     all: bool
-    color: str
