@@ -6,6 +6,7 @@ Source: the scheduler's specification, part 3, section 16.5, child 2.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.cib import FEATURE_SET
@@ -18,9 +19,7 @@ from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.activity import current_node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from reconciler.scheduler.working.action import Action
+    from reconciler.scheduler.working.action import Action, Values
     from reconciler.scheduler.working.cluster import Cluster
     from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import CloneFields, Resource
@@ -39,11 +38,11 @@ _COMING = ("start", "running", "monitor", "promote", "promoted")
 class _Operation(NamedTuple):
     """What the actions of one operation of a resource share: layers of their attributes.
 
-    `anywhere` tells that they are the same on every node, `digested` that digests are made from just these.
+    `rc` is the result that they expect; `digested` tells that digests are made from just these.
     """
 
+    rc: int
     layers: tuple[Layer, ...]
-    anywhere: bool
     digested: bool
 
 
@@ -53,8 +52,11 @@ class AttributeLayers:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._by_resource: dict[int, Layer] = {}
-        self._by_operation: dict[tuple[int, int], _Operation] = {}
-        self._by_node: dict[int, Layer] = {}
+        self._by_operation: dict[Values, _Operation] = {}
+        self._about_nodes = [
+            {"CRM_meta_on_node": node.name, "CRM_meta_on_node_uuid": node.id} for node in cluster.nodes_by_index
+        ]
+        self._guests = {node.index for node in cluster.nodes if node.is_guest}
         self._by_rc: dict[int, Layer] = {}
 
     def of(self, action: Action) -> tuple[tuple[Layer, ...], Layer | None]:
@@ -63,28 +65,24 @@ class AttributeLayers:
         The latter are the parameters as a digest is made from them, None where the attributes say the same. They differ only where a
         parameter's own value competes with the operation's, and where an agent reloads (section 5.3).
         """
-        node, values = action.node, action.values
-        if values is None or values.per_node or action.has_own_meta:
+        values = action.values
+        operation = None if values is None or action.own_meta is not None else self._by_operation.get(values)
+        if operation is None or operation.rc != action.expected_rc:
             operation = self._operation(action)
-        else:
-            key = (id(values), action.expected_rc)
-            known = self._by_operation.get(key)
-            operation = known if known is not None and known.anywhere else self._operation(action)
-            self._by_operation[key] = operation
-        layers = operation.layers
+        layers, node = operation.layers, action.node
         if node is not None:
             if not action.pseudo:
-                layers = (*layers, self._by_node.get(node.index) or self._about_node(node))
-            if node.is_guest and (guest := _about_guest(action)):
+                layers = (*layers, self._about_nodes[node.index])
+            if node.index in self._guests and (guest := _about_guest(action)):
                 layers = (*layers, guest)
             if action.task == "stonith":
-                layers = (*layers, dict(_as_meta(node.attributes)))
+                layers = (*layers, _as_meta(node.attributes))
         if operation.digested and action.task not in _DIGESTED_AS:
             return layers, None
         return layers, _digested(self._cluster, action, layers)
 
     def _operation(self, action: Action) -> _Operation:
-        resource, extra, own = action.resource, action.extra, _NO_VALUES
+        resource, extra, own, values = action.resource, action.extra, _NO_VALUES, action.values
         anywhere = alike = True
         if resource is not None:
             own = plain = parameters(self._cluster, resource, action.node)
@@ -97,9 +95,12 @@ class AttributeLayers:
             extra,
             own,
             self._expected(action.expected_rc),
-            dict(_as_meta(action.seen_meta)),
+            _as_meta(action.seen_meta),
         ]
-        return _Operation(tuple([layer for layer in layers if layer]), anywhere, alike)
+        made = _Operation(action.expected_rc, tuple([layer for layer in layers if layer]), alike)
+        if values is not None and anywhere and not values.per_node and action.own_meta is None:
+            self._by_operation[values] = made
+        return made
 
     def _about_resource(self, resource: Resource | None) -> Layer:
         if resource is None:
@@ -116,10 +117,6 @@ class AttributeLayers:
         if known is None:
             known = self._by_rc[rc] = {"CRM_meta_op_target_rc": str(rc)}
         return known
-
-    def _about_node(self, node: ClusterNode) -> Layer:
-        made = self._by_node[node.index] = {"CRM_meta_on_node": node.name, "CRM_meta_on_node_uuid": node.id}
-        return made
 
 
 def _digested(cluster: Cluster, action: Action, layers: tuple[Layer, ...]) -> Layer | None:
@@ -141,10 +138,14 @@ def _about_chain(resource: Resource) -> dict[str, str]:
     return values
 
 
-def _as_meta(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
-        if "#" not in name and ":" not in name:
-            yield f"CRM_meta_{name.replace('-', '_')}", value
+def _as_meta(values: Mapping[str, str]) -> dict[str, str]:
+    """Values about an action under the names by which an agent is told them; some names can't be told."""
+    return {told: value for name, value in values.items() if (told := _told_as(name)) is not None}
+
+
+@lru_cache(maxsize=1024)
+def _told_as(name: str) -> str | None:
+    return None if "#" in name or ":" in name else f"CRM_meta_{name.replace('-', '_')}"
 
 
 def _parameters(cluster: Cluster, resource: Resource, node: ClusterNode | None) -> dict[str, str]:

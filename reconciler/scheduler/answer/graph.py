@@ -5,6 +5,7 @@ Source: the scheduler's specification, part 3, sections 11.8, 13.3, 15.3 and 16.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reconciler.model.text import integer
@@ -256,20 +257,26 @@ def planned(
         node_id=None if node is None else node.id,
         router=None if router is None else router.name,
         interval_ms=action.interval_ms,
-        timeout_ms=0 if action.pseudo else integer(action.seen_meta.get("timeout")),
+        timeout_ms=0 if action.pseudo else _milliseconds(action.seen_meta.get("timeout")),
         target_rc=action.expected_rc,
         priority=max(0, action.priority, 0 if resource is None else resource.priority),
-        triggers=tuple([edge.first.id for edge in triggers]),
+        triggers=tuple([edge.first.id for edge in triggers]) if triggers else (),
         downed=_downed(cluster, action),
         maintenance=maintenance,
         shutdown_lock_s=_lock(action, resource),
         cib_only=action.task == "lrm_delete",
         cause=action.cause,
-        order_causes={edge.first.id: edge.cause for edge in triggers if edge.cause is not None},
+        order_causes={edge.first.id: edge.cause for edge in triggers if edge.cause is not None} if triggers else {},
         cancelled_task=action.cancelled_task,
         layers=layers,
         digested=digested if kind is ActionKind.RESOURCE else None,
     )
+
+
+@lru_cache(maxsize=1024)
+def _milliseconds(text: str | None) -> int:
+    """A timeout as it stands in the values of actions: of thousands of actions few are different."""
+    return integer(text)
 
 
 def _kind(action: Action) -> ActionKind:

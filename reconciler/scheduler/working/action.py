@@ -64,7 +64,6 @@ class Action:
 
     __slots__ = (
         "_extra",
-        "_meta",
         "cancelled_task",
         "cause",
         "dangling",
@@ -82,6 +81,7 @@ class Action:
         "on_fail",
         "optional",
         "outputs",
+        "own_meta",
         "priority",
         "pseudo",
         "reason",
@@ -108,7 +108,8 @@ class Action:
         self.interval_ms = 0
         self.values: Values | None = None
         """Where `meta` and `extra` start from; shared with the same operation's actions on other nodes."""
-        self._meta: dict[str, str] | None = None
+        self.own_meta: dict[str, str] | None = None
+        """The meta values of its own, once somebody asked for them, and so may have changed them."""
         self._extra: dict[str, str] | None = None
         self.expected_rc = 0
         """The result that it should have (`op_target_rc`, which is not among the meta values)."""
@@ -151,20 +152,15 @@ class Action:
     @property
     def meta(self) -> dict[str, str]:
         """Its meta values, its own to change; made when first asked for, so don't ask in inner loops."""
-        if self._meta is None:
-            self._meta = {} if self.values is None else self.values.on(self.node)[0].copy()
-        return self._meta
-
-    @property
-    def has_own_meta(self) -> bool:
-        """Whether somebody asked for its own meta values, and so may have changed them."""
-        return self._meta is not None
+        if self.own_meta is None:
+            self.own_meta = {} if self.values is None else self.values.on(self.node)[0].copy()
+        return self.own_meta
 
     @property
     def seen_meta(self) -> Mapping[str, str]:
         """Its meta values, not to be changed: shared with the operation's other actions as long as it has none of its own."""
-        if self._meta is not None:
-            return self._meta
+        if self.own_meta is not None:
+            return self.own_meta
         return {} if self.values is None else self.values.on(self.node)[0]
 
     @property
