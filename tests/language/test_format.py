@@ -149,3 +149,73 @@ def test_a_file_that_is_no_yaml_is_refused_with_its_place() -> None:
     findings = Findings()
     assert format_file("a.yaml", b"a: [1\nb: 2\n", findings) is None
     assert [finding.place.line for finding in findings.sorted()] == [2]
+
+
+PLACED = """\
+primitives:
+  # before web
+  web:
+    params:
+      b: 1
+      # at the end of the parameters
+    operations:
+      monitor: {interval: 10s}
+      # at the end of the operations
+    # about the agent
+    agent: ocf:heartbeat:apache
+    # at the end of web
+  # at the end of the primitives
+
+groups:
+  g:
+    members:
+      - a
+      # at the end of the members
+    # at the end of g
+fencing:
+  levels:
+    - index: 1
+      # about the devices
+      devices: [d]
+      target: n1
+      # at the end of the level
+    # at the end of the levels
+# at the end of the file
+"""
+
+KEPT = """\
+primitives:
+  # before web
+  web:
+    # about the agent
+    agent: ocf:heartbeat:apache
+    params:
+      b: 1
+      # at the end of the parameters
+    operations:
+      monitor: {interval: 10s}
+      # at the end of the operations
+    # at the end of web
+  # at the end of the primitives
+
+groups:
+  g:
+    members:
+      - a
+      # at the end of the members
+    # at the end of g
+fencing:
+  levels:
+    - target: n1
+      index: 1
+      # about the devices
+      devices: [d]
+      # at the end of the level
+    # at the end of the levels
+# at the end of the file
+"""
+
+
+def test_a_comment_stays_with_what_it_is_indented_like() -> None:
+    assert formatted(PLACED) == KEPT
+    assert formatted(KEPT) == KEPT

@@ -18,30 +18,36 @@ class FormatError(ReconcilerError):
 
 
 class Piece:
-    """One value: `kind` is scalar, map or list; `flow` tells that it was written in brackets."""
+    """One value: `kind` is scalar, map or list; `flow` tells that it was written in brackets.
 
-    __slots__ = ("end", "entries", "flow", "kind", "line", "plain", "start", "text")
+    `tail` are comments after the last entry that are indented as the entries are, and so belong to this value.
+    """
+
+    __slots__ = ("column", "end", "entries", "flow", "kind", "line", "plain", "start", "tail", "text")
 
     def __init__(self, kind: str, event: Any) -> None:
         self.kind = kind
         self.start: int = event.start_mark.index
         self.end: int = event.end_mark.index
         self.line: int = event.start_mark.line
+        self.column: int = event.start_mark.column
         self.text: str = getattr(event, "value", "")
         self.plain: bool = kind == "scalar" and not event.style
         self.flow: bool = bool(getattr(event, "flow_style", False))
         self.entries: list[Item] = []
+        self.tail: list[str] = []
 
 
 class Item:
     """A pair of a map, or an item of a list (then without key), with the comments that belong to it."""
 
-    __slots__ = ("after", "before", "blank", "key", "line", "value")
+    __slots__ = ("after", "before", "blank", "column", "key", "line", "value")
 
     def __init__(self, key: Piece | None, value: Piece) -> None:
         self.key = key
         self.value = value
         self.line = value.line if key is None else key.line
+        self.column = value.column if key is None else key.column
         self.before: list[str] = []
         self.after: list[str] = []
         self.blank = False
@@ -166,18 +172,27 @@ def _comments(text: str, spans: list[tuple[int, int]]) -> Iterator[tuple[int, in
 
 
 def _attach(layout: Layout, text: str, spans: list[tuple[int, int]]) -> None:
-    """Give every comment to an entry: alone, to the next one; behind a value, to the last that begins on the line or before."""
+    """Give every comment to an entry: alone, to the next one; behind a value, to the last that begins on the line or before.
+
+    One that stands deeper than what follows belongs to the end of what it is indented like.
+    """
     entries = list(layout.entries())
     lines = text.split("\n")
+    holders = list(_holders(layout.root, lines))
     header = _header_lines(lines)
     found = list(_comments(text, spans))
     alone = {line for line, _, _, own in found if own}
-    for line, _, comment, own in found:
+    for line, index, comment, own in found:
         if own and line < header:
             layout.head.append(comment)
         elif own:
             following = next((entry for entry in entries if entry.line > line), None)
-            (layout.tail if following is None else following.before).append(comment)
+            column = index - (text.rfind("\n", 0, index) + 1)
+            holder = _holder(holders, line, column, following)
+            if holder is not None:
+                holder.tail.append(comment)
+            else:
+                (layout.tail if following is None else following.before).append(comment)
         else:
             before = [entry for entry in entries if entry.line <= line]
             (before[-1].after if before else layout.head).append(comment)
@@ -188,6 +203,29 @@ def _attach(layout: Layout, text: str, spans: list[tuple[int, int]]) -> None:
             first -= 1
         entry.blank = entry.line not in seen and first > 0 and not lines[first - 1].strip() and first - 1 >= header
         seen.add(entry.line)
+
+
+Holder = tuple[int, int, Piece]
+"""The line and column of an entry in block form, with the value that holds it."""
+
+
+def _holders(piece: Piece, lines: list[str]) -> Iterator[Holder]:
+    for entry in () if piece.flow else piece.entries:
+        dash = lines[entry.line].find("-") if piece.kind == "list" else -1
+        yield entry.line, dash if 0 <= dash < entry.column else entry.column, piece
+        yield from _holders(entry.value, lines)
+
+
+def _holder(holders: list[Holder], line: int, column: int, following: Item | None) -> Piece | None:
+    """The value at whose end a comment stands; None where it belongs to what follows, or to the end of the file."""
+    least = 0 if following is None else following.column
+    if column <= least:
+        return None
+    before = [(at, holder) for entry_line, at, holder in holders if entry_line < line]
+    for at, holder in reversed(before):
+        if at <= column:
+            return holder if at > least or (following is None and at > 0) else None
+    return None
 
 
 def _header_lines(lines: list[str]) -> int:

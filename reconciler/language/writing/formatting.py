@@ -67,6 +67,7 @@ class _Printer:
             assert entry.key is not None
             head = f"{indent}{scalar(entry.key.text)}:"
             lines.extend(self._entry_lines(entry, head, indent, self._below(schema, entry.key.text)))
+        lines.extend(f"{indent}{comment}" for comment in node.tail)
         return lines
 
     def _entry_lines(self, entry: Item, head: str, indent: str, schema: Schema | None) -> list[str]:
@@ -107,6 +108,7 @@ class _Printer:
             lines.extend([""] if entry.blank else [])
             lines.extend(f"{indent}{comment}" for comment in (*entry.before, *after))
             lines.extend(body)
+        lines.extend(f"{indent}{comment}" for comment in node.tail)
         return lines
 
     def _nested(self, value: Piece, indent: str, schema: Schema | None, entry: Item) -> list[str]:
