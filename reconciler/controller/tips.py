@@ -62,8 +62,7 @@ class Tips:
 
     def activated(self) -> list[Wish]:
         """Something became active: how tips stood to what was before says nothing any more."""
-        stale = [source for source, tip in sorted(self.tips.items()) if tip.active != self.replica.commit]
-        return [LookAt(source) for source in stale]
+        return [LookAt(source) for source in sorted(self.tips)]
 
     def rejected(self, proposal: Proposal, message: Reject, now: Moment) -> list[Wish]:
         """A proposal was refused, by whomever."""

@@ -23,8 +23,10 @@ from reconciler.controller.admission import (
     admit,
     follows,
     refused,
+    stray_finding,
 )
 from reconciler.controller.messages import Activate, Propose, Reject
+from reconciler.controller.shared import Proposal
 from reconciler.errors import Finding
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
@@ -367,3 +369,61 @@ def test_another_member_s_refusal_counts(sources) -> None:
     single.hear("n2", Reject("z", "no", (), single.node.replica.term, 0, True))
     single.run(2 * FIRST_PAUSE_MS)
     assert sources.proposed() == ["a", "a.b", "z"], "what another member's source offers is its own to offer again"
+
+
+def test_what_was_asked_for_once_is_judged_again_once(sources) -> None:
+    sources.push("git", "a")
+    sources.push("git", "a.bad", asked=True)
+    single = sources.single
+    assert not any(isinstance(effect, ev.Send | ev.Broadcast) for effect in single.node.tips.reconsider(single.now))
+
+
+def test_a_commit_that_is_invalid_stays_so_whatever_becomes_active(sources) -> None:
+    sources.push("git", "a")
+    sources.push("git", "a.bad")
+    sources.apply("a.x")
+    assert sources.active == "a.x"
+    assert sources.proposed() == ["a", "a.bad", "a.x"]
+
+
+def test_a_refusal_on_top_of_what_is_no_longer_in_force_is_another_question(sources) -> None:
+    sources.push("git", "a")
+    sources.push("git", "a.bad")
+    looked: list[str] = []
+    single = sources.single
+    single.look = looked.append
+    told = Reject("a.bad", "no", (stray_finding("a.bad", "older"),), single.node.replica.term, 0)
+    proposal = Proposal("a.bad", "older", "git", "x", False, "n1")
+    single.carry_out(single.node.tips.rejected(proposal, told, single.now))
+    assert looked == ["git"]
+    single.carry_out(single.node.tips.rejected(replace(proposal, base="a"), told, single.now))
+    assert looked == ["git"]
+
+
+@pytest.mark.parametrize(("newest", "rewrite"), [("a.b.c", False), ("a", True), ("z", True)])
+def test_only_what_leaves_the_line_is_proposed_as_that(sources, newest, rewrite) -> None:
+    """Members hold every other proposal against what is in force."""
+    sources.may_rewrite.add("git")
+    sources.push("git", "a.b")
+    sources.single.examine = lambda *_: None
+    sources.push("git", newest)
+    assert sources.single.node.replica.proposals[newest].rewrite is rewrite
+
+
+def test_no_other_try_is_left_over_once_the_source_has_moved(sources) -> None:
+    sources.push("git", "a")
+    sources.single.drop = Activate
+    sources.push("git", "a.b")
+    assert "offer git" in sources.single.timers
+    sources.single.drop = None
+    sources.push("git", "a.b.c")
+    assert "offer git" not in sources.single.timers
+
+
+def test_what_is_examined_on_top_of_something_older_is_proposed_again(sources) -> None:
+    sources.push("git", "a")
+    single = sources.single
+    replica = single.node.replica
+    replica.shared = replace(replica.shared, proposals={"a.b": Proposal("a.b", "older", "git", "x", False, "n1")})
+    sources.push("git", "a.b")
+    assert sources.active == "a.b"
