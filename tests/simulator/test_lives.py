@@ -15,6 +15,13 @@ KEPT_ALONE = {
 }
 
 
+THREE = ("n1", "n2", "n3")
+KEPT_OF_THREE = {
+    270: "a promise whose record could not be written counted as durable once the disk was synchronised",
+    525: "an installation without quorum changed the state and not its id: two states counted as one",
+}
+
+
 def assert_sound(found: Verdict) -> None:
     assert found.broken is None, f"seed {found.scenario.seed}: {found.broken}\n{found.story}"
 
@@ -30,6 +37,16 @@ def test_what_failed_once_holds(seed: int) -> None:
     assert_sound(Life(scenario(seed, hosts=("n1",))).live())
 
 
+@pytest.mark.parametrize("seed", KEPT_OF_THREE)
+def test_what_failed_once_among_three_holds(seed: int) -> None:
+    assert_sound(Life(scenario(seed, hosts=THREE)).live())
+
+
+def test_three_nodes_keep_the_rules() -> None:
+    for seed in range(12):
+        assert_sound(Life(scenario(seed, hosts=THREE)).live())
+
+
 def test_the_same_scenario_always_comes_to_the_same() -> None:
     one, other = (Life(scenario(7, hosts=("n1",))).live() for _ in range(2))
     assert one.story == other.story
@@ -42,11 +59,11 @@ def test_a_scenario_without_its_faults_is_another_life() -> None:
 
 
 def test_a_life_of_three_without_faults_comes_to_rest() -> None:
-    assert_sound(Life(scenario(1, hosts=("n1", "n2", "n3"), count=0)).live())
+    assert_sound(Life(scenario(1, hosts=THREE, count=0)).live())
 
 
 def test_every_trouble_may_be_drawn() -> None:
-    drawn = {fault.trouble for seed in range(200) for fault in scenario(seed, hosts=("n1", "n2", "n3")).faults}
+    drawn = {fault.trouble for seed in range(200) for fault in scenario(seed, hosts=THREE).faults}
     assert drawn == set(Trouble)
     assert {fault.trouble for seed in range(200) for fault in scenario(seed, hosts=("n1",)).faults} == ALONE
 
