@@ -24,8 +24,11 @@ def examine(node: Node, *words: str, limits: str = "") -> tuple[int, list[str], 
     shell = ["sh", "-c", f'{limits or ":"}; exec "$@"', "sh", *command]
     done = subprocess.run(shell, capture_output=True, text=True, timeout=30)
     assert "Traceback" not in done.stderr, done.stderr
-    codes = [line.rpartition("[")[2].rstrip("]") for line in done.stdout.splitlines() if line.endswith("]")]
-    return done.returncode, [code for code in codes if code not in ("doctor-descriptors", "doctor-space")], done.stdout
+    said = (
+        done.stdout + done.stderr
+    )  # A configuration that can't be trusted is not read, and refused as any command does.
+    codes = [line.rpartition("[")[2].rstrip("]") for line in said.splitlines() if line.endswith("]")]
+    return done.returncode, [code for code in codes if code not in ("doctor-descriptors", "doctor-space")], said
 
 
 @pytest.fixture
@@ -100,7 +103,7 @@ def _in_the_future(node: Node) -> None:
     [
         (_open_directory, "doctor-owner", "source", 1),
         (_open_signers, "doctor-owner", "signers", 1),
-        (_open_configuration, "doctor-owner", "node.yaml", 1),
+        (_open_configuration, "unsafe-owner", "node.yaml", 1),
         (_foreign_run, "doctor-owner", "run", 1),
         (_no_agents, "doctor-agents", "nowhere", 0),
         (_damaged, "doctor-journal", "state/mark", 1),

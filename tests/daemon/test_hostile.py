@@ -147,7 +147,7 @@ def test_agents_that_misbehave_do_not_stop_the_others(node: Node) -> None:
     began = time.monotonic()
     node.write(node.configuration({"a": "1"}, more=bad))
     node.wait(lambda: node.states() == {"a": "1"}, "the good one runs")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 12, "it does not wait for the others, which take longer to fail and to be stopped"
     node.wait(lambda: node.status()["converged"], "rest", 60)
     failed = {failure["resource"]: failure for failure in node.status()["failed_actions"]}
     assert failed["hang"]["status"] == "timed-out"
