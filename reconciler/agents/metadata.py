@@ -49,6 +49,12 @@ class MetadataLookup:
         except MetadataError:
             return None
 
+    def names(self) -> tuple[str, ...]:
+        """The installed agents of the classes whose agents describe themselves, written as in a configuration."""
+        from reconciler.agents.installed import installed
+
+        return tuple(str(agent) for standard in ("ocf", "stonith") for agent in installed(self._roots, standard))
+
     def describe(self, agent: Agent) -> AgentMetadata | None:
         """The same, but **raises** MetadataError for an agent that is installed and says nothing that can be used."""
         if agent.standard in ("systemd", "lsb", "service"):

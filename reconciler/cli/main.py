@@ -31,14 +31,25 @@ class HelpText(argparse.HelpFormatter):
         super().__init__(prog, width=_columns() - 2)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        """Paragraphs stay paragraphs, and lines that are commands stay lines."""
-        filled = [
-            paragraph
-            if paragraph.startswith("reconciler ")
-            else super(HelpText, self)._fill_text(paragraph, width, indent)
-            for paragraph in text.strip().split("\n\n")
-        ]
-        return "\n\n".join(filled)
+        """Paragraphs stay paragraphs; lines that are commands, or the rows of a table, stay lines."""
+        paragraphs = text.strip().split("\n\n")
+        return "\n\n".join(self._filled(paragraph, width, indent) for paragraph in paragraphs)
+
+    def _filled(self, paragraph: str, width: int, indent: str) -> str:
+        if paragraph.startswith("reconciler "):
+            return paragraph
+        if paragraph.startswith(" "):
+            return "\n".join(_row(line, width) for line in paragraph.splitlines())
+        return super()._fill_text(paragraph, width, indent)
+
+
+def _row(line: str, width: int) -> str:
+    """A row of two columns, the second of which is wrapped below itself."""
+    import textwrap  # Help alone needs it.
+
+    second = len(line) - len(line.lstrip()) + len(line.lstrip().partition("  ")[0])
+    second += len(line[second:]) - len(line[second:].lstrip())
+    return textwrap.fill(line, width, subsequent_indent=" " * second)
 
 
 def _columns() -> int:

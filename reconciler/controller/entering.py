@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from reconciler.controller.coordinator import OVERDUE
+from reconciler.controller.cut_off import CutOff
 from reconciler.controller.events import Broadcast, ClearTimer, Join, Leave, Rejoin, SetTimer, Wish
 from reconciler.controller.installing import installed_of
 from reconciler.controller.joining import WAIT_TIMER
@@ -44,8 +45,9 @@ GRACE_TIMER = "grace "
 class Entering:
     """A node on its way into a view."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, cut_off: CutOff) -> None:
         self.parts = parts
+        self._cut_off = cut_off
         self.recovered = False
         """Whether it is known what runs here."""
         self.reported = False
@@ -77,7 +79,8 @@ class Entering:
         self.parts.executor.drop_unstarted()
         self.parts.heard.clear()
         self.parts.coordinator.begin_anew("the members changed")
-        return [ClearTimer(OVERDUE), *self._carry_out(self.parts.joining.announced(view, now), now)]
+        alone = self._cut_off.announced(view, now)
+        return [ClearTimer(OVERDUE), *alone, *self._carry_out(self.parts.joining.announced(view, now), now)]
 
     def _carry_out(self, effects: tuple[MembershipEffect, ...], now: Moment) -> list[Wish]:
         return [wish for effect in effects for wish in self._on_membership(effect, now)]
@@ -98,18 +101,20 @@ class Entering:
             case Install(installation):
                 return self._install(installation, now)
             case MemberRejoin(why, fenced):
-                return self._leave(why, fenced=fenced)
+                return self._leave(why, now, fenced=fenced)
             case Reannounce(view):
                 return self.announced(view, now)
             case _:
                 assert_never(effect)
 
-    def _leave(self, why: str, *, fenced: bool) -> list[Wish]:
+    def _leave(self, why: str, now: Moment, *, fenced: bool) -> list[Wish]:
         self.parts.joining.left()
         self.parts.fencer.as_somebody_new(self.parts.joining.incarnation)
         self.parts.replica.partition = Partition()
         self.parts.coordinator.begin_anew("this node is no member")
-        return [Leave(f"the cluster has fenced this node: {why}") if fenced else Rejoin(why)]
+        if fenced:
+            return [Leave(f"the cluster has fenced this node: {why}")]
+        return [Rejoin(why), *self._cut_off.announced(None, now)]
 
     def _install(self, installation: Installation, now: Moment) -> list[Wish]:
         """The view is installed: go on from the state of all, and tell what only this node knows."""
@@ -119,7 +124,7 @@ class Entering:
         lost = tuple(one.commit for one in replica.activations) if tail else ()
         self.parts.joining.install(installation, adopted)
         replica.partition = Partition(installation.view.id, installation.members, installed=True)
-        wishes: list[Wish] = [ClearTimer(WAIT_TIMER), installed_view(installation)]
+        wishes: list[Wish] = [ClearTimer(WAIT_TIMER), *self._cut_off.installed(), installed_view(installation)]
         if tail:
             kept = frozenset(one.commit for one in replica.activations)
             wishes.append(lost_tail([commit for commit in lost if commit not in kept]))

@@ -144,6 +144,14 @@ class Executor:
             return self._begin_recurring(order, cause, now)
         return self._enqueue(Job(order, cause, gate=gate if begins(order) else None), now)
 
+    def by_itself(self, order: Order, now: Moment) -> list[Wish]:
+        """Carry out what nobody ordered: this node is cut off. How that ended is told once there is somebody to tell."""
+        return self._end_monitoring(order.launched.resource) + self._enqueue(Job(order, (0, 0)), now)
+
+    def is_busy(self, resource: str) -> bool:
+        """Whether anything is done or waits to be done for the resource."""
+        return resource in self._busy or resource in self._waiting
+
     def open(self, gate: Gate, now: Moment) -> list[Wish]:
         """What waits for this gate may begin."""
         effects: list[Wish] = []

@@ -13,6 +13,7 @@ from typing import assert_never
 
 from reconciler.cib.observations import transient
 from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY
+from reconciler.controller.cut_off import CUT_OFF_TIMER, CutOff
 from reconciler.controller.entering import GRACE_TIMER, Entering
 from reconciler.controller.envelope import MEMBERSHIP, Envelope, parcels
 from reconciler.controller.events import (
@@ -91,7 +92,8 @@ class Node:
         self.tips = self.parts.tips
         self.keeper = self.parts.keeper
         self.fencer = self.parts.fencer
-        self.entering = Entering(self.parts)
+        self.cut_off = CutOff(self.parts, run)
+        self.entering = Entering(self.parts, self.cut_off)
         self.intake = Intake(self.parts, self.entering, Following(self.parts, self.entering))
         self.stopping = False
         self.ending = False
@@ -264,7 +266,7 @@ class Node:
         if told is not None:
             more.insert(0, Broadcast(told))
         self.parts.outbox.told(more)
-        return wishes + more + self.entering.join_if_ready()
+        return wishes + more + self.cut_off.ended(event.now) + self.entering.join_if_ready()
 
     def _examined(self, event: Examined) -> list[Wish]:
         """A commit was judged: what it compiles to is durable before anybody learns that it is valid."""
@@ -282,6 +284,8 @@ class Node:
             return self.coordinator.changed("time has passed") if self.is_dc else []
         if event.name == WAIT_TIMER:
             return self.entering.waited(event.now)
+        if event.name == CUT_OFF_TIMER:
+            return self.cut_off.due(event.now)
         if event.name.startswith(GRACE_TIMER):
             return self.entering.grace_over(event.name)
         if event.name == FENCE_TIMER:

@@ -87,13 +87,15 @@ def grace_ms(cib: Cib, presence: Presence, *, fencing: bool) -> int | None:
             return None
         case Presence.UNCLEAN:
             configured = option(cib, "lost-node-grace", "")
-            policy = _policy(option(cib, "no-quorum-policy", "stop"))
+            policy = quorum_policy(cib)
             return lost_node_grace_ms(interval_ms(configured) if configured else None, policy, _longest_stop_ms(cib))
         case _:
             assert_never(presence)
 
 
-def _policy(text: str) -> Policy:
+def quorum_policy(cib: Cib) -> Policy:
+    """What becomes of resources without quorum; what is no policy is as the default."""
+    text = option(cib, "no-quorum-policy", "stop")
     known = {policy.value: policy for policy in Policy} | {"suicide": Policy.FENCE}
     return known.get(text.lower(), Policy.STOP)
 

@@ -27,7 +27,7 @@ from reconciler.language import Loaded
 from reconciler.sources.git_command import limit_process, plain_line
 
 # Together less than the 60 s that members have to answer a proposal: a refusal with its reason, never silence.
-_READ_S = 30.0
+_READ_S = 40.0
 _TRY_S = 15.0
 _KEPT_S = 20.0
 """How long a worker waits for another request before it ends."""

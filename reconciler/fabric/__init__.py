@@ -1,7 +1,7 @@
 """What gives a node its membership, quorum and one totally ordered broadcast.
 
 The entry is a `Fabric` (`join`, `broadcast`, `leave`), which tells a `Listener` of views and of messages in the order that all
-members see. Today there is one, `embedded.EmbeddedFabric`, for one machine.
+members see: `embedded.EmbeddedFabric` for one node, `lab.member.LabFabric` for one of several on the same machine.
 
 It doesn't know what a message says, nor what follows from a view.
 """

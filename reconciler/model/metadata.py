@@ -5,7 +5,8 @@ Source: OCF Resource Agent API 1.1, "Meta data"; ClusterLabs, Fence Agent API, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, runtime_checkable
 
 from reconciler.frozen import field, frozen
 from reconciler.model.resource import Agent
@@ -60,6 +61,14 @@ class AgentMetadata:
         named = [action for action in self.actions if action.name == name]
         exact = [action for action in named if role is not None and (action.role or "").lower() == role.lower()]
         return next(iter(exact or [action for action in named if action.role is None] or named), None)
+
+
+@runtime_checkable
+class KnowsAgents(Protocol):
+    """A lookup that can also say which agents there are."""
+
+    def names(self) -> Iterable[str]:
+        """The installed agents, written as in a configuration."""
 
 
 AgentLookup = Callable[[Agent], AgentMetadata | None]

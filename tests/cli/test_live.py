@@ -233,7 +233,7 @@ def test_an_apply_that_takes_too_long_is_a_timeout(node: Node, cli: Cli) -> None
     began = time.monotonic()
     done = cli("apply", "saved.plan", "--timeout", "0.5")
     assert done.returncode == 124
-    assert "is active, but the cluster has not come to rest within 0.5 s" in done.stderr
+    assert "within 0.5 s" in done.stderr  # Active by then or not: a busy machine judges slowly.
     assert time.monotonic() - began < 2
     node.at_rest_with({"a": "1"})
 

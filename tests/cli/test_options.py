@@ -19,6 +19,8 @@ LEAST = {
     "agents": ["list"],
     "completion": ["bash"],
     "cleanup": ["web"],
+    "doctor": ["--config", "node.yaml"],
+    "lab": ["status"],
 }
 """What a command needs at least, where that is more than nothing."""
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from reconciler.cli.node import history
+from reconciler.cli.planning.graph_form import graph
 from reconciler.cli.planning.rollback import _before
 from reconciler.cli.planning.versions import known_version
+from reconciler.cli.terminal.paint import Paint
+from reconciler.scheduler.plan import ActionKind, PlannedAction
 
 from .conftest import SITE, Run
 
@@ -134,3 +140,65 @@ def test_a_rollback_goes_to_the_last_version_that_differs(contents: tuple[str, .
 def test_without_a_version_that_differs_there_is_no_way_back() -> None:
     with pytest.raises(Exception, match="no earlier version"):
         _before(Node("a", "a"))  # type: ignore[arg-type]  # As above.
+
+
+def test_severities_are_coloured_where_colour_is_wanted(site: Path, run: Run) -> None:
+    (site / "cluster.d" / "bad.yaml").write_text("primitives: {x: {agnt: 'ocf:pacemaker:Dummy'}}\n")
+    assert "\x1b[31merror\x1b[0m: " in run("validate", "cluster.d", "--no-agents", "--color", "always").stdout
+    assert "\x1b" not in run("validate", "cluster.d", "--no-agents").stdout
+
+
+NODE = "node: n1\nstate: state\nrun: run\nsources:\n"
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        ("  site: {git: /srv/site.git}\n", "`local: true` has to allow"),
+        ("  site: {git: 'https://x/y.git', allowed-signers: signers}\n", "signers can't be read: No such file"),
+        ("  site: {git: 'ssh://x/y.git', key: .}\n", "can't be read: Is a directory"),
+        ("  site: {directory: nowhere}\n", "there is no directory"),
+    ],
+)
+def test_run_check_finds_what_the_sources_lack(sources: str, told: str, tmp_path: Path, run: Run) -> None:
+    (tmp_path / "node.yaml").write_text(NODE + sources)
+    done = run("run", "--config", "node.yaml", "--check")
+    assert done.returncode == 1
+    assert told in done.stderr
+
+
+def test_history_is_aligned_whatever_its_parts_are_called() -> None:
+    paint = Paint(io.StringIO(), "never")
+    common = {"commit": "a" * 40, "activated_at": 0, "active": False}
+    entries = [
+        {**common, "version": "0.3.0", "source": "apply", "author": "root <r@x>", "subject": "first"},
+        {
+            **common,
+            "version": "0.12.0",
+            "source": "a-long-name-of-a-source",
+            "author": "Ada <a@x>",
+            "subject": "second",
+        },
+    ]
+    lines = [history.line(entry, paint, history.widths_of(entries)) for entry in entries]
+    assert lines[0].index("first") == lines[1].index("second")
+
+
+def test_the_picture_of_a_plan_has_a_title_and_no_monitors(site: Path) -> None:
+    def action(
+        number: int, task: str, resource: str | None, triggers: tuple[int, ...] = (), pseudo: bool = False
+    ) -> Any:
+        kind = ActionKind.PSEUDO if pseudo else ActionKind.RESOURCE
+        return PlannedAction(
+            number, kind, task, "", resource=resource, node=None if pseudo else "n1", triggers=triggers
+        )
+
+    stop, point = action(1, "stop", 'w"eb'), action(2, "stopped", None, (1,), pseudo=True)
+    start, monitor = action(3, "start", "db", (2,)), action(4, "monitor", "db", (3,))
+    plan = SimpleNamespace(actions=(stop, point, start, monitor))
+    dot = graph(plan, 'Cluster "x"')  # type: ignore[arg-type]  # All that is asked of a plan.
+    assert 'label="Cluster \\"x\\""' in dot
+    assert 'a1 [label="stop w\\"eb on n1", shape=octagon' in dot
+    assert "a1 -> a3;" in dot
+    assert "monitor" not in dot
+    assert "a2" not in dot

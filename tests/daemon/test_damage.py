@@ -45,7 +45,7 @@ def mounted(tmp_path: Path) -> Iterator[Callable[[Path, str], None]]:
 
     def mount(place: Path, options: str) -> None:
         place.mkdir(exist_ok=True)
-        words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        words = ["mount", "-t", "tmpfs", "-o", f"{options},mode=0755", "tmpfs", str(place)]
         made = subprocess.run(words, capture_output=True, text=True)
         if made.returncode != 0:
             pytest.skip(f"nothing can be mounted here: {made.stderr.strip()}")

@@ -167,7 +167,9 @@ def test_a_full_disk_refuses_changes_and_keeps_what_runs(stopped_node: Node) -> 
     node = stopped_node
     state = node.path / "state"
     state.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(state)], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m,mode=0755", "tmpfs", str(state)], capture_output=True
+    )
     if mounted.returncode != 0:
         pytest.skip("no small file system can be mounted here")
     try:
@@ -203,7 +205,8 @@ def test_a_large_configuration_is_read_apart_and_leaves_no_memory_behind(node: N
         primitives = "".join(f"  {name}{n}: {{agent: ocf:heartbeat:Dummy, nonsense: {n}}}\n" for n in range(20_000))
         node.write(f"primitives:\n{primitives}", f"{name}.yaml")
     node.wait(lambda: node.status()["rejected"] is not None, "it is refused", 90)
-    assert "unknown-key" in {finding["code"] for finding in node.status()["rejected"]["findings"]}
+    codes = {finding["code"] for finding in node.status()["rejected"]["findings"]}
+    assert codes & {"unknown-key", "too-expensive"}, "which of both depends on how busy the machine is"
     assert node.states() == {"a": "1"}
     assert memory_kib(node) - before < 60 * 1024
 

@@ -142,7 +142,9 @@ def test_cut_off_history_is_completed_before_a_commit_is_called_a_stray(
     assert repository.boundaries() == set()
 
 
-def test_what_was_refused_is_not_kept_and_not_fetched_again(ask: Ask, work, repository: Repository) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_refused_is_not_kept_and_not_fetched_again(  # type: ignore[no-untyped-def]
+    ask: Ask, work, repository: Repository, tmp_path: Path
+) -> None:
     """Forty unsigned megabytes at each poll would fill any disk."""
 
     def size() -> int:
@@ -151,15 +153,17 @@ def test_what_was_refused_is_not_kept_and_not_fetched_again(ask: Ask, work, repo
     work.write("cluster.d/a.yaml", "a: 1\n")
     work.write("noise.bin", os.urandom(4 * 1024 * 1024))
     work.commit()
+    (tmp_path / "nobody").write_text("")
+    nobody = SignaturePolicy("tip", str(tmp_path / "nobody"))
     before = size()
     for _ in range(3):
-        answer = ask(signatures=SignaturePolicy("tip", "/dev/null"))
-        assert codes(answer) == ["signature"]
+        answer = ask(signatures=nobody)
+        assert codes(answer) == ["signature"], answer.findings
     assert size() == before
     assert answer.tip == work.git("rev-parse", "HEAD")
     (work.path / ".git" / "objects").rename(work.path / ".git" / "objects.gone")
     (work.path / ".git" / "objects").mkdir()
-    again = ask(signatures=SignaturePolicy("tip", "/dev/null"), refused=answer.tip)
+    again = ask(signatures=nobody, refused=answer.tip)
     assert again == GitAnswer(tip=answer.tip, unchanged=True), "it was not fetched"
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from reconciler.cli.terminal.paint import Paint, add_colour_argument
 from reconciler.cli.terminal.printing import say
 from reconciler.errors import Finding, InputError, Severity
 from reconciler.frozen import frozen
@@ -26,6 +27,7 @@ class Options:
     strict: bool
     format: str
     no_agents: bool
+    color: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("text", "json", "github", "sarif"), default="text", help="how findings are printed"
     )
     parser.add_argument("--no-agents", action="store_true", help="don't look at the agents installed here")
+    add_colour_argument(parser)
 
 
 def run(options: Options) -> int:
@@ -50,24 +53,32 @@ def run(options: Options) -> int:
         findings: Sequence[Finding] = error.findings
     else:
         findings = found.findings
-    _print(options.format, options.path, findings)
+    _print(options, findings)
     return int(any(finding.severity is Severity.ERROR for finding in findings))
 
 
-def _print(form: str, path: str, findings: Sequence[Finding]) -> None:
-    if form != "text":
+def _print(options: Options, findings: Sequence[Finding]) -> None:
+    if options.format != "text":
         from reconciler.cli.editing.findings_forms import FORMS
 
-        print(FORMS[form](findings))
+        print(FORMS[options.format](findings))
         return
+    paint = Paint(sys.stdout, options.color)
     for finding in findings:
-        print(finding)
+        print(_painted(finding, paint))
         if (shown := _excerpt(finding)) is not None:
             print(shown)
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     warnings = len(findings) - errors
     counts = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
-    say(f"{path}: {'invalid' if errors else 'valid'}: {counts}", sys.stderr if findings else sys.stdout)
+    say(f"{options.path}: {'invalid' if errors else 'valid'}: {counts}", sys.stderr if findings else sys.stdout)
+
+
+def _painted(finding: Finding, paint: Paint) -> str:
+    """The finding with its severity in colour."""
+    word = finding.severity.value
+    style = "red" if finding.severity is Severity.ERROR else "yellow"
+    return str(finding).replace(f": {word}: ", f": {paint(style, word)}: ", 1)
 
 
 def _excerpt(finding: Finding) -> str | None:

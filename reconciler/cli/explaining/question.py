@@ -28,3 +28,4 @@ class Form:
     markdown: bool
     junit: str | None
     all: bool
+    color: str

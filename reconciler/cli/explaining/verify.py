@@ -12,6 +12,7 @@ from pathlib import Path
 
 from reconciler.cli.explaining.question import Form, Question
 from reconciler.cli.options import count
+from reconciler.cli.terminal.paint import add_colour_argument
 from reconciler.frozen import frozen
 
 
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument(
         "--junit", metavar="FILE", help="write JUnit XML into FILE, a test case for each failure and property"
     )
+    add_colour_argument(parser)
     parser.add_argument("--all", action="store_true", help="list every case, not only those that matter")
     parser.add_argument("--jobs", type=count, metavar="N", help="processes to simulate in (default: one for each core)")
 

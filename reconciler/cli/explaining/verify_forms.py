@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 from xml.etree import ElementTree
@@ -13,7 +14,7 @@ from reconciler.cli.explaining.question import Form
 from reconciler.cli.explaining.verifying import Analysed, Analysis
 from reconciler.cli.planning.markdown_form import LONGEST, plain
 from reconciler.cli.terminal.output import write_output
-from reconciler.cli.terminal.printing import say
+from reconciler.cli.terminal.paint import Paint
 from reconciler.printable import printable
 
 
@@ -26,11 +27,12 @@ def report(form: Form, result: Analysis) -> None:
     else:
         if form.junit is not None:
             write_output(form.junit, _junit(result))
-        for line in _text(result, every=form.all):
-            say(line)
+        paint = Paint(sys.stdout, form.color)
+        for line in _text(result, paint, every=form.all):
+            print(paint.signs(line))
 
 
-def _text(result: Analysis, *, every: bool) -> Iterator[str]:
+def _text(result: Analysis, paint: Paint, *, every: bool) -> Iterator[str]:
     head = result.head
     failures, services = len(head.outcomes), len(head.steady)
     yield (
@@ -44,19 +46,22 @@ def _text(result: Analysis, *, every: bool) -> Iterator[str]:
     if shown:
         yield ""
     for outcome in shown:
-        yield f"  {outcome.case.name:{width}}  {'; '.join(facts(outcome)) or 'survived'}"
+        style = "dim" if outcome.survived else "red"
+        yield f"  {outcome.case.name:{width}}  {paint(style, '; '.join(facts(outcome)) or 'survived')}"
     hidden = len(head.outcomes) - len(shown)
     if hidden:
-        yield f"  # ({hidden} survived failures hidden; --all shows them)"
+        yield f"  # ({hidden} survived failure{'s' * (hidden != 1)} hidden; --all shows {'them' if hidden != 1 else 'it'})"
     if result.verdicts:
         yield ""
     for verdict in result.verdicts:
-        yield f"  {'kept  ' if verdict.kept else 'BROKEN'}  {verdict.expectation.name} ({verdict.expectation.place})"
+        kept = paint("green", "kept  ") if verdict.kept else paint("alarm", "BROKEN")
+        yield f"  {kept}  {verdict.expectation.name} ({verdict.expectation.place})"
         for case, text in _first(verdict):
             yield f"            {case}: {text}"
     if result.base is not None:
         yield ""
-        yield f"Compared with {result.base.name}: {len(result.regressions)} regressions"
+        count = len(result.regressions)
+        yield f"Compared with {result.base.name}: {count} regression{'s' * (count != 1)}"
         for case, name in result.regressions:
             yield f"  {case}: {name} was survived, and now is lost"
     yield ""
@@ -136,10 +141,18 @@ def _analysed(analysed: Analysed) -> dict[str, Any]:
 
 def _verdict(result: Analysis) -> str:
     """The last line: whether what was asked holds, or that nothing was asked, with what a failure would take away."""
-    if not result.holds:
-        return "The properties do not hold."
-    if result.verdicts or result.base is not None:
+    if any(outcome.violations for outcome in result.head.outcomes):
+        return "A decision was unsound: this is a fault of the scheduler, please report it."
+    broken = sum(not verdict.kept for verdict in result.verdicts)
+    if broken:
+        return f"{broken} of {len(result.verdicts)} properties {'does' if broken == 1 else 'do'} not hold."
+    if result.regressions:
+        count = len({name for _, name in result.regressions})
+        return f"{count} service{'s' * (count != 1)} would be lost that the base keeps."
+    if result.verdicts:
         return "The properties hold."
+    if result.base is not None:
+        return "Nothing that the base keeps would be lost."
     lost = sum(not outcome.survived for outcome in result.head.outcomes)
     return f"No property was given to judge by (--survive, --base, tests/*.yaml): {lost} failures lose a service."
 

@@ -4,7 +4,7 @@
   status                 which nodes there are, and which view each is in
   kill NODE              end the node's process, as kill -9 does; its resources go on
   off NODE               switch the node off: its resources are gone, too
-  freeze NODE, thaw NODE let the node's process stand still, and go on
+  freeze, thaw NODE      let the node's process stand still, and go on
   restart NODE           end the node's process in order, or switch the node on, and start it
   partition A,B C        nodes of one side reach each other only; who is named nowhere is alone
   heal                   all nodes reach each other

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,17 +41,30 @@ def run(options: Options) -> int:
         print(json.dumps(answer, sort_keys=True, indent=2))
         return 0
     paint = Paint(sys.stdout, options.color)
-    for entry in answer["entries"]:
-        print(paint.signs(line(entry, paint)))
+    entries = answer["entries"]
+    widths = widths_of(entries)
+    for entry in entries:
+        print(paint.signs(line(entry, paint, widths)))
     if not answer["entries"]:
         print("No configuration was ever active on this node.")
     return 0
 
 
-def line(entry: dict[str, Any], paint: Paint) -> str:
+def widths_of(entries: Sequence[dict[str, Any]]) -> list[int]:
+    """How wide version, source and author are at most."""
+    return [max((len(_cell(entry, name)) for entry in entries), default=0) for name in _COLUMNS]
+
+
+_COLUMNS = ("version", "source", "author")
+
+
+def _cell(entry: dict[str, Any], name: str) -> str:
+    return printable(str(entry.get(name) or "").partition(" <")[0])
+
+
+def line(entry: dict[str, Any], paint: Paint, widths: Sequence[int]) -> str:
     """One version on one line: which, when, from where, by whom, and what its author said."""
     when = datetime.fromtimestamp(entry["activated_at"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     mark = paint("green", "*") if entry["active"] else " "
-    author = str(entry.get("author") or "").partition(" <")[0]
-    said = printable(f"{entry['source']:<10} {author}  {entry['subject']}")
-    return f"{mark} {entry['version']:<9} {entry['commit'][:12]}  {when}  {said}"
+    version, source, author = (f"{_cell(entry, name):<{width}}" for name, width in zip(_COLUMNS, widths, strict=True))
+    return f"{mark} {version}  {entry['commit'][:12]}  {when}  {source}  {author}  {printable(entry['subject'])}"

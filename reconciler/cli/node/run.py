@@ -11,7 +11,9 @@ Exit codes: 0 ended as asked, 1 it could not start or had to end, 64 wrong usage
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reconciler.cli.terminal.printing import complain
@@ -58,14 +60,44 @@ def run(options: Options) -> int:
         complain(f"reconciler: error: read {options.config}: {error.strerror}")
         return 1
     if options.check:
+        faults = list(_unusable(config))
+        for fault in faults:
+            complain(f"{options.config}: error: {fault}")
+        if faults:
+            return 1
         print(f"{options.config}: node {config.node}, {len(config.sources)} sources, state in {config.state}")
         return 0
     return _serve(config, options)
 
 
+def _unusable(config: NodeConfig) -> Iterator[str]:
+    """What the sources need and this machine does not have: files that can't be read, addresses that are not allowed."""
+    from reconciler.daemon.config import GitSourceConfig
+
+    for source in config.sources:
+        if isinstance(source, GitSourceConfig):
+            if source.url.startswith(("/", "file:")) and not source.local:
+                yield f"source {source.name}: {source.url} is on this machine, which `local: true` has to allow"
+            files = (source.key_file, source.known_hosts, source.token_file, source.ca_file, *source.signatures.files())
+            yield from (f"source {source.name}: {text}" for path in files if path and (text := _unreadable(path)))
+        elif not os.path.isdir(source.directory):
+            yield f"source {source.name}: there is no directory {source.directory}"
+    for path in config.proposals.signatures.files():
+        if text := _unreadable(path):
+            yield f"proposals: {text}"
+
+
+def _unreadable(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            file.read(1)
+    except OSError as error:
+        return f"{path} can't be read: {error.strerror}"
+    return ""
+
+
 def _serve(config: NodeConfig, options: Options) -> int:
     import asyncio
-    import os
 
     from reconciler.daemon.log import set_up
     from reconciler.daemon.service import serve

@@ -16,7 +16,7 @@ from typing import Any
 from reconciler.cli.inputs.configurations import named
 from reconciler.cli.node.client import Client, Refused
 from reconciler.cli.planning.arguments import Applying
-from reconciler.cli.planning.making import Made, live, moment, plan_from
+from reconciler.cli.planning.making import Made, judge_as_node, live, moment, plan_from
 from reconciler.cli.planning.progress import Progress, open_progress
 from reconciler.cli.planning.proposal import FAILED, STALE, Ending, follow
 from reconciler.cli.planning.saved import SavedPlan
@@ -81,6 +81,7 @@ def apply_configuration(applying: Applying, spec: str) -> int:
     now = moment()
     state = live(client, required=True)
     assert state is not None
+    judge_as_node(wanted)
     made = plan_from(state, wanted, now)
     if consent(applying, made):
         return nothing_to_do(applying, state.commit)

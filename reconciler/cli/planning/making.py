@@ -24,7 +24,7 @@ from reconciler.cli.planning.text_form import lines
 from reconciler.cli.planning.versions import configuration_called
 from reconciler.cli.terminal.paint import Paint
 from reconciler.cli.terminal.printing import complain
-from reconciler.errors import ReconcilerError
+from reconciler.errors import InputError, ReconcilerError
 from reconciler.frozen import frozen, replace
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Location
@@ -104,7 +104,22 @@ def make(path: str, chosen: PlannedFrom, at: str | None) -> Made:
     """The plan for the configuration at `path`, made from the chosen state. Raises when there is none of the two, or it is invalid."""
     now = moment(at)
     wanted = configuration_called(path, chosen.socket)
-    return plan_from(state_for(chosen, wanted.configuration, now), wanted, now)
+    state = state_for(chosen, wanted.configuration, now)
+    if state.version is not None:
+        judge_as_node(wanted)
+    return plan_from(state, wanted, now)
+
+
+def judge_as_node(wanted: Named) -> None:
+    """Hold a configuration against the agents installed here, as the node does before it takes it. Raises InputError."""
+    from reconciler.cli.inputs.configurations import agents_here
+    from reconciler.language import load
+
+    inside = os.path.isdir(wanted.name)
+    files = {os.path.normpath(os.path.join(wanted.name, p)) if inside else p: data for p, data in wanted.files.items()}
+    found = load(files, agents=agents_here()) if files else None
+    if found is not None and found.configuration is None:
+        raise InputError(found.findings)
 
 
 def plan_from(state: State, wanted: Named, now: Instant) -> Made:

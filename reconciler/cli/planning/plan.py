@@ -82,9 +82,10 @@ def run(options: Options) -> int:
 def _print(options: Options, made: Made) -> None:
     consented = frozenset(options.allow)
     if options.svg is not None:
+        from reconciler.cli.planning.graph_form import graph
         from reconciler.cli.terminal.picture import write_svg
 
-        write_svg(made.dot(), Path(options.svg))
+        write_svg(graph(made.found.plan, made.header.line()), Path(options.svg))
     if options.json:
         import json
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from reconciler.cli.node.client import Client, ClientError, Refused, add_socket_argument
 from reconciler.cli.options import seconds
 from reconciler.cli.terminal.paint import add_colour_argument
 from reconciler.cli.terminal.printing import complain
-from reconciler.errors import ReconcilerError
+from reconciler.errors import Finding, ReconcilerError
 from reconciler.frozen import frozen
 
 RESCAN_S = 30.0
@@ -112,13 +112,23 @@ def _propose(options: Options, client: Client) -> bool:
             answer = client.post("/v1/proposals", {"files": texts, "message": f"watched {options.directory}"})
             progress.finish(follow(client, answer, options.timeout, progress.event))
     except UnicodeDecodeError as error:
-        complain(f"{options.directory}: not proposed: a file is not UTF-8 ({error})")
+        _say(options, f"{options.directory}: not proposed: a file is not UTF-8 ({error})", "not-utf-8")
     except InputError as error:
-        print(error, file=sys.stderr)
+        _say(options, f"{options.directory}: not proposed", error.code, error.findings)
     except Refused as error:
-        for line in (f"refused: {error}", *(f"  {finding}" for finding in error.findings)):
-            complain(line)
+        _say(options, f"refused: {error}", error.reason or error.code, error.findings)
     except ClientError as error:
-        complain(f"{error}; trying again within {RESCAN_S:g} s")
+        _say(options, f"{error}; trying again within {RESCAN_S:g} s", error.code)
         return False
     return True
+
+
+def _say(options: Options, text: str, code: str, findings: Sequence[Finding] = ()) -> None:
+    """Say what is wrong, in the form that is asked for."""
+    if options.json:
+        from reconciler.cli.planning.progress import JsonLines
+
+        JsonLines(sys.stdout).error(text, code, [str(finding) for finding in findings])
+        return
+    for line in (text, *(f"  {finding}" for finding in findings)):
+        complain(line)

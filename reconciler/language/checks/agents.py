@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from reconciler.errors import Place
 from reconciler.language.checks.facts import Facts, Item, certain, mentioned
 from reconciler.language.checks.settings import operations_at
-from reconciler.language.text.nearest import did_you_mean
+from reconciler.language.text.nearest import Names, did_you_mean
 from reconciler.model.attributes import AttributeBlocks, secret_name
 from reconciler.model.cluster import Address
 from reconciler.model.duration import interval_ms, simple_ms
-from reconciler.model.metadata import AgentMetadata, AgentParameter
+from reconciler.model.metadata import AgentLookup, AgentMetadata, AgentParameter, KnowsAgents
 from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.model.settings import FENCING_PARAMETERS
-
-Lookup = Callable[[Agent], AgentMetadata | None]
 
 _OCF = {"OCF_CHECK_LEVEL", "trace_ra", "trace_file"}
 _ADDRESSES: Mapping[tuple[str | None, str], tuple[str, ...]] = {
@@ -35,7 +33,7 @@ _TYPES = {
 }
 
 
-def check_agents(facts: Facts, agents: Lookup | None) -> None:
+def check_agents(facts: Facts, agents: AgentLookup | None) -> None:
     """Report parameters and operations that an agent does not take, and values that must not be shared; asks each agent once."""
     known: dict[Agent, AgentMetadata | None] = {}
     shared: dict[tuple[str, ...], tuple[Item, Place]] = {}
@@ -52,8 +50,16 @@ def check_agents(facts: Facts, agents: Lookup | None) -> None:
         elif agents is not None:
             place = facts.index.value((*item.address, "agent"), (*item.address, "template"))
             text = f"{item.id}: the agent {agent} is not installed here, so its parameters were not checked"
-            facts.warning("agent-not-installed", place, text)
+            facts.warning("agent-not-installed", place, text, _nearest(agent, agents))
         _check_unique(facts, item, agent, metadata, shared)
+
+
+def _nearest(agent: Agent, agents: object) -> str:
+    """A hint that names the installed agent that was probably meant."""
+    if not isinstance(agents, KnowsAgents):
+        return ""
+    near = Names(agents.names()).nearest(str(agent))
+    return "" if near is None else f"did you mean '{near}'?"
 
 
 def _blocks(facts: Facts, item: Item) -> AttributeBlocks:
@@ -103,7 +109,7 @@ def _check_required(facts: Facts, item: Item, metadata: AgentMetadata, agent: Ag
         older = any(
             name in other.replaced_by and mentioned(blocks, other.name) for other in metadata.parameters.values()
         )
-        if not parameter.required or parameter.default is not None or given or older or _filled_in(agent, name):
+        if not parameter.required or parameter.default or given or older or _filled_in(agent, name):
             continue
         facts.error(
             "missing-parameter", facts.index.key(item.address), f"{item.id}: {agent} needs the parameter '{name}'"
@@ -119,6 +125,8 @@ def _check_value(facts: Facts, item: Item, parameter: AgentParameter, value: str
     if secret_name(value) is not None:
         return
     pattern = _TYPES.get(parameter.type)
+    if parameter.default and not _fits(pattern, parameter, parameter.default):
+        return  # What the agent says of the parameter is wrong: it would refuse the value that it takes by itself.
     if parameter.values and value not in parameter.values:
         facts.error(
             "parameter-value",
@@ -132,6 +140,12 @@ def _check_value(facts: Facts, item: Item, parameter: AgentParameter, value: str
             place,
             f"{item.id}: {parameter.name} takes a value of the type {parameter.type}, not '{value}'",
         )
+
+
+def _fits(pattern: re.Pattern[str] | None, parameter: AgentParameter, value: str) -> bool:
+    if parameter.values:
+        return value in parameter.values
+    return pattern is None or pattern.match(value) is not None
 
 
 def _check_operations(facts: Facts, item: Item, primitive: Primitive, metadata: AgentMetadata) -> None:

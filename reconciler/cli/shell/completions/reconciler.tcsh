@@ -9,8 +9,8 @@
 
 complete reconciler \
         'c/--format=/(text json github sarif)/' \
-        'c/--format=/(yaml json)/' \
         'c/--color=/(auto always never)/' \
+        'c/--format=/(yaml json)/' \
         'c/--output-as=/(text)/' \
         'c/--survive=/(1 2)/' \
         'c/--only=/(nodes devices resources)/' \
@@ -19,8 +19,8 @@ complete reconciler \
         'c/--/(all all-actions allow at base check class color concise config debounce detailed-exitcode directory dot faults force format help in-place jobs json json-into junit keep-ids limit markdown message name no-agents no-plan node node-down node-fail node-up nodes ocf-root offline on only op-fail op-inject option out output-as output-to path places provider quiet quorum refresh run save-dotfile save-graph save-input save-output scores seed set-datetime show-attrs show-failcounts show-scores show-utilization simulate snapshot socket stop-resources strict survive svg tests text-fancy ticket-activate ticket-grant ticket-revoke ticket-standby timeout verbose version watch watchdog xml-file xml-pipe yes)/' \
         'c/-/(- A D F G I O Q R S U V X a b c d e f g h i m n o p q r s t u v w x)/' \
         'n/--format/(text json github sarif)/' \
-        'n/--format/(yaml json)/' \
         'n/--color/(auto always never)/' \
+        'n/--format/(yaml json)/' \
         'n/--output-as/(text)/' \
         'n/--survive/(1 2)/' \
         'n/--only/(nodes devices resources)/' \

@@ -20,7 +20,7 @@ _shtab_reconciler_commands() {
     fmt:'Rewrite configuration files in the canonical form: order of keys, quotes, indentation. Comments stay, and so does the meaning. A file that can'"'"'t be rewritten without losing something (anchors, several documents) is left as it is, and named. Exit codes: 0 all files are canonical now, 1 with --check some are not; or some file could not be formatted, 64 usage.'
     history:'List the versions of the configuration that were active on this node, newest first.'
     import:'Turn a Pacemaker CIB into this configuration'"'"'s language. The files are written into a directory, one for each part of the configuration. What was observed (the status) stays behind. The files are read back at once: what the language finds fault with is printed with its new place.'
-    lab:'Several nodes on one machine, with faults on command; or whole clusters simulated, with every fault that there is. up [PATH] start a lab whose nodes run the configuration in PATH (default: cluster.d), each in a process of its own status which nodes there are, and which view each is in kill NODE end the node'"'"'s process, as kill -9 does; its resources go on off NODE switch the node off: its resources are gone, too freeze NODE, thaw NODE let the node'"'"'s process stand still, and go on restart NODE end the node'"'"'s process in order, or switch the node on, and start it partition A,B C nodes of one side reach each other only; who is named nowhere is alone heal all nodes reach each other fence-device MODE let the fence device work (ok), fail, or be slow down end the lab and everything that runs in it, and remove it With --simulate no lab is needed: so many lives of a cluster are lived through in one process each, under virtual time, with faults drawn from the seed, over the configuration in PATH'
+    lab:'Several nodes on one machine, with faults on command; or whole clusters simulated, with every fault that there is. up [PATH] start a lab whose nodes run the configuration in PATH (default: cluster.d), each in a process of its own status which nodes there are, and which view each is in kill NODE end the node'"'"'s process, as kill -9 does; its resources go on off NODE switch the node off: its resources are gone, too freeze, thaw NODE let the node'"'"'s process stand still, and go on restart NODE end the node'"'"'s process in order, or switch the node on, and start it partition A,B C nodes of one side reach each other only; who is named nowhere is alone heal all nodes reach each other fence-device MODE let the fence device work (ok), fail, or be slow down end the lab and everything that runs in it, and remove it With --simulate no lab is needed: so many lives of a cluster are lived through in one process each, under virtual time, with faults drawn from the seed, over the configuration in PATH or'
     plan:'Show what a configuration would change: its differences, what would start, stop and move, in which order, and why. With a running node the plan is made from its live state. Elsewhere it is made from a recorded state (--snapshot), from the healthy cluster under another configuration (--base), or from healthy nodes on which nothing runs yet.'
     rollback:'Make an earlier version of the configuration the active one again, as a new commit with the old content. Where the configuration comes from a git repository, the rollback holds until the repository moves on.'
     run:'Be the node: keep what the configuration says running on this machine, until told to end. The daemon ends on SIGTERM or SIGINT and leaves the resources running: a later start finds and adopts them. `--stop-resources` (or `POST /v1/shutdown` with `resources: true`) stops them first. SIGHUP fetches from all sources at once. A systemd unit for it is `share/reconciler/systemd/reconciler.service`; another one needs `Type=notify` and `KillMode=process`: otherwise systemd ends the resources together with the daemon. Exit codes: 0 ended as asked, 1 it could not start or had to end, 64 wrong usage.'
@@ -320,6 +320,7 @@ _shtab_reconciler_validate_options=(
   "--strict[warnings are errors]"
   "--format[how findings are printed]:format:(text json github sarif)"
   "--no-agents[don\'t look at the agents installed here]"
+  "--color[when to colour (auto)]:color:(auto always never)"
   ":a directory, a file, or a git revision REV\:PATH (default\: .):"
 )
 
@@ -336,6 +337,7 @@ _shtab_reconciler_verify_options=(
   "--json[one JSON object]"
   "--markdown[for a pull request]"
   "--junit[write JUnit XML into FILE, a test case for each failure and property]:FILE:"
+  "--color[when to colour (auto)]:color:(auto always never)"
   "--all[list every case, not only those that matter]"
   "--jobs[processes to simulate in (default\: one for each core)]:N:"
   ":a directory, a git revision REV\:PATH, or a Pacemaker CIB (XML):"

@@ -1,0 +1,100 @@
+"""What a member does by itself when it has had no installed view for a while: the policy for resources without quorum, without being told.
+
+Others may think it lost, and start what it runs once their grace is over; so it has stopped by then.
+Source: the design of the cluster, "Quorum"; Pacemaker Explained, "no-quorum-policy".
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from reconciler.analysis.entry_names import last_id
+from reconciler.analysis.recording import Launched
+from reconciler.controller.events import ClearTimer, Emit, SetTimer, Wish
+from reconciler.controller.members import node_state
+from reconciler.controller.membership.events import View
+from reconciler.controller.messages import Order
+from reconciler.controller.moment import Moment
+from reconciler.controller.parts import Parts
+from reconciler.controller.quorum.policy import Policy
+from reconciler.controller.quorum.self_stop import Active, acts_after_ms, self_stop
+from reconciler.controller.standing import quorum_policy
+from reconciler.frozen import replace
+from reconciler.model.duration import timeout_ms
+from reconciler.model.status import HistoryEntry
+from reconciler.model.text import integer
+
+CUT_OFF_TIMER = "cut off"
+
+
+class CutOff:
+    """The stops of a node that nobody tells anything, one after the other."""
+
+    def __init__(self, parts: Parts, run: str) -> None:
+        self.parts = parts
+        self._run = run
+        self._left: deque[tuple[str, str]] = deque()
+        self._current: str | None = None
+
+    def announced(self, view: View | None, now: Moment) -> list[Wish]:
+        """A view was announced, or there is none any more: until one is installed, time runs. Who is alone by right waits for nobody."""
+        if view is not None and view.members == (self.parts.name,) and view.ring.quorate:
+            return [ClearTimer(CUT_OFF_TIMER)]
+        after_ms = acts_after_ms(quorum_policy(self.parts.replica.shared.cib))
+        return [] if after_ms is None else [SetTimer(CUT_OFF_TIMER, now.mono_ms + after_ms)]
+
+    def installed(self) -> list[Wish]:
+        """A view is installed: from now on its DC decides."""
+        self._left.clear()
+        return [ClearTimer(CUT_OFF_TIMER)]
+
+    def due(self, now: Moment) -> list[Wish]:
+        """The time is over."""
+        if self.parts.replica.partition.installed:
+            return []
+        policy = quorum_policy(self.parts.replica.shared.cib)
+        # A node that ought to fence itself, and has nothing to do that with, can at least stop what it runs.
+        self._left = deque(self_stop(Policy.STOP if policy is Policy.FENCE else policy, self._active()))
+        if not self._left:
+            return []
+        text = f"no view was installed: this node stops by itself what it runs ({policy.value})"
+        return [Emit("daemon", {"what": "cut-off", "text": text}), *self._next(now)]
+
+    def ended(self, now: Moment) -> list[Wish]:
+        """An agent's call has ended."""
+        if self._current is not None and self.parts.executor.is_busy(self._current):
+            return []
+        self._current = None
+        return self._next(now)
+
+    def _next(self, now: Moment) -> list[Wish]:
+        started = self.parts.replica.memory.started
+        while self._left:
+            task, resource = self._left.popleft()
+            if (launched := started.get(resource)) is not None:
+                self._current = resource
+                return self.parts.executor.by_itself(self._order(launched, task), now)
+        return []
+
+    def _order(self, started: Launched, task: str) -> Order:
+        launched = replace(started, task=task, transition_key=f"0:0:0:{self._run}", target_rc=0, interval_ms=0)
+        return Order(0, timeout_ms(started.attributes.get("CRM_meta_timeout")), launched)
+
+    def _active(self) -> list[Active]:
+        """What runs here, as far as this node knows, in the order in which it was started."""
+        histories = {one.id: one for one in node_state(self.parts.replica.shared.cib, self.parts.name).history}
+        active: list[Active] = []
+        for resource in sorted(self.parts.replica.memory.started):
+            entries = histories[resource].entries if resource in histories else ()
+            last = next((entry for entry in entries if entry.id == last_id(resource)), None)
+            active.append(
+                Active(resource, 0 if last is None else integer(last.attributes.get("call-id")), _promoted(last))
+            )
+        return active
+
+
+def _promoted(last: HistoryEntry | None) -> bool:
+    if last is None:
+        return False
+    task, code = last.attributes.get("operation"), last.attributes.get("rc-code")
+    return (task == "promote" and code == "0") or (task == "monitor" and code in ("8", "191"))
