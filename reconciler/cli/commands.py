@@ -42,6 +42,9 @@ COMMANDS: dict[str, Command] = {
     "agents": Command("agents.agents", "list, describe and test resource agents"),
     "lab": Command("lab.lab", "several nodes on one machine with faults on command, or whole clusters simulated"),
     "completion": Command("shell.completion", "print the completion script for a shell"),
+    "names": Command(
+        "shell.names", "names of resources, nodes, versions or agents, for completion scripts", hidden=True
+    ),
 }
 """Commands in the order in which help lists them."""
 

@@ -21,6 +21,7 @@ LEAST = {
     "cleanup": ["web"],
     "doctor": ["--config", "node.yaml"],
     "lab": ["status"],
+    "names": ["nodes"],
 }
 """What a command needs at least, where that is more than nothing."""
 

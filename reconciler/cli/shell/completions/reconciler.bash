@@ -34,7 +34,67 @@ _shtab_reconciler_lab_option_strings=(-h --help -n --nodes --directory --simulat
 _shtab_reconciler_completion_option_strings=(-h --help)
 _shtab_reconciler_option_strings=(-h --help --version)
 
-
+_shtab_reconciler_validate_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_fmt_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_show_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_show___socket_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_diff_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_diff_pos_1_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_diff___socket_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_plan_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_plan___base_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_plan___snapshot_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_plan___node_COMPGEN=_reconciler_nodes
+_shtab_reconciler_plan___svg_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_plan___out_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_plan___socket_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_apply_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_apply___json_into_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_apply___socket_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_watch_pos_0_COMPGEN=_shtab_compgen_dirs
+_shtab_reconciler_watch___socket_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_status___snapshot_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_status___socket_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_history___socket_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_rollback_pos_0_COMPGEN=_reconciler_versions
+_shtab_reconciler_rollback___json_into_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_rollback___socket_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_cleanup_pos_0_COMPGEN=_reconciler_resources
+_shtab_reconciler_cleanup___socket_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_run___config_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_doctor___config_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_simulate__x_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_simulate___xml_file_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_simulate__I_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_simulate___save_input_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_simulate__O_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_simulate___save_output_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_simulate__G_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_simulate___save_graph_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_simulate__D_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_simulate___save_dotfile_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_why_pos_0_COMPGEN=_reconciler_resources
+_shtab_reconciler_why___on_COMPGEN=_reconciler_nodes
+_shtab_reconciler_why___path_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_why___snapshot_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_why___node_COMPGEN=_reconciler_nodes
+_shtab_reconciler_why___socket_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_verify_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_verify___base_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_verify___tests_COMPGEN=_shtab_compgen_dirs
+_shtab_reconciler_verify___node_COMPGEN=_reconciler_nodes
+_shtab_reconciler_verify___junit_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_import_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_import___out_COMPGEN=_shtab_compgen_dirs
+_shtab_reconciler_export_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_export__o_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_export___out_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_agents_list___ocf_root_COMPGEN=_shtab_compgen_dirs
+_shtab_reconciler_agents_info_pos_0_COMPGEN=_reconciler_agents
+_shtab_reconciler_agents_info___ocf_root_COMPGEN=_shtab_compgen_dirs
+_shtab_reconciler_agents_test_pos_0_COMPGEN=_reconciler_agents
+_shtab_reconciler_agents_test___ocf_root_COMPGEN=_shtab_compgen_dirs
+_shtab_reconciler_lab___directory_COMPGEN=_shtab_compgen_dirs
 
 _shtab_reconciler_validate___format_choices=(text json github sarif)
 _shtab_reconciler_validate___color_choices=(auto always never)
@@ -173,6 +233,38 @@ _shtab_reconciler__h_nargs=0
 _shtab_reconciler___help_nargs=0
 _shtab_reconciler___version_nargs=0
 
+
+# Custom Preamble
+
+_reconciler_names() {
+  # A colon begins a new word for bash: only what follows the last one is offered.
+  local line="${COMP_LINE:0:COMP_POINT}"
+  local typed="${line##* }"
+  local before="${typed%"${typed##*:}"}"
+  compgen -W "$(reconciler names "$1" 2>/dev/null)" -- "$typed" | while IFS= read -r name; do echo "${name#"$before"}"; done
+}
+_reconciler_resources() { _reconciler_names resources; }
+_reconciler_nodes() { _reconciler_names nodes; }
+_reconciler_versions() { _reconciler_names versions; }
+_reconciler_agents() { _reconciler_names agents; }
+_reconciler() {
+  # What bash took apart at colons is one word for the program.
+  local -a words=()
+  local word glued=0
+  for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+    if ((${#words[@]})) && [[ "$word" == : || $glued = 1 ]]; then
+      words[${#words[@]} - 1]+="$word"
+    else
+      words+=("$word")
+    fi
+    [[ "$word" == : ]] && glued=1 || glued=0
+  done
+  local -a COMP_WORDS=("${words[@]}")
+  local COMP_CWORD=$((${#words[@]} - 1))
+  _shtab_reconciler
+}
+
+# End Custom Preamble
 
 # $1=COMP_WORDS[1]
 _shtab_compgen_files() {
@@ -323,4 +415,4 @@ _shtab_reconciler() {
   return 0
 }
 
-complete -o bashdefault -F _shtab_reconciler reconciler
+complete -o bashdefault -F _reconciler reconciler

@@ -11,22 +11,89 @@ complete reconciler \
         'c/--format=/(text json github sarif)/' \
         'c/--color=/(auto always never)/' \
         'c/--format=/(yaml json)/' \
+        'c/--socket=/f/' \
+        'c/--base=/f/' \
+        'c/--snapshot=/f/' \
+        'c/--node=/`reconciler names nodes`/' \
+        'c/--svg=/f/' \
+        'c/--out=/f/' \
+        'c/--json-into=/f/' \
+        'c/--config=/f/' \
+        'c/-x=/f/' \
+        'c/--xml-file=/f/' \
+        'c/-I=/f/' \
+        'c/--save-input=/f/' \
+        'c/-O=/f/' \
+        'c/--save-output=/f/' \
+        'c/-G=/f/' \
+        'c/--save-graph=/f/' \
+        'c/-D=/f/' \
+        'c/--save-dotfile=/f/' \
         'c/--output-as=/(text)/' \
+        'c/--on=/`reconciler names nodes`/' \
+        'c/--path=/f/' \
         'c/--survive=/(1 2)/' \
+        'c/--tests=/d/' \
         'c/--only=/(nodes devices resources)/' \
+        'c/--junit=/f/' \
+        'c/--out=/d/' \
         'c/--format=/(cib-xml)/' \
+        'c/-o=/f/' \
         'c/--class=/(ocf stonith lsb systemd)/' \
+        'c/--ocf-root=/d/' \
+        'c/--directory=/d/' \
         'c/--/(all all-actions allow at base check class color concise config debounce detailed-exitcode directory dot faults force format help in-place jobs json json-into junit keep-ids limit markdown message name no-agents no-plan node node-down node-fail node-up nodes ocf-root offline on only op-fail op-inject option out output-as output-to path places provider quiet quorum refresh run save-dotfile save-graph save-input save-output scores seed set-datetime show-attrs show-failcounts show-scores show-utilization simulate snapshot socket stop-resources strict survive svg tests text-fancy ticket-activate ticket-grant ticket-revoke ticket-standby timeout verbose version watch watchdog xml-file xml-pipe yes)/' \
         'c/-/(- A D F G I O Q R S U V X a b c d e f g h i m n o p q r s t u v w x)/' \
         'n/--format/(text json github sarif)/' \
         'n/--color/(auto always never)/' \
         'n/--format/(yaml json)/' \
+        'n/--socket/f/' \
+        'n/--base/f/' \
+        'n/--snapshot/f/' \
+        'n/--node/`reconciler names nodes`/' \
+        'n/--svg/f/' \
+        'n/--out/f/' \
+        'n/--json-into/f/' \
+        'n/--config/f/' \
+        'n/-x/f/' \
+        'n/--xml-file/f/' \
+        'n/-I/f/' \
+        'n/--save-input/f/' \
+        'n/-O/f/' \
+        'n/--save-output/f/' \
+        'n/-G/f/' \
+        'n/--save-graph/f/' \
+        'n/-D/f/' \
+        'n/--save-dotfile/f/' \
         'n/--output-as/(text)/' \
+        'n/--on/`reconciler names nodes`/' \
+        'n/--path/f/' \
         'n/--survive/(1 2)/' \
+        'n/--tests/d/' \
         'n/--only/(nodes devices resources)/' \
+        'n/--junit/f/' \
+        'n/--out/d/' \
         'n/--format/(cib-xml)/' \
+        'n/-o/f/' \
         'n/--class/(ocf stonith lsb systemd)/' \
+        'n/--ocf-root/d/' \
+        'n/--directory/d/' \
         'p/1/(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents lab completion)/' \
+        'n/validate/f/' \
+        'n/fmt/f/' \
+        'n/show/f/' \
+        'n/diff/f/' \
+        'n/plan/f/' \
+        'n/apply/f/' \
+        'n/watch/d/' \
+        'n/rollback/`reconciler names versions`/' \
+        'n/cleanup/`reconciler names resources`/' \
+        'n/why/`reconciler names resources`/' \
+        'n/verify/f/' \
+        'n/import/f/' \
+        'n/export/f/' \
         'n/agents/(list info test)/' \
         'n/completion/(bash zsh tcsh)/' \
+        'n/info/`reconciler names agents`/' \
+        'n/test/`reconciler names agents`/' \
         'p/*/()/'

@@ -62,8 +62,8 @@ _shtab_reconciler_agents_defaults_added=0
 _shtab_reconciler_agents_info_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--json[print JSON]"
-  "*--ocf-root[where OCF agents are (\/usr\/lib\/ocf)]:DIR:"
-  ":AGENT:"
+  "*--ocf-root[where OCF agents are (\/usr\/lib\/ocf)]:DIR:_files -/"
+  ":AGENT:_reconciler_agents"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -74,7 +74,7 @@ _shtab_reconciler_agents_list_options=(
   "--class[only agents of this class]:standard:(ocf stonith lsb systemd)"
   "--provider[only OCF agents of this provider]:provider:"
   "--json[print JSON]"
-  "*--ocf-root[where OCF agents are (\/usr\/lib\/ocf)]:DIR:"
+  "*--ocf-root[where OCF agents are (\/usr\/lib\/ocf)]:DIR:_files -/"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -87,8 +87,8 @@ _shtab_reconciler_agents_test_options=(
   "--timeout[for every action, instead of what the agent advises]:DURATION:"
   {-v,--verbose}"[show the checks that passed, too]"
   "--json[print JSON]"
-  "*--ocf-root[where OCF agents are (\/usr\/lib\/ocf)]:DIR:"
-  ":the agent, or the path of an OCF agent that is not installed:"
+  "*--ocf-root[where OCF agents are (\/usr\/lib\/ocf)]:DIR:_files -/"
+  ":the agent, or the path of an OCF agent that is not installed:_reconciler_agents"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -101,10 +101,10 @@ _shtab_reconciler_apply_options=(
   "--timeout[how long to wait for the cluster, in seconds (600)]:S:"
   "*--allow[consent to what a guard holds back]:KIND:NAME:"
   "--json[a stream of JSON lines instead of the progress view]"
-  "--json-into[write the JSON lines into FILE as well]:FILE:"
+  "--json-into[write the JSON lines into FILE as well]:FILE:_files"
   "--color[when to colour (auto)]:color:(auto always never)"
-  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:"
-  ":a saved plan, a directory, or a git revision REV\:PATH:"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
+  ":a saved plan, a directory, or a git revision REV\:PATH:_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -113,8 +113,8 @@ _shtab_reconciler_apply_defaults_added=0
 _shtab_reconciler_cleanup_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--refresh[probe anew what runs here]"
-  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:"
-  ":a resource\; a group or clone stands for its members:"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
+  ":a resource\; a group or clone stands for its members:_reconciler_resources"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -132,9 +132,9 @@ _shtab_reconciler_diff_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--json[print JSON]"
   "--color[when to colour (auto)]:color:(auto always never)"
-  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:"
-  ":a directory, REV\:PATH, a CIB file, or a version:"
-  ":the same for what it is compared with:"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
+  ":a directory, REV\:PATH, a CIB file, or a version:_files"
+  ":the same for what it is compared with:_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -142,7 +142,7 @@ _shtab_reconciler_diff_defaults_added=0
 
 _shtab_reconciler_doctor_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--config[the node\'s configuration (node.yaml)]:FILE:"
+  "--config[the node\'s configuration (node.yaml)]:FILE:_files"
   "--json[findings as JSON]"
 )
 
@@ -152,8 +152,8 @@ _shtab_reconciler_doctor_defaults_added=0
 _shtab_reconciler_export_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--format[what to write]:format:(cib-xml)"
-  {-o,--out}"[where to write it (default\: standard output)]:FILE:"
-  ":a directory, a git revision REV\:PATH, or a Pacemaker CIB (XML):"
+  {-o,--out}"[where to write it (default\: standard output)]:FILE:_files"
+  ":a directory, a git revision REV\:PATH, or a Pacemaker CIB (XML):_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -162,7 +162,7 @@ _shtab_reconciler_export_defaults_added=0
 _shtab_reconciler_fmt_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--check[change nothing\; say which files are not canonical]"
-  "(*)::files and directories (default\: .):"
+  "(*)::files and directories (default\: .):_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -173,7 +173,7 @@ _shtab_reconciler_history_options=(
   "--limit[how many versions to list (50)]:limit:"
   "--json[print JSON]"
   "--color[when to colour (auto)]:color:(auto always never)"
-  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -181,10 +181,10 @@ _shtab_reconciler_history_defaults_added=0
 
 _shtab_reconciler_import_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--out[write files there\; without it, print one YAML text]:DIR:"
+  "--out[write files there\; without it, print one YAML text]:DIR:_files -/"
   "--force[overwrite files that exist]"
   "--keep-ids[keep the ids of blocks, rules and operations]"
-  ":the CIB\: a file (also compressed with bzip2), or - for standard input:"
+  ":the CIB\: a file (also compressed with bzip2), or - for standard input:_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -193,7 +193,7 @@ _shtab_reconciler_import_defaults_added=0
 _shtab_reconciler_lab_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   {-n,--nodes}"[how many nodes (up\: 3\; --simulate\: drawn, 1 to 5)]:N:"
-  "--directory[where the lab lives (default\: reconciler-lab.UID below \$TMPDIR or \/tmp)]:DIR:"
+  "--directory[where the lab lives (default\: reconciler-lab.UID below \$TMPDIR or \/tmp)]:DIR:_files -/"
   "--simulate[live through so many lives of a simulated cluster]:COUNT:"
   "--seed[the seed of the first life (default\: 0)]:SEED:"
   "--faults[keep these of the seed\'s faults, by their numbers from 0\; - for none]:N,N:"
@@ -206,22 +206,22 @@ _shtab_reconciler_lab_defaults_added=0
 
 _shtab_reconciler_plan_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--base[the healthy cluster running this configuration (a directory or REV\:PATH)]:CONFIG:"
-  "--snapshot[a state recorded by status --snapshot, or a Pacemaker CIB (XML)]:FILE:"
+  "--base[the healthy cluster running this configuration (a directory or REV\:PATH)]:CONFIG:_files"
+  "--snapshot[a state recorded by status --snapshot, or a Pacemaker CIB (XML)]:FILE:_files"
   "--offline[don\'t ask a running node, even if there is one]"
-  "*--node[a node that the configuration does not name]:NAME:"
+  "*--node[a node that the configuration does not name]:NAME:_reconciler_nodes"
   "--at[plan as if it were this time (YYYY-MM-DDThh\:mm\:ssZ)]:DATE:"
   "--json[one JSON object]"
   "--markdown[a comment for a pull request]"
   "--dot[the graph of the actions, for graphviz]"
   "--concise[only the summary, the dangers and the impact]"
-  "--svg[write the graph as a picture (needs graphviz)]:FILE:"
-  "--out[save the plan, for apply FILE]:FILE:"
+  "--svg[write the graph as a picture (needs graphviz)]:FILE:_files"
+  "--out[save the plan, for apply FILE]:FILE:_files"
   "--detailed-exitcode[0\: no changes, 2\: changes, 1\: error, 3\: needs consent]"
   "*--allow[consent to what a guard holds back]:KIND:NAME:"
   "--color[when to colour (auto)]:color:(auto always never)"
-  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:"
-  ":a directory, or a git revision REV\:PATH (default\: the current directory):"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
+  ":a directory, or a git revision REV\:PATH (default\: the current directory):_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -233,11 +233,11 @@ _shtab_reconciler_rollback_options=(
   "--timeout[how long to wait for the cluster, in seconds (600)]:S:"
   "*--allow[consent to what a guard holds back]:KIND:NAME:"
   "--json[a stream of JSON lines instead of the progress view]"
-  "--json-into[write the JSON lines into FILE as well]:FILE:"
+  "--json-into[write the JSON lines into FILE as well]:FILE:_files"
   "--color[when to colour (auto)]:color:(auto always never)"
-  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
   "--no-plan[don\'t show the plan nor ask\: at once]"
-  ":a version (0.3.0) or commit of reconciler history (default\: the last one with other content):"
+  ":a version (0.3.0) or commit of reconciler history (default\: the last one with other content):_reconciler_versions"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -245,7 +245,7 @@ _shtab_reconciler_rollback_defaults_added=0
 
 _shtab_reconciler_run_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--config[the node\'s configuration (node.yaml)]:FILE:"
+  "--config[the node\'s configuration (node.yaml)]:FILE:_files"
   "--check[read the configuration, say what is wrong with it, and end]"
   "--stop-resources[on SIGTERM or SIGINT stop this node\'s resources before ending]"
 )
@@ -257,8 +257,8 @@ _shtab_reconciler_show_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--format[the form (yaml)]:format:(yaml json)"
   "--places[say of each value where it was written, or inherited from]"
-  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:"
-  ":a directory, REV\:PATH, a Pacemaker CIB (XML), a version of the running node, or a saved plan:"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
+  ":a directory, REV\:PATH, a Pacemaker CIB (XML), a version of the running node, or a saved plan:_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -266,7 +266,7 @@ _shtab_reconciler_show_defaults_added=0
 
 _shtab_reconciler_simulate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  {-x,--xml-file}"[read the CIB from a file]:FILE:"
+  {-x,--xml-file}"[read the CIB from a file]:FILE:_files"
   {-p,--xml-pipe}"[read the CIB from standard input]"
   {-R,--run}"[show what would be done]"
   {-S,--simulate}"[show what would be done, and what would come of it]"
@@ -287,10 +287,10 @@ _shtab_reconciler_simulate_options=(
   {-q,--quorum}"[whether there is quorum]:BOOLEAN:"
   {-w,--watchdog}"[whether there is a watchdog]:BOOLEAN:"
   {-t,--set-datetime}"[the time (ISO 8601)]:DATETIME:"
-  {-I,--save-input}"[write the CIB as planned from, with all events]:FILE:"
-  {-O,--save-output}"[write the CIB in the end]:FILE:"
-  {-G,--save-graph}"[write the transition graph as XML]:FILE:"
-  {-D,--save-dotfile}"[write the transition graph as DOT]:FILE:"
+  {-I,--save-input}"[write the CIB as planned from, with all events]:FILE:_files"
+  {-O,--save-output}"[write the CIB in the end]:FILE:_files"
+  {-G,--save-graph}"[write the transition graph as XML]:FILE:_files"
+  {-D,--save-dotfile}"[write the transition graph as DOT]:FILE:_files"
   {-a,--all-actions}"[in the DOT graph also what could be done]"
   {-Q,--quiet}"[print only what was asked for in particular]"
   "*"{-V,--verbose}"[number the actions of the DOT graph]"
@@ -306,10 +306,10 @@ _shtab_reconciler_status_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--json[print JSON]"
   "--watch[keep the view on the terminal and follow changes (end it with ctrl-c)]"
-  "--snapshot[write the whole state to FILE, for plan --snapshot]:FILE:"
+  "--snapshot[write the whole state to FILE, for plan --snapshot]:FILE:_files"
   {-v,--verbose}"[show agents\' output and every last operation]"
   "--color[when to colour (auto)]:color:(auto always never)"
-  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -321,7 +321,7 @@ _shtab_reconciler_validate_options=(
   "--format[how findings are printed]:format:(text json github sarif)"
   "--no-agents[don\'t look at the agents installed here]"
   "--color[when to colour (auto)]:color:(auto always never)"
-  ":a directory, a file, or a git revision REV\:PATH (default\: .):"
+  ":a directory, a file, or a git revision REV\:PATH (default\: .):_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -330,17 +330,17 @@ _shtab_reconciler_validate_defaults_added=0
 _shtab_reconciler_verify_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--survive[expect every service to survive the loss of any 1 or 2 nodes]:survive:(1 2)"
-  "--base[compare with this configuration\: what it survived must stay so]:CONFIG:"
-  "--tests[where the properties are (default\: tests beside the configuration)]:DIR:"
-  "*--node[a node that the configuration does not name]:NAME:"
+  "--base[compare with this configuration\: what it survived must stay so]:CONFIG:_files"
+  "--tests[where the properties are (default\: tests beside the configuration)]:DIR:_files -/"
+  "*--node[a node that the configuration does not name]:NAME:_reconciler_nodes"
   "--only[simulate only failures of this kind]:only:(nodes devices resources)"
   "--json[one JSON object]"
   "--markdown[for a pull request]"
-  "--junit[write JUnit XML into FILE, a test case for each failure and property]:FILE:"
+  "--junit[write JUnit XML into FILE, a test case for each failure and property]:FILE:_files"
   "--color[when to colour (auto)]:color:(auto always never)"
   "--all[list every case, not only those that matter]"
   "--jobs[processes to simulate in (default\: one for each core)]:N:"
-  ":a directory, a git revision REV\:PATH, or a Pacemaker CIB (XML):"
+  ":a directory, a git revision REV\:PATH, or a Pacemaker CIB (XML):_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -352,8 +352,8 @@ _shtab_reconciler_watch_options=(
   "--timeout[how long to wait for the cluster each time (600)]:S:"
   "--json[JSON lines instead of texts]"
   "--color[when to colour (auto)]:color:(auto always never)"
-  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:"
-  ":the directory (default\: the current one):"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
+  ":the directory (default\: the current one):_files -/"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -361,16 +361,16 @@ _shtab_reconciler_watch_defaults_added=0
 
 _shtab_reconciler_why_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--on[ask about this node]:NODE:"
-  "--path[the healthy cluster under this configuration]:CONFIG:"
-  "--snapshot[a state recorded by status --snapshot, or a Pacemaker CIB (XML)]:FILE:"
-  "*--node[a node that the configuration does not name]:NAME:"
+  "--on[ask about this node]:NODE:_reconciler_nodes"
+  "--path[the healthy cluster under this configuration]:CONFIG:_files"
+  "--snapshot[a state recorded by status --snapshot, or a Pacemaker CIB (XML)]:FILE:_files"
+  "*--node[a node that the configuration does not name]:NAME:_reconciler_nodes"
   "--at[as if it were this time]:DATE:"
   "--scores[list every node with every term of its score]"
   "--json[print JSON]"
   "--color[when to colour (auto)]:color:(auto always never)"
-  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:"
-  ":a resource, or an instance of a clone (web\:1):"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
+  ":a resource, or an instance of a clone (web\:1):_reconciler_resources"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -445,6 +445,15 @@ _shtab_reconciler_agents() {
   esac
 }
 
+# Custom Preamble
+
+_reconciler_names() { compadd -- ${(f)"$(reconciler names $1 2>/dev/null)"} }
+_reconciler_resources() { _reconciler_names resources }
+_reconciler_nodes() { _reconciler_names nodes }
+_reconciler_versions() { _reconciler_names versions }
+_reconciler_agents() { _reconciler_names agents }
+
+# End Custom Preamble
 
 
 typeset -A opt_args
