@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from reconciler.analysis.soundness import Violation
 from reconciler.controller import events as ev
 from reconciler.controller.envelope import Envelope, seal, unseal
 from reconciler.controller.messages import (
@@ -139,6 +140,23 @@ def test_each_of_many_resources_may_be_recovered_once_a_minute(single, world):
     assert not [event for event in single.events("daemon") if event["what"] == "restart-cap"]
 
 
+def test_a_plan_that_breaks_a_rule_is_not_carried_out(single, world):
+    """The second program that looks at plans has found a fault of the first: doing nothing is safer than doing that."""
+    ask = single.node.coordinator.bounded
+    found = Violation("started twice", "a would run on n1 and n2")
+    single.node.coordinator.bounded = lambda cib, make: (ask(cib, make)[0], (found,))
+    single.apply(configuration(primitive("a")))
+    single.run(1000)
+    assert world.calls == []
+    (event,) = [event for event in single.events("daemon") if event["what"] == "unsound-plan"]
+    assert event["text"] == "started twice: a would run on n1 and n2"
+    assert [problem["text"] for problem in single.node.coordinator.problems] == [event["text"]]
+    single.node.coordinator.bounded = ask
+    single.apply(configuration(primitive("a"), primitive("b")))
+    single.converge()
+    assert set(world.running) == {"a", "b"}
+
+
 # What operators ask for
 
 
@@ -197,7 +215,9 @@ def test_the_phase_says_what_the_node_is_about(single, world):
     assert single.node.phase == "idle"
     single.apply(configuration(primitive("a")))
     assert single.node.phase == "running"
+    assert single.node.coordinator.busy
     single.converge()
+    assert not single.node.coordinator.busy
     assert single.node.phase == "idle"
     while not single.agents:
         single.tick()

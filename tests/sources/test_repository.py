@@ -302,7 +302,7 @@ def test_a_commit_takes_one_quick_process(repository: Repository) -> None:
         begin = time.perf_counter()
         parent = make(repository, {f"{m}.yaml": b"%d" % (n * m) for m in range(20)}, parent, time_s=n)
         times.append(time.perf_counter() - begin)
-    assert sorted(times)[3] < 0.2  # Typically 10 ms; a loaded machine with slow disks may take longer.
+    assert sorted(times)[3] < 2  # Typically 10 ms; a loaded machine with slow disks may take longer.
     print(f"median {sorted(times)[3] * 1000:.1f} ms")
 
 
