@@ -324,6 +324,11 @@ class Coordinator:
         self._restarts.begin(plan, now)
         return [ClearTimer(RECHECK), ClearTimer(RETRY), _planned(self.transition, replica.cib)]
 
+    @property
+    def undecided(self) -> bool:
+        """Whether the scheduler was given up the last time."""
+        return self._undecided is not None
+
     def _is_undecided(self, replica: Replica, now: Moment) -> bool:
         """Whether it is too early to ask again about a configuration that was too much for the scheduler."""
         if self._undecided is None:

@@ -192,6 +192,13 @@ class Quiet:
     now: Moment
 
 
+@frozen
+class HeldUp:
+    """Nothing is decided for now, and so nothing is monitored that was not before: time to look at what was started here."""
+
+    now: Moment
+
+
 Event = (
     Started
     | ViewChanged
@@ -212,6 +219,7 @@ Event = (
     | ConfirmAsked
     | Ending
     | Quiet
+    | HeldUp
 )
 
 

@@ -30,6 +30,7 @@ from reconciler.controller.events import (
     Examined,
     FenceAgentEnded,
     Finished,
+    HeldUp,
     NotDurable,
     NotWritten,
     ProcessesGone,
@@ -205,10 +206,17 @@ class Node:
             case Ending():
                 self.ending = True
                 return self.parts.generation() if self.abreast else []
-            case Quiet():
-                return self._decide(event.now) if self.abreast and not self.ending else []
+            case Quiet() | HeldUp():
+                return self._at_leisure(event)
             case _:
                 assert_never(event)
+
+    def _at_leisure(self, event: Quiet | HeldUp) -> list[Wish]:
+        """Nothing waits to be told: decide, or look, where deciding is held up."""
+        if isinstance(event, HeldUp):
+            looks = self.recovered and self.executor.idle
+            return self.parts.recovery.look_again(self.replica, self.executor, event.now) if looks else []
+        return self._decide(event.now) if self.abreast and not self.ending else []
 
     def _asked(self, event: CleanupAsked | RefreshAsked | StopAsked | ConfirmAsked) -> list[Wish]:
         """What operators ask for is told to all: what it means is worked out where it is delivered."""

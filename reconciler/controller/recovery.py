@@ -8,7 +8,7 @@ Source: the design of the cluster, safety rule 8.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from reconciler.analysis.entry_names import last_id
 from reconciler.analysis.recording import AgentTraits, Launched, OperationOutcome, ended
@@ -55,11 +55,12 @@ class Recovery:
             return []
         started = replica.memory.started
         self.wanted = frozenset(started)
-        effects: list[Wish] = []
-        for resource in sorted(started):
-            timeout_ms = integer(started[resource].attributes.get("CRM_meta_timeout"), DEFAULT_TIMEOUT_MS)
-            effects += executor.adopt(started[resource], timeout_ms, now)
-        return effects
+        return _look(started, executor, now)
+
+    def look_again(self, replica: Replica, executor: Executor, now: Moment) -> list[Wish]:
+        """Whether what was started here runs, of each that nothing monitors: `executor.adopted` has it later, and nothing follows."""
+        started = replica.memory.started
+        return _look({name: one for name, one in started.items() if not executor.monitors(name)}, executor, now)
 
     def done(self, executor: Executor) -> bool:
         """Whether everything has been looked for."""
@@ -108,6 +109,14 @@ def corrections(believed: NodeState, known: NodeState, busy: Collection[str]) ->
                 if entry.attributes.get("op-status") == "-1"
             ]
     return seen
+
+
+def _look(started: Mapping[str, Launched], executor: Executor, now: Moment) -> list[Wish]:
+    wishes: list[Wish] = []
+    for resource in sorted(started):
+        timeout_ms = integer(started[resource].attributes.get("CRM_meta_timeout"), DEFAULT_TIMEOUT_MS)
+        wishes += executor.adopt(started[resource], timeout_ms, now)
+    return wishes
 
 
 def _findings(state: NodeState, wanted: frozenset[str], executor: Executor, now: Moment) -> list[Observation]:

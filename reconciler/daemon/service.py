@@ -25,7 +25,7 @@ from reconciler.agents.metadata import MetadataLookup
 from reconciler.agents.orphans import OrphanReaper
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller.admission import Tip
-from reconciler.controller.events import CommitArrived, Ending, ProcessesGone, Started, StopAsked, TipSeen
+from reconciler.controller.events import CommitArrived, Ending, HeldUp, ProcessesGone, Started, StopAsked, TipSeen
 from reconciler.controller.node import Node
 from reconciler.controller.shared import lineage
 from reconciler.daemon.api import Api
@@ -53,6 +53,7 @@ from reconciler.errors import Finding, ReconcilerError, Remedy
 from reconciler.fabric.embedded import EmbeddedFabric, Fabric
 from reconciler.fabric.lab.member import LabFabric
 from reconciler.model.metadata import AgentMetadata
+from reconciler.model.operation import ResultCode
 from reconciler.model.resource import Agent
 from reconciler.sources.directory import DirectorySettings, DirectorySource
 from reconciler.sources.git import GitSettings, GitSource
@@ -73,6 +74,7 @@ _MAINTAIN_S = 6 * 3600.0
 _LOOK_AGAIN_S = 0.2
 _LOOKS_PER_PROPOSAL = 150
 _WELL_S = 60.0
+_LOOK_WHILE_HELD_S = 10.0
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _SECRETS_AT_ONCE = 32
 _CHORES = 3
@@ -227,6 +229,7 @@ class Service:
         for _, source in sorted(self._sources.items()):
             self._start(source.run())
         self._start(self._maintain())
+        self._start(self._look_while_held())
         gc.collect()
         # What is here now lives as long as the process: no collection need look through it again.
         gc.freeze()
@@ -362,10 +365,35 @@ class Service:
             fields = {key: plain[key] for key in ("state", "commit", "error", "findings")}
             self._shell.emit("source", {"source": name, **fields})
 
+    @property
+    def _holds_up(self) -> bool:
+        return bool(self._shell.holds) or self._shell.node.coordinator.undecided
+
+    async def _look_while_held(self) -> None:
+        """As long as nothing is decided, what runs without a monitor is looked at now and then: status says what it found."""
+        while True:
+            await asyncio.sleep(_LOOK_WHILE_HELD_S)
+            if self._holds_up:
+                self._shell.tell(HeldUp(moment()))
+
+    def _absent(self) -> list[str]:
+        """What was started here and does not run any more, where nobody decides what to do about it."""
+        if not self._holds_up:
+            return []
+        executor = self._shell.node.executor
+        absent = [
+            name for name, (_, result, _) in sorted(executor.adopted.items()) if result.code == ResultCode.NOT_RUNNING
+        ]
+        return [
+            f"{name} does not run, and nothing is started at the moment"
+            for name in absent
+            if not executor.monitors(name)
+        ]
+
     def _troubles(self) -> list[str]:
         """What this node can't do at the moment."""
         short = self._runner.shortage.present
-        return [*self._server.troubles, *([short] if short is not None else [])]
+        return [*self._absent(), *self._server.troubles, *([short] if short is not None else [])]
 
     def _shortage(self, text: str | None) -> None:
         """The machine lacks what it takes to call agents, or has it again: no resource has failed by that."""

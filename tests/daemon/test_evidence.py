@@ -67,14 +67,14 @@ def grown(node: Node) -> None:
 
 
 def without_its_end(state: Path) -> None:
-    """Take away everything from the last activation on; the mark with it, so that the journal looks whole."""
+    """Take away everything from the last proposal on; the mark with it, so that the journal looks whole."""
     for path in state.glob("snapshot-*"):
         if path.name != min(other.name for other in state.glob("snapshot-*")):
             path.unlink()
             (state / path.name.replace("snapshot", "journal")).unlink()
     (journal,) = state.glob("journal-*")
     data = journal.read_bytes()
-    last = data.rfind(b'"activate"')
+    last = data.rfind(b'"propose"')
     assert last > 0
     end = data.rfind(b"\n", 0, last) + 1
     journal.write_bytes(data[:end].ljust(len(data), b"\0"))
@@ -106,8 +106,12 @@ def test_without_a_second_witness_nothing_is_started_or_stopped_until_somebody_s
     node.wait(lambda: any(held in text for text in node.status()["warnings"]), "it says so")
     time.sleep(1)
     assert node.states() == {"a": "1"}
+    (node.path / "agents.log.a.state").unlink()
+    gone = "a does not run, and nothing is started at the moment"
+    node.wait(lambda: gone in node.status()["warnings"], "what runs is looked at all the same", 40)
     node.client.post("/v1/proposals", {"files": {"site.yaml": node.configuration({"a": "2"})}})
     node.at_rest_with({"a": "2"})
+    assert gone not in node.status()["warnings"]
 
 
 def test_a_source_vouches_for_what_was_restored(node: Node) -> None:
