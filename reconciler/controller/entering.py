@@ -150,7 +150,8 @@ class Entering:
         else:
             told = {one.resource for one in self.parts.outbox.results}
             busy = {one.resource for one in underway} | told
-            seen = corrections(node_state(self.parts.replica.shared.cib, self.parts.name), known, busy)
+            started = self.parts.replica.memory.started
+            seen = corrections(node_state(self.parts.replica.shared.cib, self.parts.name), known, busy, started)
         return Report(self.parts.name, self.parts.joining.boot, stopped, underway, tuple(seen), now.wall_ms), watches
 
     def _graces(self, now: Moment) -> list[Wish]:

@@ -86,10 +86,13 @@ class Recovery:
         return stopped, seen, effects
 
 
-def corrections(believed: NodeState, known: NodeState, busy: Collection[str]) -> list[Observation]:
+def corrections(
+    believed: NodeState, known: NodeState, busy: Collection[str], started: Collection[str]
+) -> list[Observation]:
     """What the others are to believe of a node whose process lives on: what it knew itself before it took over their state.
 
-    An operation that is believed to be under way, and that it neither carries out nor has a result of (`busy`), was never begun.
+    An operation that is believed to be under way, and that it neither carries out nor has a result of (`busy`), was never begun. What is
+    believed to be active, and was not `started` here or has been stopped since, is forgotten, so that it is looked up again.
     """
     if (believed.history, believed.transient) != (known.history, known.transient):
         seen: list[Observation] = [HistoryForgotten(known.id, attributes=True)]
@@ -108,7 +111,19 @@ def corrections(believed: NodeState, known: NodeState, busy: Collection[str]) ->
                 for entry in history.entries
                 if entry.attributes.get("op-status") == "-1"
             ]
+        if history.id not in busy and history.id not in started and any(map(_says_active, history.entries)):
+            seen.append(ResourceForgotten(known.id, history.id))
     return seen
+
+
+def _says_active(entry: HistoryEntry) -> bool:
+    """Whether an entry is one of a resource that runs: its last lasting operation left it active."""
+    attributes = entry.attributes
+    return (
+        attributes.get("operation") in _STARTS
+        and (attributes.get("op-status"), attributes.get("rc-code")) == ("0", "0")
+        and not entry.id.endswith("_last_failure_0")
+    )
 
 
 def _look(started: Mapping[str, Launched], executor: Executor, now: Moment) -> list[Wish]:

@@ -42,6 +42,11 @@ def test_what_failed_once_among_three_holds(seed: int) -> None:
     assert_sound(Life(scenario(seed, hosts=THREE)).live())
 
 
+def test_what_was_stopped_while_others_believed_it_active_is_looked_up_again() -> None:
+    """Seed 10006: a node's report kept an entry of a start that it had itself stopped since, and nobody looked."""
+    assert_sound(Life(scenario(10006, hosts=(*THREE, "n4", "n5"))).live())
+
+
 def test_three_nodes_keep_the_rules() -> None:
     for seed in range(12):
         assert_sound(Life(scenario(seed, hosts=THREE)).live())
