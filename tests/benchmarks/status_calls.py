@@ -20,6 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from daemon.conftest import Node
 
+from reconciler.cli.node.client import ClientError
+
 WARM = 200
 
 
@@ -61,8 +63,15 @@ def main() -> int:
         for _ in range(WARM):
             node.status()
         before, memory, began = descriptors(node), memory_mib(node), time.monotonic()
-        for _ in range(args.calls):
-            node.status()
+        for number in range(args.calls):
+            try:
+                node.status()
+            except ClientError as error:
+                print(
+                    f"call {number} after {time.monotonic() - began:.0f} s: {error}; the daemon: {node.running.poll()}"
+                )
+                print(node.daemon_log()[-3000:])
+                return 1
         seconds = time.monotonic() - began
         time.sleep(1)
         after = descriptors(node)
