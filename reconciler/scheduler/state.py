@@ -72,7 +72,6 @@ def _read_tickets(cluster: Cluster) -> None:
         ticket.state = dict(state.attributes)
         ticket.granted = is_true(state.attributes.get("granted"))
         ticket.standby = is_true(state.attributes.get("standby"))
-        ticket.last_granted_s = integer(state.attributes.get("last-granted"), -1)
 
 
 def _read_histories(cluster: Cluster) -> None:

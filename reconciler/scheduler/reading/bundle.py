@@ -36,7 +36,7 @@ def complete(cluster: Cluster, resource: Resource, configured: Bundle, create: C
         return False
     fields = BundleFields()
     resource.bundle = fields
-    fields.tech, fields.image = configured.container, spec.image
+    fields.image = spec.image
     fields.promoted_max, fields.replicas_per_host = spec.promoted_max, spec.replicas_per_host
     fields.unique, resource.unique = spec.called_unique, spec.replicas_per_host > 1
     fields.replicas = [BundleReplica(index) for index in range(spec.replicas)]
@@ -166,7 +166,6 @@ def _add_connection(
         if cluster.nodes_by_index[index].is_remote:
             part.table.set(index, -INFINITY)
     _confine(replica.primitive, node)
-    replica.primitive.external_ip = replica.ip_address
     if replica.ip_address is not None:
         replica.primitive.meta["external-ip"] = replica.ip_address
     replica.container.utilization, replica.primitive.utilization = replica.primitive.utilization, {}

@@ -41,12 +41,10 @@ def complete(cluster: Cluster, resource: Resource, create: Create) -> bool:
     fields, meta = _fields(resource), resource.meta
     maximum = meta.get("clone-max")
     fields.clone_max = max(1, len(cluster.nodes)) if maximum is None else _limit(maximum)
-    fields.clone_min = _limit(meta.get("clone-min", "0"))
     fields.clone_node_max = _limit(meta.get("clone-node-max", "1"))
     if not resource.unique:
         fields.clone_node_max = min(fields.clone_node_max, 1)
     fields.ordered = is_true(meta.get("ordered"))
-    fields.interleave = is_true(meta.get("interleave"))
     fields.notify = resource.notify
     if fields.promotable:
         fields.promoted_max = _limit(meta.get("promoted-max", meta.get("master-max", "1")))

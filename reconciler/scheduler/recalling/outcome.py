@@ -201,7 +201,6 @@ def _read_pending(reading: Reading, result: RecordedResult) -> None:
     if resource.pending_task is None and not result.is_probe:
         resource.pending_task = result.task
         resource.pending_node = node
-        resource.pending_interval_ms = result.interval_ms
 
 
 def require_stop(cluster: Cluster, resource: Resource, node: ClusterNode, cause: Cause) -> None:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reconciler.model.resource import Operation
-    from reconciler.scheduler.roles import Role
     from reconciler.scheduler.working.node import ClusterNode
     from reconciler.scheduler.working.resource import Resource
 
@@ -88,7 +87,6 @@ class Action:
         "requires_any",
         "reschedule",
         "resource",
-        "role_after_failure",
         "runnable",
         "runnable_count",
         "seen",
@@ -116,7 +114,6 @@ class Action:
         self.needs = "nothing"
         """What a start or promote needs: fencing, quorum or nothing."""
         self.on_fail = ""
-        self.role_after_failure: Role | None = None
         self.optional = True
         self.runnable = True
         self.pseudo = False

@@ -74,13 +74,12 @@ class TicketRule:
 class TicketHold:
     """A ticket as the cluster holds it."""
 
-    __slots__ = ("granted", "id", "last_granted_s", "standby", "state")
+    __slots__ = ("granted", "id", "standby", "state")
 
     def __init__(self, id: str) -> None:
         self.id = id
         self.granted = False
         self.standby = False
-        self.last_granted_s = -1
         self.state: dict[str, str] = {}
 
 

@@ -28,9 +28,7 @@ class CloneFields:
 
     __slots__ = (
         "clone_max",
-        "clone_min",
         "clone_node_max",
-        "interleave",
         "notify",
         "ordered",
         "phases",
@@ -44,9 +42,7 @@ class CloneFields:
     def __init__(self) -> None:
         self.clone_max = 0
         self.clone_node_max = 1
-        self.clone_min = 0
         self.ordered = False
-        self.interleave = False
         self.notify = False
         self.promotable = False
         self.promoted_max = 1
@@ -85,12 +81,10 @@ class BundleFields:
         "replicas",
         "replicas_per_host",
         "running",
-        "tech",
         "unique",
     )
 
     def __init__(self) -> None:
-        self.tech = ""
         self.image = ""
         self.promoted_max = 0
         self.replicas_per_host = 1
@@ -129,7 +123,6 @@ class Resource:
         "description",
         "exclusive_discovery",
         "expected_node",
-        "external_ip",
         "extra",
         "fail_counts",
         "failed",
@@ -174,7 +167,6 @@ class Resource:
         "parent",
         "partial_source",
         "partial_target",
-        "pending_interval_ms",
         "pending_node",
         "pending_task",
         "priority",
@@ -250,7 +242,6 @@ class Resource:
         """Resources whose container this is."""
         self.filler_orphan = False
         """An orphaned connection whose history says that it had a container."""
-        self.external_ip: str | None = None
         # Status (part 1, section 13)
         self.role = Role.STOPPED
         self.active_on: list[ClusterNode] = []
@@ -267,7 +258,6 @@ class Resource:
         self.start_pending = False
         self.pending_task: str | None = None
         self.pending_node: ClusterNode | None = None
-        self.pending_interval_ms = 0
         self.partial_source: ClusterNode | None = None
         self.partial_target: ClusterNode | None = None
         self.dangling: list[ClusterNode] = []
