@@ -48,7 +48,8 @@ constraints:
 def examples(needs: str) -> list[Any]:
     return [
         pytest.param(example, id=example["run"])
-        for name in COMMANDS
+        for name, command in COMMANDS.items()
+        if not command.hidden
         for example in SAYINGS[name]["examples"]
         if example.get("needs", "") == needs
     ]

@@ -195,6 +195,10 @@ def _check_tags(facts: Facts) -> None:
             facts.error("unknown-reference", place, f"{tag.id}: nothing is named '{name}'", did_you_mean(name, known))
 
 
+_MOST_LONE_TICKETS = 200
+"""Where more tickets stand once, that is how they are used; each search costs as much as all of the names."""
+
+
 def _check_tickets(facts: Facts) -> None:
     """Tickets are made by the ticket manager; a name that looks like a slip of another one is worth a warning."""
     tickets = [one for one in facts.configuration.constraints if isinstance(one, Ticket)]
@@ -202,9 +206,7 @@ def _check_tickets(facts: Facts) -> None:
     for one in tickets:
         count[one.ticket] = count.get(one.ticket, 0) + 1
     by_name = Names(count)
-    for one in tickets:
-        if count[one.ticket] > 1:
-            continue
+    for one in [lone for lone in tickets if count[lone.ticket] == 1][:_MOST_LONE_TICKETS]:
         near = by_name.nearest_other(one.ticket)
         if near is None or (count[near] == 1 and near > one.ticket):
             continue  # Of two that stand once, the first counts as meant.
