@@ -29,11 +29,13 @@ def doubt_of(
     A repository that names an older commit is only behind: it is told after the journal. One that names a commit that the state never
     heard of knows better.
     """
-    if named == commit:
+    if named == commit and commit is not None:
         return None
     if named is not None and all(activation.commit != named for activation in activations):
         known = "the state knows of no configuration" if commit is None else f"the state goes up to {commit[:12]} only"
         return Doubt(f"the repository says that {named[:12]} was active, and {known}; it is proposed again", named)
-    if problems and commit is not None:
-        return Doubt(f"the state is damaged, and nothing vouches for {commit[:12]} being the newest configuration")
-    return None
+    if not problems:
+        return None
+    if commit is None:
+        return Doubt("the state is damaged, and nothing is left of the configuration that was active")
+    return Doubt(f"the state is damaged, and nothing vouches for {commit[:12]} being the newest configuration")

@@ -494,7 +494,7 @@ class Service:
     async def _settle_doubt(self, doubt: Doubt) -> None:
         """Propose the commit that is known to be newer, again and again; any activation ends the doubt.
 
-        Where none is known, a source that has the restored commit as its newest vouches for it.
+        Where none is known, a source that has the restored commit as its newest vouches for it; where none was restored, nobody can.
         """
         replica = self._shell.node.replica
         epoch = replica.cib.version.epoch
@@ -503,7 +503,7 @@ class Service:
                 offer = CommitArrived(moment(), doubt.newer, "recovery", "the commit that was active", True)
                 self._shell.tell(offer)
             await asyncio.sleep(_LOOK_AGAIN_S)
-            vouched = doubt.newer is None and any(
+            vouched = (doubt.newer is None and replica.commit is not None) and any(
                 status.state is SourceState.OK and status.commit == replica.commit
                 for status in (source.status() for source in self._sources.values())
             )

@@ -32,7 +32,7 @@ def activation(commit: str) -> Activation:
         ("b", "ab", False, "c", True, "c"),
         ("b", "ab", True, "c", True, "c"),
         (None, "", False, "c", True, "c"),
-        (None, "", True, None, False, None),
+        (None, "", True, None, True, None),
         (None, "", False, None, False, None),
     ],
     ids=[
@@ -45,7 +45,7 @@ def activation(commit: str) -> Activation:
         "the repository knows better",
         "the repository knows better, and damage",
         "the state is gone",
-        "nothing is known at all, after damage",
+        "nothing is left of it",
         "a new node",
     ],
 )
@@ -112,6 +112,27 @@ def test_without_a_second_witness_nothing_is_started_or_stopped_until_somebody_s
     node.client.post("/v1/proposals", {"files": {"site.yaml": node.configuration({"a": "2"})}})
     node.at_rest_with({"a": "2"})
     assert gone not in node.status()["warnings"]
+
+
+def test_a_node_of_whose_state_nothing_is_left_says_so_until_it_is_told_what_is_to_run(node: Node) -> None:
+    node.write(node.configuration({"a": "1"}))
+    node.at_rest_with({"a": "1"})
+    assert node.stop() == 0
+    state = node.path / "state"
+    for damaged in (*state.glob("snapshot-*"), state / "repository.git" / "refs" / "reconciler" / "active"):
+        damaged.write_bytes(bytes(len(damaged.read_bytes())))
+    node.sources = "  {}"
+    before = len(node.log())
+    node.start()
+    left = "nothing is left of the configuration that was active"
+    node.wait(lambda: any(left in text for text in node.status()["warnings"]), "it says so")
+    time.sleep(1)
+    assert any(left in text for text in node.status()["warnings"]), "nobody vouches for nothing"
+    assert node.states() == {"a": "1"}, "what runs is left alone"
+    node.client.post("/v1/proposals", {"files": {"site.yaml": node.configuration({"a": "1"})}})
+    node.at_rest_with({"a": "1"})
+    assert not [line for line in node.log()[before:] if "monitor" not in line], "it is found to run"
+    assert not any(left in text for text in node.status()["warnings"])
 
 
 def test_a_source_vouches_for_what_was_restored(node: Node) -> None:
