@@ -18,7 +18,7 @@ from reconciler.cib.canonical import to_json
 from reconciler.controller.events import CleanupAsked, CommitArrived, RefreshAsked, StopAsked
 from reconciler.controller.shared import Activation, activation_of
 from reconciler.daemon.config import Access
-from reconciler.daemon.http import Answer, ApiError, Request, findings_to_plain, refuse_unknown
+from reconciler.daemon.http import Answer, ApiError, Request, encode, findings_to_plain, refuse_unknown
 from reconciler.daemon.log import say
 from reconciler.daemon.peer import Peer
 from reconciler.daemon.shell import Shell, moment
@@ -57,6 +57,8 @@ class Api:
         self._writers = writers
         self._started_at = time.time()
         self._warnings: list[str] = []
+        self._told: Answer | None = None
+        """The last status that was asked for: most of the time nothing has changed since, and encoding is the dearest part of it."""
         self._threads = Threads("api", _THREADS)
         self.stop_asked: Callable[[], None] = lambda: None
         """Called when the daemon is to end without stopping resources."""
@@ -64,6 +66,8 @@ class Api:
         """Called when a commit is about to be made, so that it can be judged at once."""
         self.troubles: Callable[[], list[str]] = list
         """What the server of the socket has to say in every status."""
+        self.held: Callable[[], Mapping[str, int]] = dict
+        """How much of its connections, streams and memory for requests the server of the socket has given away."""
 
     def warn(self, text: str) -> None:
         """Have every status show a warning from now on."""
@@ -115,7 +119,10 @@ class Api:
     async def status(self, request: Request) -> Answer:
         """Everything an operator asks first."""
         statuses = [source.status() for _, source in sorted(self._sources.items())]
-        return Answer(self._view.document(statuses, [*self._warnings, *self._passing_warnings(statuses)]))
+        document = self._view.document(statuses, [*self._warnings, *self._passing_warnings(statuses)])
+        if self._told is None or self._told.content != document:
+            self._told = Answer(document, encoded=encode(document))
+        return self._told
 
     async def cib(self, request: Request) -> Answer:
         """The whole CIB, with the configuration as committed."""
@@ -151,6 +158,7 @@ class Api:
             "recurring_operations": len(node.executor.recurring),
             "agents_running": len(node.executor.running),
             "members": len(node.members),
+            **self.held(),
         }
         return Answer({"counters": dict(self._shell.counters), "gauges": gauges})
 

@@ -49,11 +49,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer: a JSON object, or the lines of a stream."""
+    """One answer: a JSON object, or the lines of a stream. `encoded` are the bytes of the object, if somebody has them already."""
 
     content: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
     stream: AsyncIterator[Mapping[str, Any]] | None = None
+    encoded: bytes | None = None
 
 
 class ApiError(Exception):
@@ -98,6 +99,15 @@ class UnixServer:
     def troubles(self) -> list[str]:
         """Why connections can't be taken at the moment."""
         return [listener.trouble for listener in self._listeners if listener.trouble is not None]
+
+    @property
+    def held(self) -> dict[str, int]:
+        """How much of what is limited the peers hold at the moment."""
+        return {
+            "connections": self._connections.used,
+            "streams": self._streams.used,
+            "bytes_in_requests_and_answers": self._bytes.used,
+        }
 
     async def start(self) -> None:
         """Listen; a socket that nobody listens on any more is replaced. **Raises** OSError."""
@@ -343,11 +353,15 @@ class _Sealed(NamedTuple):
 def _sealed(answer: Answer) -> _Sealed:
     if answer.stream is not None:
         return _Sealed(answer.status, b"", answer.stream)
+    return _Sealed(answer.status, encode(answer.content) if answer.encoded is None else answer.encoded, None)
+
+
+def encode(content: Mapping[str, Any]) -> bytes:
+    """The JSON of an answer. **Raises** what `json.dumps` does for what is no JSON."""
     try:
-        content = json.dumps(answer.content, sort_keys=True, ensure_ascii=False).encode()
+        return json.dumps(content, sort_keys=True, ensure_ascii=False).encode()
     except UnicodeEncodeError:  # A name out of a file system may hold bytes that are no text: they go out escaped.
-        content = json.dumps(answer.content, sort_keys=True).encode()
-    return _Sealed(answer.status, content, None)
+        return json.dumps(content, sort_keys=True).encode()
 
 
 def _query(text: str) -> dict[str, str]:

@@ -163,6 +163,7 @@ class Service:
         self._api.expect = self._expect
         self._server = UnixServer(config.socket, self._api, open_to_others=_lets_others_in(config))
         self._api.troubles = self._troubles
+        self._api.held = lambda: self._server.held
 
     def warn(self, texts: Iterable[str]) -> None:
         """Have every status show these warnings, and the log once."""

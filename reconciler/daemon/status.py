@@ -6,35 +6,27 @@ The tree of resources is read from the CIB as the scheduler reads it, without de
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from reconciler.analysis.entry_names import fail_count_name
 from reconciler.cib import Cib
 from reconciler.cib.observations import transient
-from reconciler.controller.executor import RUNNING_CODES, LastResult
+from reconciler.controller.executor import RUNNING_CODES
 from reconciler.controller.members import node_state, with_members
 from reconciler.controller.messages import finding_to_plain
 from reconciler.controller.node import Node
 from reconciler.controller.shared import Activation
-from reconciler.controller.telling import status_word
-from reconciler.daemon.counts import CHANGING, counts_of, leaves, leaves_of
+from reconciler.daemon.counts import counts_of, leaves, leaves_of
 from reconciler.daemon.events import EventLog
+from reconciler.daemon.resource_status import ResourceStatus, entry_to_plain
 from reconciler.daemon.shell import moment
 from reconciler.model.date import Instant
-from reconciler.model.operation import OperationStatus
-from reconciler.model.outcome import outcome_word
-from reconciler.model.score import read as read_score
-from reconciler.model.status import HistoryEntry, ResourceHistory
+from reconciler.model.status import HistoryEntry
 from reconciler.model.text import integer
 from reconciler.scheduler import look
-from reconciler.scheduler.roles import Role
 from reconciler.scheduler.standing import Standing, StandingNode, StandingResource
 from reconciler.sources.source import SourceStatus
 from reconciler.version import __version__
-
-_CHANGES_ROLE = frozenset({"start", "stop", "promote", "demote", "migrate_from", "migrate_to"})
-_STOPPED = "stopped"
 
 
 class StatusView:
@@ -45,13 +37,13 @@ class StatusView:
         self._events = events
         self._fabric = fabric
         self._read: tuple[Cib, Standing] | None = None
-        self._histories: tuple[Cib, dict[str, list[ResourceHistory]]] | None = None
+        self._said: tuple[Standing, ResourceStatus] | None = None
 
     def document(self, sources: Iterable[SourceStatus], warnings: Iterable[str]) -> dict[str, Any]:
         """The whole document."""
         node, replica = self._node, self._node.replica
         standing = self._standing()
-        resources = [self._resource(resource) for resource in standing.resources if _is_shown(resource)]
+        resources = self._resources().documents()
         return {
             "api": 1,
             "version": __version__,
@@ -98,40 +90,12 @@ class StatusView:
             self._read = cib, look(with_members(cib), Instant(now.epoch_s, now.offset_s))
         return self._read[1]
 
-    def _resource(self, resource: StandingResource) -> dict[str, Any]:
-        children = [self._resource(child) for child in resource.children if _is_shown(child)]
-        name = resource.history_name or (resource.config_id if not resource.unique else resource.id)
-        histories = self._by_resource().get(name, []) if not children else []
-        return {
-            "id": resource.id,
-            "kind": resource.kind.name.lower(),
-            "agent": None if resource.agent is None else str(resource.agent),
-            "role": _role(resource, children),
-            "nodes": sorted(resource.active_on),
-            "managed": resource.managed,
-            "maintenance": resource.maintenance,
-            "failed": resource.failed or any(child["failed"] for child in children),
-            "blocked": resource.blocked or any(child["blocked"] for child in children),
-            "orphan": resource.orphan,
-            "disabled": (resource.target_role or "").lower() == _STOPPED,
-            "pending": resource.pending_task,
-            "state": _state_word(resource, children),
-            "since_at": _since(histories),
-            "fail_count": _fail_count(self._node.replica.cib, name, histories),
-            "last": _last(histories, self._node.executor.results.get(name)),
-            "children": children,
-        }
-
-    def _by_resource(self) -> dict[str, list[ResourceHistory]]:
-        """The histories of each resource on all nodes."""
-        cib = self._node.replica.cib
-        if self._histories is None or self._histories[0] is not cib:
-            found: dict[str, list[ResourceHistory]] = {}
-            for state in cib.status.nodes:
-                for history in state.history:
-                    found.setdefault(history.id, []).append(history)
-            self._histories = cib, found
-        return self._histories[1]
+    def _resources(self) -> ResourceStatus:
+        standing = self._standing()
+        if self._said is None or self._said[0] is not standing:
+            results = self._node.executor.results
+            self._said = standing, ResourceStatus(self._node.replica.cib, standing, results.get)
+        return self._said[1]
 
     def _proposal(self) -> dict[str, Any] | None:
         proposal = next(iter(self._node.replica.proposals.values()), None)
@@ -248,29 +212,6 @@ def _all(resources: Iterable[StandingResource]) -> Iterable[StandingResource]:
         yield from _all(resource.children)
 
 
-def _is_shown(resource: StandingResource) -> bool:
-    """An orphan that runs nowhere is only a memory."""
-    return not resource.orphan or bool(resource.active_on) or resource.failed
-
-
-def _role(resource: StandingResource, children: list[dict[str, Any]]) -> str:
-    """The word for its role; a collective has the highest of its parts."""
-    if not children:
-        return str(resource.role if resource.role is not Role.UNKNOWN else Role.STOPPED)
-    order = [str(role) for role in Role]
-    return max((str(child["role"]) for child in children), key=lambda word: order.index(word) if word in order else 0)
-
-
-def _state_word(resource: StandingResource, children: list[dict[str, Any]]) -> str:
-    """What it is about, in a word: the change that is under way, else a failure, else its role."""
-    if resource.pending_task in CHANGING:
-        return CHANGING[resource.pending_task]
-    if resource.failed or any(child["failed"] for child in children):
-        return "Failed"
-    changing = {child["state"] for child in children} & set(CHANGING.values())
-    return min(changing) if changing else _role(resource, children)
-
-
 def _node(cib: Cib, node: StandingNode) -> dict[str, Any]:
     return {
         "name": node.name,
@@ -298,50 +239,6 @@ def _node_state(node: StandingNode) -> str:
     return next((word for word, holds in states if holds), "online")
 
 
-def _entries(histories: list[ResourceHistory]) -> list[HistoryEntry]:
-    return [entry for history in histories for entry in history.entries]
-
-
-def _since(histories: list[ResourceHistory]) -> int | None:
-    """When its role last changed: the newest start, stop or change of role that is remembered."""
-    times = [
-        integer(entry.attributes.get("last-rc-change"))
-        for entry in _entries(histories)
-        if entry.attributes.get("operation") in _CHANGES_ROLE and entry.attributes.get("op-status") == "0"
-    ]
-    return max(times, default=0) or None
-
-
-def _fail_count(cib: Cib, name: str, histories: list[ResourceHistory]) -> int:
-    prefix = fail_count_name(name, "", 0).partition("#")[0] + "#"
-    return sum(
-        read_score(value)
-        for state in cib.status.nodes
-        for attribute, value in transient(state).items()
-        if attribute.startswith(prefix)
-    )
-
-
-def _last(histories: list[ResourceHistory], result: LastResult | None) -> dict[str, Any] | None:
-    """The newest result; what this node itself saw last comes with the agent's output."""
-    if result is not None:
-        return {
-            "operation": result.task,
-            "interval_ms": result.interval_ms,
-            "node": None,
-            "rc": result.result.code,
-            "status": status_word(int(result.result.status)),
-            "outcome": outcome_word(result.result.code, int(result.result.status)),
-            "at": result.at_ms / 1000,
-            "exit_reason": result.result.exit_reason,
-            "output": result.result.output,
-            "execution_ms": result.result.execution_ms,
-        }
-    entries = [entry for entry in _entries(histories) if entry.attributes.get("op-status") != "-1"]
-    newest = max(entries, key=lambda entry: integer(entry.attributes.get("call-id"), -1), default=None)
-    return None if newest is None else _from_entry(newest.attributes)
-
-
 def _is_adoption(entry: HistoryEntry) -> bool:
     """Whether a look at what runs found something that was not started here: news, and no failure."""
     attributes = entry.attributes
@@ -349,24 +246,8 @@ def _is_adoption(entry: HistoryEntry) -> bool:
     return looked and attributes.get("op-status") == "0" and integer(attributes.get("rc-code"), -1) in RUNNING_CODES
 
 
-def _from_entry(entry: Mapping[str, str]) -> dict[str, Any]:
-    status = integer(entry.get("op-status"), int(OperationStatus.INVALID))
-    return {
-        "operation": entry.get("operation", ""),
-        "interval_ms": integer(entry.get("interval")),
-        "node": entry.get("on_node"),
-        "rc": integer(entry.get("rc-code"), -1),
-        "status": status_word(status),
-        "outcome": outcome_word(integer(entry.get("rc-code"), -1), status),
-        "at": float(integer(entry.get("last-rc-change"))),
-        "exit_reason": entry.get("exit-reason", ""),
-        "output": "",
-        "execution_ms": integer(entry.get("exec-time")),
-    }
-
-
 def _failed(entry: HistoryEntry, node: str, resource: str) -> dict[str, Any]:
-    plain = _from_entry(entry.attributes)
+    plain = entry_to_plain(entry.attributes)
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(plain["at"]))
     reason = f": {plain['exit_reason']}" if plain["exit_reason"] else ""
     text = f"{resource} {plain['operation']} on {node}: {plain['outcome']}, at {when}Z{reason}"

@@ -69,7 +69,10 @@ def test_every_document_can_be_read(shared: Node) -> None:
     assert cib["commit"] == status["active"]["commit"]
     assert client.get("/v1/files")["files"] == {"site.yaml": shared.configuration({"a": "1"})}
     assert client.get("/v1/files", {"version": "0.1.0"})["commit"] == cib["commit"]
-    assert client.get("/v1/metrics")["counters"]["agent_calls"] >= 3
+    metrics = client.get("/v1/metrics")
+    assert metrics["counters"]["agent_calls"] >= 3
+    held = {name: metrics["gauges"][name] for name in ("connections", "streams", "bytes_in_requests_and_answers")}
+    assert held == {"connections": 1, "streams": 0, "bytes_in_requests_and_answers": 0}
     assert client.get("/v1/history", {"limit": "1"})["entries"][0]["active"] is True
 
 

@@ -7,10 +7,16 @@ import re
 
 import pytest
 
+from reconciler.cib import Cib, Version
 from reconciler.cli.node.status_text import lines
 from reconciler.cli.terminal.paint import Paint
-from reconciler.model.operation import OperationStatus, ResultCode
+from reconciler.controller.executor import LastResult
+from reconciler.daemon.resource_status import ResourceStatus
+from reconciler.language import load
+from reconciler.model.date import Instant
+from reconciler.model.operation import AgentResult, OperationStatus, ResultCode
 from reconciler.model.outcome import outcome_word
+from reconciler.scheduler import look
 
 from .conftest import Node, Operator
 
@@ -135,3 +141,23 @@ def test_how_an_operation_ended_is_a_word(code: int, status: int, word: str) -> 
 def test_every_code_and_status_of_the_standard_has_a_word() -> None:
     for code in ResultCode:
         assert not outcome_word(code, OperationStatus.DONE).startswith("exit code")
+
+
+def test_what_is_said_of_a_resource_is_kept_until_something_of_it_changes() -> None:
+    text = b"""
+cluster: {name: test, options: {stonith-enabled: false}}
+primitives: {alone: {agent: ocf:test:File}, first: {agent: ocf:test:File}, second: {agent: ocf:test:File}}
+groups: {web: {members: [first, second]}}
+"""
+    configuration = load({"site.yaml": text}).configuration
+    assert configuration is not None
+    cib = Cib(configuration, version=Version(0, 1, 0))
+    results: dict[str, LastResult] = {}
+    status = ResourceStatus(cib, look(cib, Instant(0)), results.get)
+    before = {said["id"]: said for said in status.documents()}
+    assert all(said is before[said["id"]] for said in status.documents())
+    results["second"] = LastResult("monitor", 0, AgentResult(ResultCode.ERROR, OperationStatus.DONE), 1000)
+    after = {said["id"]: said for said in status.documents()}
+    assert after["alone"] is before["alone"]
+    assert [child["last"] and child["last"]["outcome"] for child in after["web"]["children"]] == [None, "error"]
+    assert [child["last"] for child in before["web"]["children"]] == [None, None]
