@@ -22,23 +22,11 @@ from reconciler.controller.replica import Replica
 from reconciler.controller.shared import Prepared, agreed
 from reconciler.controller.transition import Transition
 from reconciler.frozen import replace
-from reconciler.model.attributes import plain
-from reconciler.model.cluster import Configuration
-from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.model.score import INFINITY
 
+from .written import configuration, primitive
+
 HOUR_MS = 3_600_000
-
-
-def primitive(id: str, *, monitored: bool = True, meta: dict[str, str] | None = None, **params: str) -> Primitive:
-    operations = (Operation("monitor", "10s"),) if monitored else ()
-    agent = Agent("ocf", "Dummy", "reconciler")
-    return Primitive(id, agent, params=plain(params), meta=plain(meta or {}), operations=operations)
-
-
-def configuration(*resources: Primitive, **options: str) -> Configuration:
-    written = {"stonith-enabled": "false"} | {name.replace("_", "-"): value for name, value in options.items()}
-    return Configuration(options=plain(written), resources=resources)
 
 
 def sent(single, kind: type) -> list:
@@ -173,7 +161,7 @@ def test_a_refresh_asks_a_monitored_resource_at_once(single, world):
 
 
 def test_a_refresh_has_what_is_not_monitored_probed_again(single, world):
-    single.apply(configuration(primitive("a", monitored=False), primitive("b", monitored=False)))
+    single.apply(configuration(primitive("a", interval=None), primitive("b", interval=None)))
     single.converge()
     world.calls.clear()
     del world.running["a"]
@@ -184,7 +172,7 @@ def test_a_refresh_has_what_is_not_monitored_probed_again(single, world):
 
 
 def test_a_refresh_forgets_nothing_of_what_is_under_way(single, world):
-    single.apply(configuration(primitive("a", monitored=False)))
+    single.apply(configuration(primitive("a", interval=None)))
     while "start" not in [call.operation for _, _, call in single.agents]:
         single.tick()
     single.feed(ev.RefreshAsked(single.now, ("a",)))

@@ -13,22 +13,13 @@ import pytest
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller import events as ev
 from reconciler.model.attributes import plain
-from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Order
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus
-from reconciler.model.resource import Agent, Clone, Group, Operation, Primitive
+from reconciler.model.resource import Clone, Group
+
+from .written import configuration, primitive
 
 Golden = Callable[[str, str], None]
-
-
-def primitive(id: str, *, meta: dict[str, str] | None = None, **params: str) -> Primitive:
-    agent, monitor = Agent("ocf", "Dummy", "reconciler"), Operation("monitor", "10s")
-    return Primitive(id, agent, params=plain(params), meta=plain(meta or {}), operations=(monitor,))
-
-
-def configuration(*resources, constraints=(), **options: str) -> Configuration:
-    written = {"stonith-enabled": "false"} | {name.replace("_", "-"): value for name, value in options.items()}
-    return Configuration(options=plain(written), resources=resources, constraints=constraints)
 
 
 class Story:

@@ -1,0 +1,1 @@
+"""Tests of the controller: a node driven without a daemon."""
