@@ -11,7 +11,8 @@ from reconciler.frozen import field, frozen
 class Command:
     """What to run: absolute argv, the whole environment, the deadline.
 
-    `label` names the resource it is for, `operation` what is done with it; `standard_input` None means `/dev/null`.
+    `label` names the resource it is for, `operation` what is done with it; `standard_input` None means `/dev/null`. What goes `ahead`
+    does not wait until operations of resources have ended, however many hang.
     """
 
     argv: tuple[str, ...]
@@ -20,3 +21,4 @@ class Command:
     label: str = "call"
     standard_input: bytes | None = None
     operation: str = ""
+    ahead: bool = False

@@ -34,6 +34,8 @@ _KILLED_WITHIN_S = 2.0
 """How long after SIGKILL a process may linger (in the kernel, on a dead disk) before the call is answered without it."""
 _KILL_ROUNDS = 5
 _LOOK_AGAIN_S = 0.002
+_SLOTS_AHEAD = 8
+"""How many calls that wait for no others may run beside those that do."""
 CALL_MARK = "RECONCILER_CALL"
 
 
@@ -71,9 +73,10 @@ class ProcessRunner:
         """
         limit = limit or default_limit()
         self._slots = asyncio.Semaphore(limit)
+        self._ahead = asyncio.Semaphore(_SLOTS_AHEAD)
         self._cgroups = cgroups
         self._id = os.urandom(16).hex()  # Marks outlive us in services: none may ever be used again.
-        self.calls = CallTable(directory, self._id, limit) if directory is not None else None
+        self.calls = CallTable(directory, self._id, limit + _SLOTS_AHEAD) if directory is not None else None
         self._grace_ms = grace_ms
         self._limits = limits or Limits()
         self.shortage = Shortage()
@@ -84,7 +87,7 @@ class ProcessRunner:
     async def run(self, command: Command) -> Ended:
         """Run to the end or to the deadline; cancelled, it kills what it started and raises `CancelledError`."""
         asked = time.monotonic_ns()
-        async with self._slots:
+        async with self._ahead if command.ahead else self._slots:
             queue_ms = (time.monotonic_ns() - asked) // 1_000_000
             return await self._run(command, queue_ms)
 

@@ -14,6 +14,8 @@ from reconciler.agents.environment import base_environment
 from reconciler.model.operation import AgentCall
 
 _AGENT_ACTIONS = {"start": "monitor", "meta-data": "metadata"}
+FENCING = frozenset({"on", "off", "reboot"})
+"""What is done to a node: that waits for no operation of a resource."""
 _FOR_THE_CLUSTER = "pcmk_"
 """Parameters that begin so tell the cluster how to use the device; the agent does not know them."""
 
@@ -21,11 +23,13 @@ _FOR_THE_CLUSTER = "pcmk_"
 def stonith_command(call: AgentCall, path: str, parameters: Mapping[str, str]) -> Command:
     """The fence agent's call: everything it needs comes by standard input, so that no process list shows a password."""
     action = _AGENT_ACTIONS.get(call.operation, call.operation)
+    action = parameters.get(f"pcmk_{action}_action") or action
     pairs = {name: value for name, value in parameters.items() if not name.startswith(_FOR_THE_CLUSTER)}
     pairs |= {"action": action}
     content = "".join(f"{name}={value}\n" for name, value in sorted(pairs.items()))
     given = content.encode()
-    return Command((path,), base_environment(), call.timeout_ms, call.resource, given, call.operation)
+    ahead = call.operation in FENCING
+    return Command((path,), base_environment(), call.timeout_ms, call.resource, given, call.operation, ahead)
 
 
 def unreadable_parameters(parameters: Mapping[str, str]) -> list[str]:

@@ -6,7 +6,7 @@ Source: Pacemaker Explained, "Fencing": pcmk_host_check, pcmk_host_list, pcmk_ho
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Configuration, FencingLevel
@@ -15,6 +15,7 @@ from reconciler.model.resource import Agent, Primitive, primitives
 from reconciler.model.text import integer, is_true
 
 _SEPARATORS = re.compile(r"[\s,;]+")
+_MAP_SEPARATORS = re.compile(r"[\s;]+")
 
 
 def devices(configuration: Configuration) -> list[str]:
@@ -81,7 +82,7 @@ def _targets(configuration: Configuration, device: Primitive) -> frozenset[str] 
         return None
     if check not in (None, "static-list") or (check is None and not listed and not mapped):
         return None
-    names = _SEPARATORS.split(listed or "") + [part.partition(":")[0] for part in re.split(r"[\s;]+", mapped or "")]
+    names = _SEPARATORS.split(listed or "") + [part.partition(":")[0] for part in _MAP_SEPARATORS.split(mapped or "")]
     return frozenset(name.lower() for name in names if name)
 
 
@@ -119,6 +120,15 @@ def parameters(configuration: Configuration, device: Primitive) -> dict[str, str
         if not block.rules:
             found = {**block.values, **found}
     return found
+
+
+def port_of(values: Mapping[str, str], target: str) -> str:
+    """What a device with these parameters calls a node: as `pcmk_host_map` has it, else by its name."""
+    for part in _MAP_SEPARATORS.split(values.get("pcmk_host_map", "")):
+        name, found, port = part.partition(":")
+        if found and name.lower() == target.lower():
+            return port
+    return target
 
 
 def agent_of(configuration: Configuration, device: Primitive) -> Agent | None:

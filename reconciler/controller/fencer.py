@@ -161,6 +161,10 @@ def _late(order: Order, now: Moment) -> SetTimer:
 
 def _told(message: FencingMessage, before: Fencing, after: Fencing) -> Iterable[Emit]:
     """What people have to know of it."""
+    tried = after.history[-1] if after.history[-1:] != before.history[-1:] else None
+    if tried is not None and not tried.succeeded:
+        text = f"{tried.by} could not fence {tried.target} ({tried.what}) with {tried.device}: {tried.why}"
+        yield Emit("fencing", {"target": tried.target, "what": "failed", "text": text})
     for target, record in sorted(after.records.items()):
         known = before.records.get(target)
         if known == record:

@@ -37,6 +37,7 @@ from reconciler.daemon.config import Access, DirectorySourceConfig, GitSourceCon
 from reconciler.daemon.doctor import examine_place
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.evidence import Doubt, doubt_of
+from reconciler.daemon.fencing import AgentFencing
 from reconciler.daemon.http import UnixServer
 from reconciler.daemon.leftovers import outlive_leftovers
 from reconciler.daemon.lock import check_owner, lock
@@ -51,6 +52,7 @@ from reconciler.daemon.supervisor import Supervisor
 from reconciler.daemon.threads import Threads
 from reconciler.errors import Finding, ReconcilerError, Remedy
 from reconciler.fabric.embedded import EmbeddedFabric, Fabric
+from reconciler.fabric.lab.devices import LabAgents, LabFencing
 from reconciler.fabric.lab.member import LabFabric
 from reconciler.model.metadata import AgentMetadata
 from reconciler.model.operation import ResultCode
@@ -265,10 +267,12 @@ class Service:
         judge = Judge(
             self._repository, settings, Secrets(config.secrets).resolve, config.strict, self._policy, self._members
         )
+        fabric = _fabric(config)
         parts = Parts(
             store=self._store,
-            fabric=_fabric(config),
-            agents=self._runner,
+            fabric=fabric,
+            agents=LabAgents(self._runner) if isinstance(fabric, LabFabric) else self._runner,
+            fence=LabFencing(fabric) if isinstance(fabric, LabFabric) else AgentFencing(self._runner, self._ask_agent),
             judge=judge,
             path=config.path,
             traits=self._agent_traits,
@@ -410,9 +414,12 @@ class Service:
         known = self._traits.get(agent)
         if known is not None and time.monotonic() - known[0] < _TRAITS_KEPT_S:
             return known[1]
-        traits = traits_of(await self._asking.run(self._metadata, agent))
+        traits = traits_of(await self._ask_agent(agent))
         self._traits[agent] = time.monotonic(), traits
         return traits
+
+    async def _ask_agent(self, agent: Agent) -> AgentMetadata | None:
+        return await self._asking.run(self._metadata, agent)
 
     # Life
 

@@ -269,7 +269,8 @@ class Shell:
     def emit(self, type: str, fields: Mapping[str, Any]) -> None:
         """Append to the event log, and to the program's."""
         self.events.add(type, fields, time.time())
-        warns = type in ("rejected", "action_failed") or (type == "daemon" and fields.get("what") == "held")
+        failed = (type, fields.get("what")) in (("daemon", "held"), ("fencing", "failed"), ("fencing", "unreachable"))
+        warns = failed or type in ("rejected", "action_failed")
         level = logging.WARNING if warns else logging.INFO
         say(level, type, **{name: value for name, value in fields.items() if value not in (None, "", [], ())})
 

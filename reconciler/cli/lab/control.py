@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -19,10 +20,11 @@ from reconciler.fabric.lab.supervisor import SOCKET
 from reconciler.fabric.lab.wire import LARGEST_BODY, LARGEST_HEAD, LabError, frame
 
 _PATIENCE_S = 60.0
+_NODES = 3
 _LENGTHS = struct.Struct("!II")
 
 
-def act(words: tuple[str, ...], nodes: int, given: str | None) -> int:
+def act(words: tuple[str, ...], nodes: int | None, given: str | None) -> int:
     """Do what the words say. Raises LabError."""
     directory = Path(given) if given is not None else _default_directory()
     action, *rest = words
@@ -81,11 +83,16 @@ def _default_directory() -> Path:
     return Path(tempfile.gettempdir()) / f"reconciler-lab.{os.getuid()}"
 
 
-def _up(directory: Path, nodes: int, path: str) -> int:
-    """Make the lab and start it. Raises LabError when there is one already, or the configuration is not there."""
+def _up(directory: Path, nodes: int | None, path: str) -> int:
+    """Make the lab and start it.
+
+    Raises LabError when there is one already, or the configuration is not there; InputError when that is invalid.
+    """
     if (directory / SOCKET).exists():
         raise LabError(f"there is a lab in {directory}: reconciler lab down")
-    names = tuple(f"n{number}" for number in range(1, nodes + 1))
+    if not Path(path).is_dir():
+        raise LabError(f"{path} is no directory with a configuration")
+    names = _names(path, nodes)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, mode=0o700)
     source = _source(directory, path)
@@ -105,10 +112,19 @@ def _up(directory: Path, nodes: int, path: str) -> int:
     return 0
 
 
+def _names(path: str, nodes: int | None) -> tuple[str, ...]:
+    """The nodes that the configuration names, or as many of them, and others, as are wanted."""
+    from reconciler.cli.inputs.configurations import named
+
+    known = [one.name for one in named(path).configuration.nodes if one.type in (None, "member")]
+    if nodes is None:
+        nodes = len(known) or _NODES
+    others = (name for name in map("n{}".format, itertools.count(1)) if name not in known)
+    return (*known[:nodes], *itertools.islice(others, max(nodes - len(known), 0)))
+
+
 def _source(directory: Path, path: str) -> Path:
     """A repository with the configuration, which the nodes follow."""
-    if not Path(path).is_dir():
-        raise LabError(f"{path} is no directory with a configuration")
     bare, work = directory / "site.git", directory / "first-commit"
     identity = {"GIT_AUTHOR_NAME": "lab", "GIT_AUTHOR_EMAIL": "lab@localhost"}
     identity |= {"GIT_COMMITTER_NAME": "lab", "GIT_COMMITTER_EMAIL": "lab@localhost", "GIT_CONFIG_GLOBAL": os.devnull}

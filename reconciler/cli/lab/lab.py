@@ -1,6 +1,7 @@
 """Several nodes on one machine, with faults on command; or whole clusters simulated, with every fault that there is.
 
-  up [PATH]              start a lab whose nodes run the configuration in PATH (default: cluster.d), each in a process of its own
+  up [PATH]              start a lab whose nodes run the configuration in PATH (default: cluster.d), each in a process of its own;
+                         all its fence devices are the lab's, whichever agents they name
   status                 which nodes there are, and which view each is in
   kill NODE              end the node's process, as kill -9 does; its resources go on
   off NODE               switch the node off: its resources are gone, too
@@ -68,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("words", nargs="*", metavar="ACTION", help="what to do, and with what; with --simulate: PATH")
     parser.add_argument(
-        "-n", "--nodes", type=count, metavar="N", help="how many nodes (up: 3; --simulate: drawn, 1 to 5)"
+        "-n", "--nodes", type=count, metavar="N", help="how many nodes (up: those that PATH names, else 3; --simulate: drawn, 1 to 5)"
     )
     parser.add_argument(
         "--directory", metavar="DIR", help="where the lab lives (default: reconciler-lab.UID below $TMPDIR or /tmp)"
@@ -92,4 +93,4 @@ def run(options: Options) -> int:
         return simulate(Question(options.simulate, options.seed, options.nodes, path, options.faults, options.jobs))
     from reconciler.cli.lab.control import act
 
-    return act(options.words, options.nodes or 3, options.directory)
+    return act(options.words, options.nodes, options.directory)
