@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
 from reconciler.agents.executor import AgentRunner, RunnerSettings
 from reconciler.agents.installed import Roots
 from reconciler.controller.events import CallFenceAgent

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from reconciler.fabric.lab.wire import LabError
 
 from .harness import Lab

@@ -69,7 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("words", nargs="*", metavar="ACTION", help="what to do, and with what; with --simulate: PATH")
     parser.add_argument(
-        "-n", "--nodes", type=count, metavar="N", help="how many nodes (up: those that PATH names, else 3; --simulate: drawn, 1 to 5)"
+        "-n",
+        "--nodes",
+        type=count,
+        metavar="N",
+        help="how many nodes (up: those that PATH names, else 3; --simulate: drawn, 1 to 5)",
     )
     parser.add_argument(
         "--directory", metavar="DIR", help="where the lab lives (default: reconciler-lab.UID below $TMPDIR or /tmp)"
