@@ -5,6 +5,7 @@ Source: the design of the cluster, "The envelope", "A node is a state machine".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import assert_never
 
 from reconciler.controller.entering import Entering
@@ -30,6 +31,8 @@ class Intake:
         self.parts = parts
         self.skipped = 0
         """How many messages were delivered that nobody takes: of another view, of the wrong sender, or none at all."""
+        self.unseal: Callable[[bytes], Envelope] = unseal
+        """How a message is read: where all members live in one process, once for all of them."""
         self._entering = entering
         self._following = following
         self._assembly = Assembly()
@@ -42,12 +45,12 @@ class Intake:
         """Look at the envelope, put pieces together, and write down what is taken in before it takes effect."""
         data = event.data
         try:
-            envelope = unseal(data)
+            envelope = self.unseal(data)
             if (why := self._refusal(event.sender, envelope)) is None and isinstance(envelope.message, Chunk):
                 whole = self._assembly.add(event.sender, envelope.message)
                 if whole is None:
                     return []
-                data, envelope = whole, unseal(whole)
+                data, envelope = whole, self.unseal(whole)
                 why = self._refusal(event.sender, envelope)
         except MessageError as error:
             return self._skip(event, data, str(error))

@@ -19,8 +19,11 @@ class Trouble(enum.Enum):
     POWER_ON = "the host boots"
     FREEZE = "the host stands still"
     THAW = "the host goes on"
+    PAUSE = "the process stands still, and its host does not"
+    RESUME = "the process goes on"
     CUT = "the host is cut off, and those with it"
     HEAL = "all hosts reach each other"
+    SLOW_NETWORK = "messages take up to a number of milliseconds"
     SLOW_LEARNER = "the host's side learns late of changes"
     LATE_VERDICTS = "quorum verdicts come after their views"
     STALE_VERDICTS = "quorum verdicts are of the view before"
@@ -29,12 +32,26 @@ class Trouble(enum.Enum):
     FAILING_DISK = "synchronising the disk fails"
     MEND_DISK = "the disk is well"
     REPLACE_DISK = "the disk is another, and empty"
+    COPY_DISK = "the disk is copied"
+    RESTORE_DISK = "the disk is restored from an older copy"
     RESOURCE_DIES = "a resource dies by itself"
     AGENT_FAILS = "an agent fails"
     AGENT_HANGS = "an agent does not answer"
+    AGENT_LIES = "an agent says that it started something, and did not"
+    ATTRIBUTE = "an agent has another value for an attribute"
     MEND_AGENTS = "all agents do what they should"
     SKEW = "the wall clock is wrong by a number of milliseconds"
+    FENCING_FAILS = "fence devices fail"
+    FENCING_SLOW = "fence devices are slow, by a number of milliseconds"
+    FENCING_LATE = "fence devices fail, and do it later all the same"
+    FENCING_LIES = "fence devices say that they did, and did not"
+    MEND_FENCING = "fence devices do what they should"
+    CONFIRM = "an operator confirms that the host is off, if it is"
     COMMIT = "a commit arrives"
+    TWO_COMMITS = "two commits arrive at once, at the host and another"
+    INVALID_COMMIT = "a commit arrives that is invalid"
+    REFUSED_COMMIT = "a commit arrives that the host refuses by its own policy"
+    DISPUTED_COMMIT = "a commit arrives that the host understands otherwise"
     CLEANUP = "an operator cleans a resource up"
     REFRESH = "an operator refreshes a resource"
     STOP = "an operator stops the node"
@@ -64,8 +81,11 @@ _WEIGHTS = {
     Trouble.POWER_ON: 5,
     Trouble.FREEZE: 3,
     Trouble.THAW: 6,
+    Trouble.PAUSE: 2,
+    Trouble.RESUME: 4,
     Trouble.CUT: 4,
     Trouble.HEAL: 6,
+    Trouble.SLOW_NETWORK: 1,
     Trouble.SLOW_LEARNER: 1,
     Trouble.LATE_VERDICTS: 1,
     Trouble.STALE_VERDICTS: 1,
@@ -74,34 +94,90 @@ _WEIGHTS = {
     Trouble.FAILING_DISK: 1,
     Trouble.MEND_DISK: 4,
     Trouble.REPLACE_DISK: 1,
+    Trouble.COPY_DISK: 1,
+    Trouble.RESTORE_DISK: 1,
     Trouble.RESOURCE_DIES: 5,
     Trouble.AGENT_FAILS: 2,
     Trouble.AGENT_HANGS: 2,
+    Trouble.AGENT_LIES: 1,
+    Trouble.ATTRIBUTE: 3,
     Trouble.MEND_AGENTS: 4,
     Trouble.SKEW: 1,
+    Trouble.FENCING_FAILS: 2,
+    Trouble.FENCING_SLOW: 2,
+    Trouble.FENCING_LATE: 1,
+    Trouble.FENCING_LIES: 1,
+    Trouble.MEND_FENCING: 3,
+    Trouble.CONFIRM: 2,
     Trouble.COMMIT: 10,
+    Trouble.TWO_COMMITS: 2,
+    Trouble.INVALID_COMMIT: 1,
+    Trouble.REFUSED_COMMIT: 1,
+    Trouble.DISPUTED_COMMIT: 1,
     Trouble.CLEANUP: 2,
     Trouble.REFRESH: 1,
     Trouble.STOP: 1,
 }
-ALONE = frozenset(_WEIGHTS) - {Trouble.CUT, Trouble.HEAL, Trouble.SLOW_LEARNER, Trouble.REPLACE_DISK}
+_FENCING = frozenset(
+    {
+        Trouble.FENCING_FAILS,
+        Trouble.FENCING_SLOW,
+        Trouble.FENCING_LATE,
+        Trouble.FENCING_LIES,
+        Trouble.MEND_FENCING,
+        Trouble.CONFIRM,
+    }
+)
+_LOSE_DISKS = frozenset({Trouble.REPLACE_DISK, Trouble.COPY_DISK, Trouble.RESTORE_DISK})
+_AMONG_SEVERAL = frozenset(
+    {
+        Trouble.CUT,
+        Trouble.HEAL,
+        Trouble.SLOW_LEARNER,
+        Trouble.SLOW_NETWORK,
+        Trouble.TWO_COMMITS,
+        Trouble.DISPUTED_COMMIT,
+    }
+)
+ALONE = frozenset(_WEIGHTS) - _AMONG_SEVERAL - _LOSE_DISKS - _FENCING
 """What may happen to a cluster of one."""
 _MAJORITY_LEFT = 3
 """How many hosts it takes so that one may lose its disk and the others still know everything."""
+_NUMBERED = frozenset(
+    {
+        Trouble.COMMIT,
+        Trouble.TWO_COMMITS,
+        Trouble.REFUSED_COMMIT,
+        Trouble.DISPUTED_COMMIT,
+        Trouble.RESOURCE_DIES,
+        Trouble.AGENT_FAILS,
+        Trouble.AGENT_HANGS,
+        Trouble.AGENT_LIES,
+        Trouble.ATTRIBUTE,
+        Trouble.CLEANUP,
+        Trouble.REFRESH,
+    }
+)
+"""Whose detail picks one of what there is."""
 _PAUSES_MS = (1, 3, 10, 50, 300, 2_000, 6_000, 20_000)
 
 
-def draw(chance: Random, hosts: Sequence[str], count: int) -> tuple[Fault, ...]:
-    """So many faults, each a while after the one before. Disks are replaced on one host alone: two at once are lost for good."""
-    few = ALONE if len(hosts) == 1 else frozenset(_WEIGHTS) - {Trouble.REPLACE_DISK}
-    allowed = [trouble for trouble in _WEIGHTS if len(hosts) >= _MAJORITY_LEFT or trouble in few]
+def draw(chance: Random, hosts: Sequence[str], count: int, *, fencing: bool = False) -> tuple[Fault, ...]:
+    """So many faults, each a while after the one before. Disks are lost on one host alone: two at once are lost for good."""
+    allowed = [trouble for trouble in _WEIGHTS if _may_happen(trouble, len(hosts), fencing=fencing)]
     weights = [_WEIGHTS[trouble] for trouble in allowed]
     at_ms, faults = 3_000, []
     for trouble in chance.choices(allowed, weights, k=count):
         at_ms += chance.choice(_PAUSES_MS) + chance.randint(0, 5)
-        host = hosts[-1] if trouble is Trouble.REPLACE_DISK else chance.choice(hosts)
+        host = hosts[-1] if trouble in _LOSE_DISKS else chance.choice(hosts)
         faults.append(Fault(at_ms, trouble, host, _detail(chance, trouble), _others(chance, trouble, host, hosts)))
     return tuple(faults)
+
+
+def _may_happen(trouble: Trouble, hosts: int, *, fencing: bool) -> bool:
+    if hosts == 1:
+        return trouble in ALONE
+    return (fencing or trouble not in _FENCING) and (hosts >= _MAJORITY_LEFT or trouble not in _LOSE_DISKS)
 
 
 def _detail(chance: Random, trouble: Trouble) -> int:
@@ -110,18 +186,20 @@ def _detail(chance: Random, trouble: Trouble) -> int:
             return chance.randint(0, 20)
         case Trouble.SLOW_DISK:
             return chance.choice((20, 300, 4_000, 30_000))
+        case Trouble.SLOW_NETWORK:
+            return chance.choice((0, 20, 300, 2_000))
+        case Trouble.FENCING_SLOW:
+            return chance.choice((5_000, 40_000, 90_000))
         case Trouble.SKEW:
             return chance.choice((-86_400_000, -60_000, 2_000, 3_600_000))
-        case Trouble.COMMIT | Trouble.RESOURCE_DIES | Trouble.AGENT_FAILS | Trouble.AGENT_HANGS:
-            return chance.randint(0, 1 << 16)
-        case Trouble.CLEANUP | Trouble.REFRESH:
-            return chance.randint(0, 1 << 16)
         case _:
-            return 0
+            return chance.randint(0, 1 << 16) if trouble in _NUMBERED else 0
 
 
 def _others(chance: Random, trouble: Trouble, host: str, hosts: Sequence[str]) -> tuple[str, ...]:
+    rest = [other for other in hosts if other != host]
+    if trouble is Trouble.TWO_COMMITS:
+        return (chance.choice(rest),)
     if trouble is not Trouble.CUT:
         return ()
-    rest = [other for other in hosts if other != host]
     return tuple(sorted(chance.sample(rest, chance.randint(0, len(rest) - 1))))

@@ -11,15 +11,21 @@ from collections.abc import Callable
 from random import Random
 from typing import Protocol, assert_never
 
+from reconciler.cib import Cib
 from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
+from reconciler.controller.envelope import Envelope
 from reconciler.controller.fencing.record import Order
-from reconciler.controller.journal import Record, restore
+from reconciler.controller.journal import Record, restore, snapshot_bytes
 from reconciler.controller.membership.events import View
 from reconciler.controller.moment import Moment
 from reconciler.controller.node import Node
+from reconciler.errors import Finding, Place
+from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
+from reconciler.model.date import Instant
 from reconciler.model.operation import AgentCall, AgentResult
+from reconciler.scheduler.plan import Plan
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.disk import Disk
 from reconciler.simulator.network import Network
@@ -44,8 +50,14 @@ class Surroundings(Protocol):
     chance: Random
     network: Network[bytes]
     world: World
+    planner: Callable[[Cib, Instant], Plan] | None
+    unseal: Callable[[bytes], Envelope]
     commits: dict[str, Configuration]
+    refused: dict[str, frozenset[str]]
+    disputed: dict[str, frozenset[str]]
     hanging: set[tuple[str, str, str]]
+    devices_slow_us: int
+    deceived: set[str]
 
     def fence(self, target: str, action: str) -> bool:
         """A fence device does something to a host; whether it says that it did."""
@@ -64,6 +76,8 @@ class Host:
         self.boot = 1
         self.skew_ms = 0
         self.on = True
+        self.paused = False
+        """Whether the process stands still, and its host does not."""
         self.node: Node | None = None
         self.left: str | None = None
         self.busy: dict[str, AgentCall] = {}
@@ -85,8 +99,8 @@ class Host:
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the host stands still."""
-        return self.name in self.around.network.frozen
+        """Whether the host stands still, or the process on it."""
+        return self.paused or self.name in self.around.network.frozen
 
     # Its life
 
@@ -106,7 +120,15 @@ class Host:
         snapshot, records = self._contents()
         replica, _ = restore(self.name, snapshot, records)
         self.node = Node(self.name, f"run-{self.name}-{self._life}", replica, f"{self.name}-boot-{self.boot}")
+        self._fit_out(self.node)
         self.tell(ev.Started(self.now, f"{self.name}-boot-{self.boot}"))
+
+    def _fit_out(self, node: Node) -> None:
+        """What costs time in many lives is done once for all, or by somebody faster."""
+        node.intake.unseal = self.around.unseal
+        planner = self.around.planner
+        if planner is not None:
+            node.coordinator.bounded = lambda cib, ask: (planner(cib, Instant(self.now.epoch_s, self.now.offset_s)), ())
 
     def _start_again(self) -> None:
         self._starting = False
@@ -117,6 +139,7 @@ class Host:
         if self.node is None:
             return
         self.node = None
+        self.paused = False
         self._life += 1
         self.crash_after = None
         self.disk.crash()
@@ -125,7 +148,8 @@ class Host:
     def power_off(self) -> None:
         """The host loses its power, and everything that ran on it is gone."""
         self.node = None
-        self.on = False
+        self.on = self.paused = False
+        self.around.deceived.discard(self.name)
         self._life += 1
         self.crash_after = None
         self.boot += 1
@@ -140,6 +164,26 @@ class Host:
             self.on = True
             self.around.network.power_on(self.name)
             self.start()
+
+    def pause(self) -> None:
+        """The process stands still; nobody in the group learns of it."""
+        self.paused = self.node is not None
+
+    def resume(self) -> None:
+        """The process goes on, with everything that has come meanwhile."""
+        if self.paused:
+            self.paused = False
+            self._wake()
+
+    def restore_disk(self) -> None:
+        """The host is switched off, and its disk restored from an older copy, if there is one, by somebody who says so."""
+        self.power_off()
+        if not self.disk.roll_back():
+            return
+        replica, _ = restore(self.name, *self._contents())
+        replica.own = replace(replica.own, blank=True)
+        self.disk.records[:] = [snapshot_bytes(replica)]
+        self.disk.durable = 1
 
     # What the node is told
 
@@ -213,7 +257,7 @@ class Host:
                 self.left = why
                 self.crash()
             case ev.CallFenceAgent(order):
-                self._later(FENCE_US, lambda: self._fence(order))
+                self._later_by(self._fence_us(), lambda: self._fence(order))
             case ev.Join():
                 self.around.network.join(self.name, self._wake)
             case ev.Rejoin():
@@ -228,6 +272,12 @@ class Host:
 
     def _later(self, us: tuple[int, int], action: Callable[[], None]) -> None:
         """Have something happen in this life of the process, or once the host goes on."""
+        self._later_by(self.around.chance.randint(*us), action)
+
+    def _fence_us(self) -> int:
+        return self.around.chance.randint(*FENCE_US) + self.around.devices_slow_us
+
+    def _later_by(self, us: int, action: Callable[[], None]) -> None:
         life = self._life
 
         def happen() -> None:
@@ -238,7 +288,7 @@ class Host:
             else:
                 action()
 
-        self.around.clock.after(self.around.chance.randint(*us), happen)
+        self.around.clock.after(us, happen)
 
     def _sync(self, token: int) -> None:
         self.disk.sync(lambda ok: self._synced(token, ok))
@@ -266,8 +316,12 @@ class Host:
         configuration = self.around.commits.get(commit)
         if configuration is None:
             self.tell(ev.Examined(self.now, commit, base, reason="it is invalid"))
+        elif self.name in self.around.refused.get(commit, ()):
+            finding = Finding("unsigned", Place(""), "nobody whom this node trusts has signed it")
+            self.tell(ev.Examined(self.now, commit, base, reason=finding.text, findings=(finding,)))
         else:
-            self.tell(ev.Examined(self.now, commit, base, digest(configuration), configuration))
+            other = "" if self.name not in self.around.disputed.get(commit, ()) else " as others do not understand it"
+            self.tell(ev.Examined(self.now, commit, base, digest(configuration) + other, configuration))
 
     def _fence(self, order: Order) -> None:
         succeeded = self.around.fence(order.target, order.step.action)

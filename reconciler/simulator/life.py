@@ -5,82 +5,29 @@ Source: the design of the cluster, "Safety rules", "The simulator".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from random import Random
-
 from reconciler.cib.canonical import digest
+from reconciler.cib.observations import transient
 from reconciler.controller import events as ev
-from reconciler.frozen import field, frozen
-from reconciler.model.attributes import plain
+from reconciler.controller.members import node_state
+from reconciler.controller.membership.presence import Presence
+from reconciler.controller.node import Node
 from reconciler.model.cluster import Configuration
-from reconciler.model.resource import Agent, Clone, Operation, Primitive, primitives
-from reconciler.simulator.cluster import Cluster
-from reconciler.simulator.faults import Fault, Trouble, draw
+from reconciler.simulator.cluster import Cluster, Devices
+from reconciler.simulator.faults import Fault, Trouble
 from reconciler.simulator.host import Host
+from reconciler.simulator.planner import is_simple, plan
+from reconciler.simulator.rules import Rules, plain_placement
+from reconciler.simulator.scenario import NAMES, Scenario, Verdict, anonymous, wanted
 from reconciler.simulator.story import Story
-from reconciler.simulator.world import Double
 
 REST_MS = 1_200_000
 """How long a cluster that is well may take until it is at rest: fifteen minutes pass between two looks at what time alone changes."""
-_NAMES = ("a", "b", "c")
-GRACE_US = 30_000_000
-"""How long the others wait without fencing: five seconds until a member that is cut off acts, the longest stop, and five more."""
-BEGUN_US = 1_000_000
-"""How long a start that was begun then may take to show."""
-_MOST_INSTANCES = 32
-_LEFT_BEHIND = 50_000
-"""How many messages may wait for a process that is not frozen."""
-
-
-@frozen
-class Scenario:
-    """What is lived through: the same scenario always comes to the same. `configurations` are those that commits may bring."""
-
-    seed: int
-    hosts: tuple[str, ...]
-    configurations: tuple[Configuration, ...]
-    faults: tuple[Fault, ...]
-
-
-@frozen
-class Verdict:
-    """What a life came to: the rule that it broke, if it did, and its story. `steps` counts what nodes were told."""
-
-    scenario: Scenario
-    broken: str | None
-    story: str = field(repr=False)
-    steps: int = 0
-
-
-def scenario(
-    seed: int,
-    configurations: Sequence[Configuration] = (),
-    hosts: Sequence[str] = (),
-    count: int | None = None,
-) -> Scenario:
-    """The scenario of a seed: one to five hosts, one to three resources, and some twenty faults; what is given is not drawn."""
-    chance = Random(seed)
-    drawn_hosts = tuple(f"n{number}" for number in range(1, 1 + chance.choice((1, 2, 3, 3, 3, 3, 4, 5))))
-    drawn = tuple(_configuration(chance) for _ in range(4))
-    named = tuple(hosts) or drawn_hosts
-    faults = draw(chance, named, chance.randint(5, 40) if count is None else count)
-    return Scenario(seed, named, tuple(configurations) or drawn, faults)
-
-
-def _configuration(chance: Random) -> Configuration:
-    names = _NAMES[: chance.randint(1, 3)]
-    agent = Agent("ocf", "Dummy", "reconciler")
-    resources = tuple(
-        Primitive(
-            name,
-            agent,
-            params=plain({"value": str(chance.randint(1, 2))}),
-            operations=(Operation("monitor", "10s"),),
-        )
-        for name in names
-    )
-    options = {"stonith-enabled": "false", "start-failure-is-fatal": "false"}
-    return Configuration(options=plain(options), resources=resources)
+_DEVICES = {
+    Trouble.FENCING_FAILS: Devices.FAILING,
+    Trouble.FENCING_LATE: Devices.LATE,
+    Trouble.FENCING_LIES: Devices.LYING,
+    Trouble.MEND_FENCING: Devices.WELL,
+}
 
 
 class Life:
@@ -88,20 +35,13 @@ class Life:
 
     def __init__(self, lived: Scenario) -> None:
         self.scenario = lived
-        self.cluster = Cluster(lived.hosts, lived.seed)
-        self.cluster.world.anonymous = frozenset(name for one in lived.configurations for name in _in_clones(one))
+        self.cluster = Cluster(lived.hosts, lived.seed, planner=plan if lived.toy else None)
+        self.cluster.world.anonymous = frozenset(name for one in lived.configurations for name in anonymous(one))
         self.story = Story()
-        self.steps = 0
         self.broken: str | None = None
-        self.acknowledged: list[str] = []
-        """Commits that most hosts have activated."""
-        self._held: dict[tuple[int, int, int], tuple[str, tuple[str, str]]] = {}
-        self._silent_us: dict[str, tuple[int, int]] = {}
-        self._turned_us = 0
-        self._excused: set[tuple[str, str]] = set()
+        self.rules = Rules(lived, self.cluster, self._break)
         self._troubled: set[tuple[str, str, str]] = set()
-        self._activated: dict[str, set[str]] = {}
-        self.cluster.watch += [self.story.stepped, self._watch]
+        self.cluster.watch += [self.story.stepped, self.rules.stepped]
 
     def live(self) -> Verdict:
         """Live it to its end, or to the first rule that it breaks."""
@@ -109,7 +49,8 @@ class Life:
             self._live()
         except Exception as error:  # noqa: BLE001 - whatever a node's step raises is a finding about it, with its story
             self._break(f"a node failed: {type(error).__name__}: {error}")
-        return Verdict(self.scenario, self.broken, self.story.text(self.cluster.world.witnessed), self.steps)
+        story = self.story.text(self.cluster.world.witnessed)
+        return Verdict(self.scenario, self.broken, story, self.rules.steps)
 
     def _live(self) -> None:
         for host in self.cluster.hosts.values():
@@ -120,78 +61,30 @@ class Life:
             if self.broken is not None:
                 return
             self.story.tell(self.cluster.clock.now_us, f"--- {fault}")
-            self._note_silent()
+            self.rules.note_silent()
             self._perform(fault)
         self._run_to(self.cluster.clock.now_us + 1_000_000)
         if self.broken is None:
             self._come_to_rest()
 
     def _run_to(self, end_us: int) -> None:
-        clock, world = self.cluster.clock, self.cluster.world
+        clock = self.cluster.clock
         while self.broken is None and clock.turn(end_us):
-            self._note_silent()
-            if world.doubles:
-                self._judge(world.doubles.pop())
-            if world.faults:
-                self._break(world.faults[0])
-
-    def _note_silent(self) -> None:
-        """How long hosts have no process that could stop what runs there, or one that stands still."""
-        now_us = self.cluster.clock.now_us
-        for name, host in self.cluster.hosts.items():
-            if host.node is None or host.is_frozen:
-                since_us, until_us = self._silent_us.get(name, (now_us, now_us))
-                self._silent_us[name] = (since_us if until_us >= self._turned_us else now_us), now_us
-        self._turned_us = now_us
-
-    def _judge(self, double: Double) -> None:
-        """Without fencing, what ran on a host that could do nothing about it for the whole grace may start elsewhere."""
-        now_us = self.cluster.clock.now_us
-        for other in double.others:
-            since_us, until_us = self._silent_us.get(other, (now_us, now_us))
-            if until_us - since_us >= GRACE_US and now_us - until_us <= BEGUN_US:
-                self._excused.add((double.resource, other))
-            elif (double.resource, other) not in self._excused:
-                self._break(str(double))
+            self.rules.turned()
 
     def _break(self, rule: str) -> None:
-        self.broken = self.broken or rule
-        self.story.tell(self.cluster.clock.now_us, f"*** {rule}")
-
-    # What is watched
-
-    def _watch(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
-        self.steps += 1
-        self._compare(host)
-        for effect in effects:
-            if isinstance(effect, ev.Emit) and effect.type == "activated":
-                commit = str(effect.fields["proposal"])
-                have = self._activated.setdefault(commit, set())
-                have.add(host.name)
-                if 2 * len(have) > len(self.scenario.hosts) and commit not in self.acknowledged:
-                    self.acknowledged.append(commit)
-        if isinstance(event, ev.ViewChanged) and self.cluster.network.waiting(host.name) > _LEFT_BEHIND:
-            self._break(f"{host.name} is left behind: more than {_LEFT_BEHIND:,} messages wait for it")
-
-    def _compare(self, host: Host) -> None:
-        """Who has taken in the same messages of the same term holds the same.
-
-        A cluster of one goes on without its disk, and may begin a term again that a crash took away: there is nobody to differ from.
-        """
-        if host.node is None or len(self.scenario.hosts) == 1:
-            return
-        shared = host.node.replica.shared
-        key = shared.term, shared.seq, shared.beside
-        held = shared.chain, str(shared.cib.version)
-        known = self._held.setdefault(key, (host.name, held)) if not shared.beside else (host.name, held)
-        if known[1] != held:
-            self._break(f"{host.name} and {known[0]} differ at {key}: {held} and {known[1]}")
+        if self.broken is None:
+            self.broken = rule
+            self.story.tell(self.cluster.clock.now_us, f"*** {rule}")
 
     # What happens
 
-    def _commit(self, host: str, number: int) -> None:
-        configurations = self.scenario.configurations
-        self.cluster.apply(configurations[number % len(configurations)], host)
+    def _commit(self, host: str, number: int, source: str = "test") -> str:
+        configurations, cluster = self.scenario.configurations, self.cluster
+        name = f"{len(cluster.commits) + len(cluster.invalid) + 1:040x}"
+        cluster.commits[name] = configurations[number % len(configurations)]
+        cluster.offer(name, host, source)
+        return name
 
     def _perform(self, fault: Fault) -> None:
         host, network = self.cluster.hosts[fault.host], self.cluster.network
@@ -210,21 +103,31 @@ class Life:
                 network.freeze(fault.host)
             case Trouble.THAW:
                 network.thaw(fault.host)
+            case Trouble.PAUSE:
+                host.pause()
+            case Trouble.RESUME:
+                host.resume()
+            case Trouble.CUT | Trouble.HEAL | Trouble.SLOW_NETWORK | Trouble.SLOW_LEARNER:
+                self._between_hosts(fault)
+            case Trouble.LATE_VERDICTS:
+                network.verdicts_late = not network.verdicts_late
+            case Trouble.STALE_VERDICTS:
+                network.stale_verdicts = not network.stale_verdicts
+            case _:
+                self._disturb(host, fault)
+
+    def _between_hosts(self, fault: Fault) -> None:
+        network = self.cluster.network
+        match fault.trouble:
             case Trouble.CUT:
                 side = {fault.host, *fault.others}
                 network.cut([sorted(side), [other for other in self.scenario.hosts if other not in side]])
             case Trouble.HEAL:
                 network.heal()
-            case Trouble.SLOW_LEARNER:
-                network.slow = {fault.host}
-            case Trouble.LATE_VERDICTS:
-                network.verdicts_late = not network.verdicts_late
-            case Trouble.STALE_VERDICTS:
-                network.stale_verdicts = not network.stale_verdicts
-            case Trouble.COMMIT:
-                self._commit(fault.host, fault.detail)
+            case Trouble.SLOW_NETWORK:
+                network.slow_us = fault.detail * 1000
             case _:
-                self._disturb(host, fault)
+                network.slow = {fault.host}
 
     def _disturb(self, host: Host, fault: Fault) -> None:
         """What happens on one host."""
@@ -240,19 +143,62 @@ class Life:
             case Trouble.REPLACE_DISK:
                 host.power_off()
                 host.disk.replace()
+            case Trouble.COPY_DISK:
+                host.disk.copy()
+            case Trouble.RESTORE_DISK:
+                host.restore_disk()
             case Trouble.SKEW:
                 host.skew_ms = fault.detail
+            case Trouble.FENCING_SLOW:
+                self.cluster.devices_slow_us = fault.detail * 1000
+            case Trouble.FENCING_FAILS | Trouble.FENCING_LATE | Trouble.FENCING_LIES | Trouble.MEND_FENCING:
+                self.cluster.devices, self.cluster.devices_slow_us = _DEVICES[fault.trouble], 0
+            case Trouble.COMMIT | Trouble.TWO_COMMITS | Trouble.INVALID_COMMIT:
+                self._offer(fault)
+            case Trouble.REFUSED_COMMIT | Trouble.DISPUTED_COMMIT:
+                self._offer_disliked(fault)
+            case Trouble.CLEANUP | Trouble.REFRESH | Trouble.STOP | Trouble.CONFIRM:
+                self._ask(host, fault)
+            case _:
+                self._bother_agents(host, fault)
+
+    def _offer(self, fault: Fault) -> None:
+        if fault.trouble is Trouble.INVALID_COMMIT:
+            name = f"{len(self.cluster.commits) + len(self.cluster.invalid) + 1:040x}"
+            self.cluster.invalid.add(name)
+            self.cluster.offer(name, fault.host)
+            return
+        self._commit(fault.host, fault.detail)
+        for other in fault.others:
+            self._commit(other, fault.detail // 8, source="other")
+
+    def _offer_disliked(self, fault: Fault) -> None:
+        """A commit arrives that one member does not take, or takes for something else."""
+        cluster, name = self.cluster, f"{len(self.cluster.commits) + len(self.cluster.invalid) + 1:040x}"
+        cluster.refused[name] = frozenset({fault.host}) if fault.trouble is Trouble.REFUSED_COMMIT else frozenset()
+        cluster.disputed[name] = frozenset({fault.host}) - cluster.refused[name]
+        self._commit(fault.host, fault.detail)
+
+    def _bother_agents(self, host: Host, fault: Fault) -> None:
+        world = self.cluster.world
+        match fault.trouble:
             case Trouble.RESOURCE_DIES:
                 self._let_die(host, fault.detail)
             case Trouble.AGENT_FAILS:
-                self.cluster.world.failing[self._trouble(host, fault.detail)] = 1
+                world.failing[self._trouble(host, fault.detail)] = 1
             case Trouble.AGENT_HANGS:
                 self.cluster.hanging.add(self._trouble(host, fault.detail))
+            case Trouble.AGENT_LIES:
+                where, resource, _ = self._operation(host, fault.detail)
+                world.lying.add((where, resource, "start"))
+            case Trouble.ATTRIBUTE:
+                where, resource, _ = self._operation(host, fault.detail)
+                if host.on:
+                    world.values[where, resource] = {f"value-{resource}": str(fault.detail % 7)}
             case Trouble.MEND_AGENTS:
-                self.cluster.world.failing.clear()
+                world.failing.clear()
+                world.lying.clear()
                 self.cluster.hanging.clear()
-            case Trouble.CLEANUP | Trouble.REFRESH | Trouble.STOP:
-                self._ask(host, fault)
             case _:
                 pass
 
@@ -267,27 +213,37 @@ class Life:
         return operation
 
     def _operation(self, host: Host, number: int) -> tuple[str, str, str]:
-        names = sorted({name for one in self.scenario.configurations for name in _wanted(one)})
+        names = sorted({name for one in self.scenario.configurations for name in wanted(one)})
         return host.name, names[number % len(names)], ("start", "monitor", "stop")[number // 8 % 3]
 
     def _ask(self, host: Host, fault: Fault) -> None:
-        if host.node is None or host.is_frozen:
+        asked = self._who_is_asked(host, fault)
+        if asked is None or asked.node is None or asked.is_frozen:
             return
-        name = _NAMES[fault.detail % len(_NAMES)]
+        name = NAMES[fault.detail % len(NAMES)]
         match fault.trouble:
             case Trouble.CLEANUP:
-                host.tell(ev.CleanupAsked(host.now, (name,)))
+                asked.tell(ev.CleanupAsked(asked.now, (name,)))
             case Trouble.REFRESH:
-                host.tell(ev.RefreshAsked(host.now, (name,)))
+                asked.tell(ev.RefreshAsked(asked.now, (name,)))
+            case Trouble.CONFIRM:
+                asked.tell(ev.ConfirmAsked(asked.now, host.name, "ann"))
             case _:
-                host.tell(ev.StopAsked(host.now))
+                asked.tell(ev.StopAsked(asked.now))
+
+    def _who_is_asked(self, host: Host, fault: Fault) -> Host | None:
+        """What concerns a host is asked there; that a host is off is told to another, and only if it is so."""
+        if fault.trouble is not Trouble.CONFIRM:
+            return host
+        others = (other for other in self.cluster.hosts.values() if other.node is not None)
+        return None if host.on else next(others, None)
 
     # The end
 
     def _come_to_rest(self) -> None:
         """Everything is mended, and the cluster has to come to what was committed last."""
         self.story.tell(self.cluster.clock.now_us, "--- everything is mended")
-        self._note_silent()
+        self.rules.note_silent()
         self.cluster.heal()
         self._run_to(self.cluster.clock.now_us + 60_000_000)
         self._clean_up()
@@ -305,15 +261,18 @@ class Life:
 
     def _clean_up(self) -> None:
         """An operator forgives all failures; that is asked again, for who is asked may be about to leave."""
-        for name in _NAMES:
+        for name in NAMES:
             first = next(iter(self.cluster.hosts.values()))
             if first.node is not None:
                 first.tell(ev.CleanupAsked(first.now, (name,)))
 
     def _start_who_left(self) -> None:
+        """Whom the cluster fenced, and who lives on all the same, has to boot; others only have to start."""
         for host in self.cluster.hosts.values():
-            if host.node is None:
-                host.start()
+            if host.node is None and "fenced" in (host.left or ""):
+                host.power_off()
+            host.power_on()
+            host.start()
 
     def _unrest(self) -> str | None:
         """What keeps the cluster from being at rest."""
@@ -328,43 +287,45 @@ class Life:
             return "the members do not share one state"
         if not any(node.is_dc and node.coordinator.converged for node in living):
             return "no DC says that nothing is left to do"
-        return self._misplaced(living[0].replica.shared.cib.configuration)
+        return self._left_over(living) or self._misplaced(living[0].replica.shared.cib.configuration)
+
+    def _left_over(self, living: list[Node]) -> str | None:
+        """What nobody cares for any more, and is there all the same."""
+        shared = living[0].replica.shared
+        if shared.proposals:
+            return f"the proposals {', '.join(sorted(shared.proposals))} have no end"
+        if shared.fencing.records:
+            return f"{', '.join(sorted(shared.fencing.records))} are members, and to be fenced or down"
+        unclean = [name for name, one in shared.nodes.items() if one.presence is not Presence.ONLINE]
+        if unclean:
+            return f"{', '.join(unclean)} are members, and not online"
+        for node in living:
+            if node.parts.outbox.results:
+                return f"{node.name} has results that nobody has heard"
+        return self._untold_attributes(living[0])
+
+    def _untold_attributes(self, node: Node) -> str | None:
+        """Agents say with each call what their attributes are: what runs and is watched has told them all."""
+        for (host, resource), values in self.cluster.world.values.items():
+            if (host, resource) not in self.cluster.world.running:
+                continue
+            known = transient(node_state(node.replica.shared.cib, host))
+            for name, value in values.items():
+                if known.get(name) != value:
+                    return f"{name} of {host} is {known.get(name)}, and its agent says {value}"
+        return None
 
     def _misplaced(self, active: Configuration) -> str | None:
-        """What is not where it should be, where that is plain: without constraints, each resource runs once."""
-        if not _is_plain(active):
+        if not is_simple(active):
             return None
-        for resource in _wanted(active):
-            if len(self.cluster.world.where(resource)) != 1:
-                return f"{resource} runs on {self.cluster.world.where(resource) or 'no host'}"
-        # A stop that failed blocks, without fencing: what it left is nobody's to end but the operator's.
         stuck = {name for _, name, task in self._troubled if task == "stop"}
-        surplus = {name for _, name in self.cluster.world.running} - set(_wanted(active)) - stuck
-        return f"{sorted(surplus)} run and are not wanted" if surplus else None
+        return plain_placement(active, self.cluster, stuck, wanted(active))
 
     def _check_acknowledged(self) -> None:
         for name, host in self.cluster.hosts.items():
             if host.node is None:
                 continue
             known = {activation.commit for activation in host.node.replica.activations}
-            lost = [commit for commit in self.acknowledged if commit not in known]
+            lost = [commit for commit in self.rules.acknowledged if commit not in known]
             if lost:
                 self._break(f"{name} lost the acknowledged {', '.join(lost)}")
-
-
-def _in_clones(configuration: Configuration) -> Iterator[str]:
-    """The names of what may run on many hosts at once, as histories have them."""
-    for resource in configuration.resources:
-        if isinstance(resource, Clone):
-            for primitive in primitives(resource):
-                yield from (primitive.id, *(f"{primitive.id}:{number}" for number in range(_MOST_INSTANCES)))
-
-
-def _is_plain(configuration: Configuration) -> bool:
-    return not configuration.constraints and all(
-        isinstance(resource, Primitive) and not resource.meta for resource in configuration.resources
-    )
-
-
-def _wanted(configuration: Configuration) -> list[str]:
-    return [primitive.id for resource in configuration.resources for primitive in primitives(resource)]

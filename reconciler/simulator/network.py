@@ -73,6 +73,10 @@ class Network(Generic[M]):
         self.frozen: set[str] = set()
         self.slow: set[str] = set()
         """Hosts that learn of changes long after the others."""
+        self.slow_us = 0
+        """How long a message may take besides, to be ordered and again to reach a member."""
+        self.verdicts: dict[str, RingVerdict] = {}
+        """By the id of a view, the verdict with which it was announced."""
         self.verdicts_late = False
         self.stale_verdicts = False
         """Whether a ring is first announced with the verdict of the one before, as two descriptors may tell it."""
@@ -97,7 +101,7 @@ class Network(Generic[M]):
         if port is None:
             return
         port.unordered.append(Message(node, port.view, payload))
-        self.clock.after(self.chance.randint(*LATENCY_US), lambda: self._order(node, port))
+        self.clock.after(self._latency_us(), lambda: self._order(node, port))
 
     def receive(self, node: str) -> View | Message[M] | None:
         """What a process is told next; None when nothing waits."""
@@ -164,7 +168,10 @@ class Network(Generic[M]):
         message = port.unordered.popleft()
         ring.queue.append(message)
         for member in ring.view.members:
-            self.clock.after(self.chance.randint(*LATENCY_US), lambda member=member: self._arrive(ring, member))  # type: ignore[misc]
+            self.clock.after(self._latency_us(), lambda member=member: self._arrive(ring, member))  # type: ignore[misc]
+
+    def _latency_us(self) -> int:
+        return self.chance.randint(LATENCY_US[0], LATENCY_US[1] + self.slow_us)
 
     def _is_broken(self, ring: _Ring[M]) -> bool:
         """Whether the token of a ring is lost, because one of its hosts is, or is in another: nothing gets a place any more."""
@@ -262,6 +269,7 @@ class Network(Generic[M]):
     def _announce(self, members: tuple[str, ...], hosts: tuple[str, ...], verdict: RingVerdict) -> None:
         self._views += 1
         view = View(f"{self._views}", members, verdict, hosts)
+        self.verdicts[view.id] = verdict
         ring: _Ring[M] = _Ring(view, got=dict.fromkeys(members, 0))
         for node in members:
             port = self._ports[node]
@@ -272,7 +280,7 @@ class Network(Generic[M]):
 
     def _order_soon(self, node: str, port: _Port[M]) -> None:
         for _ in range(len(port.unordered)):
-            self.clock.after(self.chance.randint(*LATENCY_US), lambda: self._order(node, port))
+            self.clock.after(self._latency_us(), lambda: self._order(node, port))
 
 
 def votes_of(nodes: Collection[str]) -> Mapping[str, int]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from reconciler.frozen import replace
 from reconciler.simulator.faults import Fault
-from reconciler.simulator.life import Life, Scenario, Verdict
+from reconciler.simulator.life import Life
+from reconciler.simulator.scenario import Scenario, Verdict
 
 
 def shrink(verdict: Verdict, most_lives: int = 300, live: Callable[[Scenario], Verdict] | None = None) -> Verdict:

@@ -55,6 +55,8 @@ class World:
     """What agents say they have done and have not."""
     attributes: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     """By host and resource: what its agent says about itself with the next call."""
+    values: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    """By host and resource: what its agent says about itself with every call."""
     witnessed: list[Witnessed] = field(default_factory=list)
     doubles: list[Double] = field(default_factory=list)
     """Where one was started that ran elsewhere."""
@@ -73,6 +75,8 @@ class World:
         """Nothing of the host runs any more."""
         for key in [key for key in self.running if key[0] == host]:
             del self.running[key]
+        for key in [key for key in self.values if key[0] == host]:
+            del self.values[key]
 
     def call(self, host: str, call: AgentCall, at_us: int) -> AgentResult:
         """An agent does its operation."""
@@ -83,7 +87,7 @@ class World:
             code = self._act(host, call, at_us)
             if code:
                 return AgentResult(code)
-        told = self.attributes.pop((host, call.resource), {})
+        told = self.values.get((host, call.resource), {}) | self.attributes.pop((host, call.resource), {})
         return AgentResult(0, attributes=told)
 
     def _act(self, host: str, call: AgentCall, at_us: int) -> int:
@@ -92,7 +96,12 @@ class World:
             case "start" | "migrate_from":
                 self._start(host, call, at_us)
             case "stop" | "migrate_to":
-                if self.running.pop(key, None) is not None:
+                running = self.running.pop(key, None)
+                if running is not None:
+                    if running.parameters != dict(call.parameters):
+                        self.faults.append(
+                            f"{call.resource} is stopped on {host} with other parameters than it was started"
+                        )
                     self.witnessed.append(Witnessed(at_us, host, "stop", call.resource))
             case "promote" | "demote":
                 if key not in self.running:

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from kept import KEPT, scenario_of
 
 from reconciler.frozen import replace
 from reconciler.simulator.faults import ALONE, Fault, Trouble
-from reconciler.simulator.life import Life, Scenario, Verdict, scenario
+from reconciler.simulator.life import Life
+from reconciler.simulator.scenario import Scenario, Verdict, scenario
 from reconciler.simulator.shrinking import shrink
 from reconciler.simulator.world import World
 
-KEPT_ALONE = {
-    16: "a cleanup that had nothing to forget swallowed the monitor that it had begun: the resource was never looked at again",
-}
-
-
 THREE = ("n1", "n2", "n3")
-KEPT_OF_THREE = {
-    270: "a promise whose record could not be written counted as durable once the disk was synchronised",
-    525: "an installation without quorum changed the state and not its id: two states counted as one",
-}
 
 
 def assert_sound(found: Verdict) -> None:
@@ -32,19 +25,9 @@ def test_a_node_alone_keeps_the_rules(block: int) -> None:
         assert_sound(Life(scenario(seed, hosts=("n1",))).live())
 
 
-@pytest.mark.parametrize("seed", KEPT_ALONE)
-def test_what_failed_once_holds(seed: int) -> None:
-    assert_sound(Life(scenario(seed, hosts=("n1",))).live())
-
-
-@pytest.mark.parametrize("seed", KEPT_OF_THREE)
-def test_what_failed_once_among_three_holds(seed: int) -> None:
-    assert_sound(Life(scenario(seed, hosts=THREE)).live())
-
-
-def test_what_was_stopped_while_others_believed_it_active_is_looked_up_again() -> None:
-    """Seed 10006: a node's report kept an entry of a start that it had itself stopped since, and nobody looked."""
-    assert_sound(Life(scenario(10006, hosts=(*THREE, "n4", "n5"))).live())
+@pytest.mark.parametrize("name", KEPT)
+def test_what_failed_once_holds(name: str) -> None:
+    assert_sound(Life(scenario_of(KEPT[name])).live())
 
 
 def test_three_nodes_keep_the_rules() -> None:
@@ -68,7 +51,7 @@ def test_a_life_of_three_without_faults_comes_to_rest() -> None:
 
 
 def test_every_trouble_may_be_drawn() -> None:
-    drawn = {fault.trouble for seed in range(200) for fault in scenario(seed, hosts=THREE).faults}
+    drawn = {fault.trouble for seed in range(300) for fault in scenario(seed, hosts=THREE).faults}
     assert drawn == set(Trouble)
     assert {fault.trouble for seed in range(200) for fault in scenario(seed, hosts=("n1",)).faults} == ALONE
 

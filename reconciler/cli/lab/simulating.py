@@ -13,7 +13,7 @@ from reconciler.frozen import frozen
 
 if TYPE_CHECKING:
     from reconciler.model.cluster import Configuration
-    from reconciler.simulator.life import Scenario, Verdict
+    from reconciler.simulator.scenario import Scenario, Verdict
 
 _MOST_TOLD = 3
 """How many failures are told whole; of the others only the seed and the rule."""
@@ -79,7 +79,7 @@ def _live(work: tuple[int, Question, tuple[Configuration, ...]]) -> Verdict:
 
 def _scenario(seed: int, question: Question, configurations: tuple[Configuration, ...]) -> Scenario:
     from reconciler.frozen import replace
-    from reconciler.simulator.life import scenario
+    from reconciler.simulator.scenario import scenario
 
     hosts = tuple(f"n{number}" for number in range(1, question.nodes + 1)) if question.nodes else _names(configurations)
     drawn = scenario(seed, configurations, hosts)
@@ -111,7 +111,7 @@ def _tell(question: Question, verdict: Verdict, whole: bool) -> None:
     if whole:
         print(verdict.story)
     print(f"seed {lived.seed}: {verdict.broken}")
-    from reconciler.simulator.life import scenario
+    from reconciler.simulator.scenario import scenario
 
     every = scenario(lived.seed, lived.configurations, lived.hosts).faults
     kept = ",".join(str(number) for number, fault in enumerate(every) if fault in lived.faults) or "-"

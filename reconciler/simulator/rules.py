@@ -1,0 +1,180 @@
+"""The safety rules, checked after each step by what the world, the network and the devices have seen, not by what nodes say of themselves.
+
+Where a node's own word is used, it only says which view it believes to be in, or what it promises: whether that was so is for others.
+Source: the design of the cluster, "Safety rules".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reconciler.controller import events as ev
+from reconciler.controller.replica import Partition
+from reconciler.controller.shared import Shared
+from reconciler.model.cluster import Configuration
+from reconciler.simulator.cluster import Cluster
+from reconciler.simulator.host import Host
+from reconciler.simulator.scenario import Scenario, fences
+from reconciler.simulator.world import Double
+
+GRACE_US = 30_000_000
+"""How long the others wait without fencing: five seconds until a member that is cut off acts, the longest stop, and five more."""
+BEGUN_US = 1_000_000
+"""How long a start that was begun then may take to show."""
+_LEFT_BEHIND = 50_000
+"""How many messages may wait for a process that does not stand still."""
+_BEGINNINGS = frozenset({"start", "promote", "migrate_from"})
+_MAY_GO_ON = frozenset({"ignore", "freeze"})
+"""The policies under which something may be begun without quorum: what failed where it ran, or anything."""
+
+
+class Rules:
+    """Watches a cluster; `broken` is called with the rule that was."""
+
+    def __init__(self, lived: Scenario, cluster: Cluster, broken: Callable[[str], None]) -> None:
+        self.scenario = lived
+        self.cluster = cluster
+        self._break = broken
+        self.acknowledged: list[str] = []
+        """Commits that most hosts have activated."""
+        self.steps = 0
+        self._fencing = fences(lived.configurations)
+        self._goes_on = any(
+            block.values.get("no-quorum-policy") in _MAY_GO_ON for one in lived.configurations for block in one.options
+        )
+        self._held: dict[tuple[int, int], tuple[str, tuple[str, str]]] = {}
+        self._seen: dict[str, tuple[Shared, Partition]] = {}
+        self._dcs: dict[str, tuple[str, str | None]] = {}
+        self._promised: dict[str, int] = {}
+        self._silent_us: dict[str, tuple[int, int]] = {}
+        self._turned_us = 0
+        self._excused: set[tuple[str, str]] = set()
+        self._activated: dict[str, set[str]] = {}
+
+    # After each turn of the clock
+
+    def turned(self) -> None:
+        """Something has happened: look at the world."""
+        world = self.cluster.world
+        self.note_silent()
+        if world.doubles:
+            self._judge(world.doubles.pop())
+        if world.faults:
+            self._break(world.faults[0])
+
+    def note_silent(self) -> None:
+        """How long hosts have no process that could stop what runs there, or one that stands still."""
+        now_us = self.cluster.clock.now_us
+        for name, host in self.cluster.hosts.items():
+            if host.node is None or host.is_frozen:
+                since_us, until_us = self._silent_us.get(name, (now_us, now_us))
+                self._silent_us[name] = (since_us if until_us >= self._turned_us else now_us), now_us
+        self._turned_us = now_us
+
+    def _judge(self, double: Double) -> None:
+        """Without fencing, what ran on a host that could do nothing about it for the whole grace may start elsewhere.
+
+        With it, nothing may, unless a device said that it switched a host off, and did not.
+        """
+        now_us = self.cluster.clock.now_us
+        if self.cluster.deceived & {double.host, *double.others}:
+            return
+        for other in double.others:
+            since_us, until_us = self._silent_us.get(other, (now_us, now_us))
+            if not self._fencing and until_us - since_us >= GRACE_US and now_us - until_us <= BEGUN_US:
+                self._excused.add((double.resource, other))
+            elif (double.resource, other) not in self._excused:
+                self._break(str(double))
+
+    # After each step of a node
+
+    def stepped(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
+        """A node took an event: what it holds, and what it begins."""
+        self.steps += 1
+        before = self._seen.get(host.name, (None, Partition()))[1]
+        if host.node is not None:
+            self._look_at_state(host)
+        views = [before] if host.node is None else [before, host.node.replica.partition]
+        for effect in effects:
+            match effect:
+                case ev.Emit("activated", fields):
+                    self._note_activated(host, str(fields["proposal"]), views)
+                case ev.RunAgent(_, call) if call.operation in _BEGINNINGS:
+                    what = f"begins {call.operation} of {call.resource}"
+                    self._check_quorum(host, what, views, strict=not self._goes_on)
+                case ev.CallFenceAgent(order):
+                    self._check_quorum(host, f"fences {order.target}", views, strict=True)
+                case _:
+                    pass
+        if isinstance(event, ev.ViewChanged) and self.cluster.network.waiting(host.name) > _LEFT_BEHIND:
+            self._break(f"{host.name} is left behind: more than {_LEFT_BEHIND:,} messages wait for it")
+
+    def _look_at_state(self, host: Host) -> None:
+        """One history, one DC in a view, and promises that are kept; looked at when anything of it has changed."""
+        node = host.node
+        if node is None:
+            return
+        shared, partition = node.replica.shared, node.replica.partition
+        seen = self._seen.get(host.name)
+        if seen is not None and seen[0] is shared and seen[1] is partition:
+            return
+        self._seen[host.name] = shared, partition
+        if len(self.scenario.hosts) == 1:
+            # Alone it goes on without its disk, and may begin a term again that a crash took away: there is nobody to differ from.
+            return
+        self._compare(host.name, shared)
+        if partition.installed:
+            known = self._dcs.setdefault(partition.view, (host.name, node.replica.dc))
+            if known[1] != node.replica.dc:
+                self._break(f"{host.name} and {known[0]} have two DCs in one view: {node.replica.dc} and {known[1]}")
+        promised = node.replica.own.promised
+        if promised < shared.term:
+            self._break(f"{host.name} has decided {shared.term} and promised {promised}")
+
+    def _compare(self, name: str, shared: Shared) -> None:
+        """Who has taken in the same messages of the same term holds the same."""
+        if shared.beside:
+            return
+        held = shared.chain, str(shared.cib.version)
+        known = self._held.setdefault((shared.term, shared.seq), (name, held))
+        if known[1] != held:
+            at = f"({shared.term}, {shared.seq})"
+            self._break(f"{name} and {known[0]} differ at {at}: {held} and {known[1]}")
+
+    def _check_quorum(self, host: Host, what: str, views: list[Partition], *, strict: bool) -> None:
+        """Whether the view in which a node believed to be was told quorate by the network.
+
+        `views` are the ones before and after the step: what had to wait for the disk may happen at the end of the one before.
+        """
+        installed = [view for view in views if view.installed]
+        if not installed:
+            self._break(f"{host.name} {what} in no installed view")
+        elif strict and not any(self._quorate(view) for view in installed):
+            self._break(f"{host.name} {what} without quorum")
+
+    def _quorate(self, view: Partition) -> bool:
+        verdict = self.cluster.network.verdicts.get(view.view)
+        return verdict is not None and verdict.quorate
+
+    def _note_activated(self, host: Host, commit: str, views: list[Partition]) -> None:
+        if commit in self.cluster.invalid:
+            self._break(f"{host.name} activates an invalid commit")
+        refusers = self.cluster.refused.get(commit, frozenset()) | self.cluster.disputed.get(commit, frozenset())
+        if all(refusers.intersection(view.members) for view in views if view.installed):
+            self._break(f"{host.name} activates a commit that a member of its view refuses or understands otherwise")
+        self._check_quorum(host, "activates a commit", views, strict=True)
+        have = self._activated.setdefault(commit, set())
+        have.add(host.name)
+        if 2 * len(have) > len(self.scenario.hosts) and commit not in self.acknowledged:
+            self.acknowledged.append(commit)
+
+
+def plain_placement(active: Configuration, cluster: Cluster, stuck: set[str], names: list[str]) -> str | None:
+    """What is not where it should be, where that is plain: without constraints, each resource runs once."""
+    for resource in names:
+        if len(cluster.world.where(resource)) != 1:
+            return f"{resource} runs on {cluster.world.where(resource) or 'no host'}"
+    # A stop that failed blocks, without fencing: what it left is nobody's to end but the operator's.
+    known = {one.id for one in active.resources}
+    surplus = {name for _, name in cluster.world.running} - known - stuck
+    return f"{sorted(surplus)} run and are not wanted" if surplus else None

@@ -1,0 +1,124 @@
+"""What is lived through, drawn from a seed: hosts, what commits may bring, how fencing and quorum are set, and what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from random import Random
+
+from reconciler.frozen import field, frozen
+from reconciler.model.attributes import plain
+from reconciler.model.cluster import Configuration
+from reconciler.model.resource import Agent, Clone, Operation, Primitive, primitives
+from reconciler.simulator.faults import Fault, draw
+from reconciler.simulator.planner import is_simple
+
+NAMES = ("a", "b", "c")
+"""The resources of drawn configurations."""
+_MOST_INSTANCES = 32
+_REAL_IN = 10
+"""One in so many lives asks the real scheduler."""
+
+
+@frozen
+class Scenario:
+    """What is lived through: the same scenario always comes to the same. `configurations` are those that commits may bring.
+
+    `toy` tells whether the small planner stands in for the scheduler.
+    """
+
+    seed: int
+    hosts: tuple[str, ...]
+    configurations: tuple[Configuration, ...]
+    faults: tuple[Fault, ...]
+    toy: bool = False
+
+
+@frozen
+class Verdict:
+    """What a life came to: the rule that it broke, if it did, and its story. `steps` counts what nodes were told."""
+
+    scenario: Scenario
+    broken: str | None
+    story: str = field(repr=False)
+    steps: int = 0
+
+
+def scenario(
+    seed: int,
+    configurations: Sequence[Configuration] = (),
+    hosts: Sequence[str] = (),
+    count: int | None = None,
+    *,
+    toy: bool | None = None,
+) -> Scenario:
+    """The scenario of a seed: one to five hosts, one to three resources, and some twenty faults; what is given is not drawn.
+
+    Without a word on it the toy planner stands in for the scheduler in nine of ten lives, where the configurations are drawn.
+    """
+    chance = Random(seed)
+    drawn_hosts = tuple(f"n{number}" for number in range(1, 1 + chance.choice((1, 2, 3, 3, 3, 3, 4, 5))))
+    options = _options(chance)
+    drawn = tuple(_configuration(chance, options) for _ in range(4))
+    named = tuple(hosts) or drawn_hosts
+    made = tuple(configurations) or drawn
+    faults = draw(chance, named, chance.randint(5, 40) if count is None else count, fencing=fences(made))
+    small = seed % _REAL_IN != 0 and not configurations if toy is None else toy and all(map(is_simple, made))
+    return Scenario(seed, named, made, faults, small)
+
+
+def fences(configurations: Sequence[Configuration]) -> bool:
+    """Whether lost nodes are fenced under every one of these configurations."""
+    return all(
+        not any(block.values.get("stonith-enabled") == "false" for block in one.options) for one in configurations
+    )
+
+
+def wanted(configuration: Configuration) -> list[str]:
+    """The resources of a configuration, but for its fence devices."""
+    return [
+        primitive.id
+        for resource in configuration.resources
+        for primitive in primitives(resource)
+        if not _is_device(primitive)
+    ]
+
+
+def _is_device(primitive: Primitive) -> bool:
+    return primitive.agent is not None and primitive.agent.standard == "stonith"
+
+
+def anonymous(configuration: Configuration) -> Iterator[str]:
+    """The names of what may run on many hosts at once, as histories have them: instances of clones, and fence devices."""
+    yield from (one.id for resource in configuration.resources for one in primitives(resource) if _is_device(one))
+    for resource in configuration.resources:
+        if isinstance(resource, Clone):
+            for primitive in primitives(resource):
+                yield from (primitive.id, *(f"{primitive.id}:{number}" for number in range(_MOST_INSTANCES)))
+
+
+def _options(chance: Random) -> dict[str, str]:
+    """Options that stay the same in a life: what fencing or a policy protects is protected from the first commit on."""
+    policy = chance.choice(("stop", "stop", "stop", "stop", "stop", "demote", "freeze"))
+    fencing = chance.random() < 0.5
+    action = chance.choice(("reboot", "reboot", "off"))
+    return {
+        "stonith-enabled": "true" if fencing else "false",
+        "stonith-action": action,
+        "no-quorum-policy": policy,
+        "start-failure-is-fatal": "false",
+    }
+
+
+def _configuration(chance: Random, options: dict[str, str]) -> Configuration:
+    agent = Agent("ocf", "Dummy", "reconciler")
+    resources = tuple(
+        Primitive(
+            name,
+            agent,
+            params=plain({"value": str(chance.randint(1, 2))}),
+            operations=(Operation("monitor", "10s"),),
+        )
+        for name in NAMES[: chance.randint(1, 3)]
+    )
+    devices = (Primitive("power", Agent("stonith", "fence_lab")),) if options["stonith-enabled"] == "true" else ()
+    return Configuration(options=plain(options), resources=(*devices, *resources))

@@ -1,0 +1,132 @@
+"""Lives that once broke a rule, whole: what a seed draws changes with the simulator, and these do not."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reconciler.model.attributes import plain
+from reconciler.model.cluster import Configuration
+from reconciler.model.resource import Agent, Operation, Primitive
+from reconciler.simulator.faults import Fault, Trouble
+from reconciler.simulator.scenario import Scenario
+
+
+class Kept(NamedTuple):
+    """`why` is what was wrong. `configurations` give each resource's value, `faults` the time, trouble, host and detail of each."""
+
+    why: str
+    seed: int
+    hosts: int
+    configurations: str
+    faults: str
+    toy: bool = False
+    options: str = "stonith-enabled=false start-failure-is-fatal=false"
+
+
+def scenario_of(kept: Kept) -> Scenario:
+    """The life as it was."""
+    hosts = tuple(f"n{number}" for number in range(1, kept.hosts + 1))
+    options = dict(pair.split("=") for pair in kept.options.split())
+    configurations = tuple(_configuration(text, options) for text in kept.configurations.split(";"))
+    return Scenario(kept.seed, hosts, configurations, tuple(map(_fault, kept.faults.strip().splitlines())), kept.toy)
+
+
+def _configuration(text: str, options: dict[str, str]) -> Configuration:
+    agent = Agent("ocf", "Dummy", "reconciler")
+    pairs = [pair.split("=") for pair in text.split()]
+    resources = tuple(
+        Primitive(name, agent, params=plain({"value": value}), operations=(Operation("monitor", "10s"),))
+        for name, value in pairs
+    )
+    devices = (Primitive("power", Agent("stonith", "fence_lab")),) if options["stonith-enabled"] == "true" else ()
+    return Configuration(options=plain(options), resources=(*devices, *resources))
+
+
+def _fault(line: str) -> Fault:
+    at_ms, trouble, host, *more = line.split()
+    detail = int(more[0]) if more else 0
+    others = tuple(more[1].split(",")) if len(more) > 1 else ()
+    return Fault(int(at_ms), Trouble[trouble], host, detail, others)
+
+
+KEPT = {
+    "swallowed monitor": Kept(
+        "a cleanup that had nothing to forget swallowed the monitor that it had begun: the resource was never looked at again",
+        16,
+        1,
+        "a=2 b=2; a=1 b=2; a=2; a=2 b=1 c=1",
+        """
+        3002 POWER_ON n1
+        3004 COMMIT n1 60912
+        23008 RESOURCE_DIES n1 29404
+        23310 CLEANUP n1 55087
+        23315 RESOURCE_DIES n1 55459
+        """,
+    ),
+    "unwritten promise": Kept(
+        "a promise whose record could not be written counted as durable once the disk was synchronised",
+        270,
+        3,
+        "a=1 b=2; a=1; a=2; a=2 b=2 c=2",
+        """
+        3609 RESOURCE_DIES n3 49774
+        9668 FULL_DISK n2
+        9674 KILL n3
+        11682 KILL n2
+        13686 COMMIT n3 5430
+        33689 RESOURCE_DIES n1 59802
+        33703 FULL_DISK n3
+        41712 START n3
+        47715 STALE_VERDICTS n3
+        47719 RESOURCE_DIES n1 36181
+        48034 START n1
+        54036 KILL_SOON n2 15
+        54339 AGENT_HANGS n3 59609
+        56357 COMMIT n2 55578
+        56363 LATE_VERDICTS n3
+        56416 REPLACE_DISK n3
+        57070 REFRESH n3 9091
+        57073 RESOURCE_DIES n2 5937
+        57085 SLOW_DISK n1 4000
+        57385 AGENT_FAILS n1 29193
+        57685 CUT n3
+        57689 CUT n2
+        """,
+    ),
+    "one name for two states": Kept(
+        "an installation without quorum changed the state and not its id: two states counted as one",
+        525,
+        3,
+        "a=1 b=1; a=1 b=1 c=2; a=1 b=1; a=2",
+        """
+        3302 COMMIT n1 41688
+        23314 STALE_VERDICTS n2
+        23324 COMMIT n3 35796
+        23328 COMMIT n3 47676
+        23632 KILL_SOON n3 15
+        55644 START n3
+        61652 STOP n2
+        61706 FREEZE n1
+        68012 START n1
+        68316 FREEZE n1
+        """,
+    ),
+    "stopped and not looked up": Kept(
+        "a node's report kept an entry of a start that it had itself stopped since, and nobody looked",
+        10006,
+        5,
+        "a=1; a=1 b=1 c=1; a=1 b=2; a=1 b=2",
+        """
+        3013 FREEZE n5
+        3023 THAW n5
+        5026 KILL n5
+        25026 COMMIT n4 65237
+        45040 COMMIT n1 64733
+        51045 KILL_SOON n4 13
+        51059 FULL_DISK n2
+        51063 FREEZE n1
+        51120 AGENT_FAILS n4 60048
+        71124 REFRESH n3 55305
+        """,
+    ),
+}
