@@ -242,6 +242,12 @@ class Executor:
             return []
         return [ClearTimer(recurring.timer), *self._run_recurring(recurring, now)]
 
+    def tell_again(self, resource: str) -> None:
+        """The cluster has forgotten how the resource's recurring operations failed: if they still do, that is news."""
+        for key, recurring in self.recurring.items():
+            if key[0] == resource:
+                recurring.reported = None
+
     def forget(self, resource: str) -> list[Wish]:
         """End the monitoring of a resource whose history is forgotten."""
         self._forget_failures(resource)

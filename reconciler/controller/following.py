@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from reconciler.cib.observations import AttributeSet, ResourceForgotten
+from reconciler.cib.observations import AttributeSet, EntryForgotten, ResourceForgotten
 from reconciler.controller.entering import Entering
 from reconciler.controller.events import Broadcast, Emit, Leave, Wish
 from reconciler.controller.executor import begins, gate_of
@@ -103,6 +103,8 @@ class Following:
             case Cleanup() | Refresh():
                 if isinstance(message, Cleanup) and self.parts.replica.shared.cib is before.cib:
                     return []
+                for resource in message.resources if isinstance(message, Cleanup) else ():
+                    self.parts.executor.tell_again(resource)
                 why = "failures were cleaned up" if isinstance(message, Cleanup) else "a refresh was asked for"
                 checked = [wish for resource in message.resources for wish in self.parts.executor.check(resource, now)]
                 return self._restated(why, before) + checked
@@ -133,6 +135,8 @@ class Following:
                 wishes.append(Emit("attribute", {"node": seen.node, "name": seen.name, "value": seen.value}))
             elif isinstance(seen, ResourceForgotten) and seen.node == self.parts.name:
                 wishes += self.parts.executor.forget(seen.resource)
+            elif isinstance(seen, EntryForgotten) and seen.node == self.parts.name:
+                self.parts.executor.tell_again(seen.resource)
         wishes.append(self.parts.publish())
         if changed or message.action:
             wishes += self.parts.coordinator.observed(message)

@@ -129,4 +129,18 @@ KEPT = {
         71124 REFRESH n3 55305
         """,
     ),
+    "forgiven and not told": Kept(
+        "a failure was cleaned up before it was recovered from; that the monitor still failed was no news to the node, nor told",
+        1009,
+        3,
+        "a=2 b=1 c=1; a=2; a=1; a=1",
+        """
+        3064 POWER_OFF n1
+        3077 FENCING_FAILS n2
+        3379 RESOURCE_DIES n2 28232
+        13699 CLEANUP n3 8668
+        """,
+        toy=True,
+        options="stonith-enabled=true stonith-action=reboot start-failure-is-fatal=false",
+    ),
 }
