@@ -24,7 +24,7 @@ from reconciler.controller.moment import Moment
 from reconciler.controller.orders import bundles, history_id, make_order
 from reconciler.controller.replica import Replica
 from reconciler.controller.restarts import Restarts
-from reconciler.controller.shared import Shared
+from reconciler.controller.shared import Shared, allowed
 from reconciler.controller.standing import fences
 from reconciler.controller.transition import Transition
 from reconciler.errors import ReconcilerError, Remedy
@@ -303,11 +303,11 @@ class Coordinator:
             return self._give_up(replica, error, now)
         self.plan, self._undecided = plan, None
         self.stale = None
-        held, actions = _held_back(plan, replica.shared)
+        held, actions, why = _held_back(plan, replica.shared)
         if held:
             plan = replace(plan, actions=actions)
             if not _does_something(plan):
-                text = f"{', '.join(sorted(held))} may still run on a node that is gone"
+                text = f"{', '.join(sorted(held))} {why}"
                 return [Emit("daemon", {"what": "waiting", "text": text}), self._recheck(plan, now)]
         if not _does_something(plan):
             self._signature, self._repeats = (), 0
@@ -402,24 +402,40 @@ def _ask(cib: Cib, at: Instant) -> Answer:
     return plan, tuple(violations(cib, plan)) if _does_something(plan) else ()
 
 
-def _held_back(plan: Plan, shared: Shared) -> tuple[frozenset[str], tuple[PlannedAction, ...]]:
-    """Without fencing, what may still run on a node that is gone is started nowhere before the grace of that node is over.
+def _held_back(plan: Plan, shared: Shared) -> tuple[frozenset[str], tuple[PlannedAction, ...], str]:
+    """What is not begun yet, the actions that are left, and why the others have to wait.
 
-    Gives what is held back, and the actions that are left: neither those starts nor what would follow them.
+    Where others may be quorate, too, nothing is begun before they are accounted for; and what is not, is left as it is, for a stop alone
+    would end a service that goes on elsewhere later. Without fencing, what may still run on a node that is gone is started nowhere before
+    the grace of that node is over. What would follow on something held back is held back, too.
     """
+    if shared.quorate and not allowed(shared).start:
+        held = {_name(one) for one in plan.actions if one.task in _BEGINNINGS}
+        left = _without(
+            plan, {one.id for one in plan.actions if one.kind is ActionKind.RESOURCE and _name(one) in held}
+        )
+        return frozenset(held), left, "may be wanted elsewhere, too, by nodes of which nothing is known"
     if fences(shared.cib):
-        return frozenset(), plan.actions
+        return frozenset(), plan.actions, ""
     gone = [name for name, one in shared.nodes.items() if one.presence in (Presence.PENDING, Presence.UNCLEAN)]
     running = {resource for name in gone for resource in may_run(node_state(shared.cib, name))}
     begun = [one for one in plan.actions if one.task in _BEGINNINGS and (one.primitive_id or one.resource) in running]
-    dropped = {action.id for action in begun}
+    left = _without(plan, {action.id for action in begun})
+    return frozenset(map(_name, begun)), left, "may still run on a node that is gone"
+
+
+def _name(action: PlannedAction) -> str:
+    return action.primitive_id or action.resource or ""
+
+
+def _without(plan: Plan, dropped: set[int]) -> tuple[PlannedAction, ...]:
+    """The actions of a plan but for these, and those that would follow them."""
     more = True
     while more:
         following = {action.id for action in plan.actions if dropped.intersection(action.triggers)}
         more = not following <= dropped
         dropped |= following
-    held = frozenset(action.primitive_id or action.resource or "" for action in begun)
-    return held, tuple(action for action in plan.actions if action.id not in dropped)
+    return tuple(action for action in plan.actions if action.id not in dropped)
 
 
 def _does_something(plan: Plan) -> bool:

@@ -82,6 +82,11 @@ class Entering:
         alone = self._cut_off.announced(view, now)
         return [ClearTimer(OVERDUE), *alone, *self._carry_out(self.parts.joining.announced(view, now), now)]
 
+    def announced_anew(self, now: Moment) -> list[Wish]:
+        """Nobody who is missing is doubtful any more: the same view is installed once more, in a term of its own."""
+        view = self.parts.joining.installed_view
+        return [] if view is None else self.announced(view, now)
+
     def _carry_out(self, effects: tuple[MembershipEffect, ...], now: Moment) -> list[Wish]:
         return [wish for effect in effects for wish in self._on_membership(effect, now)]
 
@@ -160,7 +165,7 @@ class Entering:
         fencing = fences(shared.cib)
         wishes: list[Wish] = []
         for name, one in sorted(shared.nodes.items()):
-            wait_ms = grace_ms(shared.cib, one.presence, fencing=fencing)
+            wait_ms = grace_ms(shared.cib, one.presence, fencing=fencing, exclusive=not shared.contested)
             if wait_ms is not None:
                 wishes.append(SetTimer(GRACE_TIMER + name, now.mono_ms + wait_ms))
         return wishes

@@ -17,8 +17,8 @@ from reconciler.controller.fencing.ordering import Circumstances, decide, overdu
 from reconciler.controller.fencing.record import Down, Fencing, Order, Ordered
 from reconciler.controller.fencing.topology import Device, Levels
 from reconciler.controller.moment import Moment
-from reconciler.controller.shared import Shared
-from reconciler.controller.standing import fences, option, present
+from reconciler.controller.shared import Shared, allowed
+from reconciler.controller.standing import option, present
 from reconciler.model.duration import interval_ms
 from reconciler.model.text import integer, is_true
 
@@ -59,7 +59,7 @@ class Fencer:
         around = Circumstances(
             shared.term,
             present(shared.nodes),
-            may_fence=shared.quorate and fences(shared.cib),
+            may_fence=allowed(shared).fence,
             one_at_a_time=not is_true(option(shared.cib, "concurrent-fencing", "true")),
         )
         decision = decide(fencing, lambda target: levels_of(shared.cib, target), around, now.wall_ms)

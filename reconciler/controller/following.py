@@ -44,7 +44,7 @@ from reconciler.controller.messages import (
 )
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
-from reconciler.controller.shared import Shared, moved_on
+from reconciler.controller.shared import Shared, allowed, moved_on
 from reconciler.controller.standing import fences
 from reconciler.controller.telling import converged, ordered, recovered, reported
 
@@ -121,7 +121,7 @@ class Following:
         return self.parts.proposals.rejected(sender, message, before) + again
 
     def _activate(self, now: Moment) -> list[Wish]:
-        if not (self.parts.is_dc and self.parts.quorate):
+        if not (self.parts.is_dc and allowed(self.parts.replica.shared).activate):
             return []
         return self.parts.proposals.activate(
             self.parts.members, now, busy=self.parts.coordinator.transition is not None
@@ -181,9 +181,9 @@ class Following:
         heard = self.parts.heard.setdefault(gate, set())
         heard.add(message.node)
         votes = self.parts.replica.shared.votes
-        if 2 * sum(votes.get(node, 0) for node in heard) <= sum(votes.values()):
-            return []
-        return self.parts.executor.open(gate, now)
+        most = 2 * sum(votes.get(node, 0) for node in heard) > sum(votes.values())
+        # Where the members have no majority, all others are accounted for.
+        return self.parts.executor.open(gate, now) if most or heard >= set(self.parts.members) else []
 
     def _heard_result(self, message: Reported) -> list[Wish]:
         self.parts.outbox.heard(message)
@@ -199,9 +199,11 @@ class Following:
         if has_fenced(before.fencing, shared.fencing, self.parts.name, self.parts.joining.boot):
             # Whom the cluster fenced begins nothing: that it still lives is a fault of the device.
             return [*wishes, Leave("the cluster has fenced this node, which still lives")]
-        if shared.cib is before.cib:
-            return wishes
-        return [*wishes, *self.parts.coordinator.changed(f"{message_target(message)} is fenced")]
+        if shared.cib is not before.cib:
+            wishes += self.parts.coordinator.changed(f"{message_target(message)} is fenced")
+        if shared.withheld and allowed(shared).activate:
+            wishes += self._entering.announced_anew(now)
+        return wishes
 
     def _released(self, message: Release) -> list[Wish]:
         """All resources of a node are stopped, as was asked: it leaves."""

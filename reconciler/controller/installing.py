@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 
 from reconciler.cib.canonical import plain_bytes, to_json
+from reconciler.controller.fencing.record import Down, Record
 from reconciler.controller.membership.events import Facts, Installation
 from reconciler.controller.membership.history import Rank, StateId, extended
 from reconciler.controller.membership.presence import Attendance, Presence, presences
@@ -19,7 +20,7 @@ from reconciler.frozen import frozen, replace
 
 @frozen
 class Installed:
-    """A view was installed, as the journal keeps it. `term` is None without quorum: what was decided stays as it was."""
+    """A view was installed, as the journal keeps it. `term` is None when it may not decide: what was decided stays as it was."""
 
     cluster: str
     term: int | None
@@ -32,6 +33,10 @@ class Installed:
     hosts: tuple[str, ...]
     counting: tuple[str, ...] = ()
     """Whose disks count again once this is on them."""
+    contested: bool = False
+    """Whether others could be quorate at the same time."""
+    doubtful: tuple[str, ...] = ()
+    """Who is missing then, and may have decided something."""
 
 
 def installed_of(installation: Installation) -> Installed:
@@ -48,6 +53,8 @@ def installed_of(installation: Installation) -> Installed:
         incarnations=agreement.incarnations,
         hosts=tuple(sorted(agreement.hosts)),
         counting=tuple(sorted(installation.no_longer_blank)),
+        contested=agreement.quorate and not agreement.quorum.intersecting,
+        doubtful=tuple(sorted(agreement.doubtful)),
     )
 
 
@@ -57,13 +64,15 @@ def install(shared: Shared, installed: Installed) -> Shared:
     proposals = {commit: replace(proposal, answers={}) for commit, proposal in shared.proposals.items()}
     boots = {**shared.boots, **installed.boots}
     votes = shared.votes
-    if installed.quorate:
+    if installed.term is not None:
         votes = {**shared.votes, **{node: shared.votes.get(node, 1) for node in installed.members}}
     made = replace(
         shared,
         cluster=installed.cluster,
         dc=installed.dc,
         quorate=installed.quorate,
+        contested=installed.contested,
+        withheld=installed.quorate and installed.term is None,
         nodes=nodes,
         votes=votes,
         boots=boots,
@@ -72,7 +81,7 @@ def install(shared: Shared, installed: Installed) -> Shared:
         underway={},
     )
     made = observed(made, recorded(shared.nodes, nodes, fencing=fences(shared.cib)))
-    made = want_lost(made)
+    made = want_lost(_doubted(made, installed.doubtful))
     if installed.term is None:
         # Others may still hold the state as it was before: this is another one, and outranks nothing.
         text = plain_bytes(to_json(installed)).decode()
@@ -95,6 +104,9 @@ def facts(
 ) -> Facts:
     """What a node's hello says by the state that it holds."""
     known = shared.nodes.get(node)
+    down = tuple(sorted(name for name, one in shared.nodes.items() if one.presence is Presence.DOWN or one.leaving))
+    # In another boot, or after we went ourselves, the others may have come and gone on without us.
+    certain = known is not None and known.boot == boot and not known.leaving
     return Facts(
         cluster=shared.cluster,
         node=node,
@@ -109,7 +121,20 @@ def facts(
         known={name: one.term for name, one in shared.nodes.items()},
         fenced=shared.fencing.fenced,
         online=tuple(sorted(name for name, one in shared.nodes.items() if one.presence is Presence.ONLINE)),
+        gone=down if certain else (),
     )
+
+
+def _doubted(shared: Shared, doubtful: tuple[str, ...]) -> Shared:
+    """That these were down, or could be taken to be, is not certain any more."""
+    records = {name: record for name, record in shared.fencing.records.items() if not _is_doubted(record, doubtful)}
+    if len(records) == len(shared.fencing.records):
+        return shared
+    return replace(shared, fencing=replace(shared.fencing, records=records))
+
+
+def _is_doubted(record: Record, doubtful: tuple[str, ...]) -> bool:
+    return isinstance(record, Down) and record.target in doubtful
 
 
 def _nodes(shared: Shared, installed: Installed) -> dict[str, Member]:
@@ -123,6 +148,8 @@ def _nodes(shared: Shared, installed: Installed) -> dict[str, Member]:
             term = known.term if installed.term is None else installed.term
             rank, boot = installed.ranks[name], installed.boots[name]
             nodes[name] = Member(presence, rank, boot, installed.incarnations[name], term)
+        elif name in installed.doubtful and presence is Presence.DOWN:
+            nodes[name] = replace(known, presence=Presence.UNCLEAN)
         else:
             nodes[name] = replace(known, presence=presence)
     return nodes

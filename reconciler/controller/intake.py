@@ -11,13 +11,17 @@ from typing import assert_never
 from reconciler.controller.entering import Entering
 from reconciler.controller.envelope import MEMBERSHIP, Assembly, Chunk, Envelope, may_send, unseal
 from reconciler.controller.events import Delivered, Durable, Leave, NotDurable, NotWritten, Wish
+from reconciler.controller.executor import begins
+from reconciler.controller.fencing.messages import FenceOrdered
 from reconciler.controller.following import Following
 from reconciler.controller.journal import message_record, skipped_record
 from reconciler.controller.keeper import Answer, Promising, Purpose, Routine, TakeBack, TakeIn
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
-from reconciler.controller.messages import Activate, Message, MessageError, Propose, State
+from reconciler.controller.messages import Activate, Message, MessageError, Propose, Run, State
 from reconciler.controller.moment import Moment
+from reconciler.controller.outbox import KEPT
 from reconciler.controller.parts import Parts
+from reconciler.controller.shared import Shared, allowed
 from reconciler.controller.telling import skipped, unknown_node
 
 _BUILT_UPON = (Activate,)
@@ -83,6 +87,8 @@ class Intake:
             return "the view was not installed yet"
         if not may_send(sender, message, self.parts.replica.dc):
             return f"this member may not send a {type(message).__name__}"
+        if _is_forbidden(message, self.parts.replica.shared):
+            return f"the members of this view may not begin what a {type(message).__name__} begins"
         return None
 
     def _skip(self, event: Delivered, data: bytes, why: str) -> list[Wish]:
@@ -95,6 +101,8 @@ class Intake:
 
     def _take_in(self, sender: str, data: bytes, message: Message, now: Moment) -> list[Wish]:
         before = self.parts.replica.shared
+        if sender == self.parts.name and isinstance(message, KEPT):
+            self.parts.outbox.delivered(message)
         self.parts.replica.take_in(sender, data, message)
         wishes = self._following.followed(sender, message, before, now)
         if self.parts.replica.shared.ignored != before.ignored:
@@ -153,3 +161,16 @@ class Intake:
                 return []
             case _:
                 assert_never(purpose)
+
+
+def _is_forbidden(message: Message, shared: Shared) -> bool:
+    """Whether a message begins what the view may not begin: on no member, whoever says so."""
+    match message:
+        case Activate():
+            return not allowed(shared).activate
+        case FenceOrdered():
+            return not allowed(shared).fence
+        case Run() if shared.quorate:  # Without quorum the scheduler knows which resources may be started all the same.
+            return not allowed(shared).start and any(map(begins, message.orders))
+        case _:
+            return False

@@ -22,6 +22,7 @@ from reconciler.controller.messages import State
 from reconciler.controller.moment import Moment
 from reconciler.controller.replica import Replica
 from reconciler.controller.shared import Shared
+from reconciler.frozen import replace
 
 WAIT_TIMER = "membership"
 """When those who did not answer are named."""
@@ -40,6 +41,14 @@ class Joining:
         self._times = 1
         self._membership: machine.Membership = machine.Down()
         self._received: Shared | None = None
+
+    @property
+    def installed_view(self) -> View | None:
+        """The view that is installed, of those who take part in it."""
+        known = self._membership
+        if not isinstance(known, machine.Installed):
+            return None
+        return replace(known.installation.view, members=known.installation.members)
 
     @property
     def incarnation(self) -> str:

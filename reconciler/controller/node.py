@@ -57,12 +57,12 @@ from reconciler.controller.messages import (
     Message,
     MessageError,
     Problem,
-    Propose,
     Refresh,
     Settled,
     Shutdown,
 )
 from reconciler.controller.moment import Moment
+from reconciler.controller.outbox import KEPT
 from reconciler.controller.parts import Parts
 from reconciler.controller.proposals import EXAMINE_TIMER
 from reconciler.controller.replica import Replica
@@ -76,8 +76,6 @@ _MOST_PROBLEMS = 100
 _LONGEST_PROBLEM = 1000
 _IN_ORDER = (Delivered, ViewChanged, Examined)
 """What waits while the disk is being waited for, and keeps its order."""
-_KEPT = (Propose, Cleanup, Refresh, Shutdown, FenceConfirmed)
-"""What is sent later when there is no view to send it in. Results and attributes have a way of their own; the rest is void."""
 
 
 class Node:
@@ -229,7 +227,9 @@ class Node:
                 self.stopping = True
                 return [Broadcast(Shutdown(self.name, event.now.wall_ms))]
             case ConfirmAsked(_, target, operator):
-                return [Broadcast(FenceConfirmed(target, operator, event.now.wall_ms))]
+                known = self.replica.shared.nodes.get(target)
+                boot = "" if known is None else known.boot
+                return [Broadcast(FenceConfirmed(target, operator, event.now.wall_ms, boot))]
             case _:
                 assert_never(event)
 
@@ -246,10 +246,10 @@ class Node:
     def _send(self, message: Message) -> list[Effect]:
         """Send in the view at hand. Before it is installed only membership is spoken of; what operators and sources want waits."""
         partition = self.replica.partition
+        if isinstance(message, KEPT):
+            self.parts.outbox.wait(message)
         if partition.installed or isinstance(message, MEMBERSHIP):
             return _sent(Envelope(self.replica.shared.cluster, partition.view, self.name, message))
-        if isinstance(message, _KEPT):
-            self.parts.outbox.wait(message)
         return []
 
     def _notice_clock(self, now: Moment) -> list[Wish]:

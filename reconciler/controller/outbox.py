@@ -10,12 +10,18 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.cib.observations import AttributeSet
 from reconciler.controller.events import Broadcast, Wish
-from reconciler.controller.messages import Message, Observe, Reported
+from reconciler.controller.fencing.messages import FenceConfirmed
+from reconciler.controller.messages import Cleanup, Message, Observe, Propose, Refresh, Reported, Shutdown
 from reconciler.controller.moment import Moment
+
+KEPT = (Propose, Cleanup, Refresh, Shutdown, FenceConfirmed)
+"""What sources and operators want: sent again in each view until it was delivered. Results and attributes have a way of their own; the
+rest is void with its view."""
+_MOST_WAITING = 256
 
 
 class Outbox:
-    """Results and attributes until they are delivered, and what is wanted while there is no view to tell it in."""
+    """Results and attributes until they are delivered, and what sources and operators want."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -25,8 +31,14 @@ class Outbox:
         self._waiting: list[Message] = []
 
     def wait(self, message: Message) -> None:
-        """Tell this as soon as a view is installed."""
-        self._waiting.append(message)
+        """Tell this in each view that is installed, until it was delivered."""
+        if message not in self._waiting:
+            self._waiting = [*self._waiting, message][-_MOST_WAITING:]
+
+    def delivered(self, message: Message) -> None:
+        """Something of ours was delivered that was told until then."""
+        if message in self._waiting:
+            self._waiting.remove(message)
 
     def told(self, wishes: Iterable[Wish]) -> None:
         """Of what was just told, keep the results."""
@@ -52,11 +64,10 @@ class Outbox:
 
     def again(self, now: Moment) -> list[Wish]:
         """A view was installed: tell everything that nobody has heard yet."""
-        waiting, self._waiting = self._waiting, []
         wishes: list[Wish] = [Broadcast(message) for message in self.results]
         if self._attributes:
             wishes.append(self._tell(self._attributes, now))
-        return wishes + [Broadcast(message) for message in waiting]
+        return wishes + [Broadcast(message) for message in self._waiting]
 
     def _forget(self, seen: AttributeSet) -> None:
         """An attribute was delivered; if it was set anew meanwhile, that has still to be."""

@@ -27,7 +27,7 @@ from reconciler.controller.fencing.messages import (
     FenceWanted,
     FencingMessage,
 )
-from reconciler.controller.fencing.record import Fencing
+from reconciler.controller.fencing.record import Cause, Fencing
 from reconciler.controller.members import by_name
 from reconciler.controller.membership.history import Lineage
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
@@ -53,6 +53,8 @@ from reconciler.controller.messages import (
     State,
     Underway,
 )
+from reconciler.controller.permitted import permitted
+from reconciler.controller.quorum.policy import Permissions
 from reconciler.controller.standing import Member, fences, option, present, recorded, waited_for
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.cluster import Configuration
@@ -118,12 +120,16 @@ class Shared:
     cluster: str = ""
     seq: int = 0
     beside: int = 0
-    """How much was delivered without quorum since: that outranks nothing."""
+    """How much was delivered since in views that decide nothing: that outranks nothing."""
     chain: str = ""
     lineage: Lineage = ()
     dc: str = ""
     """Who decides in the view that was installed last."""
     quorate: bool = False
+    contested: bool = False
+    """Whether others could be quorate at the same time."""
+    withheld: bool = False
+    """Whether the view is quorate and decides nothing yet: no term was begun, for somebody missing may have decided something."""
     nodes: Mapping[str, Member] = field(default_factory=dict)
     votes: Mapping[str, int] = field(default_factory=dict)
     reported: tuple[str, ...] = ()
@@ -182,6 +188,11 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
             assert_never(message)
 
 
+def allowed(shared: Shared) -> Permissions:
+    """What the members of the view that was installed last may do."""
+    return permitted(shared.cib, shared.nodes, shared.votes, quorate=shared.quorate, contested=shared.contested)
+
+
 def _asked(shared: Shared, message: Cleanup | Refresh | Shutdown | Release | GraceOver) -> Shared:
     """What was asked for is worked out from the state in which it is delivered."""
     match message:
@@ -209,7 +220,7 @@ def _asked(shared: Shared, message: Cleanup | Refresh | Shutdown | Release | Gra
 def want_lost(shared: Shared) -> Shared:
     """The state in which all that were lost are to be fenced, and who is back needs no fencing any more."""
     unclean = {name: one.boot for name, one in shared.nodes.items() if one.presence is Presence.UNCLEAN}
-    if not (shared.quorate and fences(shared.cib)):
+    if not allowed(shared).fence:
         unclean = {}
     action = option(shared.cib, "stonith-action", "reboot")
     fencing = fencing_installed(shared.fencing, present(shared.nodes), unclean, action, shared.clock_ms)
@@ -221,7 +232,7 @@ def chained(shared: Shared, sender: str, data: bytes, *, taken: bool, at_ms: int
     head = f"{shared.chain} {sender} {'taken' if taken else 'skipped'} ".encode()
     chain = hashlib.sha256(head + data).hexdigest()
     clock_ms = max(shared.clock_ms, at_ms)
-    if not shared.quorate:
+    if shared.withheld or not shared.quorate:
         return replace(shared, beside=shared.beside + 1, chain=chain, clock_ms=clock_ms)
     return replace(shared, seq=shared.seq + 1, chain=chain, clock_ms=clock_ms)
 
@@ -368,7 +379,7 @@ def _no_longer_underway(shared: Shared, message: Reported) -> Shared:
 
 def _fenced(shared: Shared, message: FencingMessage) -> Shared:
     """What was told of fencing; of a target that is down by it, nothing runs any more."""
-    fencing = delivered(shared.fencing, message, present(shared.nodes))
+    fencing = delivered(_missed(shared, message), message, present(shared.nodes))
     made = replace(shared, fencing=fencing)
     target = message_target(message)
     known = shared.nodes.get(target)
@@ -378,6 +389,15 @@ def _fenced(shared: Shared, message: FencingMessage) -> Shared:
     gone = (*recorded(shared.nodes, nodes, fencing=True), HistoryForgotten(target, attributes=True))
     underway = {node: orders for node, orders in made.underway.items() if node != target}
     return observed(replace(made, nodes=nodes, underway=underway), gone)
+
+
+def _missed(shared: Shared, message: FencingMessage) -> Fencing:
+    """What is wanted when an operator vouches for a node: where nobody fences, nothing was wanted of one that is missing."""
+    known = shared.nodes.get(message_target(message))
+    if not isinstance(message, FenceConfirmed) or known is None or known.presence in (Presence.ONLINE, Presence.DOWN):
+        return shared.fencing
+    wanted = FenceWanted(message.target, known.boot, Cause.LOST, "off", "an operator vouches for it", message.at_ms)
+    return delivered(shared.fencing, wanted, present(shared.nodes))
 
 
 def _leaving(nodes: Mapping[str, Member], node: str) -> Mapping[str, Member]:

@@ -67,17 +67,18 @@ def waited_for(nodes: Mapping[str, Member], node: str, *, fencing: bool) -> Mapp
     known = nodes.get(node)
     if known is None or known.presence is not (Presence.PENDING if fencing else Presence.UNCLEAN):
         return nodes
-    return {**nodes, node: replace(known, presence=Presence.UNCLEAN if fencing else Presence.DOWN)}
+    return {**nodes, node: replace(known, presence=Presence.UNCLEAN if fencing else Presence.WAITED)}
 
 
-def grace_ms(cib: Cib, presence: Presence, *, fencing: bool) -> int | None:
+def grace_ms(cib: Cib, presence: Presence, *, fencing: bool, exclusive: bool = True) -> int | None:
     """How long to wait for a node that stands so; None when there is nothing to wait for.
 
     With fencing, a process that is gone may be back. Without it, a node that is cut off stops what it runs by itself, and that takes time;
-    but where the machine is there and only the process is gone, nobody stops anything, however long one waits.
+    but where the machine is there and only the process is gone, nobody stops anything, however long one waits; nor where the others may be
+    quorate, too, as we are not so `exclusive`ly.
     """
     match presence:
-        case Presence.ONLINE | Presence.DOWN:
+        case Presence.ONLINE | Presence.DOWN | Presence.WAITED:
             return None
         case Presence.PENDING if fencing:
             return GRACE_MS
@@ -88,7 +89,8 @@ def grace_ms(cib: Cib, presence: Presence, *, fencing: bool) -> int | None:
         case Presence.UNCLEAN:
             configured = option(cib, "lost-node-grace", "")
             policy = quorum_policy(cib)
-            return lost_node_grace_ms(interval_ms(configured) if configured else None, policy, _longest_stop_ms(cib))
+            wanted = interval_ms(configured) if configured else None
+            return lost_node_grace_ms(wanted, policy, _longest_stop_ms(cib), exclusive=exclusive)
         case _:
             assert_never(presence)
 
@@ -129,7 +131,7 @@ def _attributes(presence: Presence, *, fencing: bool) -> Mapping[str, str]:
     match presence:
         case Presence.ONLINE:
             return PRESENT
-        case Presence.DOWN:
+        case Presence.DOWN | Presence.WAITED:
             return _DOWN
         case Presence.PENDING:
             return _AWAITED if fencing else _UNKNOWN

@@ -67,6 +67,10 @@ def unknown_node(sender: str, message: Message) -> Emit:
 
 def installed_view(installation: Installation) -> Emit:
     """A view was installed."""
+    doubtful = sorted(installation.doubtful)
+    more = "" if installation.quorate else ", no quorum"
+    if doubtful:
+        more = f", but nothing begins before {', '.join(doubtful)} was fenced, confirmed to be off, or is back"
     fields: dict[str, Any] = {
         "what": "view",
         "members": list(installation.members),
@@ -74,7 +78,8 @@ def installed_view(installation: Installation) -> Emit:
         "dc": installation.dc,
         "quorate": installation.quorate,
         "term": installation.rank.decided,
-        "text": f"{', '.join(installation.members)}; DC {installation.dc}{'' if installation.quorate else ', no quorum'}",
+        "doubtful": doubtful,
+        "text": f"{', '.join(installation.members)}; DC {installation.dc}{more}",
     }
     return Emit("daemon", fields)
 

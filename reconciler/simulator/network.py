@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from reconciler.controller.membership.events import View
 from reconciler.controller.quorum.votes import RingVerdict, Votequorum
-from reconciler.frozen import frozen
+from reconciler.frozen import frozen, replace
 from reconciler.simulator.clock import Clock
 
 M = TypeVar("M")
@@ -30,6 +30,8 @@ JOIN_US = (1_000, 50_000)
 """How long a ring takes to take somebody in."""
 STALE_US = (100_000, 2_000_000)
 """How long a verdict may be of the ring before."""
+WINDOW_US = 10_000_000
+"""With last_man_standing: how long a ring stays before its quorum is reckoned anew."""
 
 
 @frozen
@@ -80,6 +82,8 @@ class Network(Generic[M]):
         self.verdicts_late = False
         self.stale_verdicts = False
         """Whether a ring is first announced with the verdict of the one before, as two descriptors may tell it."""
+        self.qdevice: str | None = None
+        """The host whose side the quorum device votes for, where there is a device."""
         self._ports: dict[str, _Port[M]] = {}
         self._views = 0
 
@@ -137,6 +141,7 @@ class Network(Generic[M]):
     def power_off(self, host: str) -> None:
         """A host is gone, and its process with it."""
         self._ports.pop(host, None)
+        self.service[host] = replace(self.service[host], all_seen=False)
         self.hosts_up.discard(host)
         self.frozen.discard(host)
         self._reform(self.side[host], DETECTION_US)
@@ -249,8 +254,17 @@ class Network(Generic[M]):
     def _verdict(self, hosts: tuple[str, ...]) -> RingVerdict:
         verdict = RingVerdict(False, 1)
         for host in hosts:
-            self.service[host], verdict = self.service[host].seen(hosts)
+            self.service[host], verdict = self.service[host].seen(hosts, self.qdevice in hosts)
         return verdict
+
+    def _reckon_anew(self, ring: _Ring[M]) -> None:
+        """The window of last_man_standing is over: a quorate ring that lasted may need fewer votes, which is another verdict."""
+        hosts = ring.view.hosts
+        for host in hosts:
+            self.service[host] = self.service[host].settled(hosts, ring.view.ring.quorate)
+        verdict = self._verdict(hosts)
+        if verdict != ring.view.ring:
+            self._form_again(ring.view.members, hosts, verdict)
 
     def _flush(self, members: tuple[str, ...]) -> None:
         """End the rings that these come from: who moves together has delivered the same, and what has no place yet goes along."""
@@ -277,6 +291,13 @@ class Network(Generic[M]):
             port.inbox.append(view)
             self._order_soon(node, port)
             port.wake()
+        if any(self.service[host].last_man_standing for host in hosts):
+            self.clock.after(WINDOW_US, lambda: self._reckon_anew(ring) if self._lasts(ring) else None)
+
+    def _lasts(self, ring: _Ring[M]) -> bool:
+        return all(
+            node in self._ports and self._ports[node].ring is ring for node in ring.view.members
+        ) and not self._is_broken(ring)
 
     def _order_soon(self, node: str, port: _Port[M]) -> None:
         for _ in range(len(port.unordered)):

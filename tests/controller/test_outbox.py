@@ -53,4 +53,6 @@ def test_what_is_wanted_without_a_view_is_told_once_there_is_one():
     outbox = Outbox("n1")
     outbox.wait(Cleanup(("a",), 1))
     assert told(outbox.again(NOW)) == [Cleanup(("a",), 1)]
+    assert told(outbox.again(NOW)) == [Cleanup(("a",), 1)], "nobody has heard it yet"
+    outbox.delivered(Cleanup(("a",), 1))
     assert outbox.again(NOW) == []

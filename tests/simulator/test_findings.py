@@ -254,6 +254,13 @@ def test_s17_a_commit_that_is_examined_while_somebody_joins_comes_to_an_end() ->
     assert all_agree(cluster)
 
 
+def test_a_commit_that_was_lost_with_its_view_is_proposed_in_the_next_one() -> None:
+    cluster = running("n1", "n2", "n3")
+    cluster.network.cut([["n1", "n2"], ["n3"]])
+    commit = cluster.apply(configuration(primitive("a")), "n1")
+    assert cluster.until(lambda: all(node.replica.commit == commit for node in nodes(cluster)[:2]), 20_000)
+
+
 def test_s19_while_one_looks_for_what_it_ran_another_decides() -> None:
     cluster = running("n1", "n2", "n3")
     cluster.apply(configuration(primitive("a"), primitive("b"), prefer={"a": "n1", "b": "n2"}), "n1")

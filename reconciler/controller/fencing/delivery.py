@@ -215,7 +215,7 @@ def _failed(now: Fencing, known: Ordered, why: str, at_ms: int) -> Fencing:
 def _confirm(now: Fencing, message: FenceConfirmed, members: Collection[str]) -> Fencing:
     known = now.records.get(message.target)
     wanted = None if known is None else _wanted_of(known)
-    if message.target in members or wanted is None:
+    if message.target in members or wanted is None or message.boot not in ("", wanted.boot):
         return now
     line = HistoryLine(message.target, "confirm", "", message.operator, message.at_ms, True)
     down = Down(message.target, wanted.boot, message.operator, message.at_ms)

@@ -51,11 +51,12 @@ class FenceGivenUp:
 
 @frozen
 class FenceConfirmed:
-    """An operator vouches that a target is off."""
+    """An operator vouches that a target is off, in the life that `boot` names (the one that is known when it is empty)."""
 
     target: str
     operator: str
     at_ms: int
+    boot: str = ""
 
 
 FencingMessage = FenceWanted | FenceOrdered | FenceEnded | FenceGivenUp | FenceConfirmed

@@ -25,7 +25,10 @@ class Exclusion(enum.Enum):
 
 @frozen
 class Agreement:
-    """What the members of a view have in common. `term` is None without quorum: what is decided stays as it was.
+    """What the members of a view have in common. `term` is None when they may not decide: what is decided stays as it was.
+
+    That is so without quorum, and where others could be quorate at the same time as long as anybody missing is `doubtful`: a term that both
+    sides began would not say whose history is the later one.
 
     `protocol` is the one that all speak. `receivers` are those who take the donor's state; `promised` those whose hello already promised
     the term. `ranks` say in which order members have joined, the newest last.
@@ -48,6 +51,7 @@ class Agreement:
     incarnations: Mapping[str, str]
     hosts: frozenset[str]
     """The nodes whose machine every member sees."""
+    doubtful: frozenset[str]
 
     @property
     def quorate(self) -> bool:
@@ -79,7 +83,9 @@ def agree(hellos: Mapping[str, Hello], silent: Mapping[str, Exclusion], earlier_
     quorum = judge(_votes(heard[donor], heard), heard.keys() - blank, _ring(heard))
     receivers = frozenset(node for node, hello in heard.items() if node in blank or hello.state != state)
     ranks = _ranks(heard)
-    term, promised = _term(heard, receivers, earlier_promised) if quorum.quorate else (None, frozenset[str]())
+    doubtful = _doubtful(heard, donor, quorum)
+    decides = quorum.quorate and not doubtful
+    term, promised = _term(heard, receivers, earlier_promised) if decides else (None, frozenset[str]())
     return Agreement(
         members=tuple(sorted(heard)),
         excluded=excluded,
@@ -97,6 +103,7 @@ def agree(hellos: Mapping[str, Hello], silent: Mapping[str, Exclusion], earlier_
         boots={node: heard[node].boot for node in sorted(heard)},
         incarnations={node: heard[node].incarnation for node in sorted(heard)},
         hosts=frozenset.intersection(*(frozenset(hello.hosts) for hello in heard.values())),
+        doubtful=doubtful,
     )
 
 
@@ -160,6 +167,14 @@ def _donor(heard: Mapping[str, Hello], blank: frozenset[str]) -> str:
 def _votes(donor: Hello, heard: Mapping[str, Hello]) -> Mapping[str, int]:
     """The votes as the donor's state has them; before there is a state, everybody who is here has one."""
     return donor.votes or dict.fromkeys(heard, 1)
+
+
+def _doubtful(heard: Mapping[str, Hello], donor: str, quorum: Quorum) -> frozenset[str]:
+    """Who is missing, and may have decided without us, as far as those know who hold the donor's state."""
+    if not quorum.quorate or quorum.intersecting:
+        return frozenset()
+    known = (hello.gone for hello in heard.values() if hello.state == heard[donor].state)
+    return frozenset(_votes(heard[donor], heard)) - heard.keys() - frozenset().union(*known)
 
 
 def _ring(heard: Mapping[str, Hello]) -> RingVerdict:

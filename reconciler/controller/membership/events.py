@@ -41,6 +41,7 @@ class Facts:
     known: Mapping[str, int] = field(default_factory=dict)
     fenced: Mapping[str, str] = field(default_factory=dict)
     online: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 @frozen
@@ -182,9 +183,14 @@ class Installation:
         return self.agreement.quorate
 
     @property
-    def no_longer_blank(self) -> frozenset[str]:
-        """Whose disks count again once this installation is on them: only a view that is quorate without them makes that so.
+    def doubtful(self) -> frozenset[str]:
+        """Who has to be accounted for before anything begins, as others could be quorate at the same time."""
+        return self.agreement.doubtful
 
-        What a blank member was given without quorum may lack what was acknowledged, so it stays blank.
+    @property
+    def no_longer_blank(self) -> frozenset[str]:
+        """Whose disks count again once this installation is on them: only a view that decides without them makes that so.
+
+        What a blank member was given by others may lack what was acknowledged, so it stays blank.
         """
-        return self.agreement.blank if self.quorate else frozenset()
+        return self.agreement.blank if self.agreement.term is not None else frozenset()

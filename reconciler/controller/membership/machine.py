@@ -147,6 +147,7 @@ def _hello(sync: Sync) -> Hello:
         fenced=facts.fenced,
         online=facts.online,
         hosts=sync.view.hosts,
+        gone=facts.gone,
     )
 
 

@@ -16,7 +16,8 @@ class Hello:
     `promised` is the highest term it has durably taken part in, `early` says that it has already promised one more than before for the
     view at hand. `rank` is its place among those who joined, 0 when it has none yet. `votes`, `known`, `fenced` and `online` come out of
     the state that it holds: the nodes' votes; the newest term that each node was installed in; the boot in which a node was fenced; who
-    was present at the last installation. `hosts` are the nodes whose machine its fabric sees.
+    was present at the last installation. `gone` are those of whom it knows that they have decided nothing since they were seen: fenced,
+    confirmed to be off, or gone cleanly. `hosts` are the nodes whose machine its fabric sees.
     """
 
     cluster: str
@@ -35,6 +36,7 @@ class Hello:
     fenced: Mapping[str, str] = field(default_factory=dict)
     online: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 @frozen

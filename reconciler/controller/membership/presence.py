@@ -22,6 +22,8 @@ class Presence(enum.Enum):
     """It takes part."""
     DOWN = "down"
     """It went cleanly, was fenced, or an operator confirmed that it is off: nothing of it runs."""
+    WAITED = "waited"
+    """Without fencing, it was waited for long enough: nothing of it is believed to run."""
     PENDING = "pending"
     """Its process is gone and its host is there: it may be back before the grace ends. What it ran may run."""
     UNCLEAN = "unclean"
@@ -50,7 +52,7 @@ def _presence(node: str, before: Presence, attendance: Attendance) -> Presence:
     if node in attendance.present:
         return Presence.ONLINE
     match before:
-        case Presence.DOWN | Presence.UNCLEAN:
+        case Presence.DOWN | Presence.WAITED | Presence.UNCLEAN:
             return before
         case Presence.ONLINE if node in attendance.leaving:
             return Presence.DOWN

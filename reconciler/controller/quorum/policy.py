@@ -31,7 +31,7 @@ class Absence(enum.Enum):
     DOWN = "down"
     """It was fenced, or an operator confirmed that it is off."""
     WAITED = "waited"
-    """Fencing is off, and its grace has passed."""
+    """Fencing is off, and its grace has passed: it is taken to run nothing, and may have decided anything."""
     UNKNOWN = "unknown"
     """It may still run what it ran."""
 
@@ -56,15 +56,16 @@ def permissions(
     """What the members of a view may do, given what is known of each node that is missing from it.
 
     Without quorum no configuration and no override is accepted, whatever the policy. A view that is quorate without a majority of all
-    votes only fences until each missing node is accounted for.
+    votes only fences until each missing node is accounted for: the others may be quorate as well, and think the same of us.
     """
     if not installed:
         return NOTHING
-    accounted = all(absence is not Absence.UNKNOWN for absence in missing.values())
     if quorum.exclusive:
         return Permissions(activate=True, override=True, start=True, recover=True, fence=fencing)
     if quorum.quorate:
-        return Permissions(accounted, accounted, accounted, accounted, fence=fencing)
+        decides = not doubtful(missing)
+        begins = Absence.UNKNOWN not in missing.values()
+        return Permissions(decides, decides, begins, begins, fence=fencing)
     match policy:
         case Policy.IGNORE:
             return Permissions(False, False, start=True, recover=True, fence=fencing)
@@ -74,3 +75,8 @@ def permissions(
             return NOTHING
         case _:
             assert_never(policy)
+
+
+def doubtful(missing: Mapping[str, Absence]) -> frozenset[str]:
+    """The missing nodes that may have decided something since they were seen."""
+    return frozenset(node for node, absence in missing.items() if absence in (Absence.UNKNOWN, Absence.WAITED))

@@ -14,8 +14,9 @@ from reconciler.frozen import frozen, replace
 class RingVerdict:
     """What the fabric's quorum service says for its ring.
 
-    `quorum` is the number of votes that it asks for now: 1 with two_node, less than before with last_man_standing. With wait_for_all it
-    is not quorate before all were seen. `qdevice_votes` are those that the quorum device casts for this side.
+    `quorum` is the number of votes that it asks for now: 1 with two_node, less than before with last_man_standing, half of all for the side
+    that auto_tie_breaker chose. With wait_for_all it is not quorate before all were seen. `qdevice_votes` are those that the quorum device
+    casts for this side.
     """
 
     quorate: bool
@@ -59,6 +60,8 @@ class Votequorum:
     last_man_standing: bool = False
     qdevice_votes: int = 0
     all_seen: bool = False
+    auto_tie_breaker: bool = False
+    """Whether of two halves the one with the first host is quorate."""
 
     @staticmethod
     def of(
@@ -68,11 +71,14 @@ class Votequorum:
         wait_for_all: bool | None = None,
         last_man_standing: bool = False,
         qdevice_votes: int = 0,
+        auto_tie_breaker: bool = False,
     ) -> Votequorum:
         """A service that has seen nobody yet; two_node waits for all unless that is switched off."""
         expected = sum(votes.values()) + qdevice_votes
         waits = two_node if wait_for_all is None else wait_for_all
-        return Votequorum(votes, expected, two_node, waits, last_man_standing, qdevice_votes)
+        return Votequorum(
+            votes, expected, two_node, waits, last_man_standing, qdevice_votes, auto_tie_breaker=auto_tie_breaker
+        )
 
     @property
     def quorum(self) -> int:
@@ -84,8 +90,12 @@ class Votequorum:
         cast = self.qdevice_votes if qdevice else 0
         present = sum(self.votes.get(host, 0) for host in hosts)
         all_seen = self.all_seen or set(self.votes) <= set(hosts)
-        quorate = present + cast >= self.quorum and (all_seen or not self.wait_for_all)
-        return replace(self, all_seen=all_seen), RingVerdict(quorate, self.quorum, cast)
+        quorum = present if self._breaks_the_tie(hosts, present) else self.quorum
+        quorate = present + cast >= quorum and (all_seen or not self.wait_for_all)
+        return replace(self, all_seen=all_seen), RingVerdict(quorate, quorum, cast)
+
+    def _breaks_the_tie(self, hosts: Collection[str], present: int) -> bool:
+        return self.auto_tie_breaker and 2 * present == self.expected and min(self.votes) in hosts
 
     def settled(self, hosts: Collection[str], quorate: bool) -> Votequorum:
         """The window of last_man_standing is over: a quorate ring reckons with those who are left, down to two."""

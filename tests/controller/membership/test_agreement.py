@@ -74,6 +74,28 @@ def test_without_quorum_no_term_begins_but_a_taken_state_keeps_its_own() -> None
     assert (found.term, found.must_promise("n2"), found.receivers) == (None, 3, {"n2"})
 
 
+TWO = {"votes": {"n1": 1, "n2": 1}, "ring": RingVerdict(True, 1)}
+
+
+def test_where_others_may_be_quorate_too_no_term_begins_before_they_are_accounted_for() -> None:
+    found = agreed(hello("n1", **TWO))
+    assert (found.quorate, found.term, found.doubtful) == (True, None, {"n2"})
+    found = agreed(hello("n1", **TWO, gone=("n2",)))
+    assert (found.quorate, found.term, found.doubtful) == (True, 4, frozenset())
+
+
+def test_who_holds_the_same_state_may_know_who_is_gone_and_who_holds_another_does_not() -> None:
+    four = {"votes": dict.fromkeys(("n1", "n2", "n3", "n4"), 1), "ring": RingVerdict(True, 2)}
+    found = agreed(hello("n1", **four), hello("n2", **four, gone=("n3", "n4")))
+    assert (found.term, found.doubtful) == (4, frozenset())
+    found = agreed(hello("n1", **four), hello("n2", state(3, 4), **four, gone=("n3", "n4")))
+    assert (found.term, found.doubtful) == (None, {"n3", "n4"})
+
+
+def test_a_majority_of_all_votes_doubts_nobody() -> None:
+    assert agreed(hello("n1"), hello("n2")).doubtful == frozenset()
+
+
 def test_one_that_was_told_no_quorum_is_enough_for_none() -> None:
     assert not agreed(hello("n1"), hello("n2", ring=RingVerdict(False, 2))).quorate
 

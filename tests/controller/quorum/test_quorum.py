@@ -95,6 +95,13 @@ def test_without_quorum_nothing_is_reckoned_anew() -> None:
     assert service.settled(["n1", "n2"], False) == service
 
 
+def test_a_tie_is_broken_for_the_side_of_the_first_host() -> None:
+    service = Votequorum.of({f"n{i}": 1 for i in range(1, 5)}, auto_tie_breaker=True)
+    assert service.seen(["n1", "n2"])[1] == RingVerdict(True, 2)
+    assert not service.seen(["n3", "n4"])[1].quorate
+    assert not service.seen(["n1"])[1].quorate
+
+
 def test_a_quorum_device_votes_for_one_side() -> None:
     service = Votequorum.of(TWO, qdevice_votes=1)
     assert service.seen(["n1"], qdevice=True)[1] == RingVerdict(True, 2, 1)
@@ -129,9 +136,9 @@ MAY = [
     ("one of two may do everything once the other is fenced", SHARED, True, Policy.STOP, FENCED, True, ALL),
     ("one of two may once the other has gone cleanly", SHARED, True, Policy.STOP, {"n3": Absence.LEFT}, True, ALL),
     (
-        "without fencing, one of two may once the grace has passed",
+        "without fencing, one of two may start once the other was waited for, and decide nothing",
         *(SHARED, True, Policy.STOP, {"n3": Absence.WAITED}, False),
-        Permissions(True, True, True, True, False),
+        Permissions(False, False, True, True, False),
     ),
     (
         "one missing node that is not accounted for is enough",
@@ -183,6 +190,11 @@ def test_every_policy_has_its_row() -> None:
 )
 def test_how_long_the_others_wait_without_fencing(configured, policy, wanted) -> None:
     assert lost_node_grace_ms(configured, policy, 20_000) == wanted
+
+
+def test_who_may_be_quorate_as_well_is_waited_for_only_as_an_operator_says() -> None:
+    assert lost_node_grace_ms(None, Policy.STOP, 20_000, exclusive=False) is None
+    assert lost_node_grace_ms(7_000, Policy.STOP, 20_000, exclusive=False) == 7_000
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""What the members of the installed view may begin, by what they share: asked wherever something begins.
+
+Source: the design of the cluster, "Quorum", "Terms" (quorum without intersection).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.cib import Cib
+from reconciler.controller.membership.presence import Presence
+from reconciler.controller.quorum.policy import Absence, Permissions, permissions
+from reconciler.controller.quorum.votes import Quorum
+from reconciler.controller.standing import Member, fences, quorum_policy
+
+_ABSENCES = {
+    Presence.DOWN: Absence.DOWN,
+    Presence.WAITED: Absence.WAITED,
+    Presence.PENDING: Absence.UNKNOWN,
+    Presence.UNCLEAN: Absence.UNKNOWN,
+}
+
+
+def permitted(
+    cib: Cib, nodes: Mapping[str, Member], votes: Mapping[str, int], *, quorate: bool, contested: bool
+) -> Permissions:
+    """What the members of an installed view may do; `contested`: others could be quorate at the same time."""
+    missing = missing_of(nodes, votes)
+    own = sum(vote for name, vote in votes.items() if name not in missing)
+    quorum = Quorum(quorate, not contested, own, sum(votes.values()))
+    return permissions(quorum, True, quorum_policy(cib), missing, fencing=fences(cib))
+
+
+def missing_of(nodes: Mapping[str, Member], votes: Mapping[str, int]) -> dict[str, Absence]:
+    """What is known of each node with a vote that takes no part."""
+    known = {name: nodes[name].presence for name in votes if name in nodes}
+    return {
+        name: _ABSENCES.get(known.get(name, Presence.UNCLEAN), Absence.UNKNOWN)
+        for name in sorted(votes)
+        if known.get(name) is not Presence.ONLINE
+    }

@@ -1,0 +1,280 @@
+"""What each side of a cut may begin, where two sides can be quorate at once or only one can: with and without fencing.
+
+The safety rules 1 and 2: never active twice, and no start and no activation on a side that others may outvote unseen.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from reconciler.controller import events as ev
+from reconciler.controller.quorum.votes import Votequorum
+from reconciler.model.attributes import plain
+from reconciler.model.cluster import Configuration
+from reconciler.model.constraint import Location
+from reconciler.model.resource import Agent, Operation, Primitive
+from reconciler.simulator.cluster import Cluster
+
+DEVICE = Primitive("power", Agent("stonith", "fence_lab"))
+
+
+def resource(id: str) -> Primitive:
+    return Primitive(id, Agent("ocf", "Dummy", "reconciler"), operations=(Operation("monitor", "10s"),))
+
+
+def configuration(*names: str, fencing: bool, prefer: dict[str, str], **options: str) -> Configuration:
+    written = {"stonith-enabled": str(fencing).lower()} | {n.replace("_", "-"): v for n, v in options.items()}
+    likes = tuple(Location(f"{n}-{node}", resource=n, node=node, score="100") for n, node in prefer.items())
+    return Configuration(
+        options=plain(written), resources=(*((DEVICE,) if fencing else ()), *map(resource, names)), constraints=likes
+    )
+
+
+def cluster_of(count: int, *, fencing: bool, seed: int = 1, qdevice: str | None = None, **quorum: object) -> Cluster:
+    """So many nodes, `a` on the first and `b` on the last one."""
+    names = [f"n{number}" for number in range(1, count + 1)]
+    service = Votequorum.of(dict.fromkeys(names, 1), qdevice_votes=int(qdevice is not None), **quorum)  # type: ignore[arg-type]
+    cluster = Cluster(names, seed, service)
+    cluster.network.qdevice = qdevice
+    cluster.start()
+    cluster.apply(wanted(cluster, "a", "b", fencing=fencing), "n1")
+    assert cluster.until(lambda: cluster.world.where("a") == ["n1"] and cluster.world.where("b") == [names[-1]])
+    cluster.run(15_000)
+    return cluster
+
+
+def wanted(cluster: Cluster, *resources: str, fencing: bool, **options: str) -> Configuration:
+    names = list(cluster.hosts)
+    return configuration(*resources, fencing=fencing, prefer={"a": names[0], "b": names[-1]}, **options)
+
+
+def commit_of(cluster: Cluster, name: str) -> str | None:
+    node = cluster.hosts[name].node
+    return None if node is None else node.replica.commit
+
+
+def confirm(cluster: Cluster, at: str, target: str) -> None:
+    host = cluster.hosts[at]
+    host.tell(ev.ConfirmAsked(host.now, target, "alice"))
+
+
+def is_quorate(cluster: Cluster, name: str) -> bool:
+    node = cluster.hosts[name].node
+    return node is not None and node.quorate
+
+
+class Cut(NamedTuple):
+    """A cut after which `side` is quorate by the quorum service although it is no majority of all votes."""
+
+    name: str
+    count: int
+    side: tuple[str, ...]
+    quorum: dict[str, object]
+    both: bool = False
+    """Whether the other side is quorate, too."""
+
+
+CUTS = (
+    Cut("two_node, and both waited for all", 2, ("n1",), {"two_node": True}, both=True),
+    Cut("two_node without waiting for all", 2, ("n1",), {"two_node": True, "wait_for_all": False}, both=True),
+    Cut("auto_tie_breaker", 4, ("n1", "n2"), {"auto_tie_breaker": True}),
+    Cut("a quorum device", 2, ("n1",), {"qdevice": "n1"}),
+)
+by_name = pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.name)
+
+
+def cut_off(cut: Cut, *, fencing: bool, seed: int = 1) -> Cluster:
+    cluster = cluster_of(cut.count, fencing=fencing, seed=seed, **cut.quorum)  # type: ignore[arg-type]
+    rest = [name for name in cluster.hosts if name not in cut.side]
+    cluster.network.cut([cut.side, rest])
+    return cluster
+
+
+@by_name
+def test_without_fencing_nobody_begins_anything_before_an_operator_says_who_is_off(cut: Cut) -> None:
+    """Both sides may be quorate, and neither can know what became of the other."""
+    cluster = cut_off(cut, fencing=False)
+    first, rest = commit_of(cluster, "n1"), [name for name in cluster.hosts if name not in cut.side]
+    for side in (cut.side, rest):
+        cluster.apply(wanted(cluster, "a", "b", "c", fencing=False), side[0])
+    cluster.run(120_000)
+    assert all(is_quorate(cluster, name) for name in cut.side)
+    assert is_quorate(cluster, rest[0]) is cut.both
+    assert {commit_of(cluster, name) for name in cluster.hosts} == {first}, "no side has activated anything"
+    assert cluster.world.where("a") == ["n1"], "what runs on a side that is quorate goes on"
+    assert cluster.world.where("b") in ([], [list(cluster.hosts)[-1]])
+    assert cluster.world.doubles == []
+
+
+@by_name
+def test_without_fencing_a_confirmation_lets_the_side_go_on(cut: Cut) -> None:
+    cluster = cut_off(cut, fencing=False)
+    for name in cluster.hosts:
+        if name not in cut.side:
+            cluster.hosts[name].power_off()
+    cluster.run(60_000)
+    assert cluster.world.where("b") == []
+    second = cluster.apply(wanted(cluster, "a", "b", "c", fencing=False), "n1")
+    for name in cluster.hosts:
+        if name not in cut.side:
+            confirm(cluster, "n1", name)
+    assert cluster.until(lambda: commit_of(cluster, "n1") == second, 90_000)
+    assert cluster.until(lambda: len(cluster.world.where("b")) == 1 and len(cluster.world.where("c")) == 1, 30_000)
+    assert cluster.world.doubles == []
+    cluster.heal()
+    assert cluster.until(lambda: all(commit_of(cluster, name) == second for name in cluster.hosts), 60_000)
+    cluster.run(60_000)
+    assert cluster.world.doubles == []
+
+
+@by_name
+@pytest.mark.parametrize("seed", range(4))
+def test_with_fencing_the_side_goes_on_once_the_other_is_down(cut: Cut, seed: int) -> None:
+    """Whichever side is the faster: only what is left activates and starts, and nobody loses what was activated."""
+    cluster = cut_off(cut, fencing=True, seed=seed)
+    offered = {
+        name: cluster.apply(wanted(cluster, "a", "b", "c", fencing=True, batch_limit=str(place)), name)
+        for place, name in enumerate(cluster.hosts, start=1)
+    }
+    begun: list[tuple[str, str]] = []
+
+    def watcher(host, event, effects) -> None:
+        for effect in effects:
+            if isinstance(effect, ev.Emit) and effect.type == "activated":
+                begun.append((host.name, effect.fields["proposal"]))
+                others = [one for one in cluster.hosts.values() if (one.name in cut.side) != (host.name in cut.side)]
+                assert not any(one.on and one.node is not None for one in others), "before the other side was down"
+
+    cluster.watch.append(watcher)
+    assert cluster.until(lambda: bool(begun), 120_000)
+    assert cluster.until(lambda: all(len(cluster.world.where(name)) == 1 for name in "abc"), 60_000)
+    cluster.watch.remove(watcher)
+    cluster.heal()
+    cluster.run(120_000)
+    assert begun[0][1] in offered.values()
+    histories = [[one.commit for one in host.node.replica.activations] for host in cluster.hosts.values() if host.node]
+    assert len(histories) == cut.count
+    assert all(begun[0][1] in history for history in histories), "what was activated then is in every history"
+    assert all(len(cluster.world.where(name)) == 1 for name in "abc")
+    assert cluster.world.doubles == []
+
+
+@by_name
+def test_with_fencing_that_fails_nothing_begins(cut: Cut) -> None:
+    cluster = cluster_of(cut.count, fencing=True, **cut.quorum)  # type: ignore[arg-type]
+    cluster.fencing_fails = True
+    cluster.network.cut([cut.side, [name for name in cluster.hosts if name not in cut.side]])
+    first = commit_of(cluster, "n1")
+    cluster.apply(wanted(cluster, "a", "b", "c", fencing=True), "n1")
+    cluster.run(120_000)
+    assert {commit_of(cluster, name) for name in cluster.hosts} == {first}
+    assert cluster.world.where("c") == []
+    assert cluster.world.doubles == []
+
+
+def test_who_went_cleanly_is_no_riddle() -> None:
+    cluster = cluster_of(2, fencing=False, two_node=True)
+    cluster.hosts["n2"].tell(ev.StopAsked(cluster.hosts["n2"].now))
+    assert cluster.until(lambda: cluster.hosts["n2"].left is not None, 30_000)
+    second = cluster.apply(wanted(cluster, "a", "b", "c", fencing=False), "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n1") == second and cluster.world.where("b") == ["n1"], 30_000)
+
+
+def test_what_was_known_before_a_boot_says_nothing_of_the_others() -> None:
+    """n1 had seen n2 go, and lost its power: meanwhile n2 may have come, thought n1 lost, and gone on."""
+    cluster = cluster_of(2, fencing=False, two_node=True, wait_for_all=False)
+    cluster.hosts["n2"].tell(ev.StopAsked(cluster.hosts["n2"].now))
+    assert cluster.until(lambda: cluster.hosts["n2"].left is not None, 30_000)
+    cluster.run(5_000)
+    first = commit_of(cluster, "n1")
+    cluster.hosts["n1"].power_off()
+    cluster.network.cut([["n1"], ["n2"]])
+    cluster.hosts["n1"].power_on()
+    cluster.run(5_000)
+    cluster.apply(wanted(cluster, "a", "b", "c", fencing=False), "n1")
+    cluster.run(60_000)
+    assert is_quorate(cluster, "n1")
+    assert commit_of(cluster, "n1") == first
+    assert cluster.world.running == {}
+
+
+def test_a_restart_of_the_daemon_forgets_nothing_of_the_others() -> None:
+    cluster = cluster_of(2, fencing=False, two_node=True)
+    cluster.hosts["n2"].tell(ev.StopAsked(cluster.hosts["n2"].now))
+    assert cluster.until(lambda: cluster.hosts["n2"].left is not None, 30_000)
+    cluster.run(5_000)
+    cluster.hosts["n1"].crash()
+    cluster.run(1_000)
+    cluster.hosts["n1"].start()
+    second = cluster.apply(wanted(cluster, "a", "b", "c", fencing=False), "n1")
+    cluster.run(2_000)
+    cluster.offer(second, "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n1") == second, 30_000)
+
+
+def test_with_a_grace_of_the_operators_the_side_starts_but_activates_nothing() -> None:
+    """`lost-node-grace` says how long a lost node may run what it ran: of the configuration it says nothing."""
+    cluster = cluster_of(2, fencing=False, two_node=True)
+    second = cluster.apply(wanted(cluster, "a", "b", fencing=False, lost_node_grace="40s"), "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n2") == second)
+    cluster.run(5_000)
+    cluster.hosts["n2"].power_off()
+    cluster.run(30_000)
+    assert cluster.world.where("b") == []
+    assert cluster.until(lambda: cluster.world.where("b") == ["n1"], 30_000)
+    cluster.apply(wanted(cluster, "a", "b", "c", fencing=False), "n1")
+    cluster.run(30_000)
+    assert commit_of(cluster, "n1") == second
+
+
+def last_two_of_five(*, fencing: bool) -> Cluster:
+    cluster = cluster_of(5, fencing=fencing, last_man_standing=True)
+    cluster.network.cut([["n1", "n2", "n3"], ["n4"], ["n5"]])
+    cluster.run(40_000)
+    assert is_quorate(cluster, "n1")
+    return cluster
+
+
+def test_the_last_men_standing_begin_nothing_before_all_others_are_known_to_be_off() -> None:
+    cluster = last_two_of_five(fencing=False)
+    second = cluster.apply(wanted(cluster, "a", "b", "c", fencing=False), "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n1") == second, 30_000), "three of five are a majority"
+    cluster.network.cut([["n1", "n2"], ["n3"], ["n4"], ["n5"]])
+    cluster.run(40_000)
+    assert is_quorate(cluster, "n1")
+    third = cluster.apply(wanted(cluster, "a", "b", "c", "d", fencing=False), "n1")
+    cluster.run(60_000)
+    assert commit_of(cluster, "n1") == second
+    for name in ("n3", "n4", "n5"):
+        cluster.hosts[name].power_off()
+        confirm(cluster, "n1", name)
+    cluster.offer(third, "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n1") == third, 90_000)
+    assert cluster.until(lambda: len(cluster.world.where("d")) == 1, 30_000)
+    assert cluster.world.doubles == []
+
+
+def test_the_last_men_standing_fence_all_others_first() -> None:
+    cluster = last_two_of_five(fencing=True)
+    cluster.network.cut([["n1", "n2"], ["n3"], ["n4"], ["n5"]])
+    second = cluster.apply(wanted(cluster, "a", "b", "c", fencing=True), "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n1") == second, 120_000)
+    assert cluster.until(lambda: all(len(cluster.world.where(name)) == 1 for name in "abc"), 60_000)
+    assert cluster.world.doubles == []
+
+
+def test_a_node_alone_that_has_not_seen_all_waits() -> None:
+    cluster = cluster_of(2, fencing=False, two_node=True)
+    for host in cluster.hosts.values():
+        host.power_off()
+        cluster.network.service[host.name] = Votequorum.of({"n1": 1, "n2": 1}, two_node=True)
+    cluster.network.cut([["n1"], ["n2"]])
+    cluster.hosts["n1"].power_on()
+    cluster.run(60_000)
+    assert not is_quorate(cluster, "n1")
+    assert cluster.world.running == {}
+    cluster.heal()
+    assert cluster.until(lambda: len(cluster.world.where("a")) == 1 and len(cluster.world.where("b")) == 1, 60_000)
+    assert cluster.world.doubles == []
