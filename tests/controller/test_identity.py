@@ -54,6 +54,17 @@ def test_an_observation_of_a_node_that_nobody_knows_is_counted_and_told(single):
     ]
 
 
+def test_what_is_forgotten_of_another_node_is_watched_here_as_before(single):
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    single.broadcast(Observe((NodeObserved("n2", "n2", {}), ResourceForgotten("n2", "a")), "", 0))
+    single.settle()
+    assert [recurring.order.launched.resource for recurring in single.node.executor.recurring.values()] == ["a"]
+    single.broadcast(Observe((ResourceForgotten("n1", "a"),), "", 0))
+    single.settle()
+    assert not single.node.executor.recurring, "and what is forgotten here is watched no longer"
+
+
 def test_what_a_former_version_told_under_the_configured_id_is_taken_in(single):
     single.apply(replace(configuration(), nodes=(Node("n1", "1"),)))
     single.broadcast(Observe((NodeObserved("1", "n1", {"x": "2"}), AttributeSet("1", "y", "3")), "", 0))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from reconciler.analysis.recording import AgentTraits
+from reconciler.cib.observations import AttributeSet
 from reconciler.controller import events as ev
 from reconciler.controller.envelope import LARGEST_SENT_BYTES
+from reconciler.controller.messages import Observe
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.resource import Agent, Clone, Group
@@ -216,3 +218,12 @@ def test_a_hint_that_was_none_leaves_the_resource_watched(single, world):
             single.feed(ev.ProcessesGone(single.now, "a"))
         assert single.tick()
     assert 6 <= len(world.calls) <= 15, world.calls
+
+
+def test_a_node_that_is_to_be_probed_again_holds_up_no_transition(single, world):
+    single.broadcast(Observe((AttributeSet("n1", "probe_complete", "false"),), "", 0))
+    single.apply(configuration(primitive("a")))
+    single.run(60_000)
+    assert any(action.task == "probe_again" for action in single.plan().actions)
+    assert single.node.coordinator.transition is None
+    assert [done["complete"] for done in single.events("transition_done")][-1]

@@ -24,15 +24,9 @@ from reconciler.controller.transition import Transition
 from reconciler.frozen import replace
 from reconciler.model.score import INFINITY
 
-from .written import configuration, primitive
+from .written import configuration, primitive, sent
 
 HOUR_MS = 3_600_000
-
-
-def sent(single, kind: type) -> list:
-    """The messages of a kind that were delivered so far."""
-    messages = (unseal(data).message for data in single.sent)
-    return [message for message in messages if isinstance(message, kind)]
 
 
 # Asking again

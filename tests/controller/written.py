@@ -1,7 +1,8 @@
-"""Configurations as tests write them: resources of one agent that remembers nothing, and no fencing."""
+"""Configurations as tests write them (resources of one agent that remembers nothing, and no fencing), and what a node wrote."""
 
 from __future__ import annotations
 
+from reconciler.controller.envelope import unseal
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.resource import Agent, Clone, Group, Operation, Primitive
@@ -19,3 +20,9 @@ def configuration(*resources: Primitive | Group | Clone, constraints: tuple = ()
     """A configuration without fencing; options are written with underscores."""
     written = {"stonith-enabled": "false"} | {name.replace("_", "-"): value for name, value in options.items()}
     return Configuration(options=plain(written), resources=resources, constraints=constraints)
+
+
+def sent(single, kind: type) -> list:
+    """The messages of a kind that were delivered so far."""
+    messages = (unseal(data).message for data in single.sent)
+    return [message for message in messages if isinstance(message, kind)]

@@ -1,0 +1,21 @@
+"""A view of several members, seen from one of them: whoever keeps silent is not waited for without end."""
+
+from __future__ import annotations
+
+from reconciler.controller import events as ev
+from reconciler.controller.membership.events import View
+from reconciler.controller.messages import Exclude
+from reconciler.controller.quorum.votes import RingVerdict
+
+from .written import configuration, primitive, sent
+
+
+def test_a_member_that_says_nothing_is_named_and_the_others_go_on_without_it(single) -> None:
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    members = ("n1", "n2", "n3")
+    single.feed(ev.ViewChanged(single.now, View("half deaf", members, RingVerdict(True, 2), members)))
+    single.run(30_000)
+    assert sent(single, Exclude)[0].nodes == ("n2", "n3")
+    view = [event for event in single.events("daemon") if event["what"] == "view"][-1]
+    assert view["members"] == ["n1"] and set(view["excluded"]) == {"n2", "n3"}
