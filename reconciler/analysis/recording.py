@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.analysis.entry_names import (
+from reconciler.cib import FEATURE_SET
+from reconciler.cib.entry_names import (
     fail_count_name,
     failure_id,
     last_failure_name,
     last_id,
 )
-from reconciler.cib import FEATURE_SET
 from reconciler.cib.observations import AttributeRaised, AttributeSet, EntryForgotten, Observation, Recorded
 from reconciler.frozen import field, frozen
 from reconciler.model.operation import OperationStatus

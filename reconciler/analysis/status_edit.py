@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.analysis.entry_names import fail_count_name, failure_id, last_failure_name, last_id
 from reconciler.cib import FEATURE_SET
+from reconciler.cib.entry_names import fail_count_name, failure_id, last_failure_name, last_id
 from reconciler.frozen import frozen, replace
 from reconciler.model.attributes import AttributeBlock
 from reconciler.model.resource import Agent

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.analysis.entry_names import last_id
 from reconciler.analysis.recording import forget_failures
+from reconciler.cib.activity import is_pending
+from reconciler.cib.entry_names import last_id
 from reconciler.cib.observations import Observation, ResourceForgotten
 from reconciler.model.status import NodeState, ResourceHistory, Status
 
@@ -28,7 +29,7 @@ def refreshed(status: Status, resources: Iterable[str]) -> tuple[Observation, ..
         ResourceForgotten(state.id, history.id)
         for state in status.nodes
         for history in state.history
-        if history.id in wanted and not (_is_pending(history) or _is_monitored(history))
+        if history.id in wanted and not (is_pending(history) or _is_monitored(history))
     )
 
 
@@ -39,31 +40,11 @@ def _cleaned(state: NodeState, resource: str) -> list[Observation]:
     """
     seen = list(forget_failures(state, resource))
     history = next((history for history in state.history if history.id == resource), None)
-    if history is None or _is_pending(history) or _was_started(history):
+    if history is None or is_pending(history) or _was_started(history):
         return seen
     if seen or any(_has_failed(entry.attributes) for entry in history.entries):
         seen.append(ResourceForgotten(state.id, resource))
     return seen
-
-
-def may_run(state: NodeState) -> frozenset[str]:
-    """The resources that may run on a node of which nothing is heard: all but those that were last found or made stopped."""
-    return frozenset(history.id for history in state.history if not _is_stopped(history))
-
-
-def _is_stopped(history: ResourceHistory) -> bool:
-    last = next((entry.attributes for entry in history.entries if entry.id == last_id(history.id)), None)
-    if last is None or _is_pending(history):
-        return False
-    code = last.get("rc-code")
-    if last.get("op-status") != "0":
-        return False
-    return code == "7" if last.get("operation") == "monitor" else code == "0" and last.get("operation") == "stop"
-
-
-def _is_pending(history: ResourceHistory) -> bool:
-    """Whether an operation of the resource is under way."""
-    return any(entry.attributes.get("op-status") == "-1" for entry in history.entries)
 
 
 def _is_monitored(history: ResourceHistory) -> bool:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from reconciler.analysis.recording import forget_failures
 from reconciler.analysis.soundness import Violation, violations
 from reconciler.cib import Cib
+from reconciler.cib.activity import may_run
 from reconciler.cib.observations import ResourceForgotten
-from reconciler.controller.asked import may_run
 from reconciler.controller.events import Broadcast, ClearTimer, Emit, SetTimer, Wish
 from reconciler.controller.fencing.messages import FenceWanted
 from reconciler.controller.fencing.record import Cause

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from reconciler.analysis.entry_names import last_id
 from reconciler.analysis.recording import Launched
+from reconciler.cib.entry_names import last_id
 from reconciler.controller.events import ClearTimer, Emit, SetTimer, Wish
 from reconciler.controller.members import node_state
 from reconciler.controller.membership.events import View

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from reconciler.analysis.entry_names import last_id
 from reconciler.analysis.recording import AgentTraits, Launched, OperationOutcome, ended
+from reconciler.cib.entry_names import last_id
 from reconciler.cib.observations import (
     AttributeSet,
     EntryForgotten,

@@ -5,9 +5,9 @@ Source: the scheduler's specification, part 3, section 19; observation of `crm_s
 
 from __future__ import annotations
 
-from reconciler.analysis.entry_names import fail_count_name, last_failure_name
 from reconciler.analysis.execution import Execution, Step
 from reconciler.analysis.status_edit import CountedFailure
+from reconciler.cib.entry_names import fail_count_name, last_failure_name
 from reconciler.crm.outline import Outline
 from reconciler.scheduler.plan import ActionKind
 

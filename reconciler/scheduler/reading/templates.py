@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.frozen import replace
-from reconciler.model.resource import Operation, Primitive
+from reconciler.model.resource import Primitive
+from reconciler.model.template import made_from
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
-
-_UNPROMOTED = ("", "started", "unpromoted", "slave")
 
 
 def apply_template(cluster: Cluster, primitive: Primitive) -> Primitive | None:
@@ -29,26 +27,4 @@ def apply_template(cluster: Cluster, primitive: Primitive) -> Primitive | None:
     users = cluster.templates.setdefault(template.id, [])
     if primitive.id not in users:
         users.append(primitive.id)
-    return replace(
-        primitive,
-        agent=template.agent,
-        template=None,
-        params=template.params + primitive.params,
-        meta=template.meta + primitive.meta,
-        utilization=template.utilization + primitive.utilization,
-        operations=_merge(primitive.operations, template.operations),
-        description=template.description,
-        extra=template.extra,
-    )
-
-
-def _merge(own: tuple[Operation, ...], general: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    """The primitive's operations, then those of the template whose name and role the primitive doesn't have."""
-    known = {_name_and_role(operation) for operation in own}
-    return own + tuple(operation for operation in general if _name_and_role(operation) not in known)
-
-
-def _name_and_role(operation: Operation) -> tuple[str, str]:
-    """Name and role, where all roles but Promoted and Stopped count as the same."""
-    role = operation.attributes.get("role", "").lower()
-    return operation.name, "" if role in _UNPROMOTED else role
+    return made_from(primitive, template)
