@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from reconciler.analysis.execution import simulate_execution
 from reconciler.cib import FEATURE_SET, Cib
+from reconciler.cib.departing import succeeded, whole
 from reconciler.frozen import frozen, replace
 from reconciler.model.cluster import Configuration, Node
 from reconciler.model.date import Instant
@@ -100,7 +101,8 @@ def steady(configuration: Configuration, now: Instant, nodes: Iterable[str] = ()
 def under(cib: Cib, configuration: Configuration) -> Cib:
     """The same observed cluster under another configuration; members that it does not name stay known as nodes.
 
-    A node keeps the id under which its state is known, whatever id the configuration gives it: what was observed of it stays so.
+    What it removes is stopped first, as far as it runs. A node keeps the id under which its state is known, whatever id the
+    configuration gives it: what was observed of it stays so.
     """
     named = {node.name for node in configuration.nodes}
     members = {state.name: state.id for state in cib.status.nodes}
@@ -109,4 +111,4 @@ def under(cib: Cib, configuration: Configuration) -> Cib:
         for node in configuration.nodes
     )
     kept = tuple(node for node in cib.configuration.nodes if node.name not in named and node.name in members)
-    return replace(cib, configuration=replace(configuration, nodes=nodes + kept))
+    return whole(succeeded(cib, replace(configuration, nodes=nodes + kept)))

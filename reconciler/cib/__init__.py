@@ -34,6 +34,7 @@ class Cib:
 
     `dc_id` is the DC's node id; `execution_date` an epoch time in seconds that stands for now in a recorded CIB;
     `feature_set` the version of the rules by which entries were recorded; `extra` the remaining keys of an imported CIB.
+    `departing` is what was removed from the configuration and still has to stop.
     """
 
     configuration: Configuration = field(default_factory=Configuration)
@@ -45,3 +46,4 @@ class Cib:
     feature_set: str | None = None
     execution_date: int | None = None
     extra: dict[str, str] = field(default_factory=dict)
+    departing: Configuration = field(default_factory=Configuration)

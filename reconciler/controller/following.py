@@ -87,7 +87,7 @@ class Following:
             case FenceWanted() | FenceOrdered() | FenceEnded() | FenceGivenUp() | FenceConfirmed():
                 return self._heard_fencing(message, before, now)
             case Settled():
-                return [converged(message)]
+                return [converged(message), *self._restated("what was removed has stopped", before)]
             case Heard():
                 return self._heard(message, now)
             case Joined() | State() | Hello() | Ready() | Exclude():

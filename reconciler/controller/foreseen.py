@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reconciler.cib import Cib
+from reconciler.cib.departing import succeeded
 from reconciler.controller.members import with_members
 from reconciler.errors import Finding, Place
-from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
 from reconciler.scheduler import schedule
@@ -14,7 +14,7 @@ from reconciler.scheduler.plan import Plan
 
 def foreseen(cib: Cib, configuration: Configuration, now: Instant) -> Plan:
     """The first plan of the cluster in this state, if the configuration becomes active now."""
-    return schedule(with_members(replace(cib, configuration=configuration)), now)
+    return schedule(with_members(succeeded(cib, configuration)), now)
 
 
 def stale(what: str) -> Finding:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler.cib import Cib
+from reconciler.cib.departing import whole
 from reconciler.cib.observations import NodeObserved, Observation
 from reconciler.frozen import replace
 from reconciler.model.cluster import Node
@@ -19,8 +20,9 @@ from reconciler.model.status import NodeState, Status
 def with_members(cib: Cib) -> Cib:
     """The CIB from which a plan is made: every node that has a state is also configured, and all are known by their names.
 
-    The configuration itself stays as it was committed; what is added is a plain member without attributes.
+    The configuration itself stays as it was committed; what is added is a plain member without attributes, and what still departs.
     """
+    cib = whole(cib)
     configuration = cib.configuration
     configured = {node.name for node in configuration.nodes}
     missing = tuple(Node(state.name) for state in cib.status.nodes if state.name not in configured)

@@ -12,9 +12,17 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
-from reconciler.analysis.recording import pending
+from reconciler.analysis.recording import forget_failures, pending
 from reconciler.cib import FEATURE_SET, Cib, Version
-from reconciler.cib.observations import AttributeSet, HistoryForgotten, NodeObserved, Observation, observe
+from reconciler.cib.departing import succeeded, without_stopped
+from reconciler.cib.observations import (
+    AttributeSet,
+    HistoryForgotten,
+    NodeObserved,
+    Observation,
+    ResourceForgotten,
+    observe,
+)
 from reconciler.controller.admission import LOCAL_SOURCES
 from reconciler.controller.asked import cleaned_up, refreshed
 from reconciler.controller.fencing.delivery import delivered, message_target
@@ -181,7 +189,7 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
         case State() | Hello() | Ready() | Exclude() | Heard():
             return shared
         case Settled():
-            return replace(shared, settled=message)
+            return _departed(replace(shared, settled=message))
         case FenceWanted() | FenceOrdered() | FenceEnded() | FenceGivenUp() | FenceConfirmed():
             return _fenced(shared, message)
         case _:
@@ -329,13 +337,26 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
     )
     return replace(
         shared,
-        cib=replace(shared.cib, configuration=prepared.configuration, version=version),
+        cib=replace(succeeded(shared.cib, prepared.configuration), version=version),
         digest=message.digest,
         commit=message.commit,
         activations=(*shared.activations, activation)[-MOST_ACTIVATIONS:],
         proposals=_without(shared.proposals, message.commit),
         rejected=None,
     )
+
+
+def _departed(shared: Shared) -> Shared:
+    """Nothing is left to be done: what was removed and has stopped everywhere is no longer kept, nor remembered."""
+    cib, names = without_stopped(shared.cib)
+    if cib is shared.cib:
+        return shared
+    states = cib.status.nodes
+    forgotten = [seen for state in states for name in names for seen in forget_failures(state, name)]
+    forgotten += [ResourceForgotten(state.id, name) for state in states for name in names]
+    if not forgotten:
+        cib = replace(cib, version=replace(cib.version, num_updates=cib.version.num_updates + 1))
+    return observed(replace(shared, cib=cib), tuple(forgotten))
 
 
 def moved_on(shared: Shared, message: Activate) -> bool:
