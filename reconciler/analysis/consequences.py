@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.analysis.causes import cause_place, place_of, words
+from reconciler.analysis.guards import Guard, guards
 from reconciler.analysis.reasons import Reason, is_so, reason_of
 from reconciler.analysis.steady import Settled, settle, under
 from reconciler.analysis.timing import Timing
 from reconciler.cib import Cib
+from reconciler.cib.departing import Departure, departure
 from reconciler.cib.difference import ConfigChange, diff
 from reconciler.errors import Place
-from reconciler.frozen import frozen
+from reconciler.frozen import frozen, replace
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
 from reconciler.scheduler.cause import Why
 from reconciler.scheduler.plan import Change, Plan, Verb
-
-MASS_REMOVE_SHARE = 0.2
-MASS_REMOVE_COUNT = 5
-"""Removing more than this many resources, or than this share of them, needs consent."""
 
 
 @frozen
@@ -69,20 +67,6 @@ class Impact:
 
 
 @frozen
-class Guard:
-    """Something that needs consent, given by `--allow KIND:NAME`."""
-
-    kind: str
-    name: str
-    text: str
-
-    @property
-    def consent(self) -> str:
-        """What the operator writes to allow it."""
-        return f"{self.kind}:{self.name}"
-
-
-@frozen
 class Consequences:
     """Everything that a change of the configuration does to a cluster in a known state."""
 
@@ -123,17 +107,19 @@ def consequences(
     """
     written = base.configuration if written is None else written
     changes = diff(written, head)
-    settled = settle(under(base, head), now, decisions=True, sanitized=sanitized)
-    reasons = _Reasons(written, head, changes)
+    cib = under(base, head)
+    settled = settle(cib, now, decisions=True, sanitized=sanitized)
+    reasons = _Reasons(written, head, changes, departure(base.configuration, head, base.status))
     transitions: list[Consequence] = []
     impacts: list[Impact] = []
+    lines: list[Change] = []
     step = 0
-    cib = under(base, head)
     seen: set[tuple[Change, ...]] = set()
     for plan in settled.plans:
         if plan.changes in seen:
             break  # A circle: what follows is more of the same.
         seen.add(plan.changes)
+        lines += plan.changes
         timing = Timing(plan, cib.status)
         found = [_transition(change, timing, reasons.of(change, plan), step) for change in plan.changes]
         transitions += sorted(found, key=lambda transition: (transition.step, transition.resource))
@@ -143,7 +129,7 @@ def consequences(
         changes,
         tuple(transitions),
         tuple(impacts),
-        _guards(written, head, changes, transitions),
+        guards(replace(base, configuration=written), head, lines),
         settled,
         head,
     )
@@ -177,45 +163,6 @@ def _impact(change: Change, timing: Timing) -> Impact | None:
     if change.verb not in _INTERRUPTING:
         return None
     return Impact(change.subject, change.from_node, _goes_to(change), timing.down_ms(change))
-
-
-def _guards(
-    base: Configuration, head: Configuration, changes: tuple[ConfigChange, ...], transitions: list[Consequence]
-) -> tuple[Guard, ...]:
-    """What of the change needs consent, each thing once, in order of appearance."""
-    removed = _whole(changes, "remove")
-    found: dict[tuple[str, str], Guard] = {}
-    for transition in transitions:
-        name = transition.resource
-        if transition.verb is Verb.FENCE and not transition.unfencing:
-            guard = Guard("fence", name, f"{name} is to be fenced")
-        elif transition.verb is Verb.STOP and not transition.blocked and name.partition(":")[0] not in removed:
-            guard = Guard("stop", name, f"{name} is stopped and not started again")
-        else:
-            continue
-        found.setdefault((guard.kind, guard.name), guard)
-    gone = sorted(_resource_ids(base) - _resource_ids(head))
-    if len(gone) > MASS_REMOVE_COUNT or (len(gone) > 1 and len(gone) > MASS_REMOVE_SHARE * len(_resource_ids(base))):
-        found["mass_remove", "resources"] = Guard(
-            "mass_remove", "resources", f"{len(gone)} of {len(_resource_ids(base))} resources are removed"
-        )
-    for name, danger in (("stonith-enabled", "fencing_disabled"), ("no-quorum-policy", "quorum_change")):
-        before, after = _option(base, name), _option(head, name)
-        if base.resources and before != after and (danger == "quorum_change" or after == "false"):
-            text = f"{name} changes from {before or 'its default'} to {after or 'its default'}"
-            found[danger, name] = Guard(danger, name, text)
-    return tuple(found.values())
-
-
-def _resource_ids(configuration: Configuration) -> set[str]:
-    return {resource.id for resource in configuration.resources}
-
-
-def _option(configuration: Configuration, name: str) -> str | None:
-    for block in configuration.options:
-        if name in block.values:
-            return block.values[name]
-    return None
 
 
 _CODES: Mapping[Why, str] = {
@@ -262,11 +209,14 @@ _PLACING = frozenset({Verb.MOVE, Verb.MIGRATE, Verb.STOP})
 class _Reasons:
     """Turns the scheduler's causes into reasons with codes and places; knows what the change itself touched."""
 
-    def __init__(self, base: Configuration, head: Configuration, changes: tuple[ConfigChange, ...]) -> None:
+    def __init__(
+        self, base: Configuration, head: Configuration, changes: tuple[ConfigChange, ...], leaving: Departure
+    ) -> None:
         self._base = base
         self._head = head
-        self._added = _whole(changes, "add")
-        self._removed = _whole(changes, "remove")
+        self._added = _whole(changes, "add") | {new for _, new in leaving.twins}
+        self._removed = _whole(changes, "remove") | leaving.names
+        self._twins = dict(leaving.twins)
         self._touched: dict[str, list[ConfigChange]] = {}
         for change in changes:
             if change.address != change.object and change.object[0] in _RESOURCES:
@@ -282,7 +232,7 @@ class _Reasons:
         if name in self._added:
             found.append(Because("new_resource", "it is new", place_of(self._head, name)))
         elif name in self._removed:
-            found.append(Because("removed_resource", "it was removed", place_of(self._base, name)))
+            found.append(Because("removed_resource", self._removal(name), place_of(self._base, name)))
         elif change.verb in _PLACING and (reason is not None or change.cause is not None):
             found.append(self._because(change, reason))
         told = {because.place for because in found}
@@ -296,6 +246,10 @@ class _Reasons:
         if change.blocked:
             found.append(Because("blocked_failed_stop", change.reason or "it can't run now"))
         return tuple(dict.fromkeys(found))
+
+    def _removal(self, name: str) -> str:
+        twin = self._twins.get(name)
+        return "it was removed" if twin is None else f"it was removed; {twin} is the same under another name"
 
     def _because(self, change: Change, reason: Reason | None) -> Because:
         """The reason read from the decisions, else the scheduler's own cause."""

@@ -26,6 +26,7 @@ from reconciler.analysis.reasons import (
 )
 from reconciler.analysis.remedies import remedies
 from reconciler.cib import Cib
+from reconciler.cib.departing import names_departing
 from reconciler.errors import Place, ReconcilerError
 from reconciler.frozen import frozen
 from reconciler.model.date import Instant
@@ -125,6 +126,8 @@ class _Case:
         return None if cause is None else cause_place(self.cib.configuration, cause)
 
     def link(self, cause: Cause) -> Link:
+        if cause.why is Why.TARGET_ROLE and cause.subject in names_departing(self.cib.configuration):
+            return Link(f"{cause.subject} is no longer in the configuration, and known only until it has stopped")
         return Link(words(cause), self.place(cause))
 
 
@@ -386,6 +389,8 @@ def _lacks(leaf: Decision, node: DecidedNode) -> str | None:
 
 def _working_edits(case: _Case, leaf: Decision, on: DecidedNode | None, wanted: _Wanted) -> Iterator[Edit]:
     """Edits after which the scheduler answers as wanted, the smallest first; pairs only where no single one is enough."""
+    if leaf.config_id in names_departing(case.cib.configuration):
+        return  # It is to be configured again, which no small edit does.
     proposed = remedies(case.cib.configuration, case.made, case.failures, leaf, on)
     candidates = sorted(proposed, key=lambda edit: edit.weight)
     tried = 0

@@ -6,7 +6,7 @@ follows from two configurations and the status, so it is the same on every membe
 while it goes is not going any more.
 
 A primitive departs when the new configuration has none of its name, and it may still run somewhere. It can't when the new configuration
-uses its name for something else (`reused`): then it is stopped as what nobody knows, in no order.
+uses its name for something else (`Departure.reused`): then it is stopped as what nobody knows, in no order.
 Source: Pacemaker Explained, "Resource Options" (target-role), "Cluster Options" (stop-orphan-resources).
 """
 
@@ -17,9 +17,10 @@ from typing import assert_never
 
 from reconciler.cib import Cib
 from reconciler.cib.activity import active_somewhere
-from reconciler.cib.departing_orders import mentioned, orders_of
+from reconciler.cib.departing_orders import mentioned, orders_of, undermined
 from reconciler.cib.parting import Parting, fresh, names_in, names_of
-from reconciler.frozen import replace
+from reconciler.cib.twins import twins
+from reconciler.frozen import frozen, replace
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks
 from reconciler.model.cluster import Configuration
 from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource, Template, primitives
@@ -80,11 +81,43 @@ def departing(old: Configuration, new: Configuration, status: Status) -> Configu
     return Configuration(resources=parting.resources, constraints=orders_of(parting))
 
 
-def reused(old: Configuration, new: Configuration) -> tuple[str, ...]:
-    """The primitives of `old` that `new` removes while it uses their names for something else: they stop in no order."""
+def departs(resource: Resource) -> bool:
+    """Whether a resource of the whole configuration is one that departs."""
+    return any(block.id == _mark(resource) for one in (resource, *primitives(resource)) for block in one.meta)
+
+
+def names_departing(configuration: Configuration) -> frozenset[str]:
+    """The names of what departs in the whole configuration, and of what it holds."""
+    return frozenset[str]().union(*(names_of(resource) for resource in configuration.resources if departs(resource)))
+
+
+@frozen
+class Departure:
+    """What there is to say about a removal: pairs of an old name and its twin's, and of what goes and what stays on top of it.
+
+    `reused` are primitives whose names the new configuration uses for something else: they stop in no order.
+    """
+
+    names: frozenset[str] = frozenset()
+    twins: tuple[tuple[str, str], ...] = ()
+    undermined: tuple[tuple[str, str], ...] = ()
+    reused: tuple[str, ...] = ()
+
+
+def departure(old: Configuration, new: Configuration, status: Status) -> Departure:
+    """What departs between two configurations, and what is remarkable about it."""
+    if not _stops_what_is_removed(new):
+        return Departure()
+    active = active_somewhere(status)
+    parting = _parting(old, new, active)
     kept = {one.id for resource in new.resources for one in primitives(resource)}
     before = {one.id for resource in old.resources for one in primitives(resource)}
-    return tuple(sorted(before & (names_in(new) - kept)))
+    return Departure(
+        frozenset[str]().union(*map(names_of, parting.resources)),
+        tuple(twins(parting)),
+        undermined(parting),
+        tuple(sorted(before & active & (names_in(new) - kept))),
+    )
 
 
 def _stops_what_is_removed(configuration: Configuration) -> bool:
@@ -165,30 +198,36 @@ def _made_to_stop(resource: Resource, templates: Templates) -> Resource:
             return _group_to_stop(resource, templates)
         case Clone(resource=held):
             inside = _group_to_stop(held, templates) if isinstance(held, Group) else _primitive_to_stop(held, templates)
-            return replace(resource, resource=inside, meta=_off(resource.meta), extra=_roleless(resource.extra))
+            return replace(resource, resource=inside, meta=_off(resource), extra=_roleless(resource.extra))
         case Bundle(primitive=held):
             primitive = None if held is None else _primitive_to_stop(held, templates)
-            return replace(resource, primitive=primitive, meta=_off(resource.meta), extra=_roleless(resource.extra))
+            return replace(resource, primitive=primitive, meta=_off(resource), extra=_roleless(resource.extra))
         case _:
             assert_never(resource)
 
 
 def _group_to_stop(group: Group, templates: Templates) -> Group:
     members = tuple(_primitive_to_stop(one, templates) for one in group.members)
-    return replace(group, members=members, meta=_off(group.meta), extra=_roleless(group.extra))
+    return replace(group, members=members, meta=_off(group), extra=_roleless(group.extra))
 
 
 def _primitive_to_stop(primitive: Primitive, templates: Templates) -> Primitive:
     template = None if primitive.template is None else templates.get(primitive.template)
     if template is not None:
         primitive = made_from(primitive, template)
-    return replace(primitive, meta=_off(primitive.meta), extra=_roleless(primitive.extra))
+    return replace(primitive, meta=_off(primitive), extra=_roleless(primitive.extra))
 
 
-def _off(meta: AttributeBlocks) -> AttributeBlocks:
+def _off(resource: Resource) -> AttributeBlocks:
     """The meta-attributes with the target role Stopped, whatever they said of it and when."""
-    kept = (replace(block, values=_roleless(block.values)) for block in meta)
-    return (AttributeBlock({"target-role": "Stopped"}), *(block for block in kept if block.values))
+    kept = (replace(block, values=_roleless(block.values)) for block in resource.meta if block.id != _mark(resource))
+    off = AttributeBlock({"target-role": "Stopped"}, id=_mark(resource))
+    return (off, *(block for block in kept if block.values))
+
+
+def _mark(resource: Resource) -> str:
+    """The name of the block that stops what departs."""
+    return f"{resource.id}-departing"
 
 
 def _roleless(values: Mapping[str, str]) -> Mapping[str, str]:

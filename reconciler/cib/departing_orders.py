@@ -25,15 +25,26 @@ _BUILDING = (None, "start", "promote")
 
 def orders_of(parting: Parting) -> tuple[Order, ...]:
     """The orders of what departs, each under a name that nothing else has."""
+    made = _read(parting)
+    made.part_twins()
+    made.put_off()
+    return tuple(made.orders)
+
+
+def undermined(parting: Parting) -> tuple[tuple[str, str], ...]:
+    """Each that departs with what stays and was ordered after it."""
+    return tuple((first, then) for first, then, _ in _read(parting).later)
+
+
+def _read(parting: Parting) -> _Orders:
+    """The orders that there were."""
     made = _Orders(parting)
     for constraint in parting.old.constraints:
         if isinstance(constraint, Order):
             made.read(constraint)
     for resource in parting.old.resources:
         made.read_group(resource)
-    made.part_twins()
-    made.put_off()
-    return tuple(made.orders)
+    return made
 
 
 def mentioned(constraint: Constraint) -> frozenset[str]:
@@ -52,7 +63,7 @@ class _Orders:
         self.orders: list[Order] = []
         self._names = set(parting.names)
         self._pairs: set[tuple[str, str, str | None, str | None]] = set()
-        self._later: list[tuple[str, str, Order]] = []
+        self.later: list[tuple[str, str, Order]] = []
         self._resources = _by_name(parting.old.resources)
         self._new = _handles(parting.new)
         self._tags = _sets_of_names(parting.old)
@@ -98,13 +109,13 @@ class _Orders:
 
     def put_off(self) -> None:
         """What stays and depended on what departs stops first if it stops, unless the new configuration has it the other way round."""
-        if not self._later:
+        if not self.later:
             return
         precedence = Precedence((*self.parting.new.resources, *self.parting.resources))
         for constraint in (*self.parting.new.constraints, *self.orders):
             if isinstance(constraint, Order):
                 precedence.add(constraint)
-        for first, then, order in self._later:
+        for first, then, order in self.later:
             if not precedence.leads(then, first):
                 self._add(replace(order, first=first, then=then, kind="Optional", score=None))
 
@@ -130,7 +141,7 @@ class _Orders:
             if also_gone:
                 self._add(replace(order, first=one, then=other))
             elif gone and order.first_action in _BUILDING and order.then_action in _BUILDING:
-                self._later.append((one, other, order))
+                self.later.append((one, other, order))
 
     @property
     def _going(self) -> frozenset[str]:

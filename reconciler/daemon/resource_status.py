@@ -10,8 +10,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from reconciler.analysis.entry_names import fail_count_name
 from reconciler.cib import Cib
+from reconciler.cib.entry_names import fail_count_name
 from reconciler.cib.observations import transient
 from reconciler.controller.executor import LastResult
 from reconciler.controller.telling import status_word

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from reconciler.cib import Cib
-from reconciler.cib.entry_names import fail_count_name
 from reconciler.cib.observations import transient
 from reconciler.controller.executor import RUNNING_CODES
 from reconciler.controller.members import node_state, with_members

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from reconciler.analysis.guards import matches
 from reconciler.cli.inputs.configurations import named
 from reconciler.cli.node.client import Client, Refused
 from reconciler.cli.planning.arguments import Applying
@@ -59,7 +60,11 @@ def apply_saved(applying: Applying, saved: SavedPlan, *, ask: bool) -> int:
         raise StalePlan(
             "the plan was saved by a former version, and can't be compared with what the cluster would do: plan again"
         )
-    held = [guard for guard in saved.plan["guards"] if not guard["allowed"] and guard["id"] not in applying.allow]
+    held = [
+        guard
+        for guard in saved.plan["guards"]
+        if not guard["allowed"] and not any(matches(pattern, guard["id"]) for pattern in applying.allow)
+    ]
     _refuse_held([(guard["text"], guard["id"]) for guard in held])
     if ask and sys.stdin.isatty():
         for line in saved.shown:
@@ -95,7 +100,13 @@ def consent(applying: Applying, made: Made) -> bool:
         print(paint.signs(line), file=sys.stderr)
     if made.found.empty and made.base_commit is not None:
         return True
-    _refuse_held([(guard.text, guard.consent) for guard in made.found.guards if guard.consent not in applying.allow])
+    _refuse_held(
+        [
+            (guard.text, guard.consent)
+            for guard in made.found.guards
+            if not (guard.warns or guard.allowed_by(applying.allow))
+        ]
+    )
     if not sys.stdin.isatty():
         raise NeedsConsent(
             "there is no terminal to ask on: save a plan with reconciler plan --out FILE, and apply that"

@@ -7,7 +7,8 @@ Source: the design of the command line, "Machine formats".
 
 from __future__ import annotations
 
-from reconciler.analysis.consequences import Because, Consequence, Consequences, Guard, Impact
+from reconciler.analysis.consequences import Because, Consequence, Consequences, Impact
+from reconciler.analysis.guards import Guard
 from reconciler.cib.difference import ConfigChange
 from reconciler.cli.planning.facts import Header, counts, longest_outage
 from reconciler.errors import Place
@@ -89,7 +90,8 @@ def _guard(guard: Guard, consented: frozenset[str]) -> Json:
         "severity": guard.kind,
         "text": guard.text,
         "consent": f"--allow {guard.consent}",
-        "allowed": guard.consent in consented,
+        "allowed": guard.warns or guard.allowed_by(consented),
+        "warns": guard.warns,
     }
 
 

@@ -148,12 +148,13 @@ def state_for(chosen: PlannedFrom, wanted: Configuration, now: Instant) -> State
         base = named(chosen.base)
         nodes = chosen.node or _unnamed(base.configuration, wanted)
         cib = steady(base.configuration, now, nodes).cib
-        return State(cib, base.name, f"assumed: healthy{_listed(nodes)}, running {base.name}")
+        return State(cib, base.name, f"assumed: healthy{_listed(nodes)}, running {base.name}", base.configuration)
     if not chosen.offline and (state := _live_or_none(chosen.socket)) is not None:
         return state
     nodes = chosen.node or _unnamed(wanted)
     cib = healthy(Configuration(wanted.name, nodes=wanted.nodes), nodes)
-    return State(cib, "nothing", f"assumed: healthy nodes{_listed(nodes)}, nothing running")
+    nothing = Configuration(wanted.name, nodes=wanted.nodes)
+    return State(cib, "nothing", f"assumed: healthy nodes{_listed(nodes)}, nothing running", nothing)
 
 
 def explained_state(chosen: Explained, now: Instant) -> Cib:

@@ -31,7 +31,10 @@ def comment(found: Consequences, header: Header, consented: frozenset[str], comm
         else f"### {plain(header.cluster)}: no changes",
     ]
     for guard in found.guards:
-        state = "allowed" if guard.consent in consented else f"needs consent: `--allow {_code(guard.consent)}`"
+        if guard.warns:
+            parts.append(f"> [!WARNING]\n> {plain(guard.text)}")
+            continue
+        state = "allowed" if guard.allowed_by(consented) else f"needs consent: `--allow {_code(guard.consent)}`"
         parts.append(f"> [!CAUTION]\n> {plain(guard.text)} ({state})")
     if found.impacts:
         rows = [

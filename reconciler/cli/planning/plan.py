@@ -74,7 +74,7 @@ def run(options: Options) -> int:
     if options.out is not None:
         plan_file.write(Path(options.out), made.saved(frozenset(options.allow)))
     _print(options, made)
-    if any(guard.consent not in options.allow for guard in made.found.guards):
+    if any(not (guard.warns or guard.allowed_by(options.allow)) for guard in made.found.guards):
         return GUARDED
     return CHANGES_PRESENT if options.detailed_exitcode and not made.found.empty else 0
 

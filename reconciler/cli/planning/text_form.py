@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.analysis.consequences import Consequence, Consequences, Guard
+from reconciler.analysis.consequences import Consequence, Consequences
+from reconciler.analysis.guards import Guard
 from reconciler.cib.difference import ConfigChange
 from reconciler.cli.planning.facts import Header, change_value, longest_outage, seconds, summary
 from reconciler.cli.terminal.paint import Paint
@@ -60,7 +61,10 @@ def _dangers(guards: tuple[Guard, ...], paint: Paint, consented: frozenset[str])
     if guards:
         yield ""
     for guard in guards:
-        state = "allowed" if guard.consent in consented else f"consent: --allow {guard.consent}"
+        if guard.warns:
+            yield paint("yellow", f"! {guard.text}") + f"    warning: {guard.kind}"
+            continue
+        state = "allowed" if guard.allowed_by(consented) else f"consent: --allow {guard.consent}"
         yield paint("alarm", f"! {guard.text}") + f"    guard: {guard.kind}   {state}"
 
 
