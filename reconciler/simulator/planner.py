@@ -11,8 +11,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 
-from reconciler.analysis.entry_names import fail_count_name, last_id
 from reconciler.cib import FEATURE_SET, Cib
+from reconciler.cib.entry_names import fail_count_name, last_id
 from reconciler.cib.observations import transient
 from reconciler.controller.quorum.policy import Policy
 from reconciler.controller.standing import fences, option, quorum_policy
