@@ -12,6 +12,7 @@ import enum
 from collections.abc import Iterable, Mapping
 
 from reconciler.cib import FEATURE_SET, Cib
+from reconciler.cib.departing import departs
 from reconciler.cib.entry_names import fail_count_name, last_id
 from reconciler.cib.observations import transient
 from reconciler.controller.quorum.policy import Policy
@@ -97,7 +98,7 @@ class _Planning:
         wanted = {
             one.id: one
             for one in self.cib.configuration.resources
-            if isinstance(one, Primitive) and not _is_device(one)
+            if isinstance(one, Primitive) and not _is_device(one) and not departs(one)
         }
         known = {history.id for state in self.states.values() for history in state.history}
         if self.fencing and self.counts:
