@@ -8,7 +8,6 @@ from __future__ import annotations
 from reconciler.crm.moment_text import local_text
 from reconciler.crm.outline import Outline
 from reconciler.crm.result_text import code_text, status_text
-from reconciler.model.text import integer
 from reconciler.scheduler.inside import fail_count, find, last_failure
 from reconciler.scheduler.working.cluster import Cluster, FailedEntry
 from reconciler.scheduler.working.node import ClusterNode
@@ -61,20 +60,20 @@ def add_failed_actions(outline: Outline, cluster: Cluster) -> None:
 
 
 def _failure_line(failed: FailedEntry, offset_s: int) -> str:
-    entry = failed.entry.attributes
-    code, status = max(0, integer(entry.get("rc-code"))), max(0, integer(entry.get("op-status")))
-    key = entry.get("operation_key", failed.entry.id)
+    result = failed.entry.result
+    code, status = max(0, result.rc), max(0, result.status or 0)
+    key = failed.entry.id if result.operation_key is None else result.operation_key
     parts = [
-        f"{key} on {failed.node.name} '{code_text(code)}' ({code}): call={integer(entry.get('call-id'))}",
+        f"{key} on {failed.node.name} '{code_text(code)}' ({code}): call={result.call_id or 0}",
         f"status='{status_text(status)}'",
     ]
-    if reason := entry.get("exit-reason"):
+    if reason := result.exit_reason:
         parts.append(f"exitreason='{reason}'")
-    if (changed := integer(entry.get("last-rc-change"))) > 0:
+    if (changed := result.changed_s or 0) > 0:
         parts.append(f"last-rc-change='{local_text(changed, offset_s)}'")
         parts += [
-            f"{word}={integer(entry[name])}ms"
-            for word, name in (("queued", "queue-time"), ("exec", "exec-time"))
-            if name in entry
+            f"{word}={spent_ms}ms"
+            for word, spent_ms in (("queued", result.queue_ms), ("exec", result.execution_ms))
+            if spent_ms is not None
         ]
     return ", ".join(parts)

@@ -6,7 +6,7 @@ Source: the scheduler's specification, part 1, section 18.4.
 from __future__ import annotations
 
 from reconciler.crm.result_text import code_text
-from reconciler.model.text import integer, is_true
+from reconciler.model.text import is_true
 from reconciler.scheduler.roles import ROLE_WORDS, Kind, Role
 from reconciler.scheduler.working.activity import current_node
 from reconciler.scheduler.working.cluster import Cluster, FailedEntry
@@ -78,18 +78,18 @@ def masked_probe(cluster: Cluster, resource: Resource, node: ClusterNode | None)
     root = resource.root
     name = root.clone.xml_child_id if root.clone is not None else resource.id
     for failed in cluster.failed:
-        attributes = failed.entry.attributes
-        place = attributes.get("on_node")
+        result = failed.entry.result
+        place = result.on_node
         if not failed.masked or place is None or (node is not None and place.lower() != node.name.lower()):
             continue
-        if attributes.get("operation_key") == f"{name}_monitor_{attributes.get('interval', '0')}":
+        if result.operation_key == f"{name}_monitor_{result.interval_ms}":
             return failed
     return None
 
 
 def probe_text(failed: FailedEntry) -> str:
     """The words for a recorded probe failure."""
-    return code_text(integer(failed.entry.attributes.get("rc-code")))
+    return code_text(failed.entry.result.rc)
 
 
 def instance_line(

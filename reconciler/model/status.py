@@ -10,19 +10,37 @@ from collections.abc import Mapping
 
 from reconciler.frozen import field, frozen
 from reconciler.model.attributes import NO_ATTRIBUTES, AttributeBlocks
+from reconciler.model.recorded import RecordedResult, read_result
+
+
+class _Read:
+    """Room beside the fields for what was read from them, which is no part of the value."""
+
+    __slots__ = ("_result",)
+    _result: RecordedResult
 
 
 @frozen
-class HistoryEntry:
-    """One remembered result of an operation: its id and every other recorded key.
-
-    The keys that decide are operation, interval (ms), call-id, rc-code, op-status, transition-key, transition-magic, last-rc-change,
-    op-digest, op-restart-digest, op-force-restart, op-secure-digest, op-secure-params, on_node, migrate_source, migrate_target,
-    exit-reason.
-    """
+class HistoryEntry(_Read):
+    """One remembered result of an operation: its id and every other recorded key."""
 
     id: str
     attributes: Mapping[str, str]
+
+    @property
+    def result(self) -> RecordedResult:
+        """What it says, read when first asked for: most entries never are."""
+        try:
+            return self._result
+        except AttributeError:
+            read = read_result(self.attributes)
+            object.__setattr__(self, "_result", read)
+            return read
+
+    @property
+    def is_last_failure(self) -> bool:
+        """Whether it is the entry that keeps a resource's last failure."""
+        return self.id.endswith("_last_failure_0")
 
 
 @frozen

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcilerError
 from reconciler.model.date import Instant
+from reconciler.model.recorded import is_found_stopped
 from reconciler.model.text import integer, is_true
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.evaluating.options import read_options
@@ -172,14 +173,8 @@ def _found_stopped_only(resource: Resource, history: ResourceHistory) -> bool:
         return False
     if resource.actions and action_key(resource.id, "stop").lower() in resource.actions_by_key:
         return False
-    recorded = history.entries[0].attributes
-    return (
-        recorded.get("rc-code") == "7"
-        and recorded.get("operation") == "monitor"
-        and recorded.get("interval", "0") == "0"
-        and recorded.get("op-status") == "0"
-        and not history.entries[0].id.endswith("_last_failure_0")
-    )
+    only = history.entries[0]
+    return is_found_stopped(only.attributes) and not only.is_last_failure
 
 
 def _limit_next_role(resource: Resource, next_role: Role) -> None:

@@ -18,7 +18,7 @@ from reconciler.scheduler.noting.orderings import order
 from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.unfencing import require_unfencing
 from reconciler.scheduler.recalling.fail_counts import clear_fail_count, fail_count
-from reconciler.scheduler.recalling.history import current_range, interval_of, sort_entries
+from reconciler.scheduler.recalling.history import current_range, sort_entries
 from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.digests import Digests
 from reconciler.scheduler.working.effects import CXL, ORD
@@ -119,11 +119,10 @@ def _replace_agent(cluster: Cluster, resource: Resource, node: ClusterNode, *, a
 def _check_entry(
     cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry, *, in_maintenance: bool
 ) -> None:
-    task = entry.attributes.get("operation", "")
-    interval = interval_of(entry.attributes.get("interval"))
+    task, interval = entry.result.task or "", entry.result.interval_ms
     if interval and in_maintenance:
         cause = Cause(Why.MAINTENANCE, resource.id if resource.maintenance else node.name)
-        cancel_recorded(cluster, resource, task, interval, node, entry.attributes.get("call-id"), cause)
+        cancel_recorded(cluster, resource, task, interval, node, entry.result.call_id, cause)
     elif interval or task in _CHECKED:
         if uses_host_address(resource):
             cluster.deferred_checks.append((entry, resource, node, False))
@@ -141,12 +140,11 @@ def _check_active(cluster: Cluster, resource: Resource, node: ClusterNode, entry
 
 def _definition_changed(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry) -> bool:
     """Whether the operation's definition changed; if so what is needed is asked for (part 3, section 5.2)."""
-    task = entry.attributes.get("operation", "")
-    interval = interval_of(entry.attributes.get("interval"))
+    task, interval = entry.result.task or "", entry.result.interval_ms
     cause = _cause(resource, entry)
     if interval and operation_for(resource, task, interval, include_disabled=False) is None:
         if cluster.options.stop_orphan_actions:
-            cancel_recorded(cluster, resource, task, interval, node, entry.attributes.get("call-id"), cause)
+            cancel_recorded(cluster, resource, task, interval, node, entry.result.call_id, cause)
         return True
     verdict, digests = compare(cluster, resource, entry, node)
     if verdict is DigestVerdict.MATCH or _only_private(cluster, entry, digests):
@@ -155,7 +153,7 @@ def _definition_changed(cluster: Cluster, resource: Resource, node: ClusterNode,
         _force_restart(cluster, resource, node, task, interval, cause)
     elif interval:
         _reschedule(cluster, resource, node, task, interval, cause)
-    elif "op-restart-digest" in entry.attributes:
+    elif entry.result.restart_digest is not None:
         _reload(cluster, resource, node, cause)
     else:
         _force_restart(cluster, resource, node, task, interval, cause)
@@ -164,7 +162,7 @@ def _definition_changed(cluster: Cluster, resource: Resource, node: ClusterNode,
 
 def _only_private(cluster: Cluster, entry: HistoryEntry, digests: Digests) -> bool:
     """Whether nothing changed but parameters that a saved CIB doesn't show, and so may only seem to have changed."""
-    recorded = entry.attributes.get("op-secure-digest")
+    recorded = entry.result.secure_digest
     return cluster.sanitized and recorded is not None and recorded == digests.secure
 
 

@@ -91,12 +91,12 @@ def cancel(
 
 
 def cancel_recorded(
-    cluster: Cluster, resource: Resource, task: str, interval: int, node: ClusterNode, call_id: str | None, cause: Cause
+    cluster: Cluster, resource: Resource, task: str, interval: int, node: ClusterNode, call_id: int | None, cause: Cause
 ) -> None:
     """Cancel what the history says is recurring, once the resource is stopped if it is to be stopped."""
     action = cancel(cluster, resource, task, interval, node, cause)
     if call_id is not None:
-        action.meta["call-id"] = call_id
+        action.meta["call-id"] = str(call_id)
     order(cluster, (resource, action_key(resource.id, "stop")), action, ORD, cause)
 
 

@@ -10,7 +10,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reconciler.model.text import compare_versions, integer
+from reconciler.model.text import compare_versions
 from reconciler.scheduler.digest import digest, is_digested
 from reconciler.scheduler.evaluating.host_address import HOST_ADDRESS, host_of
 from reconciler.scheduler.evaluating.operations import action_values, operation_for
@@ -60,18 +60,17 @@ def compare(
     A recurring operation whose failure expired is to be scheduled anew, as if it had been recorded with another restart digest; where an
     earlier entry of the operation had none, there is nothing to compare that with.
     """
-    attributes = entry.attributes
-    task, interval_ms = attributes.get("operation", ""), integer(attributes.get("interval"))
-    digests = calculate(cluster, resource, task, interval_ms, node, entry)
+    result = entry.result
+    digests = calculate(cluster, resource, result.task or "", result.interval_ms, node, entry)
     expired = id(entry) in cluster.expired_entries
-    recorded_restart = EXPIRED if expired else attributes.get("op-restart-digest")
+    recorded_restart = EXPIRED if expired else result.restart_digest
     if digests.restart is not None and recorded_restart is not None and digests.restart != recorded_restart:
         return DigestVerdict.RESTART, digests
-    recorded = attributes.get("op-digest")
+    recorded = result.digest
     if recorded is None:
         return DigestVerdict.UNKNOWN, digests
     if digests.all != recorded:
-        restarts = not interval_ms and digests.has_extra
+        restarts = not result.interval_ms and digests.has_extra
         return (DigestVerdict.RESTART if restarts else DigestVerdict.CHANGED), digests
     return DigestVerdict.MATCH, digests
 
@@ -103,8 +102,8 @@ def calculate(
     if interval_ms:
         texts["CRM_meta_timeout"] = meta["timeout"]
     digests = Digests(texts, has_extra=bool(extra))
-    if entry is not None and ("op-restart-digest" in entry.attributes or id(entry) in cluster.expired_entries):
-        digests.restart = _restart(texts, entry.attributes.get("op-force-restart"))
+    if entry is not None and (entry.result.restart_digest is not None or id(entry) in cluster.expired_entries):
+        digests.restart = _restart(texts, entry.result.restart_names)
     if entry is not None or secure_without_entry:
         digests.make_secure = partial(_secure, cluster, resource, node, texts, entry)
     cluster.digests[(resource.id, task, interval_ms, node.index)] = digests
@@ -125,9 +124,8 @@ def _secure(
 
     For old versions (the entry's, without one the CIB's) what Pacemaker itself adds to fence devices doesn't count either.
     """
-    listed = None if entry is None else entry.attributes.get("op-secure-params")
-    hidden = {"passwd", "password", "user"} if entry is None else set((listed or "").split(" "))
-    version = cluster.feature_set if entry is None else entry.attributes.get("crm_feature_set")
+    hidden = {"passwd", "password", "user"} if entry is None else set(entry.result.secure_names.split(" "))
+    version = cluster.feature_set if entry is None else entry.result.feature_set
     if compare_versions(version, "3.16.0") < 0:
         texts = {name: value for name, value in parameters(cluster, resource, node).items() if is_digested(name)}
         if resource.is_stonith:

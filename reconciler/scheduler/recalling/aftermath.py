@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model.operation import OperationStatus
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.actions import action_key, find_actions
 from reconciler.scheduler.noting.fencing import mark_for_fencing
 from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.scores import ban
 from reconciler.scheduler.recalling.active import record_active
-from reconciler.scheduler.recalling.history import current_range, interval_of
+from reconciler.scheduler.recalling.history import current_range
 from reconciler.scheduler.recalling.outcome import Reading, require_stop
 from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.activity import current_node
@@ -29,17 +30,17 @@ if TYPE_CHECKING:
 
 def keep_recurring(reading: Reading, entries: Sequence[HistoryEntry]) -> None:
     """Make an optional action for every recurring operation that the sorted entries show to be current."""
-    if not reading.node.online or not any(entry.attributes.get("interval", "0") != "0" for entry in entries):
+    if not reading.node.online or not any(entry.result.interval_ms for entry in entries):
         return
     start, stop = current_range(entries)
     first = start if start >= stop else max(start, stop + 1)
     resource = reading.resource
     for entry in entries[max(first, 0) :]:
-        interval_ms = interval_of(entry.attributes.get("interval"))
-        if not interval_ms or entry.attributes.get("op-status") == "-1":
+        result = entry.result
+        if not result.interval_ms or result.status == OperationStatus.PENDING:
             continue
-        task = entry.attributes.get("operation", "")
-        key = action_key(resource.id, task, interval_ms)
+        task = result.task or ""
+        key = action_key(resource.id, task, result.interval_ms)
         request(reading.cluster, resource, key, task, reading.node, optional=True)
 
 

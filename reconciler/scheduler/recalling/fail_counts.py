@@ -124,27 +124,15 @@ def _entries(cluster: Cluster, name: str, node: ClusterNode) -> list[HistoryEntr
 
 
 def _is_failure_of(entry: HistoryEntry, base: str, task: str, interval_ms: int) -> bool:
-    attributes = entry.attributes
-    if attributes.get("operation") != task or integer(attributes.get("interval")) != interval_ms:
+    result = entry.result
+    if result.task != task or result.interval_ms != interval_ms:
         return False
     if entry.id == f"{base}_last_failure_0":
         return True
-    return entry.id == f"{base}_{task}_{interval_ms}" and integer(attributes.get("rc-code")) != target_rc(entry)
+    return entry.id == f"{base}_{task}_{interval_ms}" and result.rc != result.target_rc
 
 
-@lru_cache(maxsize=8192)
-def _target_rc(transition_key: str) -> int:
-    fields = transition_key.split(":", 3)
-    return integer(fields[2], -1) if len(fields) == 4 else -1
-
-
-def target_rc(entry: HistoryEntry) -> int:
-    """The result that was wanted, -1 when that isn't recorded."""
-    key = entry.attributes.get("transition-key")
-    return -1 if key is None else _target_rc(key)
-
-
-def check_expiry(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry, rc: int) -> bool:
+def check_expiry(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry) -> bool:
     """Whether the entry's failure is to be forgotten; the fail count is cleared where it goes with it (part 1, section 14.3)."""
     expired = _is_past_timeout(cluster, resource, entry)
     cause = _cause_to_clear(cluster, resource, node, entry, expired=expired)
@@ -154,8 +142,7 @@ def check_expiry(cluster: Cluster, resource: Resource, node: ClusterNode, entry:
         cause = _changed_since(cluster, resource, node, entry)
     if cause is not None:
         _clear_after_fencing(cluster, resource, clear_fail_count(cluster, resource, node, cause))
-    probe = entry.attributes.get("operation") == "monitor" and integer(entry.attributes.get("interval")) == 0
-    return expired and not (probe and rc in _PLAIN_PROBE_RESULTS)
+    return expired and not (entry.result.is_probe and entry.result.rc in _PLAIN_PROBE_RESULTS)
 
 
 _PLAIN_PROBE_RESULTS = (0, 7, 8, 190, 191)
@@ -164,12 +151,12 @@ _NOT_YET = "the fail count has not expired"
 
 
 def _is_past_timeout(cluster: Cluster, resource: Resource, entry: HistoryEntry) -> bool:
-    changed_s = entry.attributes.get("last-rc-change")
-    if resource.failure_timeout_s <= 0 or changed_s is None:
+    result = entry.result
+    if resource.failure_timeout_s <= 0 or result.changed_s is None:
         return False
-    expires_s = integer(changed_s) + resource.failure_timeout_s
+    expires_s = max(0, result.changed_s) + resource.failure_timeout_s
     if cluster.now.epoch_s < expires_s:
-        if integer(entry.attributes.get("rc-code")) != target_rc(entry):
+        if result.rc != result.target_rc:
             cluster.recheck_at(expires_s)
         return False
     return not _waits_for_fencing(cluster, resource, entry)
@@ -179,7 +166,7 @@ def _waits_for_fencing(cluster: Cluster, resource: Resource, entry: HistoryEntry
     """Whether it is a monitor's failure of a connection whose remote node has to be fenced before it is tried again."""
     if not (resource.reconnect_interval_ms and cluster.options.stonith_enabled):
         return False
-    if entry.attributes.get("operation") != "monitor" or integer(entry.attributes.get("interval")) == 0:
+    if entry.result.task != "monitor" or not entry.result.interval_ms:
         return False
     node = cluster.node_index.get(resource.id)
     return node is not None and not node.was_fenced
@@ -194,14 +181,14 @@ def _cause_to_clear(
     if fail_count(cluster, resource, node, effective=False, include_fillers=False, entry=entry):
         left = fail_count(cluster, resource, node, effective=True, include_fillers=False, entry=entry)
         return "it expired" if left == 0 else _NOT_YET
-    if entry.id.endswith("_last_failure_0") and resource.reconnect_interval_ms:
+    if entry.is_last_failure and resource.reconnect_interval_ms:
         return "reconnect interval is set"
     return None
 
 
 def _changed_since(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry) -> str | None:
     """Whether the failure is one of parameters that were changed since."""
-    if not entry.id.endswith("_last_failure_0") or entry.attributes.get("operation") not in ("start", "monitor"):
+    if not entry.is_last_failure or entry.result.task not in ("start", "monitor"):
         return None
     if uses_host_address(resource):
         cluster.deferred_checks.append((entry, resource, node, True))

@@ -6,10 +6,9 @@ Source: the scheduler's specification, part 1, sections 13.2 and 13.6, appendix 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from reconciler.model.text import integer
+from reconciler.model.operation import ResultCode
 
 if TYPE_CHECKING:
     from reconciler.model.status import HistoryEntry
@@ -43,12 +42,13 @@ def compare_entries(left: HistoryEntry, right: HistoryEntry, *, same_node: bool)
 
     `same_node` says whether both are of one node where they don't tell themselves.
     """
-    ours, theirs = left.attributes, right.attributes
-    if "on_node" in ours and "on_node" in theirs:
-        same_node = ours["on_node"].lower() == theirs["on_node"].lower()
+    ours, theirs = left.result, right.result
+    if ours.on_node is not None and theirs.on_node is not None:
+        same_node = ours.on_node.lower() == theirs.on_node.lower()
     if same_node and left.id == right.id:
         return 0
-    call, other_call = integer(ours.get("call-id"), -1), integer(theirs.get("call-id"), -1)
+    call = -1 if ours.call_id is None else ours.call_id
+    other_call = -1 if theirs.call_id is None else theirs.call_id
     if call == -1 and other_call == -1:
         return 0
     if same_node and call >= 0 and call < other_call:
@@ -56,8 +56,8 @@ def compare_entries(left: HistoryEntry, right: HistoryEntry, *, same_node: bool)
     if same_node and other_call >= 0 and call > other_call:
         return 1
     if call >= 0 and other_call >= 0 and (not same_node or call == other_call):
-        return _compare_changes(ours.get("last-rc-change"), theirs.get("last-rc-change"))
-    return _compare_magic(ours.get("transition-magic"), theirs.get("transition-magic"), call, other_call)
+        return _compare_changes(ours.changed_s, theirs.changed_s)
+    return _compare_transitions(ours.transition, theirs.transition, call, other_call)
 
 
 def is_later(left: HistoryEntry, right: HistoryEntry, *, same_node: bool) -> bool:
@@ -65,16 +65,17 @@ def is_later(left: HistoryEntry, right: HistoryEntry, *, same_node: bool) -> boo
     return compare_entries(left, right, same_node=same_node) > 0
 
 
-def _compare_changes(ours: str | None, theirs: str | None) -> int:
-    left, right = integer(ours, -1), integer(theirs, -1)
+def _compare_changes(ours: int | None, theirs: int | None) -> int:
+    left, right = -1 if ours is None else ours, -1 if theirs is None else theirs
     if left >= 0 and left < right:
         return -1
     return 1 if right >= 0 and left > right else 0
 
 
-def _compare_magic(ours: str | None, theirs: str | None, call: int, other_call: int) -> int:
+def _compare_transitions(
+    left: tuple[int, str] | None, right: tuple[int, str] | None, call: int, other_call: int
+) -> int:
     """Order a pending entry and a finished one by the transitions that they belong to."""
-    left, right = _transition(ours), _transition(theirs)
     if left is None or right is None:
         return 0
     if left[1] != right[1] or left[0] == right[0]:
@@ -88,20 +89,6 @@ def _compare_magic(ours: str | None, theirs: str | None, call: int, other_call: 
     return -1 if left[0] < right[0] else 1
 
 
-def _transition(magic: str | None) -> tuple[int, str] | None:
-    """Number and uuid of the transition in a text `status:rc;action:transition:target:uuid`."""
-    if magic is None:
-        return None
-    fields = magic.partition(";")[2].split(":", 3)
-    return (integer(fields[1], -1), fields[3]) if len(fields) == 4 else None
-
-
-@lru_cache(maxsize=4096)
-def interval_of(text: str | None) -> int:
-    """The interval of an entry in milliseconds; 0 for one that doesn't recur."""
-    return integer(text)
-
-
 def current_range(entries: Sequence[HistoryEntry]) -> tuple[int, int]:
     """The indices of the last start and the last successful stop among sorted entries, -1 for none (section 13.6).
 
@@ -109,15 +96,15 @@ def current_range(entries: Sequence[HistoryEntry]) -> tuple[int, int]:
     """
     start = stop = implied_start = implied_monitor = -1
     for index, entry in enumerate(entries):
-        attributes = entry.attributes
-        task = attributes.get("operation")
+        result = entry.result
+        task = result.task
         if task == "stop":
-            if attributes.get("op-status") == "0":
+            if result.status == 0:
                 stop = index
         elif task in ("start", "migrate_from"):
             start = index
         elif task == "monitor":
-            if implied_monitor <= stop and attributes.get("rc-code") in ("0", "8"):
+            if implied_monitor <= stop and result.rc in (ResultCode.OK, ResultCode.PROMOTED):
                 implied_monitor = index
         elif task in ("promote", "demote"):
             implied_start = index

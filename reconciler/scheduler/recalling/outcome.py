@@ -8,15 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.operation import OperationStatus, ResultCode
-from reconciler.model.text import integer
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.evaluating.operations import SEVERITY, FailurePolicy, failure_policy
 from reconciler.scheduler.noting.actions import action_key
 from reconciler.scheduler.noting.fencing import can_fence
 from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.scores import ban, ban_everywhere, replace_by_bans
-from reconciler.scheduler.recalling.fail_counts import check_expiry, target_rc
-from reconciler.scheduler.recalling.history import interval_of
+from reconciler.scheduler.recalling.fail_counts import check_expiry
 from reconciler.scheduler.recalling.past_migration import read_failed_migration, read_successful_migrate_to
 from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.cluster import FailedEntry
@@ -44,19 +42,18 @@ class Reading:
         self.last_failure: HistoryEntry | None = None
 
 
-class RecordedResult:
+class JudgedResult:
     """One entry, as it is judged: `rc` and `status` are remapped, `recorded_rc` and `target` are as recorded."""
 
     __slots__ = ("entry", "interval_ms", "masked", "rc", "recorded_rc", "status", "target", "task")
 
     def __init__(self, entry: HistoryEntry, task: str, status: int, resource: Resource) -> None:
-        attributes = entry.attributes
         self.entry = entry
         self.task = task
-        self.interval_ms = interval_of(attributes.get("interval"))
+        self.interval_ms = entry.result.interval_ms
         self.status = status
-        self.rc = self.recorded_rc = integer(attributes.get("rc-code"))
-        self.target = target_rc(entry)
+        self.rc = self.recorded_rc = entry.result.rc
+        self.target = entry.result.target_rc
         self.masked = is_masked_probe_failure(task, self.interval_ms, self.rc, status) and not resource.bundled
 
     @property
@@ -74,18 +71,14 @@ def is_masked_probe_failure(task: str, interval_ms: int, rc: int, status: int) -
 
 def read_entry(reading: Reading, entry: HistoryEntry) -> None:
     """Take one entry into account; entries come in order of time."""
-    attributes = entry.attributes
-    task, status_text = attributes.get("operation"), attributes.get("op-status")
-    if task is None or status_text is None or task in ("notify", "meta-data"):
+    task, status = entry.result.task, entry.result.status
+    if task is None or status is None or task in ("notify", "meta-data"):
         return
-    status = integer(status_text)
     if not OperationStatus.PENDING <= status <= OperationStatus.NO_SECRETS:
         return
     resource = reading.resource
-    result = RecordedResult(entry, task, status, resource)
-    expired = status != OperationStatus.NOT_INSTALLED and check_expiry(
-        reading.cluster, resource, reading.node, entry, result.recorded_rc
-    )
+    result = JudgedResult(entry, task, status, resource)
+    expired = status != OperationStatus.NOT_INSTALLED and check_expiry(reading.cluster, resource, reading.node, entry)
     _remap(reading, result)
     if expired and _drop_expired(reading, result):
         return
@@ -113,12 +106,12 @@ def _set_next_role(resource: Resource, role: Role, cause: Cause) -> None:
     resource.next_role_cause = cause
 
 
-def _failure_cause(reading: Reading, result: RecordedResult) -> Cause:
+def _failure_cause(reading: Reading, result: JudgedResult) -> Cause:
     key = action_key(reading.resource.id, result.task, result.interval_ms)
     return Cause(Why.FAILURE, key, f"{reading.node.name}, rc {result.recorded_rc}")
 
 
-def _remap(reading: Reading, result: RecordedResult) -> None:
+def _remap(reading: Reading, result: JudgedResult) -> None:
     """Turn what was recorded into what it means (step B)."""
     node = reading.node
     if result.task == "monitor" and result.rc in (ResultCode.DEGRADED, ResultCode.DEGRADED_PROMOTED):
@@ -133,7 +126,7 @@ def _remap(reading: Reading, result: RecordedResult) -> None:
     _remap_code(reading, result)
 
 
-def _remap_code(reading: Reading, result: RecordedResult) -> None:
+def _remap_code(reading: Reading, result: JudgedResult) -> None:
     resource = reading.resource
     match result.rc:
         case ResultCode.OK:
@@ -170,7 +163,7 @@ def _remap_code(reading: Reading, result: RecordedResult) -> None:
             result.status = _ERROR
 
 
-def _drop_expired(reading: Reading, result: RecordedResult) -> bool:
+def _drop_expired(reading: Reading, result: JudgedResult) -> bool:
     """Whether nothing more is to be done about an entry whose failure expired (step C)."""
     resource, node = reading.resource, reading.node
     if result.masked and result.recorded_rc != result.target:
@@ -187,7 +180,7 @@ def _drop_expired(reading: Reading, result: RecordedResult) -> bool:
     return False
 
 
-def _read_pending(reading: Reading, result: RecordedResult) -> None:
+def _read_pending(reading: Reading, result: JudgedResult) -> None:
     resource, node = reading.resource, reading.node
     if result.task == "start":
         resource.start_pending = True
@@ -195,7 +188,7 @@ def _read_pending(reading: Reading, result: RecordedResult) -> None:
     elif result.task == "promote":
         resource.role = Role.PROMOTED
     elif result.task == "migrate_to" and node.unclean:
-        target = reading.cluster.node_index.get(result.entry.attributes.get("migrate_target", ""))
+        target = reading.cluster.node_index.get(result.entry.result.migrate_target or "")
         if target is not None:
             require_stop(reading.cluster, resource, target, _failure_cause(reading, result))
     if resource.pending_task is None and not result.is_probe:
@@ -209,7 +202,7 @@ def require_stop(cluster: Cluster, resource: Resource, node: ClusterNode, cause:
     request(cluster, resource, key, "stop", node, optional=False, cause=cause)
 
 
-def _read_error(reading: Reading, result: RecordedResult) -> None:
+def _read_error(reading: Reading, result: JudgedResult) -> None:
     """Take a failed operation into account (step E)."""
     resource = reading.resource
     key = _key(result.entry)
@@ -246,7 +239,7 @@ def _banned(resource: Resource) -> Resource:
     return resource if resource.unique else resource.root
 
 
-def _ban_here(reading: Reading, result: RecordedResult) -> None:
+def _ban_here(reading: Reading, result: JudgedResult) -> None:
     ban(_banned(reading.resource), reading.node, _failure_cause(reading, result))
 
 
@@ -254,19 +247,17 @@ def record_failure(reading: Reading, entry: HistoryEntry) -> None:
     """Enter the entry among the failed actions, once for each operation and node that is online (section 13.9)."""
     if not reading.node.online:
         return
-    attributes = entry.attributes
+    result = entry.result
     # Observed: entries without a recorded key count as one operation here, so only a node's first of them is listed.
-    known = (attributes.get("operation_key", ""), reading.node.index)
+    known = (result.operation_key or "", reading.node.index)
     if known in reading.cluster.failed_keys:
         return
     reading.cluster.failed_keys.add(known)
-    rc, status = integer(attributes.get("rc-code")), integer(attributes.get("op-status"))
-    interval_ms = interval_of(attributes.get("interval"))
-    masked = is_masked_probe_failure(attributes.get("operation", ""), interval_ms, rc, status)
+    masked = is_masked_probe_failure(result.task or "", result.interval_ms, result.rc, result.status or 0)
     reading.cluster.failed.append(FailedEntry(entry, reading.node, reading.resource, masked))
 
 
-def _succeed(reading: Reading, result: RecordedResult, rc: int) -> None:
+def _succeed(reading: Reading, result: JudgedResult, rc: int) -> None:
     """Take a success with this code into account (step F)."""
     resource = reading.resource
     clears = False
@@ -308,7 +299,8 @@ def _set_active(resource: Resource) -> None:
 
 def _key(entry: HistoryEntry) -> str:
     """The key under which the operation was recorded; old entries have it for their id."""
-    return entry.attributes.get("operation_key", entry.id)
+    key = entry.result.operation_key
+    return entry.id if key is None else key
 
 
 def _outlasts_success(reading: Reading) -> bool:
@@ -318,7 +310,7 @@ def _outlasts_success(reading: Reading) -> bool:
     return reading.worst == "reset-remote" and reading.resource.reconnect_interval_ms > 0
 
 
-def _fail(reading: Reading, result: RecordedResult, policy: FailurePolicy) -> None:
+def _fail(reading: Reading, result: JudgedResult, policy: FailurePolicy) -> None:
     """Take a failure into account (step G)."""
     cluster, resource = reading.cluster, reading.resource
     cause = _failure_cause(reading, result)

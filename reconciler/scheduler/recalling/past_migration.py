@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.model.text import integer
+from reconciler.model.operation import OperationStatus, ResultCode
 from reconciler.scheduler.recalling.active import record_active
 from reconciler.scheduler.recalling.history import is_later
 from reconciler.scheduler.roles import Role
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reconciler.model.status import HistoryEntry
     from reconciler.scheduler.working.cluster import Cluster
     from reconciler.scheduler.working.node import ClusterNode
@@ -29,7 +31,7 @@ def read_successful_migrate_to(cluster: Cluster, resource: Resource, node: Clust
     if target_node is not None and target_node.online and not _is_known_on(cluster, target, resource):
         resource.role = Role.STARTED  # The target forgot everything, as after a restart: nothing arrived there.
         return
-    arrived = _find_one(cluster, target, resource, "migrate_from", "migrate_source", source)
+    arrived = _arrival(cluster, target, resource, source)
     superseded = _has_later_change(cluster, source, resource, entry, same_node=True)
     if superseded and arrived is not None:
         return
@@ -38,10 +40,10 @@ def read_successful_migrate_to(cluster: Cluster, resource: Resource, node: Clust
     if superseded and replaced:
         return
     resource.role = Role.STARTED
-    if arrived is not None and _succeeded(arrived):
+    if arrived is not None and arrived.result.succeeded:
         resource.role = Role.STOPPED
         resource.dangling.insert(0, node)
-    elif arrived is not None and not _is_pending(arrived):
+    elif arrived is not None and arrived.result.status != OperationStatus.PENDING:
         if not replaced and target_node is not None and target_node.online:
             record_active(cluster, resource, target_node, count_priority=False)
         else:
@@ -71,8 +73,8 @@ def _read_failed_migrate_to(cluster: Cluster, resource: Resource, node: ClusterN
         return
     source, target = names
     resource.role = Role.STARTED
-    arrived = _find_one(cluster, target, resource, "migrate_from", "migrate_source", source)
-    if arrived is not None and not _succeeded(arrived):
+    arrived = _arrival(cluster, target, resource, source)
+    if arrived is not None and not arrived.result.succeeded:
         arrived = None
     reference = entry if arrived is None else arrived
     known = _is_known_on(cluster, target, resource)
@@ -90,8 +92,8 @@ def _read_failed_migrate_from(cluster: Cluster, resource: Resource, node: Cluste
         return
     source, target = names
     resource.role = Role.STARTED
-    sent = _find_one(cluster, source, resource, "migrate_to", "migrate_target", target)
-    if sent is not None and not _succeeded(sent):
+    sent = _departure(cluster, source, resource, target)
+    if sent is not None and not sent.result.succeeded:
         sent = None
     reference = entry if sent is None else sent
     known = _is_known_on(cluster, source, resource)
@@ -105,7 +107,7 @@ def _partners(
     entry: HistoryEntry, *, source: ClusterNode | None = None, target: ClusterNode | None = None
 ) -> tuple[str, str] | None:
     """Source and target of a migration, None unless both are recorded and the one given is this node."""
-    from_name, to_name = entry.attributes.get("migrate_source"), entry.attributes.get("migrate_target")
+    from_name, to_name = entry.result.migrate_source, entry.result.migrate_target
     if from_name is None or to_name is None:
         return None
     if source is not None and source.name != from_name:
@@ -132,32 +134,34 @@ def _entries(cluster: Cluster, node_name: str, resource: Resource) -> list[Histo
 
 def _is_known_on(cluster: Cluster, node_name: str, resource: Resource) -> bool:
     """Whether the nodes of this name remember something that has a result."""
-    return any(entry.attributes.get("rc-code") != _NO_RESULT_YET for entry in _entries(cluster, node_name, resource))
+    return any(entry.result.rc != _NO_RESULT_YET for entry in _entries(cluster, node_name, resource))
 
 
 # What Pacemaker writes for the result of an operation that is still under way.
-_NO_RESULT_YET = "193"
+_NO_RESULT_YET = 193
 
 
-def _find_one(
-    cluster: Cluster, node_name: str, resource: Resource, task: str, partner: str, partner_name: str
-) -> HistoryEntry | None:
-    """The only entry of the task with this partner; None when there are none or several."""
-    found = [
+def _arrival(cluster: Cluster, target: str, resource: Resource, source: str) -> HistoryEntry | None:
+    """The only entry of an arrival from the source that the target remembers; None when there are none or several."""
+    return _only(
         entry
-        for entry in _entries(cluster, node_name, resource)
-        if entry.attributes.get("operation") == task and entry.attributes.get(partner) == partner_name
-    ]
+        for entry in _entries(cluster, target, resource)
+        if entry.result.task == "migrate_from" and entry.result.migrate_source == source
+    )
+
+
+def _departure(cluster: Cluster, source: str, resource: Resource, target: str) -> HistoryEntry | None:
+    """The only entry of a departure to the target that the source remembers; None when there are none or several."""
+    return _only(
+        entry
+        for entry in _entries(cluster, source, resource)
+        if entry.result.task == "migrate_to" and entry.result.migrate_target == target
+    )
+
+
+def _only(entries: Iterable[HistoryEntry]) -> HistoryEntry | None:
+    found = list(entries)
     return found[0] if len(found) == 1 else None
-
-
-def _succeeded(entry: HistoryEntry) -> bool:
-    attributes = entry.attributes
-    return integer(attributes.get("rc-code")) == 0 and integer(attributes.get("op-status")) == 0
-
-
-def _is_pending(entry: HistoryEntry) -> bool:
-    return integer(entry.attributes.get("op-status")) == -1
 
 
 def _has_later_change(
@@ -165,7 +169,7 @@ def _has_later_change(
 ) -> bool:
     """Whether a start, stop or migration is recorded on the node that is later than the reference."""
     return any(
-        entry.attributes.get("operation") in ("start", "stop", "migrate_to", "migrate_from")
+        entry.result.task in ("start", "stop", "migrate_to", "migrate_from")
         and is_later(entry, reference, same_node=same_node)
         for entry in _entries(cluster, node_name, resource)
     )
@@ -178,9 +182,9 @@ def _has_newer_state(
     if _has_later_change(cluster, node_name, resource, reference, same_node=same_node):
         return True
     entries = _entries(cluster, node_name, resource)
-    monitors = [entry for entry in entries if entry.attributes.get("operation") == "monitor"]
+    monitors = [entry for entry in entries if entry.result.task == "monitor"]
     if len(monitors) != 1:
         return False
-    attributes = monitors[0].attributes
-    not_running = integer(attributes.get("rc-code")) == 7 and integer(attributes.get("op-status")) == 0
+    result = monitors[0].result
+    not_running = result.rc == ResultCode.NOT_RUNNING and not result.status
     return not_running and is_later(monitors[0], reference, same_node=same_node)
