@@ -397,10 +397,21 @@ def _made_in(module: ast.Module) -> Iterator[tuple[str, str, str]]:
             for place, arg in enumerate(call.args[:2]):
                 code = arg.value if isinstance(arg, ast.Constant) else None
                 if (name, place) in _MAKERS and isinstance(code, str) and _CODE.fullmatch(code):
-                    warns = "warn" in name or any(ast.unparse(more) == "Severity.WARNING" for more in call.args)
                     said = [_said(more) or _before(texts, call.lineno, more) for more in call.args[place + 1 :]]
                     text = next((text for text in said if " " in text), "")
-                    yield code, "warning" if warns else "error", text
+                    for severity in _severities(name, call):
+                        yield code, severity, text
+
+
+def _severities(name: str, call: ast.Call) -> Iterator[str]:
+    """Those with which a finding is made: one, or two where it depends."""
+    chosen = [part for arg in call.args for part in ([arg.body, arg.orelse] if isinstance(arg, ast.IfExp) else [arg])]
+    said = {ast.unparse(part) for part in chosen}
+    warns = "warn" in name or "Severity.WARNING" in said
+    if warns:
+        yield "warning"
+    if not warns or "Severity.ERROR" in said:
+        yield "error"
 
 
 def _before(texts: list[tuple[int, str, str]], line: int, node: ast.expr) -> str:

@@ -30,7 +30,13 @@ from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, 
 SecretResolver = Callable[[str], str | None]
 """From a secret's name to its value, None when this node can't tell. Called in a thread; must not raise."""
 
+NO_SECRET = "this node can't tell the secret"
+"""How the reason of a result begins for which a secret was missing."""
 _NODE_MARK = "RECONCILER_RESOURCE"
+_WITHOUT_SECRETS = frozenset({"monitor", "demote", "stop", "meta-data"})
+"""What is carried out although a secret can't be told: what runs is to be found, and must not keep running for want of a password."""
+_RUNS = frozenset({0, 8, 190, 191})
+"""Answers of a monitor that count although it was called without a secret: any other may be for want of that."""
 SYSTEM_STATE = "/run/resource-agents"
 
 
@@ -72,6 +78,8 @@ class AgentRunner:
         os.makedirs(self._state, exist_ok=True)
         self._units = SystemdUnits(settings.bus, self.shortage)
         self._devices: set[str] = set()
+        self.lacking: dict[str, tuple[str, ...]] = {}
+        """By resource: the secrets that its last call needed and this node could not tell."""
         if self.cgroups is not None:
             self.cgroups.sweep()
 
@@ -80,11 +88,20 @@ class AgentRunner:
         if call.timeout_ms <= 0:
             call = replace(call, timeout_ms=DEFAULT_TIMEOUT_MS)
         parameters, missing = await self._with_secrets(call)
+        self._note_lack(call, missing)
+        if missing and call.operation not in _WITHOUT_SECRETS:
+            return _without_secrets(missing)
+        result = _redacted(await self._dispatch(call, parameters), _secrets(call, parameters))
+        runs = result.status is OperationStatus.DONE and result.code in _RUNS
+        if not missing or call.operation != "monitor" or runs:
+            return result
+        return replace(result, status=OperationStatus.NO_SECRETS, exit_reason=_reason(missing))
+
+    def _note_lack(self, call: AgentCall, missing: list[str]) -> None:
         if missing and call.operation not in ("stop", "meta-data"):
-            # Stopping goes on without them: a service must not keep running because a password can't be read.
-            reason = f"this node can't resolve the secret {', '.join(missing)}"
-            return failure(ResultCode.NOT_CONFIGURED, reason, OperationStatus.NO_SECRETS)
-        return _redacted(await self._dispatch(call, parameters), _secrets(call, parameters))
+            self.lacking[call.resource] = tuple(missing)
+        elif call.operation != "meta-data":
+            self.lacking.pop(call.resource, None)
 
     def close(self) -> None:
         """Give up connections. What runs goes on running."""
@@ -203,6 +220,14 @@ def _redacted(result: AgentResult, secrets: Redaction) -> AgentResult:
     attributes = {name: None if value is None else secrets.text(value) for name, value in result.attributes.items()}
     reason = secrets.beginning(result.exit_reason, LONGEST_REASON)
     return replace(result, output=secrets.text(result.output), exit_reason=reason, attributes=attributes)
+
+
+def _without_secrets(missing: list[str]) -> AgentResult:
+    return failure(ResultCode.NOT_CONFIGURED, _reason(missing), OperationStatus.NO_SECRETS)
+
+
+def _reason(missing: list[str]) -> str:
+    return f"{NO_SECRET} {', '.join(missing)}"
 
 
 def _no_secret(_name: str) -> None:

@@ -16,7 +16,7 @@ from reconciler.controller.messages import Order, Reported, Run, Underway
 from reconciler.controller.moment import Moment
 from reconciler.frozen import replace
 from reconciler.model.duration import interval_ms as read_interval_ms
-from reconciler.model.operation import AgentCall, AgentResult, OperationStatus
+from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
 from reconciler.model.text import integer
 
 _ENDS_MONITORING = frozenset({"start", "stop", "promote", "demote", "migrate_to", "migrate_from", "reload-agent"})
@@ -39,9 +39,12 @@ Key = tuple[str, str, int]
 
 
 class Job:
-    """One run of an operation: ordered once, recurring, or (`adopting`) to find out what runs after a restart."""
+    """One run of an operation: ordered once, recurring, or (`adopting`) to find out what runs after a restart.
 
-    __slots__ = ("adopting", "gate", "order", "recurring", "term", "transition")
+    `started`: the resource was started here, and not stopped since.
+    """
+
+    __slots__ = ("adopting", "gate", "order", "recurring", "started", "term", "transition")
 
     def __init__(
         self,
@@ -50,8 +53,10 @@ class Job:
         recurring: Recurring | None = None,
         adopting: bool = False,
         gate: Gate | None = None,
+        started: bool = False,
     ) -> None:
         self.order = order
+        self.started = started
         self.gate = gate
         self.term, self.transition = cause
         self.recurring = recurring
@@ -142,7 +147,8 @@ class Executor:
             order = replace(order, launched=_as_started(launched, started[launched.resource]))
         if launched.interval_ms:
             return self._begin_recurring(order, cause, now)
-        return self._enqueue(Job(order, cause, gate=gate if begins(order) else None), now)
+        waits_for = gate if begins(order) else None
+        return self._enqueue(Job(order, cause, gate=waits_for, started=launched.resource in started), now)
 
     def by_itself(self, order: Order, now: Moment) -> list[Wish]:
         """Carry out what nobody ordered: this node is cut off. How that ended is told once there is somebody to tell."""
@@ -211,6 +217,7 @@ class Executor:
             return None, self._next(resource, now)
         effects: list[Wish] = []
         report = True
+        result = _as_known(job, result)
         if job.recurring is not None:
             report, effects = self._recurred(job.recurring, result, now)
         elif result.status is OperationStatus.DONE and job.launched.target_rc == result.code:
@@ -431,6 +438,23 @@ def agent_call(order: Order) -> AgentCall:
         },
         meta={name: value for name, value in launched.attributes.items() if name.startswith(_META)},
     )
+
+
+def _as_known(job: Job, result: AgentResult) -> AgentResult:
+    """What counts of a monitor that could not look for want of a secret, which is this node's trouble: that things are as they were known.
+
+    Where nothing is known, the resource isn't there if the agent says so; else it can't be here, as without the software for it.
+    """
+    if result.status is not OperationStatus.NO_SECRETS or job.launched.task != "monitor":
+        return result
+    if job.recurring is not None:
+        code, status = job.recurring.reported or (job.launched.target_rc, OperationStatus.DONE)
+        return replace(result, code=code, status=status)
+    if job.started:
+        return replace(result, code=int(ResultCode.OK), status=OperationStatus.DONE)
+    if result.code == ResultCode.NOT_RUNNING:
+        return replace(result, status=OperationStatus.DONE)
+    return replace(result, code=int(ResultCode.NOT_INSTALLED), status=OperationStatus.NOT_INSTALLED)
 
 
 def _observations(launched: Launched, outcome: OperationOutcome) -> tuple[Observation, ...]:

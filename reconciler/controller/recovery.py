@@ -161,6 +161,9 @@ def _agrees(resource: str, entries: tuple[HistoryEntry, ...], result: AgentResul
     """Whether the history tells a finished start (or change of role) that leads to what was found."""
     wanted = last_id(resource)
     entry = next((entry for entry in entries if entry.id == wanted), None)
+    if entry is not None and result.status is OperationStatus.NO_SECRETS:
+        # The agent could not look: things are as they were known, unless something was under way.
+        return entry.attributes.get("op-status") == "0"
     if entry is None or result.code not in RUNNING_CODES or entry.attributes.get("op-status") != "0":
         return False
     found = _PLAIN.get(result.code, result.code)

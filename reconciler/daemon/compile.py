@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from reconciler.cib import Cib
 from reconciler.cib.canonical import digest
 from reconciler.controller.admission import Course, follows, stray_finding
 from reconciler.daemon.compile_apart import AgentSettings, Workers
+from reconciler.daemon.secret_needs import definitions, needs
 from reconciler.errors import Finding, InputError, Place, ReconcilerError, Severity
 from reconciler.frozen import field, frozen, replace
-from reconciler.model.attributes import AttributeBlocks, secret_name
 from reconciler.model.cluster import Configuration
-from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource
 from reconciler.sources.ancestry import relation
 from reconciler.sources.bounds import nothing_there
 from reconciler.sources.repository import Repository
 from reconciler.sources.signatures import SignaturePolicy, fingerprint, verify_commits
 
 _VOUCHED_KEPT = 16
+_GIVE_SECRET = "give it to the node: a file in its secrets directory, a credential, or a command (node.yaml: secrets)"
 
 
 @frozen
@@ -54,10 +55,12 @@ class Judge:
         strict: bool = False,
         policy: Callable[[str], Policy] = lambda _: Policy(),
         nodes: Callable[[], tuple[str, ...]] = tuple,
+        standing: Callable[[], tuple[Cib, frozenset[str]]] = lambda: (Cib(), frozenset()),
     ) -> None:
         """`agents` is where agents are asked what they take, None if they are not asked.
 
-        `policy` is what this node demands of the commits of a source, whichever member's source that is; `nodes` are the members.
+        `policy` is what this node demands of the commits of a source, whichever member's source that is; `nodes` are the members;
+        `standing` is the CIB, with the ids of what is active on this node.
         """
         self.repository = repository
         self._agents = agents
@@ -65,6 +68,7 @@ class Judge:
         self._strict = strict
         self._policy = policy
         self._nodes = nodes
+        self._standing = standing
         self._workers = Workers()
         self._vouched: dict[str, str] = {}
 
@@ -130,60 +134,41 @@ class Judge:
             reason = f"it is invalid: {errors} error{'s' if errors != 1 else ''}"
             return Judgement(commit, None, reason=reason, findings=loaded.findings)
         missing = tuple(self._missing_secrets(configuration))
-        if missing:
-            return Judgement(commit, None, reason="this node can't tell its secrets", findings=missing, transient=True)
+        if any(finding.severity is Severity.ERROR for finding in missing):
+            reason = "what runs here would be stopped for secrets that this node can't tell"
+            return Judgement(commit, None, reason=reason, findings=missing, transient=True)
         # Places are for the findings; whoever explains decisions reads the commit's files again.
         configuration = replace(configuration, places={})
-        return Judgement(commit, configuration, digest(configuration), findings=loaded.findings)
+        return Judgement(commit, configuration, digest(configuration), findings=(*loaded.findings, *missing))
 
     def _missing_secrets(self, configuration: Configuration) -> Iterator[Finding]:
-        known: dict[str, bool] = {}
-        for owner, name in sorted(set(_secrets(configuration))):
-            if name not in known:
-                known[name] = self._resolve_secret(name) is not None
-            if not known[name]:
-                place = _place(configuration, owner)
-                hint = "give it to the node: a file in its secrets directory, a credential, or a command (node.yaml: secrets)"
-                yield Finding(
-                    "unknown-secret", place, f"{owner} needs the secret '{name}', which this node has not", hint
-                )
+        """A warning for what will not start here; an error where what runs here would be stopped first, or the node is strict."""
+        secrets = {name: wanted for name, one in definitions(configuration).items() if (wanted := needs(one))}
+        known = {
+            name: self._resolve_secret(name) for name in sorted({name for each in secrets.values() for name in each})
+        }
+        lacking = {owner: [name for name in wanted if known[name] is None] for owner, wanted in secrets.items()}
+        ended = self._ended_by(configuration) if any(lacking.values()) else frozenset()
+        for owner, name in sorted((owner, name) for owner, names in lacking.items() for name in names):
+            refuses = self._strict or owner in ended
+            yield Finding(
+                "unknown-secret",
+                _place(configuration, owner),
+                f"{owner} needs the secret '{name}', which this node can't tell",
+                _GIVE_SECRET,
+                Severity.ERROR if refuses else Severity.WARNING,
+            )
+
+    def _ended_by(self, configuration: Configuration) -> frozenset[str]:
+        """What runs here and would be stopped by this configuration, if only to start again."""
+        cib, here = self._standing()
+        before, after = definitions(cib.configuration), definitions(configuration)
+        return frozenset(name for name in here if name in before and before[name] != after.get(name))
 
 
 def _stray(commit: str, base: str) -> Judgement:
     finding = stray_finding(commit, base)
     return Judgement(commit, None, reason=finding.text, findings=(finding,))
-
-
-def _secrets(configuration: Configuration) -> Iterator[tuple[str, str]]:
-    """The secrets that resources refer to, each with who does."""
-    for template in configuration.templates:
-        yield from _named(template.id, template.params)
-    for resource in configuration.resources:
-        yield from _of_resource(resource)
-    yield from _named("defaults", configuration.defaults.resource_params)
-
-
-def _of_resource(resource: Resource) -> Iterator[tuple[str, str]]:
-    yield from _named(resource.id, resource.params)
-    match resource:
-        case Primitive():
-            for operation in resource.operations:
-                yield from _named(resource.id, operation.params)
-        case Group():
-            for member in resource.members:
-                yield from _of_resource(member)
-        case Clone():
-            yield from _of_resource(resource.resource)
-        case Bundle():
-            if resource.primitive is not None:
-                yield from _of_resource(resource.primitive)
-
-
-def _named(owner: str, blocks: AttributeBlocks) -> Iterator[tuple[str, str]]:
-    for block in blocks:
-        for value in block.values.values():
-            if (name := secret_name(value)) is not None:
-                yield owner, name
 
 
 def _place(configuration: Configuration, owner: str) -> Place:

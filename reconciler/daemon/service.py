@@ -24,8 +24,18 @@ from reconciler.agents.liveness import LivenessWatch
 from reconciler.agents.metadata import MetadataLookup
 from reconciler.agents.orphans import OrphanReaper
 from reconciler.analysis.recording import AgentTraits
+from reconciler.cib import Cib
 from reconciler.controller.admission import Tip
-from reconciler.controller.events import CommitArrived, Ending, HeldUp, ProcessesGone, Started, StopAsked, TipSeen
+from reconciler.controller.events import (
+    CleanupAsked,
+    CommitArrived,
+    Ending,
+    HeldUp,
+    ProcessesGone,
+    Started,
+    StopAsked,
+    TipSeen,
+)
 from reconciler.controller.node import Node
 from reconciler.controller.shared import lineage
 from reconciler.daemon.api import Api
@@ -42,8 +52,10 @@ from reconciler.daemon.http import UnixServer
 from reconciler.daemon.leftovers import outlive_leftovers
 from reconciler.daemon.lock import check_owner, lock
 from reconciler.daemon.log import LOG, say
+from reconciler.daemon.missing_secrets import MissingSecrets
 from reconciler.daemon.notify import notify, watchdog_interval_s
 from reconciler.daemon.restore import restore_state
+from reconciler.daemon.secret_needs import active_here
 from reconciler.daemon.secrets import Secrets
 from reconciler.daemon.shell import Parts, Shell, moment
 from reconciler.daemon.status import StatusView, source_to_plain
@@ -54,8 +66,9 @@ from reconciler.errors import Finding, ReconcilerError, Remedy
 from reconciler.fabric.embedded import EmbeddedFabric, Fabric
 from reconciler.fabric.lab.devices import LabAgents, LabFencing
 from reconciler.fabric.lab.member import LabFabric
+from reconciler.model.date import Instant
 from reconciler.model.metadata import AgentMetadata
-from reconciler.model.operation import ResultCode
+from reconciler.model.operation import OperationStatus, ResultCode
 from reconciler.model.resource import Agent
 from reconciler.sources.directory import DirectorySettings, DirectorySource
 from reconciler.sources.git import GitSettings, GitSource
@@ -127,6 +140,7 @@ class Service:
         self._store = store
         self._warnings: list[str] = []
         self._repository = self._open_repository(os.path.join(config.state, "repository.git"))
+        self._secrets = Secrets(config.secrets)
         self._runner = AgentRunner(
             RunnerSettings(
                 node=config.node,
@@ -138,7 +152,7 @@ class Service:
                 bus=config.bus,
                 limits=raise_own_limits(),
             ),
-            Secrets(config.secrets).resolve,
+            self._secrets.resolve,
         )
         self._runner.shortage.told = self._shortage
         self._metadata_cache = os.path.join(config.state, "agents")
@@ -166,6 +180,13 @@ class Service:
         self._server = UnixServer(config.socket, self._api, open_to_others=_lets_others_in(config))
         self._api.troubles = self._troubles
         self._api.held = lambda: self._server.held
+        self._missing_secrets = MissingSecrets(
+            config.node,
+            lambda: self._shell.node.replica.cib,
+            self._runner.lacking,
+            self._secrets.resolve,
+            self._secrets_found,
+        )
 
     def warn(self, texts: Iterable[str]) -> None:
         """Have every status show these warnings, and the log once."""
@@ -233,6 +254,7 @@ class Service:
             self._start(source.run())
         self._start(self._maintain())
         self._start(self._look_while_held())
+        self._start(self._missing_secrets.run())
         gc.collect()
         # What is here now lives as long as the process: no collection need look through it again.
         gc.freeze()
@@ -265,7 +287,13 @@ class Service:
         node = Node(config.node, run, replica, _boot_id(config))
         settings = AgentSettings(config.roots, self._metadata_cache) if config.check_agents else None
         judge = Judge(
-            self._repository, settings, Secrets(config.secrets).resolve, config.strict, self._policy, self._members
+            self._repository,
+            settings,
+            self._secrets.resolve,
+            config.strict,
+            self._policy,
+            self._members,
+            self._active_here,
         )
         fabric = _fabric(config)
         parts = Parts(
@@ -311,6 +339,16 @@ class Service:
 
     def _members(self) -> tuple[str, ...]:
         return self._shell.node.members or (self._config.node,)
+
+    def _active_here(self) -> tuple[Cib, frozenset[str]]:
+        """What is decided from, and what of it is active on this node. For any thread."""
+        now, cib = moment(), self._shell.node.replica.cib
+        return cib, active_here(cib, self._config.node, Instant(now.epoch_s, now.offset_s))
+
+    def _secrets_found(self, resources: tuple[str, ...]) -> None:
+        """What failed for want of secrets may be tried again."""
+        say(logging.INFO, "secrets that were missing can be told now", resources=" ".join(resources))
+        self._shell.tell(CleanupAsked(moment(), resources))
 
     def _expect(self) -> None:
         """A commit will probably come soon: be ready to judge it."""
@@ -387,7 +425,9 @@ class Service:
             return []
         executor = self._shell.node.executor
         absent = [
-            name for name, (_, result, _) in sorted(executor.adopted.items()) if result.code == ResultCode.NOT_RUNNING
+            name
+            for name, (_, result, _) in sorted(executor.adopted.items())
+            if (result.code, result.status) == (ResultCode.NOT_RUNNING, OperationStatus.DONE)
         ]
         return [
             f"{name} does not run, and nothing is started at the moment"
@@ -398,7 +438,8 @@ class Service:
     def _troubles(self) -> list[str]:
         """What this node can't do at the moment."""
         short = self._runner.shortage.present
-        return [*self._absent(), *self._server.troubles, *([short] if short is not None else [])]
+        lacking = self._missing_secrets.texts()
+        return [*self._absent(), *self._server.troubles, *([short] if short is not None else []), *lacking]
 
     def _shortage(self, text: str | None) -> None:
         """The machine lacks what it takes to call agents, or has it again: no resource has failed by that."""

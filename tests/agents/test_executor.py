@@ -141,9 +141,19 @@ def test_unresolved_secret_is_named_and_the_agent_not_run(run: Run, agent: Write
     assert not (tmp_path / "ran").exists()
 
 
-def test_stop_goes_on_without_the_secret(run: Run, agent: Write) -> None:
-    result = run(agent("env | grep -c RESKEY_password; exit 0"), "stop", password=encode_secret("db"))
+@pytest.mark.parametrize("operation", ["stop", "demote"])
+def test_ending_goes_on_without_the_secret(run: Run, agent: Write, operation: str) -> None:
+    result = run(agent("env | grep -c RESKEY_password; exit 0"), operation, password=encode_secret("db"))
     assert (result.code, result.output) == (0, "0\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(0, "DONE"), (8, "DONE"), (7, "NO_SECRETS"), (6, "NO_SECRETS"), (1, "NO_SECRETS")]
+)
+def test_a_monitor_without_the_secret_can_only_say_that_it_runs(run: Run, agent: Write, code: int, status: str) -> None:
+    result = run(agent(f"exit {code}"), "monitor", password=encode_secret("db"))
+    assert (result.code, result.status) == (code, OperationStatus[status])
+    assert result.exit_reason == ("" if status == "DONE" else "this node can't tell the secret db")
 
 
 def test_attributes_set_during_the_call_travel_in_the_result(run: Run, agent: Write) -> None:

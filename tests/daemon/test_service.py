@@ -398,16 +398,3 @@ def test_a_reloadable_parameter_leaves_the_service_running(node: Node) -> None:
     assert "stop" not in done
     node.client.post("/v1/shutdown", {"resources": True})
     assert node.running.wait(15) == 0
-
-
-def test_a_commit_that_waits_for_a_secret_is_offered_again(stopped_node: Node) -> None:
-    node = stopped_node
-    node.extra = "secrets: {directory: secrets}"
-    (node.path / "secrets").mkdir(mode=0o700)
-    node.write(node.configuration({"a": "${secret:word}"}).replace("'${secret:word}'", "{secret: word}"))
-    node.start()
-    node.wait(lambda: node.status()["rejected"] is not None, "it is refused")
-    assert "secrets" in node.status()["rejected"]["reason"]
-    (node.path / "secrets" / "word").write_text("open")
-    (node.path / "secrets" / "word").chmod(0o600)
-    node.wait(lambda: node.status()["active"] is not None, "it is taken")
