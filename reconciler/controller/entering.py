@@ -9,7 +9,7 @@ from typing import assert_never
 
 from reconciler.controller.coordinator import OVERDUE
 from reconciler.controller.cut_off import CutOff
-from reconciler.controller.events import Broadcast, ClearTimer, Join, Leave, Rejoin, SetTimer, Wish
+from reconciler.controller.events import Broadcast, ClearTimer, Join, Leave, RecordActive, Rejoin, SetTimer, Wish
 from reconciler.controller.installing import installed_of
 from reconciler.controller.joining import WAIT_TIMER
 from reconciler.controller.journal import installed_record, promised_record
@@ -140,6 +140,9 @@ class Entering:
         report, watches = self._report(known, now)
         wishes += [Broadcast(report), *watches]
         wishes += self.parts.outbox.again(now)
+        if adopted is not None and replica.commit is not None:
+            wishes.append(RecordActive(replica.commit))
+        wishes += self.parts.packs.resumed()
         wishes += self.parts.proposals.resumed(replica.own.prepared, now, dc=self.parts.is_dc)
         wishes += self._graces(now)
         wishes += self.parts.fencer.installed(replica.shared, now, dc=self.parts.is_dc)

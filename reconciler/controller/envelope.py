@@ -29,12 +29,14 @@ from reconciler.controller.messages import (
     Accept,
     Activate,
     Cleanup,
+    CommitPack,
     GraceOver,
     Heard,
     Joined,
     Message,
     MessageError,
     NewerMessageError,
+    NoPack,
     Observe,
     Propose,
     Refresh,
@@ -46,6 +48,7 @@ from reconciler.controller.messages import (
     Settled,
     Shutdown,
     State,
+    WantCommit,
 )
 from reconciler.frozen import frozen
 
@@ -75,6 +78,9 @@ _MESSAGES: Variants[Message] = Variants(
     GraceOver,
     Settled,
     Heard,
+    WantCommit,
+    CommitPack,
+    NoPack,
     State,
     Hello,
     Ready,
@@ -166,7 +172,7 @@ def may_send(sender: str, message: Message, dc: str | None) -> bool:
             return sender == dc or message.cause is Cause.ASKED
         case FenceEnded():
             return sender == message.executor
-        case Reported() | Report() | Heard() | Hello() | Ready():
+        case Reported() | Report() | Heard() | WantCommit() | Hello() | Ready():
             return sender == message.node
         case Joined():
             return False  # Of former versions, which had no second node.
@@ -174,7 +180,7 @@ def may_send(sender: str, message: Message, dc: str | None) -> bool:
             return sender == dc or all(seen.node == sender for seen in message.observations)
         case Propose() | Accept() | Reject() | Cleanup() | Refresh() | Shutdown() | State() | Exclude():
             return True
-        case FenceConfirmed():
+        case FenceConfirmed() | CommitPack() | NoPack():
             return True
         case _:
             assert_never(message)

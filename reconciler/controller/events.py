@@ -129,6 +129,40 @@ class Examined:
 
 
 @frozen
+class Lacking:
+    """Commits are not in this node's repository; `known` is one that is, if there is any to build on.
+
+    `proposal` names the proposed commit that can't be judged before.
+    """
+
+    now: Moment
+    commits: tuple[str, ...]
+    known: str | None
+    proposal: str | None = None
+
+
+@frozen
+class PackMade:
+    """The pack that was asked for (`MakePack`), on top of `base`; without `data` it could not be made, for this reason."""
+
+    now: Moment
+    commit: str
+    known: str | None
+    base: str | None = None
+    data: bytes | None = None
+    reason: str = ""
+
+
+@frozen
+class PackTaken:
+    """A pack (`TakePack`) is in the repository, durably, and the commit with it; with a `reason` it is not."""
+
+    now: Moment
+    commit: str
+    reason: str = ""
+
+
+@frozen
 class ProcessesGone:
     """All processes of a started resource have gone: a hint, the agent stays the judge."""
 
@@ -208,6 +242,9 @@ Event = (
     | CommitArrived
     | TipSeen
     | Examined
+    | Lacking
+    | PackMade
+    | PackTaken
     | NotWritten
     | Durable
     | NotDurable
@@ -265,7 +302,8 @@ class Examine:
     """Read, validate and compile a commit; answer with `Examined`.
 
     It must follow `base`, the active commit, or `lineage`, the source's own last commit that was active, as the table of admission has
-    it, by this member's own policy; `rewrite`: who proposes it says that it need not.
+    it, by this member's own policy; `rewrite`: who proposes it says that it need not. With `ask`, what is not in the repository is told
+    instead (`Lacking`), as other members may have it.
     """
 
     commit: str
@@ -273,6 +311,23 @@ class Examine:
     source: str
     rewrite: bool
     lineage: str | None = None
+    ask: bool = False
+
+
+@frozen
+class MakePack:
+    """Make a pack of what a repository that has `known` lacks of a commit; answer with `PackMade`."""
+
+    commit: str
+    known: str | None
+
+
+@frozen
+class TakePack:
+    """Take the objects of a pack into the repository, checked and durably; answer with `PackTaken`."""
+
+    commit: str
+    data: bytes
 
 
 @frozen
@@ -388,6 +443,8 @@ Effect = (
     | Sync
     | Begin
     | Examine
+    | MakePack
+    | TakePack
     | LookAt
     | AnswerSource
     | RecordActive

@@ -26,10 +26,12 @@ from reconciler.controller.messages import (
     Accept,
     Activate,
     Cleanup,
+    CommitPack,
     GraceOver,
     Heard,
     Joined,
     Message,
+    NoPack,
     Observe,
     Propose,
     Refresh,
@@ -41,6 +43,7 @@ from reconciler.controller.messages import (
     Settled,
     Shutdown,
     State,
+    WantCommit,
 )
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
@@ -90,7 +93,7 @@ class Following:
                 return [converged(message), *self._restated("what was removed has stopped", before)]
             case Heard():
                 return self._heard(message, now)
-            case Joined() | State() | Hello() | Ready() | Exclude():
+            case Joined() | State() | Hello() | Ready() | Exclude() | WantCommit() | CommitPack() | NoPack():
                 return []  # They are no part of what is decided.
             case Cleanup() | Refresh() | Shutdown() | Release():
                 return self._asked_by(message, before, now)

@@ -17,7 +17,17 @@ from reconciler.controller.following import Following
 from reconciler.controller.journal import message_record, skipped_record
 from reconciler.controller.keeper import Answer, Promising, Purpose, Routine, TakeBack, TakeIn
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
-from reconciler.controller.messages import Activate, Message, MessageError, Propose, Run, State
+from reconciler.controller.messages import (
+    Activate,
+    CommitPack,
+    Message,
+    MessageError,
+    NoPack,
+    Propose,
+    Run,
+    State,
+    WantCommit,
+)
 from reconciler.controller.moment import Moment
 from reconciler.controller.outbox import KEPT
 from reconciler.controller.parts import Parts
@@ -63,6 +73,8 @@ class Intake:
             return self._skip(event, data, why or "a piece is in pieces")
         if isinstance(message, Hello | Ready | Exclude | State):
             return self._entering.heard(event.sender, message, event.now)
+        if isinstance(message, WantCommit | CommitPack | NoPack):
+            return self.parts.packs.heard(event.sender, message)
         wishes = list(
             self.parts.keeper.write(message_record(event.sender, data), event.now, begins=isinstance(message, Propose))
         )

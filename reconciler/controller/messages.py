@@ -208,6 +208,33 @@ class State:
 
 
 @frozen
+class WantCommit:
+    """A member lacks a commit, and asks one that may have it; `known` is a commit that it has, on top of which it needs the rest."""
+
+    node: str
+    commit: str
+    known: str | None
+    asked: str
+
+
+@frozen
+class CommitPack:
+    """What a repository that has `known` lacks of a commit, as a git pack in Base64; its length is bounded as that of a message is."""
+
+    commit: str
+    known: str | None
+    parts: tuple[str, ...]
+
+
+@frozen
+class NoPack:
+    """Who was asked for a commit can't send it, and why."""
+
+    commit: str
+    reason: str
+
+
+@frozen
 class GraceOver:
     """The DC: the time is over in which a node that is gone might have been back."""
 
@@ -283,6 +310,9 @@ Message = (
     | GraceOver
     | Settled
     | Heard
+    | WantCommit
+    | CommitPack
+    | NoPack
     | State
     | Hello
     | Ready

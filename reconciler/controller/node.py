@@ -31,8 +31,11 @@ from reconciler.controller.events import (
     FenceAgentEnded,
     Finished,
     HeldUp,
+    Lacking,
     NotDurable,
     NotWritten,
+    PackMade,
+    PackTaken,
     ProcessesGone,
     Quiet,
     RefreshAsked,
@@ -189,12 +192,12 @@ class Node:
                 return self._finished(event)
             case TimerFired():
                 return self._timer_fired(event)
-            case CommitArrived():
-                return self.proposals.arrived(event)
             case TipSeen():
                 return self._tip_seen(event)
             case Examined():
                 return self._examined(event)
+            case CommitArrived() | Lacking() | PackMade() | PackTaken():
+                return self._of_commit(event)
             case ProcessesGone():
                 return self.executor.check(event.resource, event.now)
             case CleanupAsked() | RefreshAsked() | StopAsked() | ConfirmAsked():
@@ -206,6 +209,19 @@ class Node:
                 return self.parts.generation() if self.abreast else []
             case Quiet() | HeldUp():
                 return self._at_leisure(event)
+            case _:
+                assert_never(event)
+
+    def _of_commit(self, event: CommitArrived | Lacking | PackMade | PackTaken) -> list[Wish]:
+        match event:
+            case CommitArrived():
+                return self.proposals.arrived(event)
+            case Lacking():
+                return self.parts.packs.lacking(event)
+            case PackMade():
+                return self.parts.packs.made(event)
+            case PackTaken():
+                return self.parts.packs.taken(event)
             case _:
                 assert_never(event)
 

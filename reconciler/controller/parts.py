@@ -12,6 +12,7 @@ from reconciler.controller.journal import snapshot_bytes
 from reconciler.controller.keeper import Keeper, Purpose, Routine
 from reconciler.controller.members import node_state
 from reconciler.controller.outbox import Outbox
+from reconciler.controller.packs import Packs
 from reconciler.controller.proposals import Proposals
 from reconciler.controller.recovery import Recovery
 from reconciler.controller.replica import Replica
@@ -30,6 +31,7 @@ class Parts:
         self.coordinator = Coordinator(name, run)
         self.recovery = Recovery(name, boot)
         self.proposals = Proposals(name, replica)
+        self.packs = Packs(name, replica, self.proposals)
         self.tips = Tips(name, replica)
         self.keeper = Keeper()
         self.joining = Joining(name, run, boot, replica)

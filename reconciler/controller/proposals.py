@@ -58,9 +58,17 @@ class Proposals:
             elif made is not None:
                 wishes.append(Broadcast(Accept(commit, proposal.base, made.digest, replica.term)))
             else:
-                known = lineage(replica.shared, proposal.source)
-                wishes.append(Examine(commit, proposal.base, proposal.source, proposal.rewrite, known))
+                wishes += self.examine(commit)
         return wishes
+
+    def examine(self, commit: str, *, ask: bool = True) -> list[Wish]:
+        """Have a proposal judged, if it is still open; with `ask` by what other members have, too."""
+        proposal = self.replica.proposals.get(commit)
+        if proposal is None:
+            return []
+        known = lineage(self.replica.shared, proposal.source)
+        others = self.replica.partition.members != (self.own,)
+        return [Examine(commit, proposal.base, proposal.source, proposal.rewrite, known, ask=ask and others)]
 
     def arrived(self, event: CommitArrived) -> list[Wish]:
         """Propose a commit, unless it is active."""
@@ -86,14 +94,11 @@ class Proposals:
         proposal = self.replica.proposals.get(message.commit)
         if proposal is None or proposal is before.proposals.get(message.commit):
             return []
-        base = proposal.base
         fields = {"commit": message.commit, "source": message.source, "subject": message.subject, "by": sender}
         return [
             _event("proposed", message.commit, fields),
             SetTimer(EXAMINE_TIMER + message.commit, now.mono_ms + EXAMINATION_MS),
-            Examine(
-                message.commit, base, message.source, message.rewrite, lineage(self.replica.shared, message.source)
-            ),
+            *self.examine(message.commit),
         ]
 
     def is_open(self, event: Examined) -> bool:

@@ -44,10 +44,12 @@ from reconciler.controller.messages import (
     Accept,
     Activate,
     Cleanup,
+    CommitPack,
     GraceOver,
     Heard,
     Joined,
     Message,
+    NoPack,
     Observe,
     Propose,
     Refresh,
@@ -60,6 +62,7 @@ from reconciler.controller.messages import (
     Shutdown,
     State,
     Underway,
+    WantCommit,
 )
 from reconciler.controller.permitted import permitted
 from reconciler.controller.quorum.policy import Permissions
@@ -186,7 +189,7 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
             return _report(shared, message)
         case Cleanup() | Refresh() | Shutdown() | Release() | GraceOver():
             return _asked(shared, message)
-        case State() | Hello() | Ready() | Exclude() | Heard():
+        case State() | Hello() | Ready() | Exclude() | Heard() | WantCommit() | CommitPack() | NoPack():
             return shared
         case Settled():
             return _departed(replace(shared, settled=message))

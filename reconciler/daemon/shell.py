@@ -7,6 +7,7 @@ that one decision answers many events.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import random
@@ -31,8 +32,10 @@ from reconciler.controller.events import (
     FenceAgentEnded,
     Finished,
     Join,
+    Lacking,
     Leave,
     LookAt,
+    MakePack,
     NotDurable,
     NotWritten,
     PublishAttributes,
@@ -43,6 +46,7 @@ from reconciler.controller.events import (
     Send,
     SetTimer,
     Sync,
+    TakePack,
     TimerFired,
     Unwatch,
     ViewChanged,
@@ -55,6 +59,7 @@ from reconciler.controller.node import Node
 from reconciler.daemon.compile import Judge, Judgement
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.log import LOG, say
+from reconciler.daemon.packing import failed, make_pack, missing, newest_known, take_pack
 from reconciler.daemon.store import Store, StoreError
 from reconciler.daemon.supervisor import Supervisor
 from reconciler.daemon.threads import Threads
@@ -227,10 +232,8 @@ class Shell:
                     timer.cancel()
             case Emit(type, fields):
                 self.emit(type, fields)
-            case Examine():
-                self.supervisor.begin(self._examine(effect))
-            case RecordActive(commit):
-                self.supervisor.begin(self.record_active(commit))
+            case Examine() | MakePack() | TakePack() | RecordActive():
+                self._at_repository(effect)
             case PublishAttributes(attributes):
                 self._publish(attributes)
             case Watch(resource, call):
@@ -254,6 +257,17 @@ class Shell:
                 self.parts.fabric.join(self)
             case Leave(why):
                 self._leave(why)
+            case _:
+                assert_never(effect)
+
+    def _at_repository(self, effect: Examine | MakePack | TakePack | RecordActive) -> None:
+        match effect:
+            case Examine():
+                self.supervisor.begin(self._examine(effect))
+            case MakePack() | TakePack():
+                self.supervisor.begin(self._pack(effect))
+            case RecordActive(commit):
+                self.supervisor.begin(self.record_active(commit))
             case _:
                 assert_never(effect)
 
@@ -331,7 +345,10 @@ class Shell:
     # Proposals
 
     async def _examine(self, wanted: Examine) -> None:
-        """Judge a commit."""
+        """Judge a commit, unless other members may have what is missing for that."""
+        if wanted.ask and (lacking := await self._missing(wanted)):
+            await self._lack(lacking, wanted.commit)
+            return
         judgement = await self._judge(wanted)
         self.tell(
             Examined(
@@ -354,6 +371,30 @@ class Shell:
             )
         return judgement if caught.error is None else _refused_for(commit, caught.error)
 
+    async def _missing(self, wanted: Examine) -> tuple[str, ...]:
+        """What has to be in the repository to judge a commit, and is not. What can't be told now, judging it tells."""
+        with contextlib.suppress(ReconcilerError):
+            return await asyncio.to_thread(missing, self.parts.judge.repository, wanted)
+        return ()
+
+    async def _lack(self, commits: tuple[str, ...], proposal: str | None = None) -> None:
+        """Tell the node what the repository lacks."""
+        known = None
+        with contextlib.suppress(ReconcilerError):
+            known = await asyncio.to_thread(newest_known, self.parts.judge.repository, self.node.replica.activations)
+        self.tell(Lacking(moment(), commits, known, proposal))
+
+    async def _pack(self, wanted: MakePack | TakePack) -> None:
+        """Make a pack or take one in. Whatever goes wrong, the node learns that it is over: somebody waits for it."""
+        repository, path = self.parts.judge.repository, self.parts.path
+        with self.supervisor.guarded() as caught:
+            if isinstance(wanted, MakePack):
+                self.tell(await asyncio.to_thread(make_pack, repository, path, wanted, moment()))
+            else:
+                self.tell(await asyncio.to_thread(take_pack, repository, wanted, moment()))
+        if caught.error is not None:
+            self.tell(failed(wanted, f"{type(caught.error).__name__}: {caught.error}", moment()))
+
     async def record_active(self, commit: str) -> None:
         """Let the repository name the active commit. The journal is what counts; this is for people and for git.
 
@@ -362,6 +403,9 @@ class Shell:
         async with self._active_order:
             active = self.node.replica.commit or commit
             try:
+                if not await asyncio.to_thread(self.parts.judge.repository.has, active):
+                    await self._lack((active,))
+                    return
                 await asyncio.to_thread(self.parts.judge.repository.set_reference, ACTIVE, active)
             except ReconcilerError as error:
                 say(logging.ERROR, "the repository could not be told the active commit", reason=str(error))

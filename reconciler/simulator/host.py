@@ -264,7 +264,14 @@ class Host:
                 self.around.network.leave(self.name)
                 self.around.network.join(self.name, self._wake)
             case (
-                ev.RecordActive() | ev.PublishAttributes() | ev.Watch() | ev.Unwatch() | ev.LookAt() | ev.AnswerSource()
+                ev.MakePack()
+                | ev.TakePack()
+                | ev.PublishAttributes()
+                | ev.Watch()
+                | ev.Unwatch()
+                | ev.LookAt()
+                | ev.AnswerSource()
+                | ev.RecordActive()
             ):
                 pass
             case _:

@@ -1,0 +1,121 @@
+"""Who is asked for a commit that is not here, what is taken, and what becomes of the proposal that waits for it."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from reconciler.controller.events import (
+    Broadcast,
+    Emit,
+    Examine,
+    Lacking,
+    MakePack,
+    PackMade,
+    PackTaken,
+    RecordActive,
+    TakePack,
+    Wish,
+)
+from reconciler.controller.messages import CommitPack, NoPack, WantCommit
+from reconciler.controller.moment import Moment
+from reconciler.controller.packs import LARGEST_PACK_BYTES, Packs
+from reconciler.controller.proposals import Proposals
+from reconciler.controller.replica import Partition, Replica
+from reconciler.controller.shared import Proposal, Shared
+from reconciler.frozen import replace
+
+NOW = Moment(0, 0)
+ACTIVE, NEW = "a" * 40, "b" * 40
+PACK = (base64.b64encode(b"PACK").decode(),)
+
+
+def packs(own: str = "n2") -> Packs:
+    """Of one of three members, where n3 has proposed a commit and n1 is the DC."""
+    proposal = Proposal(NEW, ACTIVE, "site", "s", False, "n3")
+    replica = Replica(own, Shared(commit=ACTIVE, proposals={NEW: proposal}, dc="n1"))
+    replica.partition = Partition("v", ("n1", "n2", "n3"), installed=True)
+    return Packs(own, replica, Proposals(own, replica))
+
+
+def but_words(wishes: list[Wish]) -> list[Wish]:
+    return [wish for wish in wishes if not isinstance(wish, Emit)]
+
+
+def examine(*, ask: bool) -> Examine:
+    return Examine(NEW, ACTIVE, "site", False, ask=ask)
+
+
+def test_the_proposer_is_asked_first_then_the_dc_and_then_it_is_judged_without() -> None:
+    asked = packs()
+    told = asked.lacking(Lacking(NOW, (NEW,), ACTIVE, NEW))
+    assert told == [Broadcast(WantCommit("n2", NEW, ACTIVE, "n3"))]
+    assert asked.heard("n1", NoPack(NEW, "not here")) == [], "only the answer of who was asked counts"
+    assert asked.heard("n3", NoPack(NEW, "not here")) == [Broadcast(WantCommit("n2", NEW, ACTIVE, "n1"))]
+    assert but_words(asked.heard("n1", NoPack(NEW, "not here"))) == [examine(ask=False)]
+
+
+def test_what_is_active_is_asked_of_the_dc_and_in_the_next_view_again() -> None:
+    asked = packs()
+    assert asked.lacking(Lacking(NOW, (ACTIVE,), None)) == [Broadcast(WantCommit("n2", ACTIVE, None, "n1"))]
+    asked.heard("n1", NoPack(ACTIVE, "not here"))
+    assert but_words(asked.heard("n3", NoPack(ACTIVE, "not here"))) == []
+    assert asked.resumed() == [Broadcast(WantCommit("n2", ACTIVE, None, "n1"))]
+    assert asked.heard("n1", CommitPack(ACTIVE, None, PACK)) == [TakePack(ACTIVE, b"PACK")]
+    assert but_words(asked.taken(PackTaken(NOW, ACTIVE))) == [RecordActive(ACTIVE)]
+    assert asked.resumed() == []
+
+
+def test_a_proposal_is_judged_once_all_that_it_needs_is_here() -> None:
+    asked = packs()
+    asked.lacking(Lacking(NOW, (ACTIVE, NEW), None, NEW))
+    assert asked.heard("n3", CommitPack(NEW, None, PACK)) == [TakePack(NEW, b"PACK")]
+    assert but_words(asked.taken(PackTaken(NOW, NEW))) == []
+    assert but_words(asked.taken(PackTaken(NOW, ACTIVE))) == [RecordActive(ACTIVE), examine(ask=True)]
+
+
+@pytest.mark.parametrize(
+    ("commit", "known", "takes"),
+    [(NEW, ACTIVE, True), (NEW, None, True), (NEW, "c" * 40, False), ("d" * 40, None, False)],
+)
+def test_only_what_was_asked_for_is_taken_and_only_on_top_of_what_is_here(
+    commit: str, known: str | None, takes: bool
+) -> None:
+    asked = packs()
+    asked.lacking(Lacking(NOW, (NEW,), ACTIVE, NEW))
+    assert bool(asked.heard("n1", CommitPack(commit, known, PACK))) is takes
+
+
+@pytest.mark.parametrize("answer", ["is no Base64", "is no pack"])
+def test_who_sends_what_is_no_pack_is_not_asked_again(answer: str) -> None:
+    asked = packs()
+    asked.lacking(Lacking(NOW, (NEW,), ACTIVE, NEW))
+    if answer == "is no Base64":
+        then = asked.heard("n3", CommitPack(NEW, None, ("?",)))
+    else:
+        asked.heard("n3", CommitPack(NEW, None, PACK))
+        then = asked.taken(PackTaken(NOW, NEW, "this is no pack"))
+    assert but_words(then) == [Broadcast(WantCommit("n2", NEW, ACTIVE, "n1"))]
+
+
+def test_who_is_asked_by_several_makes_one_pack_for_all() -> None:
+    asked = packs("n3")
+    assert asked.heard("n1", WantCommit("n1", NEW, ACTIVE, "n3")) == [MakePack(NEW, ACTIVE)]
+    assert asked.heard("n2", WantCommit("n2", NEW, ACTIVE, "n3")) == []
+    assert asked.heard("n2", WantCommit("n2", NEW, ACTIVE, "n1")) == [], "who is not asked is silent"
+    made = PackMade(NOW, NEW, ACTIVE, ACTIVE, b"x" * 1_000_000)
+    (told,) = asked.made(made)
+    assert isinstance(told, Broadcast)
+    assert isinstance(told.message, CommitPack)
+    assert b"".join(map(base64.b64decode, told.message.parts)) == made.data
+    assert max(map(len, told.message.parts)) < 1_000_000, "as long a text as a message may have"
+
+
+@pytest.mark.parametrize("made", [PackMade(NOW, NEW, None, reason="no"), PackMade(NOW, NEW, None, None, bytes(20))])
+def test_what_can_not_be_sent_is_answered(made: PackMade) -> None:
+    if made.data is not None:
+        made = replace(made, data=bytes(LARGEST_PACK_BYTES + 1))
+    (told,) = packs("n3").made(made)
+    assert isinstance(told, Broadcast)
+    assert isinstance(told.message, NoPack)

@@ -1,0 +1,122 @@
+"""Commits travel between the nodes of a lab: who can't reach the git server, or has lost its repository, has them from the others."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from reconciler.cli.node.client import Client
+from reconciler.sources.repository import ACTIVE, Repository
+
+from .harness import Lab, wait_until
+
+NODES = ("n1", "n2", "n3")
+CONFIGURATION = """
+cluster: {name: lab, options: {fencing-enabled: false}}
+nodes: {n1: {}, n2: {}, n3: {}}
+primitives:
+  a: {agent: "ocf:reconciler:Dummy", operations: {stop: {timeout: 1s}}}
+"""
+SERVICE = '  {name}: {{agent: "ocf:reconciler:Dummy"}}\n'
+
+
+class Site:
+    """A clone of what the nodes follow, of which the committed files grow."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.path = lab.directory.parent / "site"
+        self._git(str(lab.directory.parent), "clone", "--quiet", str(lab.directory / "site.git"), str(self.path))
+        self.text = CONFIGURATION
+
+    def commit(self, text: str) -> str:
+        self.text = text
+        (self.path / "cluster.d" / "all.yaml").write_text(text)
+        self._git(str(self.path), "commit", "--quiet", "--all", "--message", "a change")
+        return self._git(str(self.path), "rev-parse", "HEAD").strip()
+
+    def push(self) -> None:
+        self._git(str(self.path), "push", "--quiet", "origin", "main")
+
+    def _git(self, where: str, *words: str) -> str:
+        identity = ("-c", "user.name=operator", "-c", "user.email=operator@localhost")
+        done = subprocess.run(["git", "-C", where, *identity, *words], capture_output=True, text=True, check=True)
+        return done.stdout
+
+
+def without_server(lab: Lab, node: str) -> None:
+    """This node can't reach the git server from now on."""
+    path = lab.directory / node / "node.yaml"
+    config = json.loads(path.read_text())
+    config["sources"]["site"]["git"] = str(lab.directory / "unreachable.git")
+    path.write_text(json.dumps(config))
+
+
+def active(lab: Lab, node: str) -> str | None:
+    found = lab.status(node).get("active") or {}
+    return found.get("commit")
+
+
+def repository(lab: Lab, node: str) -> Repository:
+    return Repository(str(lab.directory / node / "state" / "repository.git"))
+
+
+def has_whole(lab: Lab, node: str, commit: str) -> bool:
+    """Whether the node can read the files, and its repository names the commit as the active one."""
+    own = repository(lab, node)
+    return own.reference(ACTIVE) == commit and "all.yaml" in own.files(commit, "cluster.d")
+
+
+@pytest.mark.timeout(240)
+def test_commits_reach_who_can_not_fetch_them(lab: Lab) -> None:
+    lab.up(CONFIGURATION)
+    wait_until(lambda: len({active(lab, node) for node in NODES} - {None}) == 1, "all begin with the same commit")
+    site = Site(lab)
+    for node in ("n1", "n2"):
+        without_server(lab, node)
+        lab.tell("restart", node)
+        wait_until(lambda: all(lab.view_of(one) == list(NODES) for one in NODES), "the node is back")
+
+    commit = site.commit(site.text + SERVICE.format(name="b"))
+    site.push()
+    wait_until(lambda: all(active(lab, node) == commit for node in NODES), "all have what one of them could fetch")
+    wait_until(lambda: all(has_whole(lab, node, commit) for node in NODES), "and its files")
+
+    broken = site.commit(site.text + "  c: {agnet: nothing}\n")
+    site.push()
+    wait_until(lambda: (lab.status("n1").get("rejected") or {}).get("commit") == broken, "a mistake is refused")
+    rejected = lab.status("n1")["rejected"]
+    places = [finding["line"] for finding in rejected["findings"] if finding["severity"] == "error"]
+    assert places == [7], "with the place, not as unknown"
+
+    shutil.rmtree(lab.directory / "site.git")
+    mended = {"all.yaml": CONFIGURATION + SERVICE.format(name="d")}
+    for number, node in enumerate(NODES):
+        files = mended | {f"{number}.yaml": "{}\n"}
+        answer = Client(str(lab.directory / node / "node.sock")).post("/v1/proposals", {"files": files, "message": "m"})
+        commit = answer["commit"]
+        wait_until(lambda commit=commit: all(active(lab, one) == commit for one in NODES), "without any git server")
+    wait_until(lambda: all(has_whole(lab, node, commit) for node in NODES), "and all have its files")
+
+
+@pytest.mark.timeout(240)
+def test_a_node_that_was_replaced_has_the_active_commit_again(lab: Lab) -> None:
+    lab.up(CONFIGURATION)
+    wait_until(lambda: len({active(lab, node) for node in NODES} - {None}) == 1, "all begin with the same commit")
+    commit = active(lab, "n1")
+    assert commit is not None
+    lab.tell("off", "n2")
+    without_server(lab, "n2")
+    shutil.rmtree(lab.directory / "n2" / "state")
+    lab.tell("restart", "n2")
+    wait_until(lambda: active(lab, "n2") == commit, "it has the state")
+    wait_until(lambda: has_whole(lab, "n2", commit), "and the files")
+    assert repository(lab, "n2").history(commit)[0].id == commit, "history can be walked to where it was cut"
+
+    answer = Client(str(lab.directory / "n2" / "node.sock")).post(
+        "/v1/proposals",
+        {"files": {"all.yaml": CONFIGURATION + SERVICE.format(name="b")}, "message": "from the new one"},
+    )
+    wait_until(lambda: all(active(lab, node) == answer["commit"] for node in NODES), "what it makes follows")
