@@ -70,6 +70,16 @@ def matches(pattern: str, consent: str) -> bool:
     return consent.endswith(last)
 
 
+def pattern_fault(pattern: str) -> str | None:
+    """What is wrong with a pattern: there is no guard of that kind; None when nothing is."""
+    kind = pattern.partition(":")[0]
+    if "*" in kind or kind in KINDS + WARNINGS:
+        return None
+    return (
+        f"'{pattern}' is about no guard: write KIND:NAME or KIND, where KIND is one of {', '.join(KINDS)}, or has a *"
+    )
+
+
 def guards(base: Cib, head: Configuration, lines: Iterable[Change]) -> tuple[Guard, ...]:
     """What of a change needs consent or a warning, each thing once. `lines` are those of the plans that follow from it."""
     lines = tuple(lines)

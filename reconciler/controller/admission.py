@@ -10,6 +10,7 @@ Source: the design of the cluster, "Configuration travels as git objects".
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 from reconciler.errors import Finding, Place
 from reconciler.frozen import frozen
@@ -17,6 +18,8 @@ from reconciler.frozen import frozen
 FIRST_PAUSE_MS = 5_000
 LONGEST_PAUSE_MS = 300_000
 """Between two tries of what was refused for something that may pass: twice as long each time."""
+STRAYS, NEEDS_CONSENT = "not-descendant", "needs-consent"
+"""Codes of findings for which a commit is refused, but not for good."""
 LOCAL_SOURCES = ("apply", "rollback", "recovery")
 """What people or the node itself propose: made for the version that was active then, so it follows that one or nothing."""
 
@@ -55,6 +58,8 @@ class Rest(enum.Enum):
     """It was in force, and something else took its place: it holds until the source moves."""
     UNDER_EXAMINATION = "under-examination"
     REFUSED_BEFORE = "refused-before"
+    HELD = "held"
+    """It waits for consent to what it would do: given with a commit on top, or by applying it by hand."""
 
 
 @frozen
@@ -82,7 +87,8 @@ class Tip:
 class Refusal:
     """How a tip was refused the last time.
 
-    `strays`: only because of what was active then (`base`). `again_at_ms`: for something that may pass; None: for good.
+    `strays`: only because of what was active then (`base`). `again_at_ms`: for something that may pass; None: for good. `held`: for want
+    of consent to what it would have done to what was active then.
     """
 
     commit: str
@@ -91,6 +97,7 @@ class Refusal:
     strays: bool = False
     again_at_ms: int | None = None
     pause_ms: int = 0
+    held: bool = False
 
 
 @frozen
@@ -188,10 +195,14 @@ def follows(to_active: Relation, to_lineage: Relation, may_rewrite: bool, asked:
     return Course.REWRITE if may_rewrite else None
 
 
-def refused(tip: Tip, before: Refusal | None, base: str | None, strays: bool, transient: bool, now_ms: int) -> Refusal:
-    """What to remember of a refusal: each that may pass makes the pause before the next try twice as long."""
+def refused(
+    tip: Tip, before: Refusal | None, base: str | None, why: Iterable[str], transient: bool, now_ms: int
+) -> Refusal:
+    """What to remember of a refusal for findings with these codes: each that may pass makes the next pause twice as long."""
+    codes = frozenset(why)
+    strays, held = codes == {STRAYS}, NEEDS_CONSENT in codes
     if not transient:
-        return Refusal(tip.commit, tip.content, base, strays)
+        return Refusal(tip.commit, tip.content, base, strays, held=held)
     same = before is not None and before.commit == tip.commit
     pause_ms = min(2 * before.pause_ms, LONGEST_PAUSE_MS) if same and before and before.pause_ms else FIRST_PAUSE_MS
     return Refusal(tip.commit, tip.content, base, strays, now_ms + pause_ms, pause_ms)
@@ -201,7 +212,7 @@ def stray_finding(commit: str, base: str) -> Finding:
     """The finding for a commit that does not follow the one in force."""
     text = f"{commit[:12]} does not descend from the active commit {base[:12]}"
     hint = "rebase onto the active commit, or allow it: `history: rewrite` in the source, `--allow rewrite` on apply"
-    return Finding("not-descendant", Place(""), text, hint)
+    return Finding(STRAYS, Place(""), text, hint)
 
 
 def _known(tip: Tip, active: str | None, refusal: Refusal, now_ms: int) -> Decision | None:
@@ -210,9 +221,9 @@ def _known(tip: Tip, active: str | None, refusal: Refusal, now_ms: int) -> Decis
         return None
     if refusal.again_at_ms is not None:
         return TryAgain(refusal.again_at_ms) if now_ms < refusal.again_at_ms else None
-    if refusal.strays and refusal.base != active:
+    if (refusal.strays or refusal.held) and refusal.base != active:
         return None
-    return Leave(Rest.REFUSED_BEFORE)
+    return Leave(Rest.HELD if refusal.held else Rest.REFUSED_BEFORE)
 
 
 def _stray(tip: Tip) -> Finding:

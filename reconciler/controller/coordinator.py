@@ -13,6 +13,7 @@ from reconciler.analysis.recording import forget_failures
 from reconciler.analysis.soundness import Violation, violations
 from reconciler.cib import Cib
 from reconciler.cib.activity import may_run
+from reconciler.cib.departing import succeeded
 from reconciler.cib.observations import ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, Emit, SetTimer, Wish
 from reconciler.controller.fencing.messages import FenceWanted
@@ -323,6 +324,11 @@ class Coordinator:
         self.transition = Transition(replica.term, self._number, plan, now)
         self._restarts.begin(plan, now)
         return [ClearTimer(RECHECK), ClearTimer(RETRY), _planned(self.transition, replica.cib)]
+
+    def foresee(self, cib: Cib, configuration: Configuration, now: Moment) -> Plan:
+        """What would be done first if the configuration took the place of the one in force. Raises UndecidedError."""
+        at, wanted = Instant(now.epoch_s, now.offset_s), with_members(succeeded(cib, configuration))
+        return self.bounded(wanted, lambda: (schedule(wanted, at), ()))[0]
 
     @property
     def undecided(self) -> bool:

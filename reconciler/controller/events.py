@@ -101,6 +101,8 @@ class CommitArrived:
     rewrite: bool = False
     plan: str | None = None
     """The digest of the plan that is to be carried out, if it must be that one."""
+    allow: tuple[str, ...] = ()
+    """What was consented to, as patterns over `KIND:NAME`."""
 
 
 @frozen
@@ -115,7 +117,7 @@ class TipSeen:
 class Examined:
     """A commit was examined on top of `base`; it is valid where `configuration` is there.
 
-    `transient`: it was refused for something that may pass by itself.
+    `transient`: it was refused for something that may pass by itself. `allow` is what its commits consent to, as it was written.
     """
 
     now: Moment
@@ -126,6 +128,7 @@ class Examined:
     reason: str = ""
     findings: tuple[Finding, ...] = ()
     transient: bool = False
+    allow: tuple[str, ...] = ()
 
 
 @frozen

@@ -37,7 +37,8 @@ class NewerMessageError(MessageError):
 class Propose:
     """Someone learned of a commit: every member is to examine it, on top of what is active when this is delivered.
 
-    `base` is what was active for the sender when it sent this. `plan` is the digest of the plan to which the cluster must come then.
+    `base` is what was active for the sender when it sent this. `plan` is the digest of the plan to which the cluster must come then,
+    `allow` what was consented to, as patterns over `KIND:NAME`.
     """
 
     commit: str
@@ -47,6 +48,7 @@ class Propose:
     rewrite: bool
     term: int
     plan: str | None = None
+    allow: tuple[str, ...] = ()
 
 
 @frozen

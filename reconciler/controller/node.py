@@ -298,7 +298,7 @@ class Node:
             return []
         if event.configuration is None:
             return self.proposals.refused(event)
-        prepared = Prepared(event.digest, event.configuration)
+        prepared = Prepared(event.digest, event.configuration, event.allow)
         self.replica.prepare(event.commit, prepared)
         written = self.keeper.write(prepared_record(event.commit, prepared), event.now, begins=True)
         return [*written, *self.parts.sync(Answer(event))]

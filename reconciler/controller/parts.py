@@ -32,6 +32,7 @@ class Parts:
         self.recovery = Recovery(name, boot)
         self.proposals = Proposals(name, replica)
         self.packs = Packs(name, replica, self.proposals)
+        self.proposals.foresee = self.coordinator.foresee
         self.tips = Tips(name, replica)
         self.keeper = Keeper()
         self.joining = Joining(name, run, boot, replica)

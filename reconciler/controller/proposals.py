@@ -6,9 +6,11 @@ Source: the design of the cluster, "Configuration travels as git objects".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from reconciler.cib import Cib
+from reconciler.controller.coordinator import UndecidedError
 from reconciler.controller.events import (
     Broadcast,
     ClearTimer,
@@ -21,13 +23,16 @@ from reconciler.controller.events import (
     Wish,
 )
 from reconciler.controller.foreseen import foreseen, stale
+from reconciler.controller.guarding import Guarded, GuardPolicy, guarded
 from reconciler.controller.messages import Accept, Activate, Message, Propose, Reject, finding_to_plain
 from reconciler.controller.moment import Moment
 from reconciler.controller.replica import Replica
 from reconciler.controller.shared import Prepared, Proposal, Shared, agreed, differing, lineage
 from reconciler.errors import Finding
 from reconciler.frozen import replace
+from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
+from reconciler.scheduler.plan import Plan
 
 EXAMINATION_MS = 60_000
 """How long members have to answer a proposal; silence is never acceptance."""
@@ -44,6 +49,10 @@ class Proposals:
     def __init__(self, own: str, replica: Replica) -> None:
         self.own = own
         self.replica = replica
+        self.policy = GuardPolicy()
+        """Which guards hold a commit back, where this node is the DC."""
+        self.foresee: Callable[[Cib, Configuration, Moment], Plan] = _foreseen
+        """Answers what would be done first under another configuration. Raises UndecidedError."""
         self._activating: str | None = None
 
     def resumed(self, prepared: Mapping[str, Prepared], now: Moment, *, dc: bool) -> list[Wish]:
@@ -85,6 +94,7 @@ class Proposals:
                     event.rewrite,
                     replica.term,
                     event.plan,
+                    event.allow,
                 )
             )
         ]
@@ -150,10 +160,27 @@ class Proposals:
             return []
         if (finding := self._staleness(accepted, now, busy=busy)) is not None:
             return [Broadcast(Reject(accepted.commit, finding.text, (finding,), replica.term, now.wall_ms))]
+        found = self._guarded(accepted, now)
+        if found.held:
+            return [Broadcast(Reject(accepted.commit, _text(found.reason), found.held, replica.term, now.wall_ms))]
         self._activating = accepted.commit
         epoch, digest = replica.cib.version.epoch + 1, accepted.answers[self.own]
         state = None if accepted.plan is None else str(replica.cib.version)
-        return [Broadcast(Activate(accepted.commit, epoch, digest, now.wall_ms, replica.term, state))]
+        told = [_event("warned", accepted.commit, {"warnings": list(found.warnings)})] if found.warnings else []
+        return [*told, Broadcast(Activate(accepted.commit, epoch, digest, now.wall_ms, replica.term, state))]
+
+    def _guarded(self, accepted: Proposal, now: Moment) -> Guarded:
+        """What of the commit needs consent, or is to be told. What takes the place of nothing, or is recovered, was never harmful."""
+        replica = self.replica
+        prepared = replica.own.prepared[accepted.commit]
+        if replica.commit is None or accepted.source == "recovery" or prepared.digest == replica.digest:
+            return Guarded()
+        try:
+            lines = self.foresee(replica.cib, prepared.configuration, now).changes
+        except UndecidedError:
+            lines = ()  # Nothing would be done, then.
+        consents, at = (*accepted.allow, *prepared.allow), Instant(now.epoch_s, now.offset_s)
+        return guarded(replica.cib, prepared.configuration, lines, consents, self.policy, at)
 
     def _staleness(self, accepted: Proposal, now: Moment, *, busy: bool) -> Finding | None:
         """What speaks against carrying out the plan that the proposal was saved with; None when it can be, or there is none."""
@@ -205,6 +232,7 @@ class Proposals:
             proposal.rewrite,
             replica.term,
             proposal.plan,
+            proposal.allow,
         )
 
     def rejected(self, sender: str, message: Reject, before: Shared) -> list[Wish]:
@@ -240,6 +268,10 @@ class Proposals:
         silent = ", ".join(member for member in members if member not in proposal.answers)
         reason = f"no answer within {EXAMINATION_MS // 1000} s from {silent or 'the DC'}"
         return [Broadcast(Reject(commit, reason, (), self.replica.term, now.wall_ms, transient=True))]
+
+
+def _foreseen(cib: Cib, configuration: Configuration, now: Moment) -> Plan:
+    return foreseen(cib, configuration, Instant(now.epoch_s, now.offset_s))
 
 
 def _sendable(finding: Finding) -> Finding:

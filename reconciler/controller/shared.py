@@ -93,6 +93,8 @@ class Prepared:
 
     digest: str
     configuration: Configuration
+    allow: tuple[str, ...] = ()
+    """What the commits that are not in force yet consent to, as it was written."""
 
 
 @frozen
@@ -108,6 +110,8 @@ class Proposal:
     answers: Mapping[str, str] = field(default_factory=dict)
     plan: str | None = None
     """The digest of the saved plan that it belongs to."""
+    allow: tuple[str, ...] = ()
+    """What was consented to, as patterns over `KIND:NAME`."""
 
 
 @frozen
@@ -298,7 +302,14 @@ def _propose(shared: Shared, sender: str, message: Propose) -> Shared:
     while len(proposals) >= _MOST_PROPOSALS:
         del proposals[min(proposals)]  # Not the oldest: members that took the state over have them in another order.
     proposals[message.commit] = Proposal(
-        message.commit, shared.commit, message.source, message.subject, message.rewrite, sender, plan=message.plan
+        message.commit,
+        shared.commit,
+        message.source,
+        message.subject,
+        message.rewrite,
+        sender,
+        plan=message.plan,
+        allow=message.allow,
     )
     return replace(shared, proposals=proposals)
 

@@ -30,7 +30,6 @@ from reconciler.frozen import replace
 
 OFFER_TIMER = "offer "
 """How the names of the timers begin that end a pause before another try."""
-_STRAYS = "not-descendant"
 
 
 class Tips:
@@ -80,8 +79,7 @@ class Tips:
         tip = self.tips.get(source)
         if source in LOCAL_SOURCES or tip is None or tip.commit != commit:
             return []  # Another node's, or a newer one has taken its place.
-        strays = codes == {_STRAYS}
-        refusal = refused(tip, self.refusals.get(source), base, strays, transient, now.mono_ms)
+        refusal = refused(tip, self.refusals.get(source), base, codes, transient, now.mono_ms)
         self.refusals[source] = refusal
         if base != self.replica.commit:
             return [LookAt(source)]

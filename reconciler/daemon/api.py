@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
+from reconciler.analysis.guards import pattern_fault
 from reconciler.cib.canonical import to_json
 from reconciler.controller.events import CleanupAsked, CommitArrived, RefreshAsked, StopAsked
 from reconciler.controller.shared import Activation, activation_of
@@ -39,6 +40,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CLEANUP = re.compile(r"/v1/resources/([^/]{1,255})/cleanup")
 _MOST_HISTORY = 1000
 _LONGEST_MESSAGE = 10_000
+_MOST_ALLOWED, _LONGEST_ALLOWED = 1000, 500
 _AUTHOR = re.compile(r"[^<>\n\0]{1,200} <[^<>\s]{1,200}>")
 
 Handler = Callable[["Api", Request], Awaitable[Answer]]
@@ -184,15 +186,12 @@ class Api:
             return await self._offer(commit, "apply", rewrite, body)
         files = _files(body.get("files"))
         message = _text(body, "message", "") or "Apply files from the command line"
-        author = _text(body, "author", "") or None
-        if author is not None and not (_AUTHOR.fullmatch(author) and author.isprintable()):
-            raise ApiError(400, "bad-request", "author must read 'Name <address>'")
-        commit, rewrite = await self._threads.run(self._make_commit, base, files, message, author)
+        commit, rewrite = await self._threads.run(self._make_commit, base, files, message, _author(body))
         return await self._offer(commit, "apply", rewrite, body)
 
     async def rollback(self, request: Request) -> Answer:
         """Propose an earlier content again, as a new commit."""
-        refuse_unknown(request.body, ("to", "message"))
+        refuse_unknown(request.body, ("to", "message", "author", "allow"))
         self.expect()
         wanted = _text(request.body, "to", "")
         base = self._shell.node.replica.commit
@@ -200,8 +199,8 @@ class Api:
         message = _text(request.body, "message", "") or f"Roll back to {target[:12]}"
         repository, path = self._shell.parts.judge.repository, self._shell.parts.path
         files = await self._threads.run(repository.files, target, path)
-        commit, rewrite = await self._threads.run(self._make_commit, base, files, message, None)
-        return await self._offer(commit, "rollback", rewrite, {})
+        commit, rewrite = await self._threads.run(self._make_commit, base, files, message, _author(request.body))
+        return await self._offer(commit, "rollback", rewrite, {"allow": request.body.get("allow")})
 
     async def fetch(self, request: Request) -> Answer:
         """Have sources look again at once."""
@@ -274,7 +273,8 @@ class Api:
         if commit == self._shell.node.replica.commit:
             return Answer({"proposal": None, "commit": commit, "cursor": cursor, "active": True})
         subject = facts[commit].subject if commit in facts else ""
-        self._shell.tell(CommitArrived(moment(), commit, source, subject, rewrite, _text(body, "plan", "") or None))
+        plan, allow = _text(body, "plan", "") or None, tuple(sorted(_allowed(body) - {"rewrite"}))
+        self._shell.tell(CommitArrived(moment(), commit, source, subject, rewrite, plan, allow))
         return Answer({"proposal": commit, "commit": commit, "cursor": cursor}, 202)
 
     def _make_commit(
@@ -436,10 +436,22 @@ def _bad_name(name: str) -> Finding:
     return Finding("bad-path", Place(name[:200]), text, "give paths such as web.yaml or sites/web.yaml")
 
 
+def _author(body: Mapping[str, Any]) -> str | None:
+    """Who proposes it, if that is told."""
+    author = _text(body, "author", "") or None
+    if author is not None and not (_AUTHOR.fullmatch(author) and author.isprintable()):
+        raise ApiError(400, "bad-request", "author must read 'Name <address>'")
+    return author
+
+
 def _allowed(body: Mapping[str, Any]) -> frozenset[str]:
     given = body.get("allow") or []
-    if not isinstance(given, list) or any(word != "rewrite" for word in given):
-        raise ApiError(400, "bad-request", "allow must be a list of 'rewrite'")
+    if not isinstance(given, list) or len(given) > _MOST_ALLOWED or not all(isinstance(word, str) for word in given):
+        raise ApiError(400, "bad-request", f"allow must be a list of at most {_MOST_ALLOWED} texts")
+    for word in given:
+        fault = None if word == "rewrite" else pattern_fault(word)
+        if fault is not None or len(word) > _LONGEST_ALLOWED:
+            raise ApiError(400, "bad-request", f"allow: {fault or 'a pattern is too long'}")
     return frozenset(given)
 
 

@@ -19,6 +19,8 @@ from reconciler.sources.signatures import SignaturePolicy, fingerprint, verify_c
 
 _VOUCHED_KEPT = 16
 _GIVE_SECRET = "give it to the node: a file in its secrets directory, a credential, or a command (node.yaml: secrets)"
+CONSENT_TRAILER = "Reconciler-Allow"
+"""The trailer by which a commit consents to what a guard holds back."""
 
 
 @frozen
@@ -42,6 +44,8 @@ class Judgement:
     reason: str = ""
     findings: tuple[Finding, ...] = ()
     transient: bool = False
+    allow: tuple[str, ...] = ()
+    """What the commits on the way to it consent to, as it was written."""
 
 
 class Judge:
@@ -105,7 +109,8 @@ class Judge:
             files = self.repository.files(commit, path)
             if not files:
                 raise InputError((nothing_there(path or "."),))
-            return self.compile(commit, files)
+            judgement = self.compile(commit, files)
+            return replace(judgement, allow=self.repository.trailers(commit, CONSENT_TRAILER, base))
         except InputError as error:
             return Judgement(commit, None, reason="it can't be taken", findings=error.findings)
         except ReconcilerError as error:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.agents.installed import Roots
+from reconciler.analysis.guards import HELD_PUSHES, pattern_fault
 from reconciler.controller.admission import LOCAL_SOURCES
+from reconciler.controller.guarding import GuardPolicy
 from reconciler.errors import Finding, InputError, Place
 from reconciler.frozen import field, frozen
 from reconciler.model.duration import simple_ms
@@ -121,6 +123,7 @@ class NodeConfig:
     bus: str | None = None
     strict: bool = False
     check_agents: bool = True
+    guards: GuardPolicy = field(default_factory=GuardPolicy)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
     readers: Access = field(default_factory=Access)
     writers: Access = field(default_factory=Access)
@@ -198,6 +201,7 @@ def _node_config(top: _Section) -> NodeConfig:
         bus=agents.text("bus", None),
         strict=validation.flag("strict", False),
         check_agents=validation.flag("agents", True),
+        guards=_guards(top.section("guards")),
         secrets=_secrets(top.section("secrets")),
         readers=_access(api.section("read")),
         writers=_access(api.section("write")),
@@ -293,6 +297,16 @@ def _directory_source(name: str, source: _Section) -> DirectorySourceConfig | No
         debounce_ms=int(source.seconds("debounce", 0.2) * 1000),
         rescan_s=source.seconds("rescan", 30.0),
     )
+
+
+def _guards(section: _Section) -> GuardPolicy:
+    found = GuardPolicy(section.texts("hold", HELD_PUSHES), section.texts("allow", ()))
+    for key, patterns in (("hold", found.hold), ("allow", found.allow)):
+        for pattern in patterns:
+            if (fault := pattern_fault(pattern)) is not None:
+                section.fault_at(key, "bad-value", fault)
+    section.done()
+    return found
 
 
 def _secrets(section: _Section) -> SecretsConfig:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from reconciler.analysis.guards import HELD_PUSHES
 from reconciler.language.schema.parts import Schema, boolean, list_of, map_of, object_of, text, words
 from reconciler.language.schema.sections import DRAFT, schema_id
 
@@ -141,6 +142,18 @@ def schema() -> Schema:
                     "agents": boolean("Whether parameters are checked against the agents installed here.", True),
                 },
                 "How commits are judged.",
+            ),
+            "guards": object_of(
+                {
+                    "hold": list_of(
+                        text("A pattern over `KIND:NAME`, or a kind."),
+                        f"Which guards hold a commit back until somebody consents. By default: {', '.join(HELD_PUSHES)}.",
+                    ),
+                    "allow": list_of(
+                        text("A pattern over `KIND:NAME`, or a kind."), "What is consented to once and for all."
+                    ),
+                },
+                "What this node demands, as the DC, before a commit becomes active that would do harm.",
             ),
             "secrets": object_of(
                 {

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from reconciler.cib import Cib
 from reconciler.cib.entry_names import fail_count_name
 from reconciler.cib.observations import transient
+from reconciler.cib.parting import names_of
 from reconciler.controller.executor import LastResult
 from reconciler.controller.telling import status_word
 from reconciler.daemon.counts import CHANGING
@@ -50,6 +51,7 @@ class ResourceStatus:
             for history in state.history:
                 self._histories.setdefault(history.id, []).append(history)
         self._fail_counts = _fail_counts(cib)
+        self._departing = frozenset[str]().union(*map(names_of, cib.departing.resources))
         self._said: dict[int, _Said] = {}
 
     def documents(self) -> list[dict[str, Any]]:
@@ -81,6 +83,7 @@ class ResourceStatus:
             "failed": resource.failed or any(child["failed"] for child in children),
             "blocked": resource.blocked or any(child["blocked"] for child in children),
             "orphan": resource.orphan,
+            "departing": resource.config_id in self._departing,
             "disabled": (resource.target_role or "").lower() == _STOPPED,
             "pending": resource.pending_task,
             "state": _state_word(resource, children),

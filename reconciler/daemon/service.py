@@ -172,6 +172,7 @@ class Service:
         )
         self._shell = self._make_shell()
         self._shell.node.coordinator.bounded = Budget().decide
+        self._shell.node.proposals.policy = config.guards
         self._sources = {source.name: source for source in map(self._source, config.sources)}
         view = StatusView(self._shell.node, self._shell.parts.fabric.kind, self._shell.events)
         self._api = Api(self._shell, view, self._sources, config.readers, config.writers)

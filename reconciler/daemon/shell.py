@@ -360,6 +360,7 @@ class Shell:
                 judgement.reason,
                 judgement.findings,
                 judgement.transient,
+                judgement.allow,
             )
         )
 

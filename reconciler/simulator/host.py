@@ -16,6 +16,7 @@ from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
 from reconciler.controller.envelope import Envelope
 from reconciler.controller.fencing.record import Order
+from reconciler.controller.guarding import GuardPolicy
 from reconciler.controller.journal import Record, restore, snapshot_bytes
 from reconciler.controller.membership.events import View
 from reconciler.controller.moment import Moment
@@ -128,6 +129,7 @@ class Host:
         node.intake.unseal = self.around.unseal
         planner = self.around.planner
         if planner is not None:
+            node.proposals.policy = GuardPolicy(hold=())
             node.coordinator.bounded = lambda cib, ask: (planner(cib, Instant(self.now.epoch_s, self.now.offset_s)), ())
 
     def _start_again(self) -> None:

@@ -42,6 +42,7 @@ _KEPT = "refs/reconciler/kept"
 _PRUNED_BYTES = 128 * 1024 * 1024
 _YOUNG = "1.hour.ago"
 _FEW = 16
+_MOST_TRAILED, _LONGEST_TRAILER = 1000, 500
 """So many commits are read one by one before a git process is faster."""
 
 
@@ -170,6 +171,17 @@ class Repository:
         start = checked_reference(start) if start.startswith("refs/") else checked_commit(start)
         words = ("rev-list", f"--max-count={int(limit)}", "--end-of-options", start, "--")
         return list(self.facts_of(run_git(self.path, *words).decode("ascii").split()).values())
+
+    def trailers(self, commit: str, key: str, base: str | None = None) -> tuple[str, ...]:
+        """The values of a trailer in a commit's message, and in those before it that `base` does not have; the newest thousand count.
+
+        **Raises** GitError.
+        """
+        known = [f"^{base}"] if base is not None and self.has(base) else ["--no-walk"]
+        words = ("log", f"--max-count={_MOST_TRAILED}", f"--format=%(trailers:key={key},valueonly,unfold)", *known)
+        printed = run_git(self.path, *words, checked_commit(commit), "--")
+        lines = (line.strip() for line in printed.decode("utf-8", "replace").splitlines())
+        return tuple(dict.fromkeys(line[:_LONGEST_TRAILER] for line in lines if line))
 
     def facts(self, commit: str) -> CommitFacts:
         """One commit. **Raises** GitError when it is not here."""

@@ -17,6 +17,7 @@ from reconciler.analysis.recording import AgentTraits
 from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
 from reconciler.controller.envelope import Chunk, Envelope, parcels, seal, unseal
+from reconciler.controller.guarding import GuardPolicy
 from reconciler.controller.journal import Record, restore
 from reconciler.controller.members import with_members
 from reconciler.controller.membership.events import View
@@ -102,6 +103,10 @@ class SingleNode:
         """The kind of message that the disk does not make durable, though it took it."""
         self.full = False
         """Whether the disk takes nothing more."""
+        self.trailers: tuple[str, ...] = ()
+        """What commits consent to."""
+        self.policy = GuardPolicy(hold=())
+        """What holds commits back: nothing, unless a test is about that."""
         self.look: Callable[[str], None] = lambda _: None
         self.answer: Callable[[str, str, object], None] = lambda *_: None
         self.start()
@@ -119,6 +124,7 @@ class SingleNode:
         replica, unused = restore(self.name, self.snapshot, self.journal[self.kept :])
         assert unused == []
         self.node = Node(self.name, RUN, replica, self.boot)
+        self.node.proposals.policy = self.policy
         self.timers: dict[str, int] = {}
         self.agents: list[tuple[int, int, AgentCall]] = []
         self.pending: deque[object] = deque()
@@ -243,7 +249,9 @@ class SingleNode:
         if configuration is None:
             self.pending.append(ev.Examined(self.now, commit, base, reason="it is invalid"))
             return
-        self.pending.append(ev.Examined(self.now, commit, base, digest(configuration), configuration))
+        self.pending.append(
+            ev.Examined(self.now, commit, base, digest(configuration), configuration, allow=self.trailers)
+        )
 
     def tick(self) -> bool:
         """Let the next thing happen; False when nothing is left but what recurs later."""

@@ -89,7 +89,9 @@ def _failures(failures: list[Json], style: str, mark: str, paint: Paint, verbose
 
 def _rejected(rejected: Json, source: str, paint: Paint) -> Iterator[str]:
     """A commit that was refused, with its errors, and apart from them its warnings."""
-    yield paint("alarm", f"! {rejected['commit'][:12]} from {source} was rejected: {printable(rejected['reason'])}")
+    held = any(finding["code"] == "needs-consent" for finding in rejected["findings"])
+    how = "waits" if held else "was rejected"
+    yield paint("alarm", f"! {rejected['commit'][:12]} from {source} {how}: {printable(rejected['reason'])}")
     for finding in sorted(rejected["findings"], key=lambda finding: finding["severity"] == "warning"):
         place = Place(finding["file"], finding["line"], finding["column"])
         where = f"{place}: " if place.file else ""
@@ -106,7 +108,10 @@ def _widest(resource: Json, depth: int) -> int:
 def _resource(resource: Json, paint: Paint, depth: int, width: int, verbose: bool) -> Iterator[str]:
     role = "FAILED" if resource["failed"] else str(resource.get("state") or resource["role"])
     style = "alarm" if resource["failed"] else _ROLE_STYLES.get(role, "yellow")
-    flags = [name for name in ("blocked", "orphan", "maintenance", "disabled") if resource[name]]
+    departing = resource.get("departing", False)
+    flags = ["removed"] if departing else []
+    flags += [name for name in ("blocked", "orphan", "maintenance") if resource[name]]
+    flags += ["disabled"] if resource["disabled"] and not departing else []
     flags += [] if resource["managed"] else ["unmanaged"]
     flags += [f"{resource['pending']} pending"] if resource["pending"] and role in ("FAILED", resource["role"]) else []
     flags += [f"failed {resource['fail_count']}x"] if resource["fail_count"] else []

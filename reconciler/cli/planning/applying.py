@@ -75,6 +75,7 @@ def apply_saved(applying: Applying, saved: SavedPlan, *, ask: bool) -> int:
         "base": saved.base_commit,
         "base_version": saved.base_version,
         "plan": saved.actions,
+        "allow": [guard["id"] for guard in saved.plan["guards"] if guard["allowed"]],
     }
     return propose(applying, Client(applying.socket), "/v1/proposals", body)
 
@@ -128,8 +129,8 @@ def propose(applying: Applying, client: Client, path: str, body: dict[str, Any])
     """Send the proposal and follow it to its end."""
     if applying.message:
         body["message"] = applying.message
-    if path == "/v1/proposals":
-        body["author"] = _author()
+    body["author"] = _author()
+    body["allow"] = sorted({*body.get("allow", ()), *applying.allow})
     with open_progress(json=applying.json, json_into=applying.json_into) as progress:
         try:
             answer = client.post(path, body)

@@ -12,7 +12,7 @@ from reconciler.frozen import frozen
 
 Event = dict[str, Any]
 
-FAILED, STALE, TIMED_OUT = 1, 4, 124
+FAILED, GUARDED, STALE, TIMED_OUT = 1, 3, 4, 124
 """Exit codes of `apply` (the design of the command line, "Exit codes")."""
 
 
@@ -54,9 +54,9 @@ def follow(client: Client, answer: Event, timeout_s: float, seen: Callable[[Even
 
 def _rejected(event: Event, commit: str) -> Ending:
     findings = tuple(map(_finding, event.get("findings", ())))
-    stale = any(finding.get("code") == "stale-plan" for finding in event.get("findings", ()))
+    codes = {finding.get("code") for finding in event.get("findings", ())}
     return Ending(
-        STALE if stale else FAILED,
+        STALE if "stale-plan" in codes else GUARDED if "needs-consent" in codes else FAILED,
         f"{commit[:12]} was rejected by {event.get('by', 'the node')}: {event['reason']}",
         findings,
         commit,
