@@ -109,13 +109,19 @@ class Judge:
             files = self.repository.files(commit, path)
             if not files:
                 raise InputError((nothing_there(path or "."),))
-            judgement = self.compile(commit, files)
-            return replace(judgement, allow=self.repository.trailers(commit, CONSENT_TRAILER, base))
+            return replace(self.compile(commit, files), allow=self._consents(commit, base))
         except InputError as error:
             return Judgement(commit, None, reason="it can't be taken", findings=error.findings)
         except ReconcilerError as error:
             cause = f": {error.__cause__}" if error.__cause__ is not None else ""
             return Judgement(commit, None, reason=f"it can't be judged: {error}{cause}", transient=True)
+
+    def _consents(self, commit: str, base: str | None) -> tuple[str, ...]:
+        """What the commits consent to; a history that can't be read consents to nothing."""
+        try:
+            return self.repository.trailers(commit, CONSENT_TRAILER, base)
+        except ReconcilerError:
+            return ()
 
     def _follows(self, base: str, lineage: str | None, commit: str) -> bool:
         """Whether the commit goes on from the active one, or from where its source stood before something local came."""

@@ -125,7 +125,7 @@ def test_a_stray_is_told_what_it_does_not_continue(lineage, to_lineage, code, na
 def test_pauses_double_up_to_the_longest() -> None:
     refusal, pauses = None, []
     for _ in range(10):
-        refusal = refused(TIP, refusal, "active", strays=False, transient=True, now_ms=1000)
+        refusal = refused(TIP, refusal, "active", (), transient=True, now_ms=1000)
         pauses.append(refusal.pause_ms)
         assert refusal.again_at_ms == 1000 + refusal.pause_ms
     assert pauses[:3] == [FIRST_PAUSE_MS, 2 * FIRST_PAUSE_MS, 4 * FIRST_PAUSE_MS]

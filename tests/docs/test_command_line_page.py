@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconciler.analysis import consequences
+from reconciler.analysis import consequences, guards
 from reconciler.cli.planning import progress
 
 from .citations import DOCS
@@ -47,8 +47,13 @@ def test_the_codes_of_reasons() -> None:
 
 
 def test_the_kinds_of_consent() -> None:
-    used = {*first_texts(consequences.__file__, "Guard"), "fencing_disabled", "quorum_change"}
-    assert set(re.findall(r"^\| `(\w+)` \|", section("Consent"), re.MULTILINE)) == used
+    told = section("Consent")
+    kinds = re.findall(r"^\| `(\w+)` \|.*\| ?(yes)? ?\|$", told, re.MULTILINE)
+    assert {kind for kind, _ in kinds} == set(guards.KINDS)
+    assert {kind for kind, holds in kinds if holds} == set(guards.HELD_PUSHES)
+    assert all(f"`{kind}` (" in told for kind in guards.WARNINGS)
+    used = {*first_texts(guards.__file__, "Guard"), "fencing_disabled", "quorum_change"}
+    assert used == {*guards.KINDS, *guards.WARNINGS}
 
 
 def test_the_types_of_lines() -> None:

@@ -342,3 +342,18 @@ def test_full_disk_leaves_what_was_there(small_disk: Path) -> None:
     assert sorted(str(path) for path in (small_disk / "node.git").rglob("*")) == before
     ballast.unlink()
     assert repository.files(make(repository, {"a.yaml": b"2"}, commit)) == {"a.yaml": b"2"}
+
+
+def test_trailers_are_of_the_commits_that_are_not_in_the_base(repository: Repository) -> None:
+    def said(message: str, parent: str | None) -> str:
+        return repository.commit(
+            {"a.yaml": message.encode()}, message, reference=REFERENCE, parent=parent, path="", time_s=1
+        )
+
+    base = said("one\n\nAllow: stop:old\n", None)
+    second = said("two\n\nAllow: stop:web until=2027-01-01\nOther: x\n", base)
+    third = said("three\n\nAllow: in the text, no trailer\n\nsomething more\n", second)
+    tip = said("four\n\nallow: fence:n1\n", third)
+    assert repository.trailers(tip, "Allow", base) == ("fence:n1", "stop:web until=2027-01-01")
+    assert repository.trailers(tip, "Allow") == ("fence:n1",), "without a base, only its own"
+    assert repository.trailers(tip, "Allow", "0" * 39 + "1") == ("fence:n1",)
