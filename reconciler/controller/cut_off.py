@@ -25,6 +25,7 @@ from reconciler.model.status import HistoryEntry
 from reconciler.model.text import integer
 
 CUT_OFF_TIMER = "cut off"
+_ANSWER_MS = 1_000
 
 
 class CutOff:
@@ -43,21 +44,31 @@ class CutOff:
         after_ms = acts_after_ms(quorum_policy(self.parts.replica.shared.cib))
         return [] if after_ms is None else [SetTimer(CUT_OFF_TIMER, now.mono_ms + after_ms)]
 
+    def stood_still(self, last: Moment, now: Moment) -> list[Wish]:
+        """This node stood still since `last`, and may be cut off in a view that is still installed here: time runs since then.
+
+        That it is not it learns within a second, if that is so; so long those who think it lost wait for its stops besides.
+        """
+        after_ms = acts_after_ms(quorum_policy(self.parts.replica.shared.cib))
+        if after_ms is None or not self.parts.replica.partition.installed:
+            return []
+        return [SetTimer(CUT_OFF_TIMER, max(now.mono_ms - now.since_ms(last) + after_ms, now.mono_ms + _ANSWER_MS))]
+
     def installed(self) -> list[Wish]:
-        """A view is installed: from now on its DC decides."""
+        """A view is installed, and we are heard in it: from now on its DC decides."""
         self._left.clear()
         return [ClearTimer(CUT_OFF_TIMER)]
 
     def due(self, now: Moment) -> list[Wish]:
         """The time is over."""
-        if self.parts.replica.partition.installed:
+        if self.parts.replica.partition.installed and not self.parts.unsure:
             return []
         policy = quorum_policy(self.parts.replica.shared.cib)
         # A node that ought to fence itself, and has nothing to do that with, can at least stop what it runs.
         self._left = deque(self_stop(Policy.STOP if policy is Policy.FENCE else policy, self._active()))
         if not self._left:
             return []
-        text = f"no view was installed: this node stops by itself what it runs ({policy.value})"
+        text = f"this node is cut off, and stops by itself what it runs ({policy.value})"
         return [Emit("daemon", {"what": "cut-off", "text": text}), *self._next(now)]
 
     def ended(self, now: Moment) -> list[Wish]:

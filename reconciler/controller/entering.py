@@ -9,7 +9,17 @@ from typing import assert_never
 
 from reconciler.controller.coordinator import OVERDUE
 from reconciler.controller.cut_off import CutOff
-from reconciler.controller.events import Broadcast, ClearTimer, Join, Leave, RecordActive, Rejoin, SetTimer, Wish
+from reconciler.controller.events import (
+    Broadcast,
+    ClearTimer,
+    Emit,
+    Join,
+    Leave,
+    RecordActive,
+    Rejoin,
+    SetTimer,
+    Wish,
+)
 from reconciler.controller.installing import installed_of
 from reconciler.controller.joining import WAIT_TIMER
 from reconciler.controller.journal import installed_record, promised_record
@@ -29,12 +39,13 @@ from reconciler.controller.membership.events import (
 )
 from reconciler.controller.membership.events import Rejoin as MemberRejoin
 from reconciler.controller.membership.messages import MembershipMessage
-from reconciler.controller.messages import GraceOver, Report, State
+from reconciler.controller.messages import GraceOver, Ping, Report, State
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
 from reconciler.controller.recovery import corrections
 from reconciler.controller.replica import Partition
 from reconciler.controller.standing import fences, grace_ms
+from reconciler.controller.standstill import Standstill
 from reconciler.controller.telling import installed_view, lost_tail
 from reconciler.model.status import NodeState
 
@@ -47,6 +58,7 @@ class Entering:
 
     def __init__(self, parts: Parts, cut_off: CutOff) -> None:
         self.parts = parts
+        self.standstill = Standstill(parts, cut_off)
         self._cut_off = cut_off
         self.recovered = False
         """Whether it is known what runs here."""
@@ -59,6 +71,16 @@ class Entering:
         if isinstance(message, State):
             return self._carry_out(joining.received(message, now), now)
         return self._carry_out(joining.heard(sender, message, now), now)
+
+    def pinged(self, ping: Ping, now: Moment) -> list[Wish]:
+        """A member's sign of life was delivered: who holds another state than the others gives it up for theirs."""
+        wishes = self.standstill.heard(ping, now)
+        if not self.parts.pulse.strays(self.parts.replica.dc):
+            return wishes
+        self.parts.replica.doubt()
+        text = "this node holds another state than the others after the same messages, and gives it up for theirs"
+        told = Emit("daemon", {"what": "diverged", "text": text})
+        return [*wishes, told, *self.parts.generation(), *self._leave(text, now, fenced=False)]
 
     def promised(self, term: int, now: Moment) -> list[Wish]:
         """A promise is durable."""
@@ -76,6 +98,7 @@ class Entering:
     def announced(self, view: View, now: Moment) -> list[Wish]:
         """What was under way in the view before is over: orders that have not begun, pieces of messages, the DC's transition."""
         self.parts.replica.partition = Partition(view.id, view.members)
+        self.parts.pulse.end()
         self.parts.executor.drop_unstarted()
         self.parts.heard.clear()
         self.parts.coordinator.begin_anew("the members changed")
@@ -84,7 +107,7 @@ class Entering:
 
     def announced_anew(self, now: Moment) -> list[Wish]:
         """Nobody who is missing is doubtful any more: the same view is installed once more, in a term of its own."""
-        view = self.parts.joining.installed_view
+        view = self.parts.joining.view_anew
         return [] if view is None else self.announced(view, now)
 
     def _carry_out(self, effects: tuple[MembershipEffect, ...], now: Moment) -> list[Wish]:
@@ -116,6 +139,7 @@ class Entering:
         self.parts.joining.left()
         self.parts.fencer.as_somebody_new(self.parts.joining.incarnation)
         self.parts.replica.partition = Partition()
+        self.parts.pulse.end()
         self.parts.coordinator.begin_anew("this node is no member")
         if fenced:
             return [Leave(f"the cluster has fenced this node: {why}")]
@@ -144,6 +168,7 @@ class Entering:
             wishes.append(RecordActive(replica.commit))
         wishes += self.parts.packs.resumed()
         wishes += self.parts.proposals.resumed(replica.own.prepared, now, dc=self.parts.is_dc)
+        wishes += self.standstill.installed(now)
         wishes += self._graces(now)
         wishes += self.parts.fencer.installed(replica.shared, now, dc=self.parts.is_dc)
         return [*wishes, *self.parts.tips.reconsider(now), self.parts.publish()]

@@ -38,6 +38,7 @@ from reconciler.controller.messages import (
     NewerMessageError,
     NoPack,
     Observe,
+    Ping,
     Propose,
     Refresh,
     Reject,
@@ -85,6 +86,7 @@ _MESSAGES: Variants[Message] = Variants(
     Hello,
     Ready,
     Exclude,
+    Ping,
     FenceWanted,
     FenceOrdered,
     FenceEnded,
@@ -172,7 +174,7 @@ def may_send(sender: str, message: Message, dc: str | None) -> bool:
             return sender == dc or message.cause is Cause.ASKED
         case FenceEnded():
             return sender == message.executor
-        case Reported() | Report() | Heard() | WantCommit() | Hello() | Ready():
+        case Reported() | Report() | Heard() | WantCommit() | Hello() | Ready() | Ping():
             return sender == message.node
         case Joined():
             return False  # Of former versions, which had no second node.

@@ -41,10 +41,10 @@ Key = tuple[str, str, int]
 class Job:
     """One run of an operation: ordered once, recurring, or (`adopting`) to find out what runs after a restart.
 
-    `started`: the resource was started here, and not stopped since.
+    `started`: the resource was started here, and not stopped since. `stood`: this node stood still while it ran.
     """
 
-    __slots__ = ("adopting", "gate", "order", "recurring", "started", "term", "transition")
+    __slots__ = ("adopting", "gate", "order", "recurring", "started", "stood", "term", "transition")
 
     def __init__(
         self,
@@ -61,6 +61,8 @@ class Job:
         self.term, self.transition = cause
         self.recurring = recurring
         self.adopting = adopting
+        self.stood = False
+        """Whether this node stood still while it ran: that no answer came in time says nothing then."""
 
     @property
     def launched(self) -> Launched:
@@ -119,6 +121,8 @@ class Executor:
         self.results: dict[str, LastResult] = {}
         self.failures: dict[tuple[str, str], LastResult] = {}
         """By resource and operation key: the last failure here, with its output, until the same operation succeeds or it is forgotten."""
+        self.halted = False
+        """Whether nothing is begun for now: this node stood still."""
         self.running: dict[int, Job] = {}
         self.adopted: dict[str, tuple[Launched, AgentResult, AgentTraits]] = {}
         """What was found out by `adopt`, by resource."""
@@ -167,6 +171,15 @@ class Executor:
                     job.gate = None
             effects += self._next(resource, now)
         return effects
+
+    def stood_still(self) -> None:
+        """This node did nothing for a while, nor perhaps did the agents that it was calling."""
+        for job in self.running.values():
+            job.stood = True
+
+    def resume(self, now: Moment) -> list[Wish]:
+        """What waited as nothing was to be begun may begin."""
+        return [wish for resource in sorted(self._waiting) for wish in self._next(resource, now)]
 
     def drop_unstarted(self) -> None:
         """Forget the orders that have not begun: they are of a view that is no more. What recurs goes on."""
@@ -219,7 +232,7 @@ class Executor:
         report = True
         result = _as_known(job, result)
         if job.recurring is not None:
-            report, effects = self._recurred(job.recurring, result, now)
+            report, effects = self._recurred(job, job.recurring, result, now)
         elif result.status is OperationStatus.DONE and job.launched.target_rc == result.code:
             effects = self._watch(job, result)
         reported = self._report(job, result, traits, now) if report else None
@@ -276,7 +289,7 @@ class Executor:
         recurring.queued = True
         return self._enqueue(Job(recurring.order, recurring.cause, recurring), now)
 
-    def _recurred(self, recurring: Recurring, result: AgentResult, now: Moment) -> tuple[bool, list[Wish]]:
+    def _recurred(self, job: Job, recurring: Recurring, result: AgentResult, now: Moment) -> tuple[bool, list[Wish]]:
         """Whether the result of a recurring operation is news, and when it runs again. One no longer in force is no news."""
         recurring.queued = False
         if self.recurring.get(recurring.key) is not recurring:
@@ -284,6 +297,8 @@ class Executor:
         if self._is_to_change(recurring.order.launched.resource):
             # What it saw is of a resource that was just told to stop, say; if that is dropped, the next run tells.
             return False, [self._arm(recurring, now.mono_ms + recurring.order.launched.interval_ms)]
+        if job.stood and result.status is OperationStatus.TIMED_OUT:
+            return False, self._run_recurring(recurring, now)
         news = recurring.reported != (result.code, result.status)
         recurring.reported = (result.code, result.status)
         if recurring.again:
@@ -336,7 +351,7 @@ class Executor:
         """Start what waits for a resource that nothing runs for; what needs no agent is answered at once."""
         effects: list[Wish] = []
         waiting = self._waiting.get(resource)
-        while waiting and resource not in self._busy and waiting[0].gate is None:
+        while waiting and resource not in self._busy and self._may_begin(waiting[0]):
             job = waiting.popleft()
             if job.recurring is not None and self.recurring.get(job.recurring.key) is not job.recurring:
                 continue
@@ -353,6 +368,9 @@ class Executor:
         if not waiting:
             self._waiting.pop(resource, None)
         return effects
+
+    def _may_begin(self, job: Job) -> bool:
+        return job.gate is None and not (self.halted and begins(job.order) and not job.adopting)
 
     def _run(self, job: Job) -> RunAgent:
         token = self._next_token

@@ -37,6 +37,9 @@ class Fencer:
         self._executor = FenceExecutor(name, incarnation)
         self._given: set[tuple[int, str, int]] = set()
         """The orders of ours that were not delivered yet."""
+        self.halted = False
+        """Whether nobody is fenced from here for now: this node stood still."""
+        self._held: list[Order] = []
 
     def as_somebody_new(self, incarnation: str) -> None:
         """We are another member from now on: orders for the one before are not ours."""
@@ -54,7 +57,7 @@ class Fencer:
     def decide(self, shared: Shared, now: Moment) -> list[Wish]:
         """As the DC: give the orders that can be given."""
         fencing = shared.fencing
-        if not fencing.records:
+        if self.halted or not fencing.records:
             return []
         around = Circumstances(
             shared.term,
@@ -94,6 +97,16 @@ class Fencer:
         self._executor, told = self._executor.ended(event.order, event.succeeded, event.why, event.now.wall_ms)
         return [Broadcast(told)]
 
+    def resume(self, shared: Shared, now: Moment, *, dc: bool) -> list[Wish]:
+        """Go on with what had to wait, as far as it is still in force."""
+        held, self._held = self._held, []
+        wishes: list[Wish] = []
+        for order in held:
+            record = shared.fencing.records.get(order.target)
+            if isinstance(record, Ordered) and record.order == order:
+                wishes += self._ordered(order, shared.cib)
+        return wishes + (self.decide(shared, now) if dc else [])
+
     def late(self, timer: str, shared: Shared, now: Moment) -> list[Wish]:
         """As the DC: an order has taken longer than it can; it is given up, whatever becomes of it."""
         target, _, number = timer.removeprefix(LATE_TIMER).rpartition(" ")
@@ -103,6 +116,9 @@ class Fencer:
         return [Broadcast(FenceGivenUp(record.order.term, target, record.order.number, now.wall_ms))]
 
     def _ordered(self, order: Order, cib: Cib) -> list[Wish]:
+        if self.halted:
+            self._held.append(order)
+            return []
         self._executor, answer = self._executor.ordered(order)
         match answer:
             case Call():

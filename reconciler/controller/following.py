@@ -33,6 +33,7 @@ from reconciler.controller.messages import (
     Message,
     NoPack,
     Observe,
+    Ping,
     Propose,
     Refresh,
     Reject,
@@ -93,7 +94,7 @@ class Following:
                 return [converged(message), *self._restated("what was removed has stopped", before)]
             case Heard():
                 return self._heard(message, now)
-            case Joined() | State() | Hello() | Ready() | Exclude() | WantCommit() | CommitPack() | NoPack():
+            case Joined() | State() | Hello() | Ready() | Exclude() | Ping() | WantCommit() | CommitPack() | NoPack():
                 return []  # They are no part of what is decided.
             case Cleanup() | Refresh() | Shutdown() | Release():
                 return self._asked_by(message, before, now)
@@ -124,7 +125,7 @@ class Following:
         return self.parts.proposals.rejected(sender, message, before) + again
 
     def _activate(self, now: Moment) -> list[Wish]:
-        if not (self.parts.is_dc and allowed(self.parts.replica.shared).activate):
+        if self.parts.unsure or not (self.parts.is_dc and allowed(self.parts.replica.shared).activate):
             return []
         return self.parts.proposals.activate(
             self.parts.members, now, busy=self.parts.coordinator.transition is not None

@@ -23,6 +23,7 @@ from reconciler.controller.messages import (
     Message,
     MessageError,
     NoPack,
+    Ping,
     Propose,
     Run,
     State,
@@ -71,6 +72,8 @@ class Intake:
         message = envelope.message
         if why is not None or isinstance(message, Chunk):
             return self._skip(event, data, why or "a piece is in pieces")
+        if isinstance(message, Ping):
+            return self._entering.pinged(message, event.now)
         if isinstance(message, Hello | Ready | Exclude | State):
             return self._entering.heard(event.sender, message, event.now)
         if isinstance(message, WantCommit | CommitPack | NoPack):
@@ -109,6 +112,7 @@ class Intake:
             return [skipped(event.sender, why)]
         wishes = list(self.parts.keeper.write(skipped_record(event.sender, data), event.now))
         self.parts.replica.skip(event.sender, data)
+        self.parts.pulse.note(self.parts.replica.shared, event.now)
         return [*wishes, skipped(event.sender, why)]
 
     def _take_in(self, sender: str, data: bytes, message: Message, now: Moment) -> list[Wish]:
@@ -116,6 +120,7 @@ class Intake:
         if sender == self.parts.name and isinstance(message, KEPT):
             self.parts.outbox.delivered(message)
         self.parts.replica.take_in(sender, data, message)
+        self.parts.pulse.note(self.parts.replica.shared, now)
         wishes = self._following.followed(sender, message, before, now)
         if self.parts.replica.shared.ignored != before.ignored:
             wishes.insert(0, unknown_node(sender, message))

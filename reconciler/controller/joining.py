@@ -22,7 +22,6 @@ from reconciler.controller.messages import State
 from reconciler.controller.moment import Moment
 from reconciler.controller.replica import Replica
 from reconciler.controller.shared import Shared
-from reconciler.frozen import replace
 
 WAIT_TIMER = "membership"
 """When those who did not answer are named."""
@@ -43,12 +42,12 @@ class Joining:
         self._received: Shared | None = None
 
     @property
-    def installed_view(self) -> View | None:
-        """The view that is installed, of those who take part in it."""
+    def view_anew(self) -> View | None:
+        """The view that is installed, of those who take part in it, to be agreed on anew."""
         known = self._membership
         if not isinstance(known, machine.Installed):
             return None
-        return replace(known.installation.view, members=known.installation.members)
+        return machine.announced_anew(known.installation.view, known.installation.members)
 
     @property
     def incarnation(self) -> str:

@@ -5,6 +5,7 @@ A message travels in its canonical form, inside an `Envelope`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from reconciler.analysis.recording import Launched
@@ -244,6 +245,24 @@ class GraceOver:
 
 
 @frozen
+class Ping:
+    """A member's sign of life: the place in the one order to which it has come, and what it held there.
+
+    `heard` says how many bytes of each member it has heard in this view. It changes nothing that members share.
+    """
+
+    node: str
+    number: int
+    term: int
+    seq: int
+    beside: int
+    chain: str
+    version: str
+    heard: Mapping[str, int]
+    at_ms: int
+
+
+@frozen
 class Problem:
     """Something that is not as wanted although nothing can be done."""
 
@@ -319,6 +338,7 @@ Message = (
     | Hello
     | Ready
     | Exclude
+    | Ping
     | FencingMessage
 )
 

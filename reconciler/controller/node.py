@@ -68,6 +68,7 @@ from reconciler.controller.moment import Moment
 from reconciler.controller.outbox import KEPT
 from reconciler.controller.parts import Parts
 from reconciler.controller.proposals import EXAMINE_TIMER
+from reconciler.controller.pulse import PULSE_TIMER
 from reconciler.controller.replica import Replica
 from reconciler.controller.shared import Prepared
 from reconciler.controller.tips import OFFER_TIMER
@@ -164,7 +165,7 @@ class Node:
 
     def step(self, event: Event) -> list[Effect]:
         """Take one event; what to do about it, in this order."""
-        effects = self._border(self._notice_clock(event.now))
+        effects = self._border(self._notice_clock(event.now) + self.entering.standstill.turn(event.now))
         if isinstance(event, _IN_ORDER) and not self.abreast:
             self._later.append(event)
         else:
@@ -306,6 +307,8 @@ class Node:
     def _timer_fired(self, event: TimerFired) -> list[Wish]:
         if event.name in (RECHECK, RETRY):
             return self.coordinator.changed("time has passed") if self.is_dc else []
+        if event.name == PULSE_TIMER:
+            return self.entering.standstill.beat(event.now)
         if event.name == WAIT_TIMER:
             return self.entering.waited(event.now)
         if event.name == CUT_OFF_TIMER:
@@ -337,7 +340,7 @@ class Node:
 
     def _decide(self, now: Moment) -> list[Wish]:
         shared = self.replica.shared
-        if not self.is_dc or set(self.members) - set(shared.reported) or shared.underway:
+        if not self.is_dc or self.parts.unsure or set(self.members) - set(shared.reported) or shared.underway:
             return []  # What others run, and what they are still doing, is not known yet.
         was, replica = self.coordinator.converged, self.replica
         wishes = self.coordinator.decide(replica, self.members, now)

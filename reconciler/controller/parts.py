@@ -14,6 +14,7 @@ from reconciler.controller.members import node_state
 from reconciler.controller.outbox import Outbox
 from reconciler.controller.packs import Packs
 from reconciler.controller.proposals import Proposals
+from reconciler.controller.pulse import Pulse
 from reconciler.controller.recovery import Recovery
 from reconciler.controller.replica import Replica
 from reconciler.controller.tips import Tips
@@ -38,6 +39,9 @@ class Parts:
         self.joining = Joining(name, run, boot, replica)
         self.fencer = Fencer(name, self.joining.incarnation)
         self.outbox = Outbox(name)
+        self.pulse = Pulse(name)
+        self.unsure = False
+        """Whether this node stood still, and does not know yet that it is abreast of the others."""
         self.heard: dict[Gate, set[str]] = {}
         """By the orders that wait for that, who has heard them in this view."""
 

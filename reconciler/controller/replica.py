@@ -53,6 +53,10 @@ class Replica:
         """Take part in nothing older than this term any more."""
         self.own = replace(self.own, promised=max(self.own.promised, term))
 
+    def doubt(self) -> None:
+        """What we hold is not what the others hold by the same messages: it counts for nothing until they have given us theirs."""
+        self.own = replace(self.own, blank=True)
+
     def skip(self, sender: str, data: bytes) -> None:
         """Note that something was delivered that nobody takes in."""
         self.shared = chained(self.shared, sender, data, taken=False)

@@ -51,6 +51,7 @@ from reconciler.controller.messages import (
     Message,
     NoPack,
     Observe,
+    Ping,
     Propose,
     Refresh,
     Reject,
@@ -193,7 +194,7 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
             return _report(shared, message)
         case Cleanup() | Refresh() | Shutdown() | Release() | GraceOver():
             return _asked(shared, message)
-        case State() | Hello() | Ready() | Exclude() | Heard() | WantCommit() | CommitPack() | NoPack():
+        case State() | Hello() | Ready() | Exclude() | Heard() | Ping() | WantCommit() | CommitPack() | NoPack():
             return shared
         case Settled():
             return _departed(replace(shared, settled=message))

@@ -466,4 +466,5 @@ def _refused_for(commit: str, error: Exception) -> Judgement:
 def moment() -> Moment:
     """Now."""
     wall = time.time()
-    return Moment(int(wall * 1000), time.monotonic_ns() // 1_000_000, time.localtime(wall).tm_gmtoff)
+    boot_ms = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+    return Moment(int(wall * 1000), time.monotonic_ns() // 1_000_000, time.localtime(wall).tm_gmtoff, boot_ms)

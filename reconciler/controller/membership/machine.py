@@ -284,9 +284,14 @@ def _exclude(
             return _agree(again, at_ms, state_bytes)
         case Installed():
             left = tuple(member for member in sync.view.members if member not in excluded)
-            return now, (Reannounce(replace(sync.view, members=left)),)
+            return now, (Reannounce(announced_anew(sync.view, left)),)
         case _:
             assert_never(now)
+
+
+def announced_anew(view: View, members: tuple[str, ...]) -> View:
+    """A view that those left in another one agree on anew: nothing that was sent in the one before counts in it."""
+    return replace(view, id=f"{view.id}'", members=members)
 
 
 def _rejoin(why: Exclusion | None) -> Rejoin:

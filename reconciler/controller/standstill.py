@@ -1,0 +1,95 @@
+"""A member among others that stood still (stopped, or its machine suspended) does not act on what it believed before.
+
+The others may have gone on without it, and it is never told that. So after a gap it begins nothing, neither a resource nor fencing nor a
+plan, before a ping that it sent since was delivered to itself in an installed view: by then it has heard everything that was before that.
+Source: the design of the cluster, "Quorum" (standing still), "What CPG gives, and what not".
+"""
+
+from __future__ import annotations
+
+from reconciler.controller.cut_off import CutOff
+from reconciler.controller.events import Broadcast, Emit, SetTimer, Wish
+from reconciler.controller.membership.messages import Exclude
+from reconciler.controller.messages import Ping
+from reconciler.controller.moment import Moment
+from reconciler.controller.parts import Parts
+from reconciler.controller.pulse import BEAT_MS, PULSE_TIMER
+
+GAP_MS = 2_000
+"""A member that did nothing for longer, though it looks at the clock every second, stood still."""
+
+
+class Standstill:
+    """Whether this node knows that it is abreast of the others."""
+
+    def __init__(self, parts: Parts, cut_off: CutOff) -> None:
+        self.parts = parts
+        self._cut_off = cut_off
+        self._last: Moment | None = None
+        self._needed = 0
+        """The number of the ping that has to come back."""
+
+    def turn(self, now: Moment) -> list[Wish]:
+        """Something happens: was there a gap before it?"""
+        if self.parts.alone:
+            self._last = None
+            return self._go_on(now) if self.parts.unsure else []
+        if not self.parts.members:
+            return []
+        last, self._last = self._last, now
+        if last is None:
+            return [SetTimer(PULSE_TIMER, now.mono_ms + BEAT_MS)]
+        gap_ms = now.since_ms(last)
+        if gap_ms <= GAP_MS:
+            return []
+        text = (
+            f"this node did nothing for {gap_ms / 1000:.1f} s; it begins nothing before it has heard what was meanwhile"
+        )
+        self._halt(halted=True)
+        self.parts.executor.stood_still()
+        self.parts.pulse.forgive(now)
+        told = Emit("daemon", {"what": "stood-still", "text": text})
+        return [told, *self._cut_off.stood_still(last, now), *self.asked(now)]
+
+    def asked(self, now: Moment) -> list[Wish]:
+        """In an installed view: find out whether the others still hear us, if we do not know that."""
+        if not (self.parts.unsure and self.parts.replica.partition.installed):
+            return []
+        self._needed = self.parts.pulse.number + 1
+        return self._ping(now)
+
+    def installed(self, now: Moment) -> list[Wish]:
+        """A view is installed."""
+        self.parts.pulse.begin(self.parts.members, self.parts.replica.shared, now)
+        return self.asked(now)
+
+    def beat(self, now: Moment) -> list[Wish]:
+        """Another second is over."""
+        if self.parts.alone:
+            return []
+        wishes: list[Wish] = [SetTimer(PULSE_TIMER, now.mono_ms + BEAT_MS)]
+        if not self.parts.pulse.beat() or not self.parts.replica.partition.installed:
+            return wishes
+        if not self.parts.unsure and (lost := self.parts.pulse.lost(now)):
+            wishes.append(Broadcast(Exclude(lost, "no sign of life, or far behind")))
+        return wishes + self._ping(now)
+
+    def heard(self, ping: Ping, now: Moment) -> list[Wish]:
+        """A ping was delivered in the installed view."""
+        self.parts.pulse.heard(ping, now)
+        ours = ping.node == self.parts.name
+        return self._go_on(now) if ours and self.parts.unsure and ping.number >= self._needed else []
+
+    def _go_on(self, now: Moment) -> list[Wish]:
+        self._halt(halted=False)
+        wishes = self._cut_off.installed() + self.parts.executor.resume(now)
+        wishes += self.parts.fencer.resume(self.parts.replica.shared, now, dc=self.parts.is_dc)
+        return wishes + self.parts.coordinator.changed("this node had stood still")
+
+    def _halt(self, *, halted: bool) -> None:
+        self.parts.unsure = halted
+        self.parts.executor.halted = halted
+        self.parts.fencer.halted = halted
+
+    def _ping(self, now: Moment) -> list[Wish]:
+        return [Broadcast(self.parts.pulse.ping(self.parts.replica.shared, {}, now))]

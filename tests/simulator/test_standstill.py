@@ -1,0 +1,218 @@
+"""Who stood still, lags behind or holds another state acts on nothing that it believed before: with fencing and without."""
+
+from __future__ import annotations
+
+import pytest
+from test_cuts import configuration
+
+from reconciler.analysis.recording import Launched
+from reconciler.controller import events as ev
+from reconciler.controller.cut_off import CUT_OFF_TIMER
+from reconciler.controller.envelope import Envelope, seal, unseal
+from reconciler.controller.fencing.messages import FenceOrdered, FenceWanted
+from reconciler.controller.fencing.record import Cause
+from reconciler.controller.messages import Heard, Message, Order, Ping, Run
+from reconciler.controller.moment import Moment
+from reconciler.frozen import replace
+from reconciler.model.operation import AgentResult, OperationStatus
+from reconciler.model.resource import Agent
+from reconciler.simulator.cluster import Cluster
+from reconciler.simulator.host import Host
+
+both = pytest.mark.parametrize("fencing", [False, True], ids=["without fencing", "with fencing"])
+
+
+def running(*, fencing: bool, **options: str) -> Cluster:
+    cluster = Cluster(("n1", "n2", "n3"), 1)
+    cluster.start()
+    cluster.apply(configuration("a", "b", fencing=fencing, prefer={"a": "n1", "b": "n3"}, **options), "n1")
+    assert cluster.until(lambda: cluster.world.where("a") == ["n1"] and cluster.world.where("b") == ["n3"])
+    cluster.run(15_000)
+    return cluster
+
+
+def dc(cluster: Cluster) -> Host:
+    return next(host for host in cluster.hosts.values() if host.node is not None and host.node.is_dc)
+
+
+def told(effects: list[ev.Effect]) -> list[Message]:
+    return [unseal(effect.data).message for effect in effects if isinstance(effect, ev.Send)]  # type: ignore[misc]
+
+
+def hear(host: Host, message: Message, now: Moment, sender: str | None = None) -> list[ev.Effect]:
+    """A node is delivered something in its view."""
+    node = host.node
+    assert node is not None
+    sender = sender or host.name
+    cluster, view = node.replica.shared.cluster, node.replica.partition.view
+    return node.step(ev.Delivered(now, sender, seal(Envelope(cluster, view, sender, message))))
+
+
+def begun(effects: list[ev.Effect]) -> bool:
+    return any(isinstance(effect, ev.RunAgent | ev.CallFenceAgent) for effect in effects)
+
+
+def after_a_gap(host: Host, *, suspended: bool = False) -> Moment:
+    """Now, and twenty seconds since the node did anything; `suspended`: only the clock that goes on then shows it."""
+    now = host.now
+    return now._replace(boot_ms=now.boot_ms + 20_000) if suspended else replace_mono(now)
+
+
+def replace_mono(now: Moment) -> Moment:
+    return now._replace(mono_ms=now.mono_ms + 20_000, wall_ms=now.wall_ms + 20_000)
+
+
+def start_of(host: Host, resource: str) -> Run:
+    agent = Agent("ocf", "Dummy", "x")
+    order = Order(1, 20_000, Launched(resource, "start", host.name, host.name, agent, "1:9:0:u"))
+    assert host.node is not None
+    return Run(host.node.replica.term, 9, (order,), 1)
+
+
+@both
+@pytest.mark.parametrize("suspended", [False, True], ids=["stopped", "suspended"])
+def test_after_a_gap_nothing_is_started_before_a_ping_of_ours_came_back(fencing: bool, suspended: bool) -> None:
+    host = dc(running(fencing=fencing))
+    assert host.node is not None
+    now = after_a_gap(host, suspended=suspended)
+    effects = hear(host, start_of(host, "new"), now)
+    assert not begun(effects)
+    (ping,) = (message for message in told(effects) if isinstance(message, Ping))
+    for name in ("n1", "n2", "n3"):
+        effects = hear(host, Heard(name, host.node.replica.term, 9, 1), now, name)
+        assert not begun(effects), "most have heard it, and still nobody knows whether they hear us"
+    older = replace(ping, number=ping.number - 1)
+    assert not begun(hear(host, older, now)), "one that was sent before says nothing"
+    assert begun(hear(host, ping, now))
+
+
+@both
+def test_a_moment_of_silence_is_no_gap(fencing: bool) -> None:
+    host = dc(running(fencing=fencing))
+    assert host.node is not None
+    now = host.now._replace(mono_ms=host.now.mono_ms + 1_500)
+    effects = hear(host, start_of(host, "new"), now)
+    for name in ("n1", "n2"):
+        effects += hear(host, Heard(name, host.node.replica.term, 9, 1), now, name)
+    assert begun(effects)
+
+
+def test_after_a_gap_nobody_is_fenced_before_a_ping_of_ours_came_back() -> None:
+    host = dc(running(fencing=True))
+    node = host.node
+    assert node is not None
+    now = after_a_gap(host)
+    target = next(name for name in node.members if name != host.name)
+    boot = node.replica.shared.nodes[target].boot
+    effects = hear(host, FenceWanted(target, boot, Cause.FAILED, "off", "a test", 1), now)
+    (ping,) = (message for message in told(effects) if isinstance(message, Ping))
+    assert not any(isinstance(message, FenceOrdered) for message in told(effects))
+    effects = hear(host, ping, now)
+    (ordered,) = (message for message in told(effects) if isinstance(message, FenceOrdered))
+    later = after_a_gap(host)._replace(mono_ms=now.mono_ms + 20_000)
+    own = replace(ordered, order=replace(ordered.order, executor=host.name, incarnation=node.parts.joining.incarnation))
+    effects = hear(host, own, later)
+    assert not begun(effects)
+    (ping,) = (message for message in told(effects) if isinstance(message, Ping))
+    assert begun(hear(host, ping, later))
+
+
+@both
+def test_who_stood_still_and_is_not_heard_any_more_stops_what_it_runs(fencing: bool) -> None:
+    """It believes that it is in a view, for nobody tells it otherwise."""
+    cluster = running(fencing=fencing)
+    host = cluster.hosts["n1"]
+    node = host.node
+    assert node is not None
+    now = after_a_gap(host)
+    effects = node.step(ev.Quiet(now))
+    timers = [effect for effect in effects if isinstance(effect, ev.SetTimer) and effect.name == CUT_OFF_TIMER]
+    assert [timer.at_ms for timer in timers] == [now.mono_ms + 1_000]
+    effects = node.step(ev.TimerFired(now._replace(mono_ms=now.mono_ms + 1_000), CUT_OFF_TIMER))
+    assert ("a", "stop") in {(one.call.resource, one.call.operation) for one in effects if isinstance(one, ev.RunAgent)}
+
+
+def test_who_stood_still_and_is_heard_stops_nothing() -> None:
+    cluster = running(fencing=False)
+    host = cluster.hosts["n1"]
+    host.pause()
+    cluster.run(10_000)
+    host.resume()
+    cluster.run(20_000)
+    assert any(emit.fields.get("what") == "stood-still" for emit in host.emitted)
+    assert not any(seen.task == "stop" for seen in cluster.world.witnessed)
+    assert cluster.world.where("a") == ["n1"]
+
+
+def test_a_monitor_that_ran_over_a_gap_and_got_no_answer_is_run_again() -> None:
+    cluster = running(fencing=False)
+    host = cluster.hosts["n1"]
+    node = host.node
+    assert node is not None
+    assert cluster.until(lambda: "a" in host.busy, 20_000)
+    token = next(iter(node.executor.running))
+    now = after_a_gap(host)
+    effects = node.step(ev.Finished(now, token, AgentResult(1, OperationStatus.TIMED_OUT)))
+    (again,) = (effect.call for effect in effects if isinstance(effect, ev.RunAgent))
+    assert (again.resource, again.operation) == ("a", "monitor")
+    assert not any(type(message).__name__ == "Reported" for message in told(effects))
+
+
+@both
+def test_a_process_that_stands_still_is_as_if_lost_and_comes_back_as_somebody_new(fencing: bool) -> None:
+    """The fabric keeps it as a member for ever: three pings that do not come end that."""
+    cluster = running(fencing=fencing)
+    host = next(host for host in cluster.hosts.values() if host is not dc(cluster))
+    before = host.boot
+    host.pause()
+    others = [one for one in cluster.hosts.values() if one is not host]
+    gone = tuple(one.name for one in others)
+    assert cluster.until(lambda: all(one.node is not None and one.node.members == gone for one in others), 30_000)
+    cluster.run(60_000)
+    if fencing:
+        assert host.boot > before, "it is fenced"
+    host.resume()
+    cluster.run(60_000)
+    living = [one.node for one in cluster.hosts.values() if one.node is not None]
+    assert {node.members for node in living} == {("n1", "n2", "n3")}
+    assert cluster.world.faults == []
+    assert fencing or cluster.world.doubles == []
+
+
+def test_the_dc_that_stands_still_is_replaced() -> None:
+    cluster = running(fencing=True)
+    host = dc(cluster)
+    host.pause()
+    others = [one for one in cluster.hosts.values() if one is not host]
+    assert cluster.until(lambda: any(one.node is not None and one.node.is_dc for one in others), 40_000)
+
+
+def test_who_holds_another_state_gives_it_up_for_that_of_the_others() -> None:
+    cluster = running(fencing=False)
+    host = cluster.hosts["n1"]
+    node = host.node
+    assert node is not None
+    node.replica.shared = replace(node.replica.shared, chain="another")
+    host.tell(ev.RefreshAsked(host.now, ("a",)))
+    cluster.run(30_000)
+    assert any(emit.fields.get("what") == "diverged" for emit in host.emitted)
+    nodes = [one.node for one in cluster.hosts.values() if one.node is not None]
+    assert len({one.replica.shared.chain for one in nodes}) == 1
+    assert not any(one.replica.own.blank for one in nodes)
+    assert all(
+        not any(e.fields.get("what") == "diverged" for e in one.emitted)
+        for one in cluster.hosts.values()
+        if one is not host
+    )
+
+
+def test_a_node_alone_has_no_pulse() -> None:
+    cluster = Cluster(("n1",), 1)
+    cluster.start()
+    sent: list[Message] = []
+    cluster.watch.append(lambda host, event, effects: sent.extend(told(effects)))
+    fired: list[ev.Event] = []
+    cluster.watch.append(lambda host, event, effects: fired.append(event))
+    cluster.run(60_000)
+    assert not any(isinstance(message, Ping) for message in sent)
+    assert [event for event in fired if isinstance(event, ev.TimerFired)] == []
