@@ -9,7 +9,7 @@ from typing import assert_never
 
 from reconciler.cib.observations import AttributeSet, EntryForgotten, ResourceForgotten
 from reconciler.controller.entering import Entering
-from reconciler.controller.events import Broadcast, Emit, Leave, Wish
+from reconciler.controller.events import Emit, Leave, Wish
 from reconciler.controller.executor import begins, gate_of
 from reconciler.controller.fencing.delivery import has_fenced, message_target
 from reconciler.controller.fencing.messages import (
@@ -20,6 +20,7 @@ from reconciler.controller.fencing.messages import (
     FenceWanted,
     FencingMessage,
 )
+from reconciler.controller.keeper import Vouch
 from reconciler.controller.members import node_state
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
@@ -49,7 +50,6 @@ from reconciler.controller.messages import (
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
 from reconciler.controller.shared import Shared, allowed, moved_on
-from reconciler.controller.standing import fences
 from reconciler.controller.telling import converged, ordered, recovered, reported
 
 
@@ -161,7 +161,7 @@ class Following:
         wishes: list[Wish] = []
         gate = gate_of(message) if self._must_be_heard(message) else None
         if gate is not None:
-            wishes.append(Broadcast(Heard(self.parts.name, *gate)))
+            wishes += self.parts.sync(Vouch(Heard(self.parts.name, *gate), self.parts.replica.partition.view))
         for order in message.orders:
             wishes.append(ordered(message.transition, order))
             if order.launched.node == self.parts.name:
@@ -170,14 +170,12 @@ class Following:
         return wishes
 
     def _must_be_heard(self, message: Run) -> bool:
-        """Whether orders wait until most votes have heard them.
+        """Whether orders wait until most votes have heard them, durably.
 
-        Who stood still delivers to itself what it sends before it learns that the others go on without it. With fencing that does no
-        harm: they have fenced it before they start anything of its own.
+        Whoever comes after knows then what may run, though all others die; with fencing, too, as a node whose process is gone is not
+        fenced at once. And who stood still delivers to itself what it sends before it learns that the others go on without it.
         """
-        shared = self.parts.replica.shared
-        alone = len(self.parts.members) == 1
-        return shared.quorate and not alone and not fences(shared.cib) and any(map(begins, message.orders))
+        return self.parts.replica.shared.quorate and len(self.parts.members) > 1 and any(map(begins, message.orders))
 
     def _heard(self, message: Heard, now: Moment) -> list[Wish]:
         """A member has heard orders: they may be carried out once most votes have."""

@@ -10,12 +10,12 @@ from typing import assert_never
 
 from reconciler.controller.entering import Entering
 from reconciler.controller.envelope import MEMBERSHIP, Assembly, Chunk, Envelope, may_send, unseal
-from reconciler.controller.events import Delivered, Durable, Leave, NotDurable, NotWritten, Wish
+from reconciler.controller.events import Broadcast, Delivered, Durable, Leave, NotDurable, NotWritten, Wish
 from reconciler.controller.executor import begins
 from reconciler.controller.fencing.messages import FenceOrdered
 from reconciler.controller.following import Following
 from reconciler.controller.journal import message_record, skipped_record
-from reconciler.controller.keeper import Answer, Promising, Purpose, Routine, TakeBack, TakeIn
+from reconciler.controller.keeper import Answer, Promising, Purpose, Routine, TakeBack, TakeIn, Vouch
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
     Activate,
@@ -78,12 +78,13 @@ class Intake:
             return self._entering.heard(event.sender, message, event.now)
         if isinstance(message, WantCommit | CommitPack | NoPack):
             return self.parts.packs.heard(event.sender, message)
-        wishes = list(
-            self.parts.keeper.write(message_record(event.sender, data), event.now, begins=isinstance(message, Propose))
-        )
         if isinstance(message, _BUILT_UPON):
-            return wishes + self.parts.sync(TakeIn(event.sender, data, message))
-        return wishes + self._take_in(event.sender, data, message, event.now)
+            wishes = self._write(event.sender, data, message, event.now)
+            return [*wishes, *self.parts.sync(TakeIn(event.sender, data, message))]
+        return self._take_in(event.sender, data, message, event.now, written=False)
+
+    def _write(self, sender: str, data: bytes, message: Message, now: Moment) -> list[Wish]:
+        return self.parts.keeper.write(message_record(sender, data), now, begins=isinstance(message, Propose))
 
     def _refusal(self, sender: str, envelope: Envelope) -> str | None:
         """Why a message is skipped, alike on every member; None when it is taken in."""
@@ -115,16 +116,22 @@ class Intake:
         self.parts.pulse.note(self.parts.replica.shared, event.now)
         return [*wishes, skipped(event.sender, why)]
 
-    def _take_in(self, sender: str, data: bytes, message: Message, now: Moment) -> list[Wish]:
+    def _take_in(self, sender: str, data: bytes, message: Message, now: Moment, *, written: bool = True) -> list[Wish]:
+        """Take a message in; what can't be has changed nothing, and where others may have taken it in this member leaves."""
         before = self.parts.replica.shared
+        try:
+            self.parts.replica.take_in(sender, data, message)
+        except MemoryError:
+            if self.parts.alone:
+                raise
+            return [Leave("no memory is left to take in what the others have")]
+        wishes = [] if written else self._write(sender, data, message, now)
         if sender == self.parts.name and isinstance(message, KEPT):
             self.parts.outbox.delivered(message)
-        self.parts.replica.take_in(sender, data, message)
         self.parts.pulse.note(self.parts.replica.shared, now)
-        wishes = self._following.followed(sender, message, before, now)
         if self.parts.replica.shared.ignored != before.ignored:
-            wishes.insert(0, unknown_node(sender, message))
-        return wishes
+            wishes.append(unknown_node(sender, message))
+        return wishes + self._following.followed(sender, message, before, now)
 
     def disk_answered(self, event: NotWritten | Durable | NotDurable) -> list[Wish]:
         match event:
@@ -151,6 +158,8 @@ class Intake:
                 return self.parts.proposals.accept(purpose.examined)
             case Promising(term):
                 return self._entering.promised(term, now)
+            case Vouch(heard, view):
+                return [Broadcast(heard)] if view == self.parts.replica.partition.view else []
             case Routine():
                 return []
             case _:
@@ -174,7 +183,7 @@ class Intake:
                 if self.parts.alone:  # There is nobody to whom it could be broken.
                     return self._entering.promised(term, event.now)
                 return [Leave(f"this node can't promise anything: {event.reason}")]
-            case Routine():
+            case Vouch() | Routine():
                 return []
             case _:
                 assert_never(purpose)

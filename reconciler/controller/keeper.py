@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from reconciler.controller.events import Begin, Emit, Examined, SetTimer, Sync, Wish, Write
 from reconciler.controller.journal import Record
-from reconciler.controller.messages import Message
+from reconciler.controller.messages import Heard, Message
 from reconciler.controller.moment import Moment
 from reconciler.frozen import frozen
 
@@ -56,11 +56,19 @@ class Promising:
 
 
 @frozen
+class Vouch:
+    """Then this member says that it has heard orders, if it is still in the view in which it has."""
+
+    heard: Heard
+    view: str
+
+
+@frozen
 class Routine:
     """Nobody waits for it."""
 
 
-Purpose = TakeIn | TakeBack | Answer | Promising | Routine
+Purpose = TakeIn | TakeBack | Answer | Promising | Vouch | Routine
 
 
 class Keeper:

@@ -55,6 +55,8 @@ class Trouble(enum.Enum):
     CLEANUP = "an operator cleans a resource up"
     REFRESH = "an operator refreshes a resource"
     STOP = "an operator stops the node"
+    MEMORY = "the node has no memory left for the next message that it takes in"
+    FORGERY = "the node orders a start as if it were the DC"
 
 
 @frozen
@@ -117,6 +119,8 @@ _WEIGHTS = {
     Trouble.CLEANUP: 2,
     Trouble.REFRESH: 1,
     Trouble.STOP: 1,
+    Trouble.MEMORY: 1,
+    Trouble.FORGERY: 1,
 }
 _FENCING = frozenset(
     {
@@ -137,6 +141,8 @@ _AMONG_SEVERAL = frozenset(
         Trouble.SLOW_NETWORK,
         Trouble.TWO_COMMITS,
         Trouble.DISPUTED_COMMIT,
+        Trouble.MEMORY,
+        Trouble.FORGERY,
     }
 )
 ALONE = frozenset(_WEIGHTS) - _AMONG_SEVERAL - _LOSE_DISKS - _FENCING
@@ -156,6 +162,7 @@ _NUMBERED = frozenset(
         Trouble.ATTRIBUTE,
         Trouble.CLEANUP,
         Trouble.REFRESH,
+        Trouble.FORGERY,
     }
 )
 """Whose detail picks one of what there is."""

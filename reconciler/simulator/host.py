@@ -7,7 +7,8 @@ happens on the host, whether or not the process lives to hear of it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Protocol, assert_never
 
@@ -19,6 +20,7 @@ from reconciler.controller.fencing.record import Order
 from reconciler.controller.guarding import GuardPolicy
 from reconciler.controller.journal import Record, restore, snapshot_bytes
 from reconciler.controller.membership.events import View
+from reconciler.controller.messages import Message
 from reconciler.controller.moment import Moment
 from reconciler.controller.node import Node
 from reconciler.errors import Finding, Place
@@ -79,6 +81,8 @@ class Host:
         self.on = True
         self.paused = False
         """Whether the process stands still, and its host does not."""
+        self.exhausted = False
+        """Whether there is no memory for the next message that the node takes in."""
         self.node: Node | None = None
         self.left: str | None = None
         self.busy: dict[str, AgentCall] = {}
@@ -141,7 +145,7 @@ class Host:
         if self.node is None:
             return
         self.node = None
-        self.paused = False
+        self.paused = self.exhausted = False
         self._life += 1
         self.crash_after = None
         self.disk.crash()
@@ -150,7 +154,7 @@ class Host:
     def power_off(self) -> None:
         """The host loses its power, and everything that ran on it is gone."""
         self.node = None
-        self.on = self.paused = False
+        self.on = self.paused = self.exhausted = False
         self.around.deceived.discard(self.name)
         self._life += 1
         self.crash_after = None
@@ -173,6 +177,7 @@ class Host:
 
     def resume(self) -> None:
         """The process goes on, with everything that has come meanwhile."""
+        self.exhausted = False
         if self.paused:
             self.paused = False
             self._wake()
@@ -222,7 +227,8 @@ class Host:
         node = self.node
         if node is None:
             return
-        effects = node.step(event)
+        with self._memory(node):
+            effects = node.step(event)
         self.around.stepped(self, event, effects)
         for effect in effects:
             if self.node is not node:
@@ -233,6 +239,20 @@ class Host:
                     self.crash()
                     return
             self._carry_out(effect)
+
+    @contextmanager
+    def _memory(self, node: Node) -> Iterator[None]:
+        """Where there is none left, the next message can't be taken in."""
+        if self.exhausted:
+            node.replica.take_in = self._run_out  # type: ignore[method-assign]  # A fault of the machine, not of the node.
+        try:
+            yield
+        finally:
+            node.replica.__dict__.pop("take_in", None)
+
+    def _run_out(self, sender: str, data: bytes, message: Message) -> None:
+        self.exhausted = False
+        raise MemoryError
 
     # What it wishes
 

@@ -8,20 +8,25 @@ from __future__ import annotations
 from reconciler.cib.canonical import digest
 from reconciler.cib.observations import transient
 from reconciler.controller import events as ev
+from reconciler.controller.envelope import Envelope, seal
 from reconciler.controller.members import node_state
 from reconciler.controller.membership.presence import Presence
+from reconciler.controller.messages import Order, Run
 from reconciler.controller.node import Node
+from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
 from reconciler.simulator.cluster import Cluster, Devices
 from reconciler.simulator.faults import Fault, Trouble
 from reconciler.simulator.host import Host
 from reconciler.simulator.planner import is_simple, plan
 from reconciler.simulator.rules import Rules, plain_placement
-from reconciler.simulator.scenario import NAMES, Scenario, Verdict, anonymous, wanted
+from reconciler.simulator.scenario import NAMES, Scenario, Verdict, anonymous, service_of, wanted
 from reconciler.simulator.story import Story
 
 REST_MS = 1_200_000
 """How long a cluster that is well may take until it is at rest: fifteen minutes pass between two looks at what time alone changes."""
+_FORGED = 1_000_000
+"""The transition of a forged order."""
 _DEVICES = {
     Trouble.FENCING_FAILS: Devices.FAILING,
     Trouble.FENCING_LATE: Devices.LATE,
@@ -35,7 +40,9 @@ class Life:
 
     def __init__(self, lived: Scenario) -> None:
         self.scenario = lived
-        self.cluster = Cluster(lived.hosts, lived.seed, planner=plan if lived.toy else None)
+        self.cluster = Cluster(lived.hosts, lived.seed, service_of(lived), planner=plan if lived.toy else None)
+        if lived.quorum == "qdevice":
+            self.cluster.network.qdevice = lived.hosts[0]
         self.cluster.world.anonymous = frozenset(name for one in lived.configurations for name in anonymous(one))
         self.story = Story()
         self.broken: str | None = None
@@ -121,6 +128,8 @@ class Life:
         match fault.trouble:
             case Trouble.CUT:
                 side = {fault.host, *fault.others}
+                if network.qdevice is not None:
+                    network.qdevice = fault.host
                 network.cut([sorted(side), [other for other in self.scenario.hosts if other not in side]])
             case Trouble.HEAL:
                 network.heal()
@@ -130,25 +139,14 @@ class Life:
                 network.slow = {fault.host}
 
     def _disturb(self, host: Host, fault: Fault) -> None:
-        """What happens on one host."""
+        """What happens on one host, or to the devices."""
         match fault.trouble:
-            case Trouble.SLOW_DISK:
-                host.disk.slow_us = fault.detail * 1000
-            case Trouble.FULL_DISK:
-                host.disk.full = True
-            case Trouble.FAILING_DISK:
-                host.disk.failing = True
-            case Trouble.MEND_DISK:
-                host.disk.slow_us, host.disk.full, host.disk.failing = 0, False, False
-            case Trouble.REPLACE_DISK:
-                host.power_off()
-                host.disk.replace()
-            case Trouble.COPY_DISK:
-                host.disk.copy()
-            case Trouble.RESTORE_DISK:
-                host.restore_disk()
             case Trouble.SKEW:
                 host.skew_ms = fault.detail
+            case Trouble.MEMORY:
+                host.exhausted = True
+            case Trouble.FORGERY:
+                self._forge(host, fault.detail)
             case Trouble.FENCING_SLOW:
                 self.cluster.devices_slow_us = fault.detail * 1000
             case Trouble.FENCING_FAILS | Trouble.FENCING_LATE | Trouble.FENCING_LIES | Trouble.MEND_FENCING:
@@ -159,6 +157,27 @@ class Life:
                 self._offer_disliked(fault)
             case Trouble.CLEANUP | Trouble.REFRESH | Trouble.STOP | Trouble.CONFIRM:
                 self._ask(host, fault)
+            case _:
+                self._change_disk(host, fault)
+
+    def _change_disk(self, host: Host, fault: Fault) -> None:
+        disk = host.disk
+        match fault.trouble:
+            case Trouble.SLOW_DISK:
+                disk.slow_us = fault.detail * 1000
+            case Trouble.FULL_DISK:
+                disk.full = True
+            case Trouble.FAILING_DISK:
+                disk.failing = True
+            case Trouble.MEND_DISK:
+                disk.slow_us, disk.full, disk.failing = 0, False, False
+            case Trouble.REPLACE_DISK:
+                host.power_off()
+                disk.replace()
+            case Trouble.COPY_DISK:
+                disk.copy()
+            case Trouble.RESTORE_DISK:
+                host.restore_disk()
             case _:
                 self._bother_agents(host, fault)
 
@@ -178,6 +197,23 @@ class Life:
         cluster.refused[name] = frozenset({fault.host}) if fault.trouble is Trouble.REFUSED_COMMIT else frozenset()
         cluster.disputed[name] = frozenset({fault.host}) - cluster.refused[name]
         self._commit(fault.host, fault.detail)
+
+    def _forge(self, host: Host, number: int) -> None:
+        """A node that is not the DC has something started on itself that runs elsewhere."""
+        node = host.node
+        if node is None or node.is_dc:
+            return
+        started = [
+            one
+            for other in self.cluster.hosts.values()
+            if other.node is not None and other is not host
+            for _, one in sorted(other.node.replica.memory.started.items())
+        ]
+        if started:
+            launched = replace(started[number % len(started)], task="start", node=host.name, node_id=host.name)
+            order = Run(node.replica.term, _FORGED, (Order(1, 20_000, launched),), host.now.wall_ms)
+            shared, view = node.replica.shared, node.replica.partition.view
+            self.cluster.network.send(host.name, seal(Envelope(shared.cluster, view, host.name, order)))
 
     def _bother_agents(self, host: Host, fault: Fault) -> None:
         world = self.cluster.world
@@ -294,6 +330,8 @@ class Life:
         shared = living[0].replica.shared
         if shared.proposals:
             return f"the proposals {', '.join(sorted(shared.proposals))} have no end"
+        if unended := self.rules.unended():
+            return f"the proposals {', '.join(unended)} were neither activated nor rejected"
         if shared.fencing.records:
             return f"{', '.join(sorted(shared.fencing.records))} are members, and to be fenced or down"
         unclean = [name for name, one in shared.nodes.items() if one.presence is not Presence.ONLINE]

@@ -29,6 +29,7 @@ from reconciler.scheduler.digest import digest, digested_texts
 from reconciler.scheduler.plan import ActionKind, Plan, PlannedAction, Terms
 
 _STONITH = "stonith"
+_UNDERWAY = 1 << 31
 _STARTS = frozenset({"start", "promote", "demote", "migrate_from"})
 
 
@@ -270,18 +271,21 @@ def _history(state: NodeState, resource: str) -> ResourceHistory | None:
 def _read(history: ResourceHistory) -> _Belief:
     """What the newest result says; what is still under way may have had any effect."""
     lasting = next((one for one in history.entries if one.id == last_id(history.id)), HistoryEntry("", {}))
-    newest = max(history.entries, key=_age, default=None)
+    # A recurring operation that has not told anything yet says nothing.
+    newest = max(
+        (one for one in history.entries if not (_recurs(one) and _age(one) == _UNDERWAY)), key=_age, default=None
+    )
     if newest is None:
         return _Belief(_Found.UNKNOWN)
     digest_then = lasting.attributes.get("op-digest", "")
-    monitored = any(_recurs(one) and _age(one) > _age(lasting) for one in history.entries)
+    monitored = any(_recurs(one) and _age(lasting) < _age(one) < _UNDERWAY for one in history.entries)
     return _Belief(_found(newest.attributes), digest_then, monitored)
 
 
 def _age(entry: HistoryEntry) -> int:
     """Higher for newer ones: what is under way has no number yet."""
     number = integer(entry.attributes.get("call-id"), 0)
-    return 1 << 31 if number < 0 else number
+    return _UNDERWAY if number < 0 else number
 
 
 def _recurs(entry: HistoryEntry) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reconciler.controller import events as ev
+from reconciler.controller.fencing.record import Order, Ordered
 from reconciler.controller.replica import Partition
 from reconciler.controller.shared import Shared
 from reconciler.model.cluster import Configuration
@@ -21,6 +22,7 @@ GRACE_US = 30_000_000
 """How long the others wait without fencing: five seconds until a member that is cut off acts, the longest stop, and five more."""
 BEGUN_US = 1_000_000
 """How long a start that was begun then may take to show."""
+_NOTED_EVERY_US = 50_000
 _LEFT_BEHIND = 50_000
 """How many messages may wait for a process that does not stand still."""
 _BEGINNINGS = frozenset({"start", "promote", "migrate_from"})
@@ -50,13 +52,16 @@ class Rules:
         self._turned_us = 0
         self._excused: set[tuple[str, str]] = set()
         self._activated: dict[str, set[str]] = {}
+        self._proposed: dict[str, set[str]] = {}
+        self._ended: set[str] = set()
 
     # After each turn of the clock
 
     def turned(self) -> None:
         """Something has happened: look at the world."""
         world = self.cluster.world
-        self.note_silent()
+        if self.cluster.clock.now_us - self._turned_us >= _NOTED_EVERY_US or world.doubles:
+            self.note_silent()
         if world.doubles:
             self._judge(world.doubles.pop())
         if world.faults:
@@ -66,6 +71,8 @@ class Rules:
         """How long hosts have no process that could stop what runs there, or one that stands still."""
         now_us = self.cluster.clock.now_us
         for name, host in self.cluster.hosts.items():
+            if host.node is None:
+                self._forget_proposals(name)
             if host.node is None or host.is_frozen:
                 since_us, until_us = self._silent_us.get(name, (now_us, now_us))
                 self._silent_us[name] = (since_us if until_us >= self._turned_us else now_us), now_us
@@ -102,8 +109,13 @@ class Rules:
                 case ev.RunAgent(_, call) if call.operation in _BEGINNINGS:
                     what = f"begins {call.operation} of {call.resource}"
                     self._check_quorum(host, what, views, strict=not self._goes_on)
+                case ev.Emit("proposed", fields):
+                    self._note_proposed(host, str(fields["proposal"]))
+                case ev.Emit("rejected", fields):
+                    self._ended.add(str(fields["proposal"]))
                 case ev.CallFenceAgent(order):
                     self._check_quorum(host, f"fences {order.target}", views, strict=True)
+                    self._check_order(host, order)
                 case _:
                     pass
         if isinstance(event, ev.ViewChanged) and self.cluster.network.waiting(host.name) > _LEFT_BEHIND:
@@ -156,6 +168,27 @@ class Rules:
         verdict = self.cluster.network.verdicts.get(view.view)
         return verdict is not None and verdict.quorate
 
+    def unended(self) -> list[str]:
+        """Proposals that most members have heard, none of whom has lost what it had since, and that came to no end."""
+        most = len(self.scenario.hosts) // 2 + 1
+        return sorted(commit for commit, by in self._proposed.items() if len(by) >= most and commit not in self._ended)
+
+    def _note_proposed(self, host: Host, commit: str) -> None:
+        node = host.node
+        if node is not None and node.replica.shared.quorate:
+            self._proposed.setdefault(commit, set()).add(host.name)
+
+    def _forget_proposals(self, name: str) -> None:
+        """A process is gone, and with it, perhaps, what it had not made durable."""
+        for by in self._proposed.values():
+            by.discard(name)
+
+    def _check_order(self, host: Host, order: Order) -> None:
+        """Nobody is fenced of whom the state does not say so: a DC that comes after would not know of it."""
+        record = None if host.node is None else host.node.replica.shared.fencing.records.get(order.target)
+        if not isinstance(record, Ordered) or record.order != order:
+            self._break(f"{host.name} fences {order.target}, and the state does not say so")
+
     def _note_activated(self, host: Host, commit: str, views: list[Partition]) -> None:
         if commit in self.cluster.invalid:
             self._break(f"{host.name} activates an invalid commit")
@@ -163,6 +196,7 @@ class Rules:
         if all(refusers.intersection(view.members) for view in views if view.installed):
             self._break(f"{host.name} activates a commit that a member of its view refuses or understands otherwise")
         self._check_quorum(host, "activates a commit", views, strict=True)
+        self._ended.add(commit)
         have = self._activated.setdefault(commit, set())
         have.add(host.name)
         if 2 * len(have) > len(self.scenario.hosts) and commit not in self.acknowledged:

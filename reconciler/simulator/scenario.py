@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from random import Random
 
+from reconciler.controller.quorum.votes import Votequorum
 from reconciler.frozen import field, frozen
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
@@ -23,7 +24,7 @@ _REAL_IN = 10
 class Scenario:
     """What is lived through: the same scenario always comes to the same. `configurations` are those that commits may bring.
 
-    `toy` tells whether the small planner stands in for the scheduler.
+    `toy` tells whether the small planner stands in for the scheduler, `quorum` how the quorum service reckons.
     """
 
     seed: int
@@ -31,6 +32,7 @@ class Scenario:
     configurations: tuple[Configuration, ...]
     faults: tuple[Fault, ...]
     toy: bool = False
+    quorum: str = "majority"
 
 
 @frozen
@@ -56,14 +58,44 @@ def scenario(
     Without a word on it the toy planner stands in for the scheduler in nine of ten lives, where the configurations are drawn.
     """
     chance = Random(seed)
-    drawn_hosts = tuple(f"n{number}" for number in range(1, 1 + chance.choice((1, 2, 3, 3, 3, 3, 4, 5))))
+    drawn_hosts = tuple(f"n{number}" for number in range(1, 1 + chance.choice((1, 2, 2, 3, 3, 3, 4, 5))))
     options = _options(chance)
     drawn = tuple(_configuration(chance, options) for _ in range(4))
     named = tuple(hosts) or drawn_hosts
     made = tuple(configurations) or drawn
     faults = draw(chance, named, chance.randint(5, 40) if count is None else count, fencing=fences(made))
     small = seed % _REAL_IN != 0 and not configurations if toy is None else toy and all(map(is_simple, made))
-    return Scenario(seed, named, made, faults, small)
+    return Scenario(seed, named, made, faults, small, _quorum(chance, len(named)))
+
+
+def service_of(lived: Scenario) -> Votequorum:
+    """The quorum service of a life."""
+    votes = dict.fromkeys(lived.hosts, 1)
+    match lived.quorum:
+        case "two-node":
+            return Votequorum.of(votes, two_node=True)
+        case "two-node without waiting":
+            return Votequorum.of(votes, two_node=True, wait_for_all=False)
+        case "wait for all":
+            return Votequorum.of(votes, wait_for_all=True)
+        case "last man standing":
+            return Votequorum.of(votes, wait_for_all=True, last_man_standing=True)
+        case "qdevice":
+            return Votequorum.of(votes, qdevice_votes=1)
+        case _:
+            return Votequorum.of(votes)
+
+
+def _quorum(chance: Random, hosts: int) -> str:
+    """Most clusters count votes; the others reckon as their number of nodes allows."""
+    special = ["wait for all"]
+    if hosts == 2:
+        special += ["two-node", "two-node", "two-node without waiting", "qdevice"]
+    if hosts == 4:
+        special += ["qdevice", "last man standing"]
+    if hosts in (3, 5):
+        special += ["last man standing"]
+    return chance.choice(special) if hosts > 1 and chance.random() < 0.4 else "majority"
 
 
 def fences(configurations: Sequence[Configuration]) -> bool:

@@ -20,6 +20,7 @@ class Kept(NamedTuple):
     configurations: str
     faults: str
     toy: bool = False
+    quorum: str = "majority"
     options: str = "stonith-enabled=false start-failure-is-fatal=false"
 
 
@@ -28,7 +29,9 @@ def scenario_of(kept: Kept) -> Scenario:
     hosts = tuple(f"n{number}" for number in range(1, kept.hosts + 1))
     options = dict(pair.split("=") for pair in kept.options.split())
     configurations = tuple(_configuration(text, options) for text in kept.configurations.split(";"))
-    return Scenario(kept.seed, hosts, configurations, tuple(map(_fault, kept.faults.strip().splitlines())), kept.toy)
+    return Scenario(
+        kept.seed, hosts, configurations, tuple(map(_fault, kept.faults.strip().splitlines())), kept.toy, kept.quorum
+    )
 
 
 def _configuration(text: str, options: dict[str, str]) -> Configuration:

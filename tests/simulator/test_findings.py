@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from reconciler.analysis.recording import Launched
 from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
@@ -311,3 +313,28 @@ def test_who_stood_still_starts_nothing_by_a_word_that_only_it_has_heard() -> No
         told = node.step(ev.Delivered(dc_host.now, message.node, data))
         begun.append(any(isinstance(effect, ev.RunAgent) for effect in told))
     assert begun == [False, True, False], "two of three votes are most"
+
+
+@pytest.mark.parametrize("fencing", [False, True])
+def test_what_was_begun_is_known_to_whoever_comes_after(fencing: bool) -> None:
+    """All but one of those who had heard of a start die before it is on their disks, and the node that carried it out is not there."""
+    cluster = running("n1", "n2", "n3")
+    cluster.world.anonymous = frozenset({"power"})
+    device = (Primitive("power", Agent("stonith", "fence_lab")),) if fencing else ()
+    options = {"stonith_enabled": "true"} if fencing else {}
+    first = cluster.apply(configuration(*device, primitive("a"), prefer={"a": "n1"}, **options), "n1")
+    assert cluster.until(lambda: all_have(cluster, first) and settled(cluster, "a"))
+    cluster.hosts["n2"].tell(ev.StopAsked(cluster.hosts["n2"].now))
+    assert cluster.until(lambda: cluster.hosts["n2"].left is not None, 10_000)
+    cluster.run(1_000)
+    liked = {"a": "n1", "c": "n1"}
+    cluster.apply(configuration(*device, primitive("a"), primitive("c"), prefer=liked, **options), "n1")
+    assert cluster.until(lambda: cluster.world.where("c") == ["n1"], 10_000)
+    witness = cluster.hosts["n3"]
+    del witness.disk.records[witness.disk.durable :]
+    witness.power_off()
+    cluster.hosts["n1"].crash()
+    witness.power_on()
+    cluster.hosts["n2"].start()
+    cluster.run(60_000)
+    assert cluster.world.doubles == []

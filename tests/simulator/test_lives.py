@@ -68,7 +68,7 @@ def test_a_rule_that_breaks_is_found_told_and_made_small(monkeypatch: pytest.Mon
     small = shrink(found)
     assert len(small.scenario.faults) < len(found.scenario.faults)
     assert Trouble.RESOURCE_DIES in {fault.trouble for fault in small.scenario.faults}
-    assert "a resource dies by itself: n1" in small.story
+    assert "--- a resource dies by itself: n1" in small.story
     assert small.story.splitlines()[-1].endswith(f"*** {small.broken}")
 
 
