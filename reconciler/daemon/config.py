@@ -18,9 +18,9 @@ from reconciler.controller.guarding import GuardPolicy
 from reconciler.errors import Finding, InputError, Place
 from reconciler.frozen import field, frozen
 from reconciler.model.duration import simple_ms
+from reconciler.ownership import distrust
 from reconciler.sources.git_fetch import url_fault
 from reconciler.sources.signatures import SignaturePolicy
-from reconciler.sources.trust import distrust
 
 if TYPE_CHECKING:
     from reconciler.language.text.document import Value

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from reconciler.agents.installed import installed
 from reconciler.daemon.config import DirectorySourceConfig, NodeConfig
 from reconciler.daemon.evidence import doubt_of
-from reconciler.daemon.ownership import others_may_change
 from reconciler.daemon.restore import restore_state
 from reconciler.daemon.store import Store
 from reconciler.errors import Finding, Place, ReconcilerError, Severity
+from reconciler.ownership import distrust
 from reconciler.sources.repository import ACTIVE, Repository
 
 FEWEST_DESCRIPTORS = 4096
@@ -52,7 +52,7 @@ def _guarded(check: Callable[[NodeConfig, str], Iterator[Finding]], config: Node
 def _owners(config: NodeConfig, file: str) -> Iterator[Finding]:
     """Who may change what decides what runs as root."""
     for what, path in _paths(config, file):
-        if (why := others_may_change(path)) is not None:
+        if (why := distrust(path, if_made=True)) is not None:
             hint = "who may change that can become root: give it to root, and take the right to write from all others"
             yield Finding("doctor-owner", Place(path), f"{what}: {why}", hint)
 

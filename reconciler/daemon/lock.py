@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 
 from reconciler.errors import ReconcilerError, Remedy
-from reconciler.sources.trust import distrust
+from reconciler.ownership import distrust
 
 _COMMANDS = "commands"
 _DEEPEST = 3

@@ -70,12 +70,12 @@ from reconciler.model.date import Instant
 from reconciler.model.metadata import AgentMetadata
 from reconciler.model.operation import OperationStatus, ResultCode
 from reconciler.model.resource import Agent
+from reconciler.ownership import Trusted
 from reconciler.sources.directory import DirectorySettings, DirectorySource
 from reconciler.sources.git import GitSettings, GitSource
 from reconciler.sources.git_request import Credentials
 from reconciler.sources.repository import ACTIVE, Repository
 from reconciler.sources.source import Source, SourceState, Standing
-from reconciler.sources.trust import Trusted
 
 _LAST_AGENTS_S = 5.0
 """How long an end of the daemon waits for agents that are being called; they go on without it after that."""

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from reconciler.controller.admission import Tip
 from reconciler.errors import Finding, InputError, Place, ReconcilerError, Severity
 from reconciler.frozen import field, frozen
+from reconciler.ownership import NOBODY_ELSE, Trusted
 from reconciler.sources.ancestry import relation
 from reconciler.sources.bounds import Bounds, nothing_there
 from reconciler.sources.repository import Repository
 from reconciler.sources.snapshot import Snapshot, WatchedDirectory, fingerprint, first_directories, read_directory
 from reconciler.sources.source import OnChange, OnTip, Report, SourceStatus, Standing, StandingOf, keep_going
-from reconciler.sources.trust import NOBODY_ELSE, Trusted
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver

@@ -16,10 +16,10 @@ from collections.abc import Iterable
 
 from reconciler.errors import Finding, InputError, Place
 from reconciler.frozen import frozen
+from reconciler.ownership import distrust
 from reconciler.sources.commit_object import MOST_COMMIT_BYTES
 from reconciler.sources.git_command import GitError, checked_commit, limit_process, plain_line, run_git
 from reconciler.sources.objects import Objects
-from reconciler.sources.trust import distrust
 
 _MOST_COMMITS = 1000
 _TIMEOUT_S = 20.0

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from reconciler.errors import Finding, Place
 from reconciler.frozen import frozen
+from reconciler.ownership import Trusted, distrust, distrusted
 from reconciler.sources.bounds import DEEPEST, Bounds, is_configuration, name_finding, size_findings, too_deep
-from reconciler.sources.trust import Trusted, distrust, distrusted
 
 _MOST_ENTRIES = 100_000
 _OWNER_HINT = (

@@ -8,11 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-
-from reconciler.daemon.ownership import others_may_change
 
 from .conftest import Node
 from .test_evidence import without_its_end
@@ -154,38 +151,3 @@ def test_a_start_says_what_the_self_check_found_and_goes_on(ended: Node) -> None
     assert any("doctor-owner" in text for text in ended.status()["warnings"])
     time.sleep(0.1)
     assert "doctor-owner" in ended.daemon_log()
-
-
-@pytest.mark.parametrize(
-    ("mode", "owner", "parent", "found"),
-    [
-        (0o644, 0, 0o755, None),
-        (0o664, 0, 0o755, None),
-        (0o666, 0, 0o755, "may be written by everybody"),
-        (0o644, 4001, 0o755, "belongs to user 4001"),
-        (0o644, 0, 0o777, "may be written by everybody"),
-        (0o644, 0, 0o1777, None),
-    ],
-    ids=["fine", "our group", "mode", "owner", "directory", "sticky directory"],
-)
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_who_may_change_a_file(tmp_path: Path, mode: int, owner: int, parent: int, found: str | None) -> None:
-    directory = tmp_path / "directory"
-    directory.mkdir()
-    file = directory / "file"
-    file.touch()
-    file.chmod(mode)
-    os.chown(file, owner, 0)
-    directory.chmod(parent)
-    why = others_may_change(str(file))
-    assert (found is None and why is None) or (found is not None and why is not None and found in why)
-    link = tmp_path / "link"
-    link.symlink_to(file)
-    assert others_may_change(str(link)) == why, "a link leads there too"
-
-
-def test_a_missing_file_is_what_its_directory_lets_others_make_of_it(tmp_path: Path) -> None:
-    assert others_may_change(str(tmp_path / "missing")) is None
-    for mode in (0o777, 0o1777):
-        tmp_path.chmod(mode)
-        assert others_may_change(str(tmp_path / "missing")) is not None

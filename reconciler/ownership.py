@@ -24,22 +24,32 @@ class Trusted:
 NOBODY_ELSE = Trusted()
 
 
-def distrust(path: str, trusted: Trusted = NOBODY_ELSE) -> str | None:
+def distrust(path: str, trusted: Trusted = NOBODY_ELSE, *, if_made: bool = False) -> str | None:
     """Why somebody else could change what is at a path, or put something else there; None when nobody could.
 
-    A path that is not there is nobody's. Symbolic links are followed, and what they go through counts.
+    Symbolic links are followed, and what they go through counts. A path that is not there is nobody's; with `if_made` it is what those
+    can make of it who may write to the directory where it would be. What can't be looked at is not trusted.
     """
+    real = os.path.realpath(path)
+    above: tuple[str, os.stat_result] | None = None
     for one in _way(path):
         try:
             facts = os.lstat(one)
-        except OSError:
-            return None
+        except (FileNotFoundError, NotADirectoryError):
+            return None if above is None or not if_made else _named(above[0], distrusted(above[1], trusted))
+        except OSError as error:
+            return f"{one} can't be looked at: {error.strerror}"
         if stat.S_ISLNK(facts.st_mode):
             # Its own mode means nothing; who owns it may not change where it leads without changing the directory.
             continue
-        if (why := distrusted(facts, trusted, itself=one == os.path.realpath(path))) is not None:
-            return f"{one} {why}"
+        if (why := distrusted(facts, trusted, itself=one == real)) is not None:
+            return _named(one, why)
+        above = one, facts
     return None
+
+
+def _named(path: str, why: str | None) -> str | None:
+    return None if why is None else f"{path} {why}"
 
 
 def distrusted(facts: os.stat_result, trusted: Trusted = NOBODY_ELSE, *, itself: bool = True) -> str | None:

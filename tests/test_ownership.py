@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.ownership import NOBODY_ELSE, Trusted, distrust
 from reconciler.sources.repository import Repository
 from reconciler.sources.signatures import SignaturePolicy, verify_commits
 from reconciler.sources.snapshot import read_directory
-from reconciler.sources.trust import NOBODY_ELSE, Trusted, distrust
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 OTHER = 54_321
@@ -31,6 +31,22 @@ def file(tmp_path: Path) -> Path:
 def test_a_file_of_our_own(file: Path) -> None:
     assert distrust(str(file)) is None
     assert distrust(str(file.parent / "missing")) is None
+
+
+def test_a_file_that_is_not_there_is_what_its_directory_lets_others_make_of_it(file: Path) -> None:
+    missing = str(file.parent / "on" / "the" / "way")
+    assert distrust(missing, if_made=True) is None
+    for mode in (0o777, 0o1777):
+        file.parent.chmod(mode)
+        assert distrust(missing, if_made=True) == f"{file.parent} can be written by everybody"
+    file.parent.chmod(0o1777)
+    assert distrust(missing) is None
+
+
+def test_what_can_not_be_looked_at_is_not_trusted(file: Path) -> None:
+    assert (
+        distrust(f"{file.parent}/{'x' * 300}/y") == f"{file.parent}/{'x' * 300} can't be looked at: File name too long"
+    )
 
 
 def test_what_everybody_may_write(file: Path) -> None:
@@ -119,7 +135,8 @@ def test_the_daemon_does_not_start_on_what_others_could_change(
 
 
 @needs_root
-def test_signers_that_others_could_write_let_nobody_in(repository: Repository, tmp_path: Path) -> None:
+def test_signers_that_others_could_write_let_nobody_in(tmp_path: Path) -> None:
+    repository = Repository(str(tmp_path / "repository.git"))
     signers = tmp_path / "signers"
     signers.write_text("")
     signers.chmod(0o666)
