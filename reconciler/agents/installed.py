@@ -67,6 +67,11 @@ def find(agent: Agent, roots: Roots) -> str | None:
     return None
 
 
+def is_own(path: str) -> bool:
+    """Whether an agent is part of this program."""
+    return os.path.dirname(path) == _OWN_AGENTS
+
+
 def unit_name(name: str) -> str:
     """The full name of a systemd unit: a service, unless the suffix says otherwise."""
     return name if name.endswith(UNIT_SUFFIXES) else f"{name}.service"

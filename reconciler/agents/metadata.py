@@ -1,25 +1,33 @@
-"""What agents say about themselves, read from their own meta-data action and remembered until the agent changes.
+"""What agents say about themselves: known from a file beside the agent or from an earlier answer, else asked for.
 
-`MetadataLookup` is called with an agent and answers with its description, or None where the agent is not installed or says nothing
-that can be used. It blocks (a process for each agent not seen before), and is used by `validate` as by the daemon.
+To ask an agent is to run its program, which a commit has named, as who asks. So a machine that only judges configurations does not, unless
+it is told to; a node, which will run the agent anyway, asks those that nobody but root could have put there.
+
+`MetadataLookup` is called with an agent and answers with its description, with `NotAsked`, or with None where the agent is not
+installed or says nothing that can be used. It blocks (a process for each agent that is asked).
 """
 
 from __future__ import annotations
 
 import contextlib
+import enum
 import hashlib
 import os
 
-from reconciler.agents.installed import Roots, find, unit_file
+from reconciler.agents.installed import Roots, find, is_own, unit_file
 from reconciler.agents.metadata_cache import MetadataCache
 from reconciler.agents.metadata_xml import MetadataError, parse_metadata
-from reconciler.model.metadata import AgentAction, AgentMetadata
+from reconciler.model.metadata import AgentAction, AgentMetadata, NotAsked
 from reconciler.model.operation import AgentCall
 from reconciler.model.resource import Agent
+from reconciler.ownership import distrust
 
 _TIMEOUT_S = 10.0
 _MOST_BYTES = 2 * 1024 * 1024
 _HEADER_BYTES = 16 * 1024
+_SYSTEM_CACHE = "/var/cache/reconciler/agents"
+_CACHES = (_SYSTEM_CACHE, "/var/lib/reconciler/agents")
+"""Where root, and the node on this machine, remember what agents said."""
 _SERVICE_ACTIONS = tuple(
     AgentAction(name, timeout=timeout, interval=interval)
     for name, timeout, interval in (
@@ -33,21 +41,37 @@ _SERVICE_ACTIONS = tuple(
 """What init scripts and units can do; systemd's own default is to wait 90 seconds."""
 
 
+class Asking(enum.Enum):
+    """Which agents are asked of which nothing is known."""
+
+    NONE = "none"
+    TRUSTED = "trusted"
+    """Those that nobody could have changed but root and our own user."""
+
+
 class MetadataLookup:
     """Describes agents; what it has learnt is kept in memory and in a directory."""
 
-    def __init__(self, roots: Roots | None = None, cache_directory: str | None = None) -> None:
-        """`cache_directory` None means the user's (the system's for root)."""
+    def __init__(
+        self, roots: Roots | None = None, cache_directory: str | None = None, asking: Asking = Asking.TRUSTED
+    ) -> None:
+        """`cache_directory` None means the user's (the system's for root); who does not ask looks where others have asked, too."""
         self._roots = roots or Roots()
-        self._cache = MetadataCache(cache_directory or default_cache_directory())
-        self._known: dict[tuple[Agent, str], AgentMetadata | None] = {}
+        caches = [cache_directory or default_cache_directory(), *(_CACHES if asking is Asking.NONE else ())]
+        self._caches = [MetadataCache(directory) for directory in dict.fromkeys(caches)]
+        self._asking = asking
+        self._known: dict[tuple[Agent, str], AgentMetadata | NotAsked | None] = {}
 
-    def __call__(self, agent: Agent) -> AgentMetadata | None:
+    def __call__(self, agent: Agent) -> AgentMetadata | NotAsked | None:
         """The agent's description; None when it is not installed, or has none that can be used."""
         try:
-            return self.describe(agent)
+            return self._look(agent)
         except MetadataError:
             return None
+
+    def not_asked(self) -> tuple[str, ...]:
+        """The agents that were wanted, are installed, and were not asked; written as in a configuration."""
+        return tuple(sorted({str(agent) for (agent, _), found in self._known.items() if isinstance(found, NotAsked)}))
 
     def names(self) -> tuple[str, ...]:
         """The installed agents of the classes whose agents describe themselves, written as in a configuration."""
@@ -56,21 +80,39 @@ class MetadataLookup:
         return tuple(str(agent) for standard in ("ocf", "stonith") for agent in installed(self._roots, standard))
 
     def describe(self, agent: Agent) -> AgentMetadata | None:
-        """The same, but **raises** MetadataError for an agent that is installed and says nothing that can be used."""
+        """The agent's description, asked for if need be: for what somebody means to run. **Raises** MetadataError."""
+        found = self._look(agent, Asking.TRUSTED)
+        if isinstance(found, NotAsked):
+            raise MetadataError(f"{agent} is not asked what it takes: {found.why}")
+        return found
+
+    def _look(self, agent: Agent, asking: Asking | None = None) -> AgentMetadata | NotAsked | None:
+        """**Raises** MetadataError for an agent that is installed and says nothing that can be used."""
         if agent.standard in ("systemd", "lsb", "service"):
             return self._service(agent)
         path = find(agent, self._roots)
         if path is None:
             return None
-        version = _version(path)
-        key = (agent, version)
-        if key not in self._known:
-            self._known[key] = self._cache.load(version) or self._learn(agent, path, version)
+        key = (agent, version := _version(path))
+        if key not in self._known or isinstance(self._known[key], NotAsked):
+            self._known[key] = self._remembered(agent, path, version) or self._learn(
+                agent, path, version, asking or self._asking
+            )
         return self._known[key]
 
-    def _learn(self, agent: Agent, path: str, version: str) -> AgentMetadata:
+    def _remembered(self, agent: Agent, path: str, version: str) -> AgentMetadata | None:
+        """What a file beside the agent says, which came with it, or somebody's earlier answer from this version of it."""
+        if (said := _shipped(path)) is not None:
+            return parse_metadata(said, fencing=agent.standard == "stonith")
+        return next(filter(None, (cache.load(version) for cache in self._caches)), None)
+
+    def _learn(self, agent: Agent, path: str, version: str, asking: Asking) -> AgentMetadata | NotAsked:
+        if asking is Asking.NONE:
+            return NotAsked()
+        if (why := distrust(path)) is not None:
+            return NotAsked(why)
         metadata = parse_metadata(self._ask(agent, path), fencing=agent.standard == "stonith")
-        self._cache.save(version, metadata)
+        self._caches[0].save(version, metadata)
         return metadata
 
     def _ask(self, agent: Agent, path: str) -> bytes:
@@ -105,10 +147,20 @@ class MetadataLookup:
         return None
 
 
+def _shipped(path: str) -> bytes | None:
+    """The description in the file `AGENT.metadata` beside an agent; None where there is none that can be trusted."""
+    shipped = f"{path}.metadata"
+    if not os.path.isfile(shipped) or not (is_own(path) or distrust(shipped) is None):
+        return None
+    with contextlib.suppress(OSError), open(shipped, "rb") as file:
+        return file.read(_MOST_BYTES)
+    return None
+
+
 def default_cache_directory() -> str:
     """Where descriptions are remembered for this user."""
     if os.geteuid() == 0:
-        return "/var/cache/reconciler/agents"
+        return _SYSTEM_CACHE
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return os.path.join(base, "reconciler", "agents")
 

@@ -22,6 +22,7 @@ from reconciler.agents.executor import AgentRunner, RunnerSettings
 from reconciler.agents.launch import raise_own_limits
 from reconciler.agents.liveness import LivenessWatch
 from reconciler.agents.metadata import MetadataLookup
+from reconciler.agents.metadata_xml import MetadataError
 from reconciler.agents.orphans import OrphanReaper
 from reconciler.analysis.recording import AgentTraits
 from reconciler.cib import Cib
@@ -461,7 +462,10 @@ class Service:
         return traits
 
     async def _ask_agent(self, agent: Agent) -> AgentMetadata | None:
-        return await self._asking.run(self._metadata, agent)
+        try:
+            return await self._asking.run(self._metadata.describe, agent)
+        except MetadataError:
+            return None
 
     # Life
 

@@ -63,6 +63,13 @@ class AgentMetadata:
         return next(iter(exact or [action for action in named if action.role is None] or named), None)
 
 
+@frozen
+class NotAsked:
+    """An agent that is installed, and that nobody has asked what it takes; `why` not, where that is amiss."""
+
+    why: str = ""
+
+
 @runtime_checkable
 class KnowsAgents(Protocol):
     """A lookup that can also say which agents there are."""
@@ -71,5 +78,5 @@ class KnowsAgents(Protocol):
         """The installed agents, written as in a configuration."""
 
 
-AgentLookup = Callable[[Agent], AgentMetadata | None]
-"""Answers with what an installed agent says about itself; None when it is not installed."""
+AgentLookup = Callable[[Agent], AgentMetadata | NotAsked | None]
+"""Answers with what an installed agent says about itself; None when it is not installed, or says nothing that can be used."""

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.agents.installed import Roots, find, installed, unit_file, unit_name
-from reconciler.agents.metadata import MetadataLookup
+from reconciler.agents.metadata import Asking, MetadataLookup
 from reconciler.agents.metadata_xml import MetadataError, parse_metadata
 from reconciler.agents.question import ask
-from reconciler.model.metadata import AgentParameter
+from reconciler.model.metadata import AgentMetadata, AgentParameter, NotAsked
 from reconciler.model.resource import Agent
 
 SYSTEM_OCF = "/usr/lib/ocf"
@@ -116,12 +116,12 @@ def test_agent_is_asked_once_and_again_when_it_changes(
     body = f"echo x >>{asked}; echo noise >&2; cat <<END\n{MODERN.decode()}\nEND"
     probe = agent(body)
     for _ in range(3):
-        found = MetadataLookup(roots, str(tmp_path / "cache"))(probe)
+        found = MetadataLookup(roots, str(tmp_path / "cache")).describe(probe)
         assert found is not None
         assert found == parse_metadata(MODERN)
     assert asked.read_text() == "x\n"
     agent(body.replace('name="db"', 'name="changed"'))
-    changed = MetadataLookup(roots, str(tmp_path / "cache"))(probe)
+    changed = MetadataLookup(roots, str(tmp_path / "cache")).describe(probe)
     assert changed is not None
     assert changed.name == "changed"
 
@@ -169,10 +169,67 @@ def test_own_agents_describe_themselves(roots: Roots, tmp_path: Path) -> None:
     assert [agent.type for agent in installed(roots, "ocf", "reconciler")] == ["Dummy", "Stateful", "process"]
 
 
+def noting(agent: Callable[..., Agent], asked: Path) -> Agent:
+    """An agent that notes each call, and describes itself."""
+    return agent(f"echo x >>{asked}; cat <<END\n{MODERN.decode()}\nEND")
+
+
+def test_nobody_is_asked_by_who_only_judges(agent: Callable[..., Agent], roots: Roots, tmp_path: Path) -> None:
+    asked, cache = tmp_path / "asked", str(tmp_path / "cache")
+    probe = noting(agent, asked)
+    judge = MetadataLookup(roots, cache, Asking.NONE)
+    assert judge(probe) == NotAsked()
+    assert judge.not_asked() == (str(probe),)
+    assert judge(Agent("ocf", "none", "test")) is None
+    assert not asked.exists()
+    MetadataLookup(roots, cache)(probe)
+    assert MetadataLookup(roots, cache, Asking.NONE)(probe) == parse_metadata(MODERN), "what was asked before is known"
+    assert asked.read_text() == "x\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_an_agent_that_others_could_change_is_not_asked(
+    agent: Callable[..., Agent], roots: Roots, tmp_path: Path
+) -> None:
+    probe = noting(agent, tmp_path / "asked")
+    path = find(probe, roots)
+    assert path is not None
+    os.chown(path, 54_321, 0)
+    lookup = MetadataLookup(roots, str(tmp_path / "cache"))
+    assert lookup(probe) == NotAsked(f"{path} belongs to the user 54321")
+    with pytest.raises(MetadataError, match="54321"):
+        lookup.describe(probe)
+    assert not (tmp_path / "asked").exists()
+
+
+def test_what_lies_beside_an_agent_is_believed_as_the_agent_is(
+    agent: Callable[..., Agent], roots: Roots, tmp_path: Path
+) -> None:
+    probe = noting(agent, tmp_path / "asked")
+    path = find(probe, roots)
+    assert path is not None
+    shipped = Path(f"{path}.metadata")
+    shipped.write_bytes(MODERN)
+    for asking in Asking:
+        assert MetadataLookup(roots, str(tmp_path / "cache"), asking)(probe) == parse_metadata(MODERN)
+    assert not (tmp_path / "asked").exists()
+    shipped.chmod(0o666)
+    assert MetadataLookup(roots, str(tmp_path / "cache"), Asking.NONE)(probe) == NotAsked()
+    shipped.chmod(0o644)
+    shipped.write_bytes(b"nonsense")
+    assert MetadataLookup(roots, str(tmp_path / "cache"), Asking.NONE)(probe) is None
+
+
+def test_our_own_agents_need_not_be_asked(roots: Roots, tmp_path: Path) -> None:
+    lookup = MetadataLookup(roots, str(tmp_path / "cache"), Asking.NONE)
+    found = [lookup(agent) for agent in installed(roots, "ocf", "reconciler")]
+    assert [one.name for one in found if isinstance(one, AgentMetadata)] == ["Dummy", "Stateful", "process"]
+
+
 @needs_resource_agents
 def test_agents_of_resource_agents(tmp_path: Path) -> None:
     lookup = MetadataLookup(cache_directory=str(tmp_path / "cache"))
-    address = lookup(Agent("ocf", "IPaddr2", "heartbeat"))
+    address = lookup.describe(Agent("ocf", "IPaddr2", "heartbeat"))
     assert address is not None
     assert address.parameters["ip"].required
     action = address.action("start")

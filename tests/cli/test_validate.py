@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.agents import metadata
+from reconciler.agents.installed import Roots
+from reconciler.cli.editing import validate
+from reconciler.frozen import replace
+
 from .conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -150,3 +155,32 @@ def test_fmt_leaves_what_it_could_not_keep(site: Path, run: Run) -> None:
     broken = run("fmt", "cluster.d/more.yaml")
     assert broken.returncode == 1
     assert "more.yaml:2:1" in broken.stderr
+
+
+def test_what_a_configuration_names_is_run_only_when_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A machine that judges what others propose must not run what they name; what was asked before is known without."""
+    agent = tmp_path / "ocf" / "resource.d" / "test" / "Noting"
+    agent.parent.mkdir(parents=True)
+    about = "<resource-agent name='Noting'><parameters/><actions/></resource-agent>"
+    agent.write_text(f'#!/bin/sh\necho $1 >> {tmp_path}/ran\necho "{about}"\n')
+    agent.chmod(0o755)
+    monkeypatch.setattr(metadata, "Roots", lambda: Roots(ocf=(str(tmp_path / "ocf"),)))
+    monkeypatch.setattr(metadata, "default_cache_directory", lambda: str(tmp_path / "cache"))
+    site = tmp_path / "site.yaml"
+    site.write_text("cluster: {name: x}\nprimitives:\n  a: {agent: 'ocf:test:Noting', params: {x: 1}}\n")
+    options = validate.Options(str(site), False, "text", False, False, "never")
+
+    def judge(given: validate.Options) -> tuple[bool, bool]:
+        """Whether the parameter was found wrong, and whether something was said of agents that were not asked."""
+        validate.run(given)
+        said = capsys.readouterr()
+        return "unknown-parameter" in said.out, "--ask-agents does): ocf:test:Noting" in said.err
+
+    assert judge(options) == (False, True)
+    assert judge(replace(options, no_agents=True)) == (False, False)
+    assert not (tmp_path / "ran").exists()
+    assert judge(replace(options, ask_agents=True)) == (True, False)
+    assert judge(options) == (True, False)
+    assert (tmp_path / "ran").read_text() == "meta-data\n"

@@ -32,7 +32,7 @@ def test_no_installed_agent_has_its_own_defaults_refused(lookup: MetadataLookup)
     refused = []
     for agent in AGENTS:
         metadata = lookup(agent)
-        if metadata is None:
+        if not isinstance(metadata, AgentMetadata):
             continue
         params = {name: one.default for name, one in metadata.parameters.items() if one.default}
         text = to_yaml({"primitives": {"a": {"agent": str(agent), "params": params}}})

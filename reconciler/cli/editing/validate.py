@@ -1,7 +1,8 @@
 """Check configuration files, without a cluster: form, names, references, and what could never work.
 
 Everything that is wrong is shown at once, by file, line and column. Where resource agents are installed, parameters are checked
-against what the agents say of themselves.
+against what is known of them: what came with them, or what they said when they were asked before. None is run, because it is the
+configuration that names them; --ask-agents runs those of which nothing is known.
 
 Exit codes: 0 valid, 1 invalid (with --strict also for warnings), 64 usage.
 """
@@ -18,6 +19,8 @@ from reconciler.cli.terminal.printing import say
 from reconciler.errors import Finding, InputError, Severity
 from reconciler.frozen import frozen
 
+_MOST_NAMED = 5
+
 
 @frozen
 class Options:
@@ -27,6 +30,7 @@ class Options:
     strict: bool
     format: str
     no_agents: bool
+    ask_agents: bool
     color: str
 
 
@@ -39,7 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("text", "json", "github", "sarif"), default="text", help="how findings are printed"
     )
-    parser.add_argument("--no-agents", action="store_true", help="don't look at the agents installed here")
+    agents = parser.add_mutually_exclusive_group()
+    agents.add_argument("--no-agents", action="store_true", help="don't look at the agents installed here")
+    agents.add_argument(
+        "--ask-agents",
+        action="store_true",
+        help="run the meta-data action of installed agents of which nothing is known",
+    )
     add_colour_argument(parser)
 
 
@@ -47,14 +57,27 @@ def run(options: Options) -> int:
     """Print the findings; 0 when there is no error among them."""
     from reconciler.cli.inputs.configurations import agents_here, loaded
 
+    agents = None if options.no_agents else agents_here(ask=options.ask_agents)
     try:
-        found = loaded(options.path, strict=options.strict, agents=None if options.no_agents else agents_here())
+        found = loaded(options.path, strict=options.strict, agents=agents)
     except InputError as error:
         findings: Sequence[Finding] = error.findings
     else:
         findings = found.findings
     _print(options, findings)
+    if agents is not None and not options.ask_agents and (unknown := agents.not_asked()):
+        say(_note(unknown), sys.stderr)
     return int(any(finding.severity is Severity.ERROR for finding in findings))
+
+
+def _note(unknown: Sequence[str]) -> str:
+    """What was not checked, because it takes to run what the configuration names."""
+    which = ", ".join(unknown[:_MOST_NAMED]) + (
+        f" and {len(unknown) - _MOST_NAMED} more" * (len(unknown) > _MOST_NAMED)
+    )
+    return (
+        f"note: parameters were not checked of agents that nobody has asked what they take (--ask-agents does): {which}"
+    )
 
 
 def _print(options: Options, findings: Sequence[Finding]) -> None:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.errors import Finding, InputError, ReconcilerError
 from reconciler.frozen import frozen
 from reconciler.language import Loaded, load
 from reconciler.model.cluster import Configuration
 from reconciler.model.metadata import AgentLookup
+
+if TYPE_CHECKING:
+    from reconciler.agents.metadata import MetadataLookup
 
 
 class NoSuchConfiguration(ReconcilerError):
@@ -102,11 +106,11 @@ def _valid(name: str, files: Mapping[str, bytes], found: Loaded) -> Named:
     return Named(name, found.configuration, files, found.findings)
 
 
-def agents_here() -> AgentLookup:
-    """What the agents installed on this machine say of themselves, asked for when needed and kept between runs."""
-    from reconciler.agents.metadata import MetadataLookup, default_cache_directory
+def agents_here(*, ask: bool = False) -> MetadataLookup:
+    """What is known of the agents installed on this machine; with `ask`, the others are asked, which runs their programs."""
+    from reconciler.agents.metadata import Asking, MetadataLookup
 
-    return MetadataLookup(cache_directory=default_cache_directory())
+    return MetadataLookup(asking=Asking.TRUSTED if ask else Asking.NONE)
 
 
 def read_files(spec: str) -> tuple[str, dict[str, bytes] | None]:

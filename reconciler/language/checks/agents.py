@@ -12,7 +12,7 @@ from reconciler.language.text.nearest import Names, did_you_mean
 from reconciler.model.attributes import AttributeBlocks, secret_name
 from reconciler.model.cluster import Address
 from reconciler.model.duration import interval_ms, simple_ms
-from reconciler.model.metadata import AgentLookup, AgentMetadata, AgentParameter, KnowsAgents
+from reconciler.model.metadata import AgentLookup, AgentMetadata, AgentParameter, KnowsAgents, NotAsked
 from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.model.settings import FENCING_PARAMETERS
 
@@ -35,7 +35,7 @@ _TYPES = {
 
 def check_agents(facts: Facts, agents: AgentLookup | None) -> None:
     """Report parameters and operations that an agent does not take, and values that must not be shared; asks each agent once."""
-    known: dict[Agent, AgentMetadata | None] = {}
+    known: dict[Agent, AgentMetadata | NotAsked | None] = {}
     shared: dict[tuple[str, ...], tuple[Item, Place]] = {}
     for item, primitive in facts.primitives():
         agent = facts.agent(primitive)
@@ -43,15 +43,26 @@ def check_agents(facts: Facts, agents: AgentLookup | None) -> None:
             continue
         if agents is not None and agent not in known:
             known[agent] = agents(agent)
+            _check_known(facts, item, agent, known[agent], agents)
         metadata = known.get(agent)
-        if metadata is not None:
-            _check_parameters(facts, item, primitive, metadata, agent)
-            _check_operations(facts, item, primitive, metadata)
-        elif agents is not None:
-            place = facts.index.value((*item.address, "agent"), (*item.address, "template"))
-            text = f"{item.id}: the agent {agent} is not installed here, so its parameters were not checked"
-            facts.warning("agent-not-installed", place, text, _nearest(agent, agents))
-        _check_unique(facts, item, agent, metadata, shared)
+        described = metadata if isinstance(metadata, AgentMetadata) else None
+        if described is not None:
+            _check_parameters(facts, item, primitive, described, agent)
+            _check_operations(facts, item, primitive, described)
+        _check_unique(facts, item, agent, described, shared)
+
+
+def _check_known(
+    facts: Facts, item: Item, agent: Agent, metadata: AgentMetadata | NotAsked | None, agents: AgentLookup
+) -> None:
+    """Say of an agent why its parameters were not checked, where something is amiss: that nobody wanted it asked is no finding."""
+    place = facts.index.value((*item.address, "agent"), (*item.address, "template"))
+    if metadata is None:
+        text = f"{item.id}: the agent {agent} is not installed here, so its parameters were not checked"
+        facts.warning("agent-not-installed", place, text, _nearest(agent, agents))
+    elif isinstance(metadata, NotAsked) and metadata.why:
+        text = f"{item.id}: the agent {agent} was not asked what it takes: {metadata.why}"
+        facts.warning("agent-not-trusted", place, text, "who may change an agent can become root: give it to root")
 
 
 def _nearest(agent: Agent, agents: object) -> str:

@@ -8,7 +8,7 @@
 _shtab_reconciler_agents_subparsers=(list info test)
 _shtab_reconciler_subparsers=(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents lab completion)
 
-_shtab_reconciler_validate_option_strings=(-h --help --strict --format --no-agents --color)
+_shtab_reconciler_validate_option_strings=(-h --help --strict --format --no-agents --ask-agents --color)
 _shtab_reconciler_fmt_option_strings=(-h --help --check)
 _shtab_reconciler_show_option_strings=(-h --help --format --places --socket)
 _shtab_reconciler_diff_option_strings=(-h --help --json --color --socket)
@@ -121,6 +121,7 @@ _shtab_reconciler_validate__h_nargs=0
 _shtab_reconciler_validate___help_nargs=0
 _shtab_reconciler_validate___strict_nargs=0
 _shtab_reconciler_validate___no_agents_nargs=0
+_shtab_reconciler_validate___ask_agents_nargs=0
 _shtab_reconciler_fmt_pos_0_nargs='*'
 _shtab_reconciler_fmt__h_nargs=0
 _shtab_reconciler_fmt___help_nargs=0

@@ -27,7 +27,7 @@ _shtab_reconciler_commands() {
     show:'Print the effective configuration: every file merged, templates and defaults filled in, and with --places where each value comes from. A saved plan is printed as it was made.'
     simulate:'Show what the scheduler decides for a Pacemaker CIB, with crm_simulate'"'"'s options and in its words. Without -R, -S or an option that needs a plan, only the cluster'"'"'s status is shown. The CIB comes from a file (-x, also compressed with bzip2) or from standard input (-p); a live cluster is shown by `reconciler status` and `reconciler plan`. Unlike crm_simulate, -q has its effect also without other events.'
     status:'Show what runs where: nodes, resources, failures, sources, and what the node is doing now. With --watch the view stays and follows the node'"'"'s events. --snapshot records the state, for `plan --snapshot` on another machine.'
-    validate:'Check configuration files, without a cluster: form, names, references, and what could never work. Everything that is wrong is shown at once, by file, line and column. Where resource agents are installed, parameters are checked against what the agents say of themselves. Exit codes: 0 valid, 1 invalid (with --strict also for warnings), 64 usage.'
+    validate:'Check configuration files, without a cluster: form, names, references, and what could never work. Everything that is wrong is shown at once, by file, line and column. Where resource agents are installed, parameters are checked against what is known of them: what came with them, or what they said when they were asked before. None is run, because it is the configuration that names them; --ask-agents runs those of which nothing is known. Exit codes: 0 valid, 1 invalid (with --strict also for warnings), 64 usage.'
     verify:'Simulate every failure, and say what the cluster would make of it. Every loss of a node (and with --survive 2 of every pair), of every fence device, and every failure of a resource is simulated to its end. With --base the outcomes are compared with those of another configuration. Properties in tests/*.yaml beside the configuration are checked.'
     watch:'Apply a directory whenever it changes, until interrupted. Every state of the directory that has come to rest is proposed to the node; what is wrong with it is printed, and what was active stays. Nothing is asked: guards hold back only what `plan` and `apply` propose. A node can watch a directory by itself as well (`sources:` in its node.yaml).'
     why:'Say why a resource is, or is not, where it is; with --on NODE why it is (not) on that node. The answer has the chain of reasons with their places in the files, the scores term by term, what the next-best node lacks, and the smallest edits that would change the answer, each tried by running the scheduler on the edited cluster.'
@@ -320,6 +320,7 @@ _shtab_reconciler_validate_options=(
   "--strict[warnings are errors]"
   "--format[how findings are printed]:format:(text json github sarif)"
   "--no-agents[don\'t look at the agents installed here]"
+  "--ask-agents[run the meta-data action of installed agents of which nothing is known]"
   "--color[when to colour (auto)]:color:(auto always never)"
   ":a directory, a file, or a git revision REV\:PATH (default\: .):_files"
 )
