@@ -142,6 +142,15 @@ def test_a_plan_that_breaks_a_rule_is_not_carried_out(single, world):
 # What operators ask for
 
 
+def test_a_refresh_looks_up_again_what_was_only_probed(single, world):
+    single.apply(configuration(primitive("a", meta={"target-role": "Stopped"})))
+    single.converge()
+    assert world.calls == ["a monitor"]
+    single.feed(ev.RefreshAsked(single.now, ("a",)))
+    single.converge()
+    assert world.calls == ["a monitor", "a monitor"]
+
+
 def test_a_refresh_asks_a_monitored_resource_at_once(single, world):
     single.apply(configuration(primitive("a")))
     single.converge()
