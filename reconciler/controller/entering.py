@@ -14,6 +14,7 @@ from reconciler.controller.events import (
     ClearTimer,
     Emit,
     Join,
+    KeepTail,
     Leave,
     RecordActive,
     Rejoin,
@@ -23,7 +24,7 @@ from reconciler.controller.events import (
 from reconciler.controller.installing import installed_of
 from reconciler.controller.joining import WAIT_TIMER
 from reconciler.controller.journal import installed_record, promised_record
-from reconciler.controller.keeper import Promising
+from reconciler.controller.keeper import Adopting, Promising
 from reconciler.controller.members import node_state
 from reconciler.controller.membership.events import (
     Donate,
@@ -156,17 +157,19 @@ class Entering:
         wishes: list[Wish] = [ClearTimer(WAIT_TIMER), *self._cut_off.installed(), installed_view(installation)]
         if tail:
             kept = frozenset(one.commit for one in replica.activations)
-            wishes.append(lost_tail([commit for commit in lost if commit not in kept]))
+            gone = tuple(commit for commit in lost if commit not in kept)
+            wishes += [lost_tail(gone), KeepTail(gone)]
         if adopted is None:
             wishes += self.parts.keeper.write(installed_record(installed_of(installation)), now)
         else:
-            wishes += self.parts.generation()
+            wishes += self.parts.generation(Adopting())
         report, watches = self._report(known, now)
         wishes += [Broadcast(report), *watches]
         wishes += self.parts.outbox.again(now)
         if adopted is not None and replica.commit is not None:
             wishes.append(RecordActive(replica.commit))
         wishes += self.parts.packs.resumed()
+        wishes += self.parts.confirmation.durable() if adopted is None else []
         wishes += self.parts.proposals.resumed(replica.own.prepared, now, dc=self.parts.is_dc)
         wishes += self.standstill.installed(now)
         wishes += self._graces(now)

@@ -33,6 +33,7 @@ from reconciler.controller.messages import (
     GraceOver,
     Heard,
     Joined,
+    Kept,
     Message,
     MessageError,
     NewerMessageError,
@@ -79,6 +80,7 @@ _MESSAGES: Variants[Message] = Variants(
     GraceOver,
     Settled,
     Heard,
+    Kept,
     WantCommit,
     CommitPack,
     NoPack,
@@ -174,7 +176,7 @@ def may_send(sender: str, message: Message, dc: str | None) -> bool:
             return sender == dc or message.cause is Cause.ASKED
         case FenceEnded():
             return sender == message.executor
-        case Reported() | Report() | Heard() | WantCommit() | Hello() | Ready() | Ping():
+        case Reported() | Report() | Heard() | Kept() | WantCommit() | Hello() | Ready() | Ping():
             return sender == message.node
         case Joined():
             return False  # Of former versions, which had no second node.

@@ -357,6 +357,13 @@ class RecordActive:
 
 
 @frozen
+class KeepTail:
+    """These commits were active here, and are no part of the cluster's history: keep them findable for people."""
+
+    commits: tuple[str, ...]
+
+
+@frozen
 class RunAgent:
     """Call an agent, and answer with `Finished`."""
 
@@ -448,6 +455,7 @@ Effect = (
     | Examine
     | MakePack
     | TakePack
+    | KeepTail
     | LookAt
     | AnswerSource
     | RecordActive

@@ -31,6 +31,7 @@ from reconciler.controller.messages import (
     GraceOver,
     Heard,
     Joined,
+    Kept,
     Message,
     NoPack,
     Observe,
@@ -76,6 +77,7 @@ class Following:
                     return self._activate(now) if moved_on(self.parts.replica.shared, message) else []
                 return (
                     activated
+                    + self.parts.confirmation.durable()
                     + self.parts.tips.activated()
                     + self.parts.coordinator.changed("the configuration changed")
                 )
@@ -94,7 +96,18 @@ class Following:
                 return [converged(message), *self._restated("what was removed has stopped", before)]
             case Heard():
                 return self._heard(message, now)
-            case Joined() | State() | Hello() | Ready() | Exclude() | Ping() | WantCommit() | CommitPack() | NoPack():
+            case (
+                Joined()
+                | State()
+                | Hello()
+                | Ready()
+                | Exclude()
+                | Ping()
+                | Kept()
+                | WantCommit()
+                | CommitPack()
+                | NoPack()
+            ):
                 return []  # They are no part of what is decided.
             case Cleanup() | Refresh() | Shutdown() | Release():
                 return self._asked_by(message, before, now)

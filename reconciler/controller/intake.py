@@ -15,11 +15,12 @@ from reconciler.controller.executor import begins
 from reconciler.controller.fencing.messages import FenceOrdered
 from reconciler.controller.following import Following
 from reconciler.controller.journal import message_record, skipped_record
-from reconciler.controller.keeper import Answer, Promising, Purpose, Routine, TakeBack, TakeIn, Vouch
+from reconciler.controller.keeper import Adopting, Answer, Promising, Purpose, Routine, TakeBack, TakeIn, Vouch
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
     Activate,
     CommitPack,
+    Kept,
     Message,
     MessageError,
     NoPack,
@@ -76,6 +77,8 @@ class Intake:
             return self._entering.pinged(message, event.now)
         if isinstance(message, Hello | Ready | Exclude | State):
             return self._entering.heard(event.sender, message, event.now)
+        if isinstance(message, Kept):
+            return self.parts.confirmation.heard(message)
         if isinstance(message, WantCommit | CommitPack | NoPack):
             return self.parts.packs.heard(event.sender, message)
         if isinstance(message, _BUILT_UPON):
@@ -160,6 +163,8 @@ class Intake:
                 return self._entering.promised(term, now)
             case Vouch(heard, view):
                 return [Broadcast(heard)] if view == self.parts.replica.partition.view else []
+            case Adopting():
+                return self.parts.confirmation.durable()
             case Routine():
                 return []
             case _:
@@ -183,7 +188,7 @@ class Intake:
                 if self.parts.alone:  # There is nobody to whom it could be broken.
                     return self._entering.promised(term, event.now)
                 return [Leave(f"this node can't promise anything: {event.reason}")]
-            case Vouch() | Routine():
+            case Vouch() | Adopting() | Routine():
                 return []
             case _:
                 assert_never(purpose)

@@ -64,11 +64,16 @@ class Vouch:
 
 
 @frozen
+class Adopting:
+    """Then the state that was taken over from others is on this disk, too."""
+
+
+@frozen
 class Routine:
     """Nobody waits for it."""
 
 
-Purpose = TakeIn | TakeBack | Answer | Promising | Vouch | Routine
+Purpose = TakeIn | TakeBack | Answer | Promising | Vouch | Adopting | Routine
 
 
 class Keeper:

@@ -211,6 +211,15 @@ class State:
 
 
 @frozen
+class Kept:
+    """A member has a version of the configuration on its disk."""
+
+    node: str
+    commit: str
+    epoch: int
+
+
+@frozen
 class WantCommit:
     """A member lacks a commit, and asks one that may have it; `known` is a commit that it has, on top of which it needs the rest."""
 
@@ -331,6 +340,7 @@ Message = (
     | GraceOver
     | Settled
     | Heard
+    | Kept
     | WantCommit
     | CommitPack
     | NoPack

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.cib.observations import transient
+from reconciler.controller.confirmation import Confirmation
 from reconciler.controller.coordinator import Coordinator
 from reconciler.controller.events import PublishAttributes, Wish
 from reconciler.controller.executor import Executor, Gate
@@ -32,6 +33,7 @@ class Parts:
         self.coordinator = Coordinator(name, run)
         self.recovery = Recovery(name, boot)
         self.proposals = Proposals(name, replica)
+        self.confirmation = Confirmation(name, replica)
         self.packs = Packs(name, replica, self.proposals)
         self.proposals.foresee = self.coordinator.foresee
         self.tips = Tips(name, replica)

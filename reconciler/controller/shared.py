@@ -48,6 +48,7 @@ from reconciler.controller.messages import (
     GraceOver,
     Heard,
     Joined,
+    Kept,
     Message,
     NoPack,
     Observe,
@@ -194,7 +195,9 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
             return _report(shared, message)
         case Cleanup() | Refresh() | Shutdown() | Release() | GraceOver():
             return _asked(shared, message)
-        case State() | Hello() | Ready() | Exclude() | Heard() | Ping() | WantCommit() | CommitPack() | NoPack():
+        case (
+            State() | Hello() | Ready() | Exclude() | Heard() | Ping() | Kept() | WantCommit() | CommitPack() | NoPack()
+        ):
             return shared
         case Settled():
             return _departed(replace(shared, settled=message))

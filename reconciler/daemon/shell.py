@@ -32,6 +32,7 @@ from reconciler.controller.events import (
     FenceAgentEnded,
     Finished,
     Join,
+    KeepTail,
     Lacking,
     Leave,
     LookAt,
@@ -67,7 +68,7 @@ from reconciler.errors import Finding, ReconcilerError, Remedy
 from reconciler.fabric.embedded import Fabric
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
 from reconciler.model.resource import Agent
-from reconciler.sources.repository import ACTIVE
+from reconciler.sources.repository import ACTIVE, TAIL
 
 _EXAMINATIONS_AT_ONCE = 2
 # After so many, sockets and timers have their turn; what waits keeps its order.
@@ -232,7 +233,7 @@ class Shell:
                     timer.cancel()
             case Emit(type, fields):
                 self.emit(type, fields)
-            case Examine() | MakePack() | TakePack() | RecordActive():
+            case Examine() | MakePack() | TakePack() | RecordActive() | KeepTail():
                 self._at_repository(effect)
             case PublishAttributes(attributes):
                 self._publish(attributes)
@@ -260,7 +261,7 @@ class Shell:
             case _:
                 assert_never(effect)
 
-    def _at_repository(self, effect: Examine | MakePack | TakePack | RecordActive) -> None:
+    def _at_repository(self, effect: Examine | MakePack | TakePack | RecordActive | KeepTail) -> None:
         match effect:
             case Examine():
                 self.supervisor.begin(self._examine(effect))
@@ -268,6 +269,8 @@ class Shell:
                 self.supervisor.begin(self._pack(effect))
             case RecordActive(commit):
                 self.supervisor.begin(self.record_active(commit))
+            case KeepTail(commits):
+                self.supervisor.begin(self._keep_tail(commits))
             case _:
                 assert_never(effect)
 
@@ -395,6 +398,14 @@ class Shell:
                 self.tell(await asyncio.to_thread(take_pack, repository, wanted, moment()))
         if caught.error is not None:
             self.tell(failed(wanted, f"{type(caught.error).__name__}: {caught.error}", moment()))
+
+    async def _keep_tail(self, commits: tuple[str, ...]) -> None:
+        """Let the repository name the commits that were given up: pruning spares them, and people find them."""
+        for commit in commits:
+            try:
+                await asyncio.to_thread(self.parts.judge.repository.set_reference, TAIL + commit, commit)
+            except ReconcilerError as error:
+                say(logging.ERROR, "a commit that was given up could not be kept", commit=commit, reason=str(error))
 
     async def record_active(self, commit: str) -> None:
         """Let the repository name the active commit. The journal is what counts; this is for people and for git.

@@ -56,7 +56,7 @@ class StatusView:
             "phase": node.phase,
             "converged": node.converged,
             "cib": {"version": str(replica.cib.version), "digest": replica.digest},
-            "active": _active(replica.activations),
+            "active": self._active(),
             "proposal": self._proposal(),
             "rejected": self._rejected(),
             "transition": self._transition(),
@@ -96,6 +96,21 @@ class StatusView:
             results = self._node.executor.results
             self._said = standing, ResourceStatus(self._node.replica.cib, standing, results.get)
         return self._said[1]
+
+    def _active(self) -> dict[str, Any] | None:
+        if not self._node.replica.activations:
+            return None
+        newest, confirmation = self._node.replica.activations[-1], self._node.parts.confirmation
+        return {
+            "commit": newest.commit,
+            "subject": newest.subject,
+            "source": newest.source,
+            "version": newest.version,
+            "activated_at": newest.at_ms / 1000,
+            "digest": newest.digest,
+            "confirmed": confirmation.confirmed,
+            "durable_on": list(confirmation.by),
+        }
 
     def _proposal(self) -> dict[str, Any] | None:
         proposal = next(iter(self._node.replica.proposals.values()), None)
@@ -189,20 +204,6 @@ def source_to_plain(status: SourceStatus) -> dict[str, Any]:
         "checked_at": status.checked_at_s,
         "error": status.error,
         "findings": [finding_to_plain(finding) for finding in status.findings],
-    }
-
-
-def _active(activations: tuple[Activation, ...]) -> dict[str, Any] | None:
-    if not activations:
-        return None
-    newest = activations[-1]
-    return {
-        "commit": newest.commit,
-        "subject": newest.subject,
-        "source": newest.source,
-        "version": newest.version,
-        "activated_at": newest.at_ms / 1000,
-        "digest": newest.digest,
     }
 
 

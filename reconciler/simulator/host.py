@@ -288,6 +288,7 @@ class Host:
             case (
                 ev.MakePack()
                 | ev.TakePack()
+                | ev.KeepTail()
                 | ev.PublishAttributes()
                 | ev.Watch()
                 | ev.Unwatch()

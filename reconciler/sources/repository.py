@@ -31,6 +31,8 @@ from reconciler.sources.packs import (
 from reconciler.sources.proposal_pack import proposal_pack
 
 ACTIVE = "refs/reconciler/active"
+TAIL = "refs/reconciler/tail/"
+"""How references to commits begin that were active here, and are not in the cluster's history."""
 INCOMING = "incoming"
 """Below the repository: what is being fetched, until it is known to be good."""
 _DEFAULT_AUTHOR = "reconciler <reconciler@localhost>"

@@ -19,6 +19,8 @@ from reconciler.cli.planning.proposal import FAILED, TIMED_OUT, Ending, follow
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 ANSWER = {"proposal": "p", "commit": "c" * 40, "cursor": "1-1"}
 ACTIVE = {"type": "activated", "proposal": "p", "commit": "c" * 40, "version": "0.1.0"}
+CONFIRMED = {"type": "confirmed", "proposal": "p", "commit": "c" * 40, "by": ["n1", "n2"], "votes": 2, "of": 3}
+AT_REST = {"type": "converged", "problems": []}
 
 
 @contextmanager
@@ -54,13 +56,15 @@ def followed(path: Path, *events: dict[str, Any], timeout_s: float = 5.0, pause_
         return follow(client, ANSWER, timeout_s, lambda event: None)
 
 
-def test_active_and_at_rest_is_success(tmp_path: Path) -> None:
-    found = followed(tmp_path, {"type": "converged", "problems": []}, ACTIVE, {"type": "converged", "problems": []})
+@pytest.mark.parametrize("order", [(AT_REST, ACTIVE, CONFIRMED, AT_REST), (ACTIVE, AT_REST, CONFIRMED)])
+def test_active_confirmed_and_at_rest_is_success(tmp_path: Path, order: tuple[dict[str, Any], ...]) -> None:
+    found = followed(tmp_path, *order)
     assert (found.exit_code, found.text) == (0, "cccccccccccc is active, and the cluster is at rest")
 
 
 def test_at_rest_with_problems_is_a_failure(tmp_path: Path) -> None:
-    found = followed(tmp_path, ACTIVE, {"type": "converged", "problems": [{"resource": "a", "text": "it failed"}]})
+    failed = {"type": "converged", "problems": [{"resource": "a", "text": "it failed"}]}
+    found = followed(tmp_path, ACTIVE, CONFIRMED, failed)
     assert (found.exit_code, found.problems) == (FAILED, ("a: it failed",))
 
 
@@ -87,7 +91,15 @@ def test_a_finding_is_told_with_what_is_known_of_its_place_and_with_its_hint(tmp
     )
 
 
-@pytest.mark.parametrize(("events", "text"), [([ACTIVE], "is active, but"), ([], "was not activated")])
+@pytest.mark.parametrize(
+    ("events", "text"),
+    [
+        ([ACTIVE, CONFIRMED], "is active, but the cluster has not come to rest"),
+        ([ACTIVE, {**CONFIRMED, "proposal": "q"}, AT_REST], "is active here, but may be lost"),
+        ([ACTIVE, AT_REST], "is active here, but may be lost"),
+        ([], "was not activated"),
+    ],
+)
 def test_silence_is_a_timeout_that_says_what_was_reached(
     tmp_path: Path, events: list[dict[str, Any]], text: str
 ) -> None:

@@ -49,7 +49,8 @@ class Judge:
 
     def __init__(self) -> None:
         self.commits: dict[str, Configuration] = {}
-        self.repository = SimpleNamespace(set_reference=lambda *_: None)
+        self.references: dict[str, str] = {}
+        self.repository = SimpleNamespace(set_reference=self.references.__setitem__, has=lambda _: True)
 
     def examine(self, commit: str, *_: object) -> Judgement:
         found = self.commits[commit]
@@ -291,6 +292,18 @@ def test_a_commit_that_can_t_be_judged_is_refused_at_once(tmp_path: Path) -> Non
         assert "KeyError" in rig.events("rejected")[0]["reason"]
         rig.apply(COMMIT, configuration("a"))
         await rig.until(lambda: rig.shell.node.replica.commit == COMMIT)
+        rig.killed()
+
+    scenario(story)
+
+
+def test_commits_that_were_given_up_are_named_in_the_repository(tmp_path: Path) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        await rig.start()
+        rig.shell._carry_out(ev.KeepTail((COMMIT, OTHER)))
+        await rig.until(lambda: len(rig.judge.references) == 2)
+        assert rig.judge.references == {f"refs/reconciler/tail/{one}": one for one in (COMMIT, OTHER)}
         rig.killed()
 
     scenario(story)

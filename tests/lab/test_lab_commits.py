@@ -59,6 +59,11 @@ def active(lab: Lab, node: str) -> str | None:
     return found.get("commit")
 
 
+def durable_on(lab: Lab, node: str) -> list[str]:
+    found = lab.status(node).get("active") or {}
+    return list(found.get("durable_on", ()))
+
+
 def repository(lab: Lab, node: str) -> Repository:
     return Repository(str(lab.directory / node / "state" / "repository.git"))
 
@@ -83,6 +88,8 @@ def test_commits_reach_who_can_not_fetch_them(lab: Lab) -> None:
     site.push()
     wait_until(lambda: all(active(lab, node) == commit for node in NODES), "all have what one of them could fetch")
     wait_until(lambda: all(has_whole(lab, node, commit) for node in NODES), "and its files")
+    wait_until(lambda: all(durable_on(lab, node) == list(NODES) for node in NODES), "each tells that it is on its disk")
+    assert all(lab.status(node)["active"]["confirmed"] for node in NODES)
 
     broken = site.commit(site.text + "  c: {agnet: nothing}\n")
     site.push()

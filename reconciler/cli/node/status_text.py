@@ -47,6 +47,9 @@ def _head(status: Json, paint: Paint) -> Iterator[str]:
     else:
         version = f"version {status['cib']['version']}, from {active['source']}"
         yield printable(f"Configuration {active['commit'][:12]} ({active['subject']}), {version}")
+        if not active["confirmed"]:
+            known = ", ".join(active["durable_on"]) or "none"
+            yield paint("yellow", f"It is not confirmed: of the nodes that have told, it is on the disk of {known}")
     transition = status.get("transition")
     if transition is not None:
         yield f"Transition {transition['number']}: {transition['done']} of {transition['actions']} actions done"

@@ -145,7 +145,7 @@ def _machine(event: Event) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield "aborted_replanned", text, fields
         case "rejected":
             yield "diagnostic", text, fields
-        case "accepted" | "activated" | "converged" | "transition_done":
+        case "accepted" | "activated" | "confirmed" | "converged" | "transition_done":
             yield "step_progress", text, fields | {"event": event["type"]}
 
 
@@ -156,6 +156,8 @@ def describe(event: Event) -> str | None:
             return f"accepted by {event['by']}"
         case "activated":
             return f"active: {event['commit'][:12]} as version {event['version']}"
+        case "confirmed" if event["of"] > 1:
+            return f"durable on {', '.join(event['by'])}: {event['votes']} of {event['of']} votes"
         case "planned":
             return f"transition {event['transition']}: {event['actions']} actions"
         case "action_done" if event["interval_ms"] == 0:

@@ -27,13 +27,14 @@ class Ending:
 
 
 def follow(client: Client, answer: Event, timeout_s: float, seen: Callable[[Event], None]) -> Ending:
-    """Pass every event to `seen` until the proposal is rejected, or active and the cluster at rest."""
+    """Pass every event to `seen` until the proposal is rejected, or active where most votes are, durably, and the cluster at rest."""
     commit = str(answer["commit"])
     proposal = answer.get("proposal")
     if proposal is None:
         return Ending(0, f"{commit[:12]} is the active configuration already", commit=commit)
     deadline = time.monotonic() + timeout_s
-    active = False
+    active = confirmed = False
+    rest: Event | None = None
     try:
         for event in client.events(since=answer["cursor"], within_s=timeout_s):
             seen(event)
@@ -41,14 +42,24 @@ def follow(client: Client, answer: Event, timeout_s: float, seen: Callable[[Even
                 return _rejected(event, commit)
             if event.get("proposal") == proposal and event["type"] == "activated":
                 active = True
+            if event.get("proposal") == proposal and event["type"] == "confirmed":
+                confirmed = True
             if active and event["type"] == "converged":
-                return _converged(event, commit)
+                rest = event
+            if confirmed and rest is not None:
+                return _converged(rest, commit)
             if time.monotonic() > deadline:  # `within_s` bounds the waits alone, not what `seen` takes.
                 break
     except ClientError as error:
         if error.code != "timeout":
             raise
-    state = "is active, but the cluster has not come to rest" if active else "was not activated"
+    state = "was not activated"
+    if active:
+        state = "is active, but the cluster has not come to rest"
+    if active and not confirmed:
+        state = (
+            "is active here, but may be lost: members with most of the votes have not said that they have it on disk"
+        )
     return Ending(TIMED_OUT, f"{commit[:12]} {state} within {timeout_s:g} s", commit=commit)
 
 
