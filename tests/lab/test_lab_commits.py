@@ -59,6 +59,21 @@ def active(lab: Lab, node: str) -> str | None:
     return found.get("commit")
 
 
+def begun(lab: Lab) -> str:
+    """All have the same commit; which."""
+    found: set[str | None] = {None}
+
+    def agree() -> bool:
+        found.clear()
+        found.update(active(lab, node) for node in NODES)
+        return len(found) == 1 and None not in found
+
+    wait_until(agree, "all begin with the same commit")
+    (commit,) = found
+    assert commit is not None
+    return commit
+
+
 def durable_on(lab: Lab, node: str) -> list[str]:
     found = lab.status(node).get("active") or {}
     return list(found.get("durable_on", ()))
@@ -77,7 +92,7 @@ def has_whole(lab: Lab, node: str, commit: str) -> bool:
 @pytest.mark.timeout(240)
 def test_commits_reach_who_can_not_fetch_them(lab: Lab) -> None:
     lab.up(CONFIGURATION)
-    wait_until(lambda: len({active(lab, node) for node in NODES} - {None}) == 1, "all begin with the same commit")
+    begun(lab)
     site = Site(lab)
     for node in ("n1", "n2"):
         without_server(lab, node)
@@ -111,9 +126,7 @@ def test_commits_reach_who_can_not_fetch_them(lab: Lab) -> None:
 @pytest.mark.timeout(240)
 def test_a_node_that_was_replaced_has_the_active_commit_again(lab: Lab) -> None:
     lab.up(CONFIGURATION)
-    wait_until(lambda: len({active(lab, node) for node in NODES} - {None}) == 1, "all begin with the same commit")
-    commit = active(lab, "n1")
-    assert commit is not None
+    commit = begun(lab)
     lab.tell("off", "n2")
     without_server(lab, "n2")
     shutil.rmtree(lab.directory / "n2" / "state")
