@@ -16,7 +16,7 @@ from typing import Any
 
 from reconciler.analysis.guards import pattern_fault
 from reconciler.cib.canonical import to_json
-from reconciler.controller.events import CleanupAsked, CommitArrived, RefreshAsked, StopAsked
+from reconciler.controller.events import CleanupAsked, CommitArrived, ConfirmAsked, RefreshAsked, StopAsked
 from reconciler.controller.shared import Activation, activation_of
 from reconciler.daemon.config import Access
 from reconciler.daemon.http import Answer, ApiError, Request, encode, findings_to_plain, refuse_unknown
@@ -41,6 +41,7 @@ _CLEANUP = re.compile(r"/v1/resources/([^/]{1,255})/cleanup")
 _MOST_HISTORY = 1000
 _LONGEST_MESSAGE = 10_000
 _MOST_ALLOWED, _LONGEST_ALLOWED = 1000, 500
+_OPERATOR = re.compile(r"[^\n\0]{1,200}")
 _AUTHOR = re.compile(r"[^<>\n\0]{1,200} <[^<>\s]{1,200}>")
 
 Handler = Callable[["Api", Request], Awaitable[Answer]]
@@ -234,6 +235,20 @@ class Api:
         self._shell.tell(RefreshAsked(moment(), resources))
         return Answer({"resources": len(resources)})
 
+    async def confirm(self, request: Request) -> Answer:
+        """Tell all that an operator vouches for a node being off."""
+        refuse_unknown(request.body, ("node", "operator"))
+        name, operator = _text(request.body, "node", ""), _text(request.body, "operator", "")
+        if not _OPERATOR.fullmatch(operator):
+            raise ApiError(400, "bad-operator", "operator: who vouches for it, in at most 200 characters of one line")
+        shared = self._shell.node.replica.shared
+        if name not in shared.nodes and name not in shared.votes:
+            raise ApiError(404, "unknown-node", f"there is no node {name!r}")
+        if name in self._shell.node.members:
+            raise ApiError(409, "node-takes-part", f"{name} takes part: it is not off")
+        self._shell.tell(ConfirmAsked(moment(), name, operator))
+        return Answer({"node": name})
+
     async def shutdown(self, request: Request) -> Answer:
         """End the daemon; with `resources` after all resources of this node were stopped."""
         refuse_unknown(request.body, ("resources",))
@@ -384,6 +399,7 @@ _ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/rollback": {"POST": Api.rollback},
     "/v1/sources/fetch": {"POST": Api.fetch},
     "/v1/refresh": {"POST": Api.refresh},
+    "/v1/fencing/confirm": {"POST": Api.confirm},
     "/v1/shutdown": {"POST": Api.shutdown},
 }
 

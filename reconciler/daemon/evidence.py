@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.controller.shared import Activation
+from reconciler.controller.shared import Activation, Shared
 from reconciler.frozen import frozen
 
 
@@ -39,3 +39,8 @@ def doubt_of(
     if commit is None:
         return Doubt("the state is damaged, and nothing is left of the configuration that was active")
     return Doubt(f"the state is damaged, and nothing vouches for {commit[:12]} being the newest configuration")
+
+
+def is_one_of_several(shared: Shared, name: str) -> bool:
+    """Whether others have votes besides this node: they know what it may have forgotten, and it must not outvote them by what it has."""
+    return bool(shared.votes.keys() - {name})

@@ -47,7 +47,7 @@ from reconciler.daemon.compile_apart import AgentSettings
 from reconciler.daemon.config import Access, DirectorySourceConfig, GitSourceConfig, NodeConfig, SourceConfig
 from reconciler.daemon.doctor import examine_place
 from reconciler.daemon.events import EventLog
-from reconciler.daemon.evidence import Doubt, doubt_of
+from reconciler.daemon.evidence import Doubt, doubt_of, is_one_of_several
 from reconciler.daemon.fencing import AgentFencing
 from reconciler.daemon.http import UnixServer
 from reconciler.daemon.leftovers import outlive_leftovers
@@ -512,7 +512,11 @@ class Service:
         doubt = doubt_of(replica.commit, replica.activations, self._damage, named)
         if doubt is not None:
             self._shell.hold("state", doubt.why)
-            self._start(self._settle_doubt(doubt))
+            if is_one_of_several(replica.shared, self._config.node):
+                replica.doubt()
+                self._start(self._wait_for_others())
+            else:
+                self._start(self._settle_doubt(doubt))
         elif replica.commit is not None and named != replica.commit:
             self._start(self._shell.record_active(replica.commit))
 
@@ -563,6 +567,12 @@ class Service:
             )
             if vouched or replica.cib.version.epoch != epoch:
                 break
+        self._shell.release("state")
+
+    async def _wait_for_others(self) -> None:
+        """In doubt, one of several counts for nothing until the others have given it what they hold."""
+        while self._shell.node.replica.own.blank:
+            await asyncio.sleep(_LOOK_AGAIN_S)
         self._shell.release("state")
 
     async def _maintain(self) -> None:

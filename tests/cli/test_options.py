@@ -19,6 +19,7 @@ LEAST = {
     "agents": ["list"],
     "completion": ["bash"],
     "cleanup": ["web"],
+    "fence": ["confirm", "n2"],
     "doctor": ["--config", "node.yaml"],
     "lab": ["status"],
     "names": ["nodes"],

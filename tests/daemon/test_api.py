@@ -49,6 +49,18 @@ def shared(tmp_path_factory: pytest.TempPathFactory):
     node.stop()
 
 
+def test_only_who_is_known_and_away_is_confirmed_to_be_off(shared: Node) -> None:
+    for body, code in [
+        ({"node": "n9", "operator": "ann"}, "unknown-node"),
+        ({"node": "n1", "operator": "ann"}, "node-takes-part"),
+        ({"node": "n1"}, "bad-operator"),
+        ({"node": "n1", "operator": "a\nb"}, "bad-operator"),
+    ]:
+        with pytest.raises(Refused) as refused:
+            shared.client.post("/v1/fencing/confirm", body)
+        assert refused.value.reason == code
+
+
 def test_every_document_can_be_read(shared: Node) -> None:
     client = shared.client
     assert client.get("/v1/health")["node"] == "n1"

@@ -10,10 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.controller.shared import Activation
-from reconciler.daemon.evidence import doubt_of
+from reconciler.controller.journal import restore, snapshot_bytes
+from reconciler.controller.replica import Replica
+from reconciler.controller.shared import Activation, Shared
+from reconciler.daemon.evidence import doubt_of, is_one_of_several
 
 from .conftest import Node
+
+
+@pytest.mark.parametrize(("votes", "several"), [({}, False), ({"n1": 1}, False), ({"n1": 1, "n2": 1}, True)])
+def test_in_doubt_one_of_several_counts_for_nothing(votes: dict[str, int], several: bool) -> None:
+    assert is_one_of_several(Shared(votes=votes), "n1") is several
+
+
+def test_who_counts_for_nothing_says_so_after_a_crash() -> None:
+    replica = Replica("n1", Shared(votes={"n1": 1, "n2": 1}))
+    replica.doubt()
+    again, _ = restore("n1", snapshot_bytes(replica), ())
+    assert again.own.blank
 
 
 def activation(commit: str) -> Activation:

@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_reconciler_agents_subparsers=(list info test)
-_shtab_reconciler_subparsers=(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents lab completion)
+_shtab_reconciler_subparsers=(validate fmt show diff plan apply watch status history rollback cleanup fence run doctor simulate why verify import export agents lab completion)
 
 _shtab_reconciler_validate_option_strings=(-h --help --strict --format --no-agents --ask-agents --color)
 _shtab_reconciler_fmt_option_strings=(-h --help --check)
@@ -19,6 +19,7 @@ _shtab_reconciler_status_option_strings=(-h --help --json --watch --snapshot -v 
 _shtab_reconciler_history_option_strings=(-h --help --limit --json --color --socket)
 _shtab_reconciler_rollback_option_strings=(-h --help --message -m --timeout --allow --json --json-into --color --socket --no-plan)
 _shtab_reconciler_cleanup_option_strings=(-h --help --refresh --socket)
+_shtab_reconciler_fence_option_strings=(-h --help --yes --socket)
 _shtab_reconciler_run_option_strings=(-h --help --config --check --stop-resources)
 _shtab_reconciler_doctor_option_strings=(-h --help --config --json)
 _shtab_reconciler_simulate_option_strings=(-h --help -x --xml-file -p --xml-pipe -R --run -S --simulate -X --in-place -A --show-attrs -c --show-failcounts -s --show-scores -U --show-utilization -u --node-up -d --node-down -f --node-fail -g --ticket-grant -r --ticket-revoke -b --ticket-standby -e --ticket-activate -F --op-fail -i --op-inject -q --quorum -w --watchdog -t --set-datetime -I --save-input -O --save-output -G --save-graph -D --save-dotfile -a --all-actions -Q --quiet -V --verbose --text-fancy --output-as --output-to)
@@ -61,6 +62,8 @@ _shtab_reconciler_rollback___json_into_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_rollback___socket_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_cleanup_pos_0_COMPGEN=_reconciler_resources
 _shtab_reconciler_cleanup___socket_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_fence_pos_1_COMPGEN=_reconciler_nodes
+_shtab_reconciler_fence___socket_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_run___config_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_doctor___config_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_simulate__x_COMPGEN=_shtab_compgen_files
@@ -106,6 +109,7 @@ _shtab_reconciler_watch___color_choices=(auto always never)
 _shtab_reconciler_status___color_choices=(auto always never)
 _shtab_reconciler_history___color_choices=(auto always never)
 _shtab_reconciler_rollback___color_choices=(auto always never)
+_shtab_reconciler_fence_pos_0_choices=(confirm)
 _shtab_reconciler_simulate___output_as_choices=(text)
 _shtab_reconciler_why___color_choices=(auto always never)
 _shtab_reconciler_verify___survive_choices=(1 2)
@@ -115,7 +119,7 @@ _shtab_reconciler_export___format_choices=(cib-xml)
 _shtab_reconciler_agents_list___class_choices=(ocf stonith lsb systemd)
 _shtab_reconciler_agents_pos_0_choices=(list info test)
 _shtab_reconciler_completion_pos_0_choices=(bash zsh tcsh)
-_shtab_reconciler_pos_0_choices=(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents lab completion)
+_shtab_reconciler_pos_0_choices=(validate fmt show diff plan apply watch status history rollback cleanup fence run doctor simulate why verify import export agents lab completion)
 
 _shtab_reconciler_validate__h_nargs=0
 _shtab_reconciler_validate___help_nargs=0
@@ -163,6 +167,9 @@ _shtab_reconciler_rollback___no_plan_nargs=0
 _shtab_reconciler_cleanup__h_nargs=0
 _shtab_reconciler_cleanup___help_nargs=0
 _shtab_reconciler_cleanup___refresh_nargs=0
+_shtab_reconciler_fence__h_nargs=0
+_shtab_reconciler_fence___help_nargs=0
+_shtab_reconciler_fence___yes_nargs=0
 _shtab_reconciler_run__h_nargs=0
 _shtab_reconciler_run___help_nargs=0
 _shtab_reconciler_run___check_nargs=0

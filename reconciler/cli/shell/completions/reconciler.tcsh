@@ -78,7 +78,7 @@ complete reconciler \
         'n/--class/(ocf stonith lsb systemd)/' \
         'n/--ocf-root/d/' \
         'n/--directory/d/' \
-        'p/1/(validate fmt show diff plan apply watch status history rollback cleanup run doctor simulate why verify import export agents lab completion)/' \
+        'p/1/(validate fmt show diff plan apply watch status history rollback cleanup fence run doctor simulate why verify import export agents lab completion)/' \
         'n/validate/f/' \
         'n/fmt/f/' \
         'n/show/f/' \
@@ -88,6 +88,7 @@ complete reconciler \
         'n/watch/d/' \
         'n/rollback/`reconciler names versions`/' \
         'n/cleanup/`reconciler names resources`/' \
+        'n/fence/(confirm)/' \
         'n/why/`reconciler names resources`/' \
         'n/verify/f/' \
         'n/import/f/' \
@@ -96,4 +97,5 @@ complete reconciler \
         'n/completion/(bash zsh tcsh)/' \
         'n/info/`reconciler names agents`/' \
         'n/test/`reconciler names agents`/' \
+        'p@3@`set cmd=($COMMAND_LINE "" "" "" "" "" "" "" "" ""); if ( $#cmd >= 2 && ("$cmd[2]" == "fence") ) eval reconciler names nodes`@' \
         'p/*/()/'

@@ -17,6 +17,7 @@ _shtab_reconciler_commands() {
     diff:'Compare two configurations by what they mean, not by their text. Each of A and B is a directory, a git revision REV:PATH, a Pacemaker CIB (XML), or a version of reconciler history (0.3.0), which the running node is asked for. Exit codes: 0 they mean the same, 1 they differ, 2 error, 64 usage.'
     doctor:'Look for what would let others in, let the node down, or mislead it: locks, descriptors, owners and modes of what leads to root, agents, the journal against the active commit, the clock; and what a running daemon says of itself. Nothing is changed. Exit codes: 0 nothing but warnings was found, 1 something has to be done, 64 wrong usage.'
     export:'Turn this configuration into a Pacemaker CIB, which `cibadmin --replace` or `crm_simulate` read. The CIB holds the configuration only: no status. Secrets are never written; where a parameter refers to one, Pacemaker'"'"'s own `lrm://` stands for it, and its value is set on the nodes with `cibsecret`.'
+    fence:'Tell the cluster that a node is off, where nothing can fence it: what it ran may then run elsewhere, and a side that waited may go on. Look first: if the node is not really off, two nodes run the same service, and its data is lost.'
     fmt:'Rewrite configuration files in the canonical form: order of keys, quotes, indentation. Comments stay, and so does the meaning. A file that can'"'"'t be rewritten without losing something (anchors, several documents) is left as it is, and named. Exit codes: 0 all files are canonical now, 1 with --check some are not; or some file could not be formatted, 64 usage.'
     history:'List the versions of the configuration that were active on this node, newest first.'
     import:'Turn a Pacemaker CIB into this configuration'"'"'s language. The files are written into a directory, one for each part of the configuration. What was observed (the status) stays behind. The files are read back at once: what the language finds fault with is printed with its new place.'
@@ -158,6 +159,17 @@ _shtab_reconciler_export_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_reconciler_export_defaults_added=0
+
+_shtab_reconciler_fence_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--yes[do not ask\: it was looked at]"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
+  ":confirm\: a node is off, and stays off until it boots anew:(confirm)"
+  ":the node that is off:_reconciler_nodes"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_fence_defaults_added=0
 
 _shtab_reconciler_fmt_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -403,6 +415,7 @@ _shtab_reconciler() {
         diff) _arguments -C -s $_shtab_reconciler_diff_options ;;
         doctor) _arguments -C -s $_shtab_reconciler_doctor_options ;;
         export) _arguments -C -s $_shtab_reconciler_export_options ;;
+        fence) _arguments -C -s $_shtab_reconciler_fence_options ;;
         fmt) _arguments -C -s $_shtab_reconciler_fmt_options ;;
         history) _arguments -C -s $_shtab_reconciler_history_options ;;
         import) _arguments -C -s $_shtab_reconciler_import_options ;;
