@@ -350,6 +350,8 @@ class Shell:
     async def _examine(self, wanted: Examine) -> None:
         """Judge a commit, unless other members may have what is missing for that."""
         if wanted.ask and (lacking := await self._missing(wanted)):
+            # While it travels, what judges it gets ready.
+            self.supervisor.begin(asyncio.to_thread(self.parts.judge.warm))
             await self._lack(lacking, wanted.commit)
             return
         judgement = await self._judge(wanted)
