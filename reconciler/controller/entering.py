@@ -76,6 +76,8 @@ class Entering:
     def pinged(self, ping: Ping, now: Moment) -> list[Wish]:
         """A member's sign of life was delivered: who holds another state than the others gives it up for theirs."""
         wishes = self.standstill.heard(ping, now)
+        if ping.node == self.parts.replica.dc != self.parts.name:
+            self.parts.clock.heard(ping.at_ms, now)
         if not self.parts.pulse.strays(self.parts.replica.dc):
             return wishes
         self.parts.replica.doubt()

@@ -26,6 +26,7 @@ from reconciler.controller.former import current_message
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
     LARGEST_BYTES,
+    Abandoned,
     Accept,
     Activate,
     Cleanup,
@@ -89,6 +90,7 @@ _MESSAGES: Variants[Message] = Variants(
     Ready,
     Exclude,
     Ping,
+    Abandoned,
     FenceWanted,
     FenceOrdered,
     FenceEnded,
@@ -170,7 +172,7 @@ def message_bytes(message: Message) -> int:
 def may_send(sender: str, message: Message, dc: str | None) -> bool:
     """Whether this member may send this: what only the DC decides, and what only a node itself knows, is taken from nobody else."""
     match message:
-        case Run() | Activate() | Release() | GraceOver() | Settled() | FenceOrdered() | FenceGivenUp():
+        case Abandoned() | Run() | Activate() | Release() | GraceOver() | Settled() | FenceOrdered() | FenceGivenUp():
             return sender == dc
         case FenceWanted():
             return sender == dc or message.cause is Cause.ASKED

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from reconciler.cib.observations import AttributeSet, EntryForgotten, ResourceForgotten
 from reconciler.controller.entering import Entering
-from reconciler.controller.events import Emit, Leave, Wish
+from reconciler.controller.events import Broadcast, Emit, Leave, SetTimer, Wish
 from reconciler.controller.executor import begins, gate_of
 from reconciler.controller.fencing.delivery import has_fenced, message_target
 from reconciler.controller.fencing.messages import (
@@ -24,6 +24,7 @@ from reconciler.controller.keeper import Vouch
 from reconciler.controller.members import node_state
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
+    Abandoned,
     Accept,
     Activate,
     Cleanup,
@@ -52,6 +53,11 @@ from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
 from reconciler.controller.shared import Shared, allowed, moved_on
 from reconciler.controller.telling import converged, ordered, recovered, reported
+
+INHERITED_TIMER = "inherited "
+"""How the names of the timers begin that end the wait for what a node was doing when the view began."""
+_INHERITED_MS = 60_000
+"""How much longer than its timeout such an order may take."""
 
 
 class Following:
@@ -85,8 +91,8 @@ class Following:
                 return self._observed(message, changed)
             case Run() | Reported():
                 return self._ordered(message, now) if isinstance(message, Run) else self._heard_result(message)
-            case Report():
-                return self._heard_report(message, before)
+            case Report() | Abandoned():
+                return self._heard_of_work(message, now)
             case GraceOver():
                 more = self.parts.fencer.decide(self.parts.replica.shared, now) if self.parts.is_dc else []
                 return self._restated(f"{message.node} did not come back", before) + more
@@ -131,6 +137,11 @@ class Following:
                 return self._released(message)
             case _:
                 assert_never(message)
+
+    def inherited_overdue(self, timer: str) -> list[Wish]:
+        """As the DC: the time is over in which a node had to end what it was doing when the view began."""
+        node = timer.removeprefix(INHERITED_TIMER)
+        return [Broadcast(Abandoned(node))] if node in self.parts.replica.shared.underway else []
 
     def _rejected(self, sender: str, message: Reject, before: Shared, now: Moment) -> list[Wish]:
         proposal = before.proposals.get(message.commit)
@@ -227,8 +238,14 @@ class Following:
             wishes.append(Leave("all resources of this node are stopped, as was asked"))
         return wishes
 
-    def _heard_report(self, message: Report, before: Shared) -> list[Wish]:
+    def _heard_of_work(self, message: Report | Abandoned, now: Moment) -> list[Wish]:
+        """What a member runs is known, or is not waited for any more."""
+        if isinstance(message, Abandoned):
+            return self.parts.coordinator.changed(f"{message.node} has not ended what it was doing")
         wishes: list[Wish] = [self.parts.publish()]
+        if message.underway and self.parts.is_dc:
+            longest_ms = max(one.timeout_ms for one in message.underway)
+            wishes.append(SetTimer(INHERITED_TIMER + message.node, now.mono_ms + longest_ms + _INHERITED_MS))
         if message.node == self.parts.name and not self._entering.reported:
             self._entering.reported = True
             wishes.append(recovered(message))

@@ -254,6 +254,13 @@ class GraceOver:
 
 
 @frozen
+class Abandoned:
+    """The DC: what a node was still carrying out of former views has taken longer than it can; it is not waited for any more."""
+
+    node: str
+
+
+@frozen
 class Ping:
     """A member's sign of life: the place in the one order to which it has come, and what it held there.
 
@@ -349,6 +356,7 @@ Message = (
     | Ready
     | Exclude
     | Ping
+    | Abandoned
     | FencingMessage
 )
 

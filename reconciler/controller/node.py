@@ -49,7 +49,7 @@ from reconciler.controller.events import (
 )
 from reconciler.controller.fencer import FENCE_TIMER, LATE_TIMER
 from reconciler.controller.fencing.messages import FenceConfirmed
-from reconciler.controller.following import Following
+from reconciler.controller.following import INHERITED_TIMER, Following
 from reconciler.controller.intake import Intake
 from reconciler.controller.joining import WAIT_TIMER
 from reconciler.controller.journal import prepared_record
@@ -97,7 +97,8 @@ class Node:
         self.fencer = self.parts.fencer
         self.cut_off = CutOff(self.parts, run)
         self.entering = Entering(self.parts, self.cut_off)
-        self.intake = Intake(self.parts, self.entering, Following(self.parts, self.entering))
+        self.following = Following(self.parts, self.entering)
+        self.intake = Intake(self.parts, self.entering, self.following)
         self.stopping = False
         self.ending = False
         self._later: deque[Delivered | ViewChanged | Examined] = deque()
@@ -165,6 +166,8 @@ class Node:
 
     def step(self, event: Event) -> list[Effect]:
         """Take one event; what to do about it, in this order."""
+        if not self.parts.alone:
+            event = replace(event, now=self.parts.clock.at(event.now, dc=self.is_dc))
         effects = self._border(self._notice_clock(event.now) + self.entering.standstill.turn(event.now))
         if isinstance(event, _IN_ORDER) and not self.abreast:
             self._later.append(event)
@@ -315,6 +318,8 @@ class Node:
             return self.cut_off.due(event.now)
         if event.name.startswith(GRACE_TIMER):
             return self.entering.grace_over(event.name)
+        if event.name.startswith(INHERITED_TIMER):
+            return self.following.inherited_overdue(event.name) if self.is_dc else []
         if event.name == FENCE_TIMER:
             return self.fencer.decide(self.replica.shared, event.now) if self.is_dc else []
         if event.name.startswith(LATE_TIMER):

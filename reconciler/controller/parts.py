@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.cib.observations import transient
+from reconciler.controller.cluster_clock import ClusterClock
 from reconciler.controller.confirmation import Confirmation
 from reconciler.controller.coordinator import Coordinator
 from reconciler.controller.events import PublishAttributes, Wish
@@ -42,6 +43,7 @@ class Parts:
         self.fencer = Fencer(name, self.joining.incarnation)
         self.outbox = Outbox(name)
         self.pulse = Pulse(name)
+        self.clock = ClusterClock(replica.shared.clock_ms)
         self.unsure = False
         """Whether this node stood still, and does not know yet that it is abreast of the others."""
         self.heard: dict[Gate, set[str]] = {}

@@ -39,7 +39,7 @@ class Replica:
         """Take one message in, which came as `data`; one that no longer applies changes nothing but the chain."""
         commit = getattr(message, "commit", None)
         prepared = None if commit is None else self.own.prepared.get(commit)
-        at_ms = getattr(message, "at_ms", 0)
+        at_ms = getattr(message, "at_ms", 0) if sender == (self.shared.dc or sender) else 0
         shared = chained(deliver(self.shared, sender, message, prepared), sender, data, taken=True, at_ms=at_ms)
         self.shared, self.own = shared, remember(self.own, self.name, message, shared)
 

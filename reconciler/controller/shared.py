@@ -41,6 +41,7 @@ from reconciler.controller.membership.history import Lineage
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.messages import (
+    Abandoned,
     Accept,
     Activate,
     Cleanup,
@@ -157,7 +158,7 @@ class Shared:
     settled: Settled | None = None
     """What the DC last said when nothing was left to do."""
     clock_ms: int = 0
-    """The latest time that a delivered message named: the cluster's clock, as far as it has come."""
+    """The latest time that a message of the DC named: the cluster's clock, as far as it has come."""
 
     cib: Cib = field(default_factory=lambda: Cib(feature_set=FEATURE_SET))
     digest: str = ""
@@ -191,6 +192,8 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
             return observed(_no_longer_underway(shared, message), message.observations)
         case Joined():
             return _join(shared, message)
+        case Abandoned(node):
+            return replace(shared, underway={name: one for name, one in shared.underway.items() if name != node})
         case Report():
             return _report(shared, message)
         case Cleanup() | Refresh() | Shutdown() | Release() | GraceOver():

@@ -61,7 +61,9 @@ class Standstill:
     def installed(self, now: Moment) -> list[Wish]:
         """A view is installed."""
         self.parts.pulse.begin(self.parts.members, self.parts.replica.shared, now)
-        return self.asked(now)
+        asked = self.asked(now)
+        # The DC's says what time it is.
+        return asked or (self._ping(now) if self.parts.is_dc and len(self.parts.members) > 1 else [])
 
     def beat(self, now: Moment) -> list[Wish]:
         """Another second is over."""
