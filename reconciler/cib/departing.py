@@ -17,7 +17,7 @@ from typing import assert_never
 
 from reconciler.cib import Cib
 from reconciler.cib.activity import active_somewhere
-from reconciler.cib.departing_orders import mentioned, orders_of, undermined
+from reconciler.cib.departing_orders import left_of, orders_of, undermined
 from reconciler.cib.parting import Parting, fresh, names_in, names_of
 from reconciler.cib.twins import twins
 from reconciler.frozen import frozen, replace
@@ -66,7 +66,7 @@ def without_stopped(cib: Cib) -> tuple[Cib, tuple[str, ...]]:
     remembered = tuple(sorted(name for name in known if name.partition(":")[0] in lost or _is_implied(name, gone)))
     left = Configuration(
         resources=tuple(resource for resource in leaving.resources if resource not in gone),
-        constraints=tuple(order for order in leaving.constraints if lost.isdisjoint(mentioned(order))),
+        constraints=left_of(leaving.constraints, lost),
     )
     return replace(cib, departing=left), remembered
 
@@ -78,7 +78,7 @@ def departing(old: Configuration, new: Configuration, status: Status) -> Configu
     parting = _parting(old, new, active_somewhere(status))
     if not parting.resources:
         return _NOTHING
-    return Configuration(resources=parting.resources, constraints=orders_of(parting))
+    return Configuration(resources=parting.resources, constraints=orders_of(parting, _open_to_all(new, status)))
 
 
 def departs(resource: Resource) -> bool:
@@ -121,9 +121,18 @@ def departure(old: Configuration, new: Configuration, status: Status) -> Departu
 
 
 def _stops_what_is_removed(configuration: Configuration) -> bool:
-    name = "stop-orphan-resources"
+    return _option(configuration, "stop-orphan-resources")
+
+
+def _option(configuration: Configuration, name: str) -> bool:
+    """A cluster option that is true unless it is said to be false, without a rule."""
     told = (block.values[name] for block in configuration.options if not block.rules and name in block.values)
     return boolean(next(told, "true")) is not False
+
+
+def _open_to_all(configuration: Configuration, status: Status) -> tuple[str, ...]:
+    """The nodes, unless the cluster is opt-in: there a constraint that names a node would allow what nobody else does."""
+    return tuple(state.name for state in status.nodes) if _option(configuration, "symmetric-cluster") else ()
 
 
 def _parting(old: Configuration, new: Configuration, active: frozenset[str]) -> Parting:

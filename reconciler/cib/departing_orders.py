@@ -3,7 +3,8 @@
 Between two that depart, an order holds as it did, and so does the order of a group. What departs stops before what it depended on, if that
 stops as well, whether it stays or goes. What stays but depended on what departs is not stopped for that: the new configuration says that it
 does without. Only if it stops anyway, it does so first (an `Optional` order), where that contradicts no order of the new configuration.
-An addition that is a removed resource under another name is started only once that has stopped: both never run at once.
+An addition that is a removed resource under another name is started only once that has stopped: both never run at once. Until then nobody
+looks for it, either: what is found would be the old one, taken for the new, and its stop for a failure.
 """
 
 from __future__ import annotations
@@ -16,19 +17,27 @@ from reconciler.cib.precedence import Precedence
 from reconciler.cib.twins import twins
 from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import Constraint, Order, ResourceSet
+from reconciler.model.constraint import Constraint, Location, Order, ResourceSet
 from reconciler.model.resource import Bundle, Clone, Group, Resource, primitives
 from reconciler.model.text import boolean
 
 _BUILDING = (None, "start", "promote")
 
 
-def orders_of(parting: Parting) -> tuple[Order, ...]:
-    """The orders of what departs, each under a name that nothing else has."""
+def orders_of(parting: Parting, nodes: Iterable[str]) -> tuple[Constraint, ...]:
+    """The constraints of what departs, each under a name that nothing else has. `nodes` are all that there are."""
     made = _read(parting)
-    made.part_twins()
+    unseen = made.part_twins(nodes)
     made.put_off()
-    return tuple(made.orders)
+    return (*made.orders, *unseen)
+
+
+def left_of(constraints: Iterable[Constraint], gone: frozenset[str]) -> tuple[Constraint, ...]:
+    """The constraints that are left once these have departed."""
+    constraints = tuple(constraints)
+    orders = [one for one in constraints if isinstance(one, Order) and gone.isdisjoint(mentioned(one))]
+    waiting = {order.then for order in orders if order.first_action == "stop"}
+    return (*orders, *(one for one in constraints if isinstance(one, Location) and one.resource in waiting))
 
 
 def undermined(parting: Parting) -> tuple[tuple[str, str], ...]:
@@ -92,9 +101,10 @@ class _Orders:
             if one in self.parting.handles or other in self.parting.handles:
                 self._pair(one, other, Order(f"{id}-order"))
 
-    def part_twins(self) -> None:
-        """What is the same under a new name starts once the old one has stopped."""
-        for old, new in twins(self.parting):
+    def part_twins(self, nodes: Iterable[str]) -> tuple[Location, ...]:
+        """What is the same under a new name starts once the old one has stopped, and is looked for on no node before."""
+        found = tuple(twins(self.parting))
+        for old, new in found:
             handle = self.parting.handles[old]
             self._add(
                 Order(
@@ -106,6 +116,13 @@ class _Orders:
                     symmetrical="false",
                 )
             )
+        pairs = product(dict.fromkeys(new for _, new in found), sorted(nodes))
+        return tuple(
+            Location(
+                self._fresh(f"{new}-unseen-on-{node}"), resource=new, node=node, score="0", resource_discovery="never"
+            )
+            for new, node in pairs
+        )
 
     def put_off(self) -> None:
         """What stays and depended on what departs stops first if it stops, unless the new configuration has it the other way round."""
@@ -148,9 +165,12 @@ class _Orders:
         return frozenset(self.parting.handles.values())
 
     def _add(self, order: Order) -> None:
-        name = fresh(order.id, self._names)
-        self._names.add(name)
-        self.orders.append(replace(order, id=name))
+        self.orders.append(replace(order, id=self._fresh(order.id)))
+
+    def _fresh(self, name: str) -> str:
+        free = fresh(name, self._names)
+        self._names.add(free)
+        return free
 
     def _departs(self, name: str) -> bool:
         return any(one in self._going for one in self._found(name))

@@ -200,7 +200,9 @@ def test_the_same_under_a_new_name_starts_only_once_the_old_has_stopped(running,
     while not running.node.converged:
         running.tick()
         assert not {"web", "site"} <= set(world.running), "both run at once"
+    assert "site monitor" not in world.calls, "it would have found the old one"
     assert told(world) == ["web stop", "site start"]
+    assert running.cib.departing == Configuration()
 
 
 def test_the_same_under_a_new_name_is_not_started_when_the_old_does_not_stop(running, world) -> None:
