@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from reconciler.cib import Cib
 from reconciler.cib.activity import active_somewhere
 from reconciler.cib.departing import Departure, departure
+from reconciler.cib.moving import moves
 from reconciler.frozen import frozen
 from reconciler.model.cluster import Configuration
 from reconciler.model.resource import primitives
@@ -86,7 +87,8 @@ def guards(base: Cib, head: Configuration, lines: Iterable[Change]) -> tuple[Gua
     old = base.configuration
     leaving = departure(old, head, base.status)
     removed = _resource_ids(old) - _resource_ids(head) | leaving.names | _primitive_ids(old) - _primitive_ids(head)
-    gone = _resource_ids(old) - _resource_ids(head) - {name for name, _ in leaving.twins}
+    again = {name for name, _ in leaving.twins} | moves(old, head, base.status).keys()
+    gone = _resource_ids(old) - _resource_ids(head) - again
     found = [*_of_lines(lines, removed), *_of_all(base, gone, lines), *_of_options(old, head)]
     found += _of_departure(leaving, lines)
     return tuple(

@@ -62,6 +62,8 @@ class Launched:
     start_failure_is_fatal: bool = True
     digested: Mapping[str, str] | None = None
     """The parameters that the scheduler digests, where they are others than `digested_texts` makes of the attributes."""
+    instance: str | None = None
+    """The name under which its agent knows it, where it was started under another one than it has now."""
 
 
 @frozen

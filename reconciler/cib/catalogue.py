@@ -23,6 +23,7 @@ _SINGLES: tuple[tuple[Address, tuple[str, ...]], ...] = (
     (("cluster",), ("name", "options")),
     (("defaults",), ("defaults",)),
     (("secrets",), ("secrets",)),
+    (("moved",), ("moved",)),
 )
 
 

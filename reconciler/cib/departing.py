@@ -18,6 +18,7 @@ from typing import assert_never
 from reconciler.cib import Cib
 from reconciler.cib.activity import active_somewhere
 from reconciler.cib.departing_orders import left_of, orders_of, undermined
+from reconciler.cib.moving import moves, renamed_configuration, renamed_state
 from reconciler.cib.parting import Parting, fresh, names_in, names_of
 from reconciler.cib.twins import twins
 from reconciler.frozen import frozen, replace
@@ -36,9 +37,13 @@ Templates = Mapping[str, Template]
 
 
 def succeeded(cib: Cib, configuration: Configuration) -> Cib:
-    """The CIB once the configuration takes the place of the one in force: what it removes departs."""
-    leaving = departing(whole(cib).configuration, configuration, cib.status)
-    return replace(cib, configuration=configuration, departing=leaving)
+    """The CIB once the configuration takes the place of the one in force: what moved goes on, what it removes departs."""
+    old = whole(cib).configuration
+    if names := moves(old, configuration, cib.status):
+        old = renamed_configuration(old, names)
+        states = tuple(renamed_state(state, names) for state in cib.status.nodes)
+        cib = replace(cib, status=replace(cib.status, nodes=states))
+    return replace(cib, configuration=configuration, departing=departing(old, configuration, cib.status))
 
 
 def whole(cib: Cib) -> Cib:
@@ -108,6 +113,9 @@ def departure(old: Configuration, new: Configuration, status: Status) -> Departu
     """What departs between two configurations, and what is remarkable about it."""
     if not _stops_what_is_removed(new):
         return Departure()
+    names = moves(old, new, status)
+    old = renamed_configuration(old, names)
+    status = replace(status, nodes=tuple(renamed_state(state, names) for state in status.nodes))
     active = active_somewhere(status)
     parting = _parting(old, new, active)
     kept = {one.id for resource in new.resources for one in primitives(resource)}

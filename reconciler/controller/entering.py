@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from reconciler.cib.moving import carried, renamed_state
 from reconciler.controller.coordinator import OVERDUE
 from reconciler.controller.cut_off import CutOff
 from reconciler.controller.events import (
@@ -42,6 +43,7 @@ from reconciler.controller.membership.events import Rejoin as MemberRejoin
 from reconciler.controller.membership.messages import MembershipMessage
 from reconciler.controller.messages import GraceOver, Ping, Report, State
 from reconciler.controller.moment import Moment
+from reconciler.controller.own import renamed_own
 from reconciler.controller.parts import Parts
 from reconciler.controller.recovery import corrections
 from reconciler.controller.replica import Partition
@@ -155,8 +157,13 @@ class Entering:
         adopted, tail = self.parts.joining.adopt(installation)
         lost = tuple(one.commit for one in replica.activations) if tail else ()
         self.parts.joining.install(installation, adopted)
+        moved: list[Wish] = []
+        if names := carried(replica.memory.started, replica.cib.configuration):
+            # They got their new names while this node was away: what it knows itself is under the old ones.
+            replica.own, known = renamed_own(replica.own, names), renamed_state(known, names)
+            moved = self.parts.executor.rename(names, now)
         replica.partition = Partition(installation.view.id, installation.members, installed=True)
-        wishes: list[Wish] = [ClearTimer(WAIT_TIMER), *self._cut_off.installed(), installed_view(installation)]
+        wishes: list[Wish] = [ClearTimer(WAIT_TIMER), *self._cut_off.installed(), installed_view(installation), *moved]
         if tail:
             kept = frozenset(one.commit for one in replica.activations)
             gone = tuple(commit for commit in lost if commit not in kept)

@@ -10,8 +10,10 @@ from collections import deque
 from collections.abc import Mapping
 
 from reconciler.analysis.recording import AgentTraits, Launched, OperationOutcome, ended, is_failure
+from reconciler.cib.moving import Names, name_after
 from reconciler.cib.observations import EntryForgotten, Observation, ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, RunAgent, SetTimer, Unwatch, Watch, Wish
+from reconciler.controller.memory import under_new_name
 from reconciler.controller.messages import Order, Reported, Run, Underway
 from reconciler.controller.moment import Moment
 from reconciler.frozen import replace
@@ -20,6 +22,7 @@ from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, 
 from reconciler.model.text import integer
 
 _ENDS_MONITORING = frozenset({"start", "stop", "promote", "demote", "migrate_to", "migrate_from", "reload-agent"})
+_BEGINS_ANEW = frozenset({"start", "migrate_from"})
 _AS_STARTED = frozenset({"stop", "monitor"})
 """What is asked of what may run with the parameters of its start: with others a probe would miss it, and it would start twice."""
 _UNRUN = frozenset({"cancel", "delete"})
@@ -147,6 +150,10 @@ class Executor:
         launched, cause = order.launched, (message.term, message.transition)
         if launched.task == "cancel":
             return self._cancel(order, cause, now)
+        known = started.get(launched.resource)
+        if known is not None and known.instance is not None and launched.task not in _BEGINS_ANEW:
+            launched = replace(launched, instance=known.instance)
+            order = replace(order, launched=launched)
         if launched.task in _AS_STARTED and not launched.interval_ms and launched.resource in started:
             order = replace(order, launched=_as_started(launched, started[launched.resource]))
         if launched.interval_ms:
@@ -252,7 +259,11 @@ class Executor:
 
     def check(self, resource: str, now: Moment) -> list[Wish]:
         """Run the resource's most frequent monitor now: something hints that it has failed."""
-        due = sorted(key for key in self.recurring if key[0] == resource and key[1] == "monitor")
+        due = sorted(
+            key
+            for key, one in self.recurring.items()
+            if key[1] == "monitor" and resource in (key[0], one.order.launched.instance)
+        )
         if not due:
             return []
         recurring = self.recurring[min(due, key=lambda key: key[2])]
@@ -320,7 +331,8 @@ class Executor:
             return []
         recurring.unwatched = False
         recurring.watch_from_ms = now.mono_ms + recurring.order.launched.interval_ms
-        return [Watch(recurring.order.launched.resource, agent_call(recurring.order))]
+        call = agent_call(recurring.order)
+        return [Watch(call.resource, call)]
 
     def _arm(self, recurring: Recurring, at_ms: int) -> SetTimer:
         self._timers[recurring.timer] = recurring.key
@@ -332,7 +344,30 @@ class Executor:
     def _end_monitoring(self, resource: str) -> list[Wish]:
         effects: list[Wish] = [Unwatch(resource)]
         for key in sorted(key for key in self.recurring if key[0] == resource):
+            recurring = self.recurring.pop(key)
+            if (instance := recurring.order.launched.instance) is not None:
+                effects.append(Unwatch(instance))
+            effects += self._clear(recurring)
+        return effects
+
+    def rename(self, names: Names, now: Moment) -> list[Wish]:
+        """Resources go on under new names: what recurs does, what runs now is theirs, and nothing is asked of agents but a monitor."""
+        for job in self.running.values():
+            job.order = _renamed_order(job.order, names)
+        for waiting in self._waiting.values():
+            for job in waiting:
+                job.order = _renamed_order(job.order, names)
+        self._busy = {name_after(name, names) for name in self._busy}
+        self._waiting = {name_after(name, names): waiting for name, waiting in self._waiting.items()}
+        self.results = {name_after(name, names): result for name, result in self.results.items()}
+        effects: list[Wish] = []
+        for key, recurring in sorted(self.recurring.items()):
+            if name_after(key[0], names) == key[0]:
+                continue
             effects += self._clear(self.recurring.pop(key))
+            recurring.order = _renamed_order(recurring.order, names)
+            self.recurring[recurring.key] = recurring
+            effects += self._run_recurring(recurring, now)
         return effects
 
     def _cancel(self, order: Order, cause: Cause, now: Moment) -> list[Wish]:
@@ -396,7 +431,8 @@ class Executor:
         if job.launched.task in ("start", "migrate_from") or (
             job.launched.task == "monitor" and result.code in RUNNING_CODES
         ):
-            return [Watch(job.launched.resource, agent_call(job.order))]
+            call = agent_call(job.order)
+            return [Watch(call.resource, call)]
         return []
 
     def _report(self, job: Job, result: AgentResult, traits: AgentTraits, now: Moment) -> Reported:
@@ -430,6 +466,11 @@ class Executor:
         )
 
 
+def _renamed_order(order: Order, names: Names) -> Order:
+    launched = under_new_name(order.launched, names)
+    return order if launched is order.launched else replace(order, launched=launched)
+
+
 def begins(order: Order) -> bool:
     """Whether an order makes something active."""
     return order.launched.task in _BEGINNINGS
@@ -444,7 +485,7 @@ def agent_call(order: Order) -> AgentCall:
     """The agent's call for an order: parameters apart from meta-attributes."""
     launched = order.launched
     return AgentCall(
-        resource=launched.resource,
+        resource=launched.instance or launched.resource,
         agent=launched.agent,
         operation=launched.task,
         interval_ms=launched.interval_ms,

@@ -51,7 +51,7 @@ from reconciler.controller.messages import (
 )
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
-from reconciler.controller.shared import Shared, allowed, moved_on
+from reconciler.controller.shared import Shared, allowed, moved_between, moved_on
 from reconciler.controller.telling import converged, ordered, recovered, reported
 
 INHERITED_TIMER = "inherited "
@@ -81,9 +81,11 @@ class Following:
                 activated = self.parts.proposals.activated(message, before)
                 if not activated:  # A saved plan is judged anew when the state moved on in between.
                     return self._activate(now) if moved_on(self.parts.replica.shared, message) else []
+                names = moved_between(before, self.parts.replica.shared)
                 return (
                     activated
                     + self.parts.confirmation.durable()
+                    + (self.parts.executor.rename(names, now) if names else [])
                     + self.parts.tips.activated()
                     + self.parts.coordinator.changed("the configuration changed")
                 )

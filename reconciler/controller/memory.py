@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from reconciler.analysis.recording import Launched
+from reconciler.cib.moving import Names, name_after
 from reconciler.controller.messages import Reported, Run
-from reconciler.frozen import field, frozen
+from reconciler.frozen import field, frozen, replace
 
 _STARTING = frozenset({"start", "migrate_from"})
 _FINDING_OUT = frozenset({"reload-agent", "monitor"})
@@ -51,6 +52,25 @@ def reported(memory: Memory, own: str, message: Reported) -> Memory:
     if message.task == "reload-agent" or resource not in memory.started:
         return Memory({**memory.started, resource: asked}, left.asked)
     return left
+
+
+def renamed(memory: Memory, names: Names) -> Memory:
+    """Resources go on under new names; to their agents they keep the one under which they were started."""
+    if not names:
+        return memory
+    return Memory(_renamed(memory.started, names), _renamed(memory.asked, names))
+
+
+def _renamed(by_resource: Mapping[str, Launched], names: Names) -> Mapping[str, Launched]:
+    return {name_after(name, names): under_new_name(launched, names) for name, launched in by_resource.items()}
+
+
+def under_new_name(launched: Launched, names: Names) -> Launched:
+    """An operation for the resource as it is called now."""
+    name = name_after(launched.resource, names)
+    if name == launched.resource:
+        return launched
+    return replace(launched, resource=name, instance=launched.instance or launched.resource)
 
 
 def forgotten(memory: Memory, resources: Iterable[str]) -> Memory:

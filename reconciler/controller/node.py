@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import assert_never
 
+from reconciler.cib.moving import renamed_attribute
 from reconciler.cib.observations import transient
 from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY
 from reconciler.controller.cut_off import CUT_OFF_TIMER, CutOff
@@ -289,12 +290,20 @@ class Node:
 
     def _finished(self, event: Finished) -> list[Wish]:
         state = node_state(self.replica.cib, self.name)
-        wishes = self.parts.outbox.set_attributes(event.result.attributes, transient(state), event.now)
+        wishes = self.parts.outbox.set_attributes(self._attributes(event), transient(state), event.now)
         told, more = self.executor.finished(event.token, event.result, event.traits, event.now)
         if told is not None:
             more.insert(0, Broadcast(told))
         self.parts.outbox.told(more)
         return wishes + more + self.cut_off.ended(event.now) + self.entering.join_if_ready()
+
+    def _attributes(self, event: Finished) -> Mapping[str, str | None]:
+        """The node attributes that an agent set, for the resource as it is called now."""
+        launched = self.executor.running[event.token].launched
+        if launched.instance is None:
+            return event.result.attributes
+        names = {launched.instance: launched.resource}
+        return {renamed_attribute(name, names): value for name, value in event.result.attributes.items()}
 
     def _examined(self, event: Examined) -> list[Wish]:
         """A commit was judged: what it compiles to is durable before anybody learns that it is valid."""
@@ -345,6 +354,8 @@ class Node:
 
     def _decide(self, now: Moment) -> list[Wish]:
         shared = self.replica.shared
+        if self.proposals.holds_still:
+            return []  # An order that is on its way when names move would be for a resource that nobody knows.
         if not self.is_dc or self.parts.unsure or set(self.members) - set(shared.reported) or shared.underway:
             return []  # What others run, and what they are still doing, is not known yet.
         was, replica = self.coordinator.converged, self.replica

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.controller.memory import Memory, forgotten, ordered, reported
+from reconciler.cib.moving import Names
+from reconciler.controller.memory import Memory, forgotten, ordered, renamed, reported
 from reconciler.controller.messages import Joined, Message, Report, Reported, Run
 from reconciler.controller.shared import Prepared, Shared
 from reconciler.frozen import field, frozen, replace
@@ -43,6 +44,11 @@ def remember(own: Own, node: str, message: Message, after: Shared) -> Own:
     if memory is own.memory and prepared is own.prepared:
         return own
     return replace(own, memory=memory, prepared=prepared)
+
+
+def renamed_own(own: Own, names: Names) -> Own:
+    """What the node remembers once resources go on under new names."""
+    return replace(own, memory=renamed(own.memory, names)) if names else own
 
 
 def prepare(own: Own, commit: str, prepared: Prepared) -> Own:

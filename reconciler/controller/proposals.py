@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.cib import Cib
+from reconciler.cib.departing import whole
+from reconciler.cib.moving import moves, waits
 from reconciler.controller.coordinator import UndecidedError
 from reconciler.controller.events import (
     Broadcast,
@@ -160,6 +162,8 @@ class Proposals:
             return []
         if (finding := self._staleness(accepted, now, busy=busy)) is not None:
             return [Broadcast(Reject(accepted.commit, finding.text, (finding,), replica.term, now.wall_ms))]
+        if (unsettled := self._unsettled(accepted, busy=busy)) is not None:
+            return [Broadcast(Reject(accepted.commit, unsettled, (), replica.term, now.wall_ms, transient=True))]
         found = self._guarded(accepted, now)
         if found.held:
             return [Broadcast(Reject(accepted.commit, _text(found.reason), found.held, replica.term, now.wall_ms))]
@@ -168,6 +172,22 @@ class Proposals:
         state = None if accepted.plan is None else str(replica.cib.version)
         told = [_event("warned", accepted.commit, {"warnings": list(found.warnings)})] if found.warnings else []
         return [*told, Broadcast(Activate(accepted.commit, epoch, digest, now.wall_ms, replica.term, state))]
+
+    @property
+    def holds_still(self) -> bool:
+        """Whether nothing may be begun: names are about to move, and what is under way for them would be lost."""
+        prepared = self.replica.own.prepared.get(self._activating or "")
+        return prepared is not None and bool(prepared.configuration.moved)
+
+    def _unsettled(self, accepted: Proposal, *, busy: bool) -> str | None:
+        """Why names can't move just now; None when they can, or none does."""
+        cib, new = self.replica.cib, self.replica.own.prepared[accepted.commit].configuration
+        old = whole(cib).configuration
+        if waiting := waits(old, new, cib.status):
+            return f"an operation of {waiting[0]}, which moves to {new.moved[waiting[0]]}, is under way"
+        if busy and moves(old, new, cib.status):
+            return "the cluster is carrying out a plan, and names move only when it is at rest"
+        return None
 
     def _guarded(self, accepted: Proposal, now: Moment) -> Guarded:
         """What of the commit needs consent, or is to be told. What takes the place of nothing, or is recovered, was never harmful."""

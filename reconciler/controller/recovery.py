@@ -79,10 +79,11 @@ class Recovery:
         else:
             stopped = tuple(sorted(name for name in self.wanted if not _runs(executor.adopted[name][1])))
             seen += _findings(state, self.wanted, executor, now)
-            effects = [
-                Watch(name, agent_call(Order(0, DEFAULT_TIMEOUT_MS, executor.adopted[name][0])))
+            calls = (
+                agent_call(Order(0, DEFAULT_TIMEOUT_MS, executor.adopted[name][0]))
                 for name in sorted(self.wanted.difference(stopped))
-            ]
+            )
+            effects = [Watch(call.resource, call) for call in calls]
         return stopped, seen, effects
 
 

@@ -11,8 +11,17 @@ from reconciler.cib import Cib
 from reconciler.controller.installing import Installed, install
 from reconciler.controller.memory import Memory
 from reconciler.controller.messages import Message
-from reconciler.controller.own import Own, prepare, remember
-from reconciler.controller.shared import Activation, Prepared, Proposal, Rejected, Shared, chained, deliver
+from reconciler.controller.own import Own, prepare, remember, renamed_own
+from reconciler.controller.shared import (
+    Activation,
+    Prepared,
+    Proposal,
+    Rejected,
+    Shared,
+    chained,
+    deliver,
+    moved_between,
+)
 from reconciler.frozen import frozen, replace
 
 
@@ -41,7 +50,8 @@ class Replica:
         prepared = None if commit is None else self.own.prepared.get(commit)
         at_ms = getattr(message, "at_ms", 0) if sender == (self.shared.dc or sender) else 0
         shared = chained(deliver(self.shared, sender, message, prepared), sender, data, taken=True, at_ms=at_ms)
-        self.shared, self.own = shared, remember(self.own, self.name, message, shared)
+        own = renamed_own(self.own, moved_between(self.shared, shared))
+        self.shared, self.own = shared, remember(own, self.name, message, shared)
 
     def install(self, installed: Installed, adopted: Shared | None = None) -> None:
         """A view was installed: go on from the state that all its members have, which is `adopted` where ours was another."""

@@ -14,7 +14,8 @@ from typing import assert_never
 
 from reconciler.analysis.recording import forget_failures, pending
 from reconciler.cib import FEATURE_SET, Cib, Version
-from reconciler.cib.departing import succeeded, without_stopped
+from reconciler.cib.departing import succeeded, whole, without_stopped
+from reconciler.cib.moving import Names, moves
 from reconciler.cib.observations import (
     AttributeSet,
     HistoryForgotten,
@@ -365,6 +366,14 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
         proposals=_without(shared.proposals, message.commit),
         rejected=None,
     )
+
+
+def moved_between(before: Shared, after: Shared) -> Names:
+    """The names that an activation moved."""
+    new = after.cib.configuration
+    if new is before.cib.configuration or not new.moved:
+        return {}
+    return moves(whole(before.cib).configuration, new, before.cib.status)
 
 
 def _departed(shared: Shared) -> Shared:

@@ -155,4 +155,6 @@ class Configuration:
     acl_roles: tuple[AclRole, ...] = ()
     acl_targets: tuple[AclTarget, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
+    moved: Mapping[str, str] = field(default_factory=dict)
+    """By the former name of a primitive its present one, under which it goes on."""
     places: Mapping[Address, Place] = field(default_factory=dict, compare=False, repr=False)

@@ -10,6 +10,7 @@ from reconciler.language.checks.colocations import check_colocations
 from reconciler.language.checks.facts import Facts
 from reconciler.language.checks.fencing import check_fencing
 from reconciler.language.checks.inert import check_inert
+from reconciler.language.checks.moved import check_moved
 from reconciler.language.checks.names import check_kinds, check_names
 from reconciler.language.checks.operations import check_operations
 from reconciler.language.checks.orders import check_orders
@@ -42,6 +43,7 @@ def check(draft: Draft, findings: Findings, agents: AgentLookup | None) -> None:
     check_fencing(facts)
     check_agents(facts, agents)
     check_inert(facts)
+    check_moved(facts)
     if draft.complete and not draft.broken and facts.pairs_judged:
         check_colocations(facts)
         check_orders(facts)

@@ -135,6 +135,7 @@ def _build(merged: Merged, index: Index) -> Configuration:
             *_each(merged, "acls/users", lambda entry: read_acl_target(entry, "target")),
         ),
         secrets={entry.name: entry.value.values["age"].text for entry in merged.entries("secrets")},
+        moved={entry.name: entry.value.text for entry in merged.entries("moved")},
         places=index.values,
     )
 

@@ -12,7 +12,9 @@ from reconciler.language.text.findings import Findings
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks
 from reconciler.model.cluster import Address
 
-_NAMED = ("nodes", "templates", "primitives", "groups", "clones", "bundles", "tags", "alerts", "secrets")
+_NAMED = ("nodes", "templates", "primitives", "groups", "clones", "bundles", "tags", "alerts", "secrets", "moved")
+_PLAIN = ("nodes", "moved")
+"""Sections in which an entry may be something else than a map or a list."""
 _NAMED_BELOW = {
     "constraints": ("locations", "colocations", "orders", "tickets"),
     "fencing": ("devices",),
@@ -104,7 +106,7 @@ class _Merging:
             if (first := known.get(name)) is not None:
                 self._twice(place, f"'{name}' is defined twice in {section}", first.place)
                 continue
-            if id(part) in unsound or (part.kind not in ("map", "list") and section != "nodes"):
+            if id(part) in unsound or (part.kind not in ("map", "list") and section not in _PLAIN):
                 self.merged.broken.add(name)
                 continue
             entry = Entry(name, file, part, place, (*address, name), self.findings)

@@ -196,6 +196,7 @@ SECTIONS = (
     "alerts",
     "acls",
     "secrets",
+    "moved",
 )
 """The sections of a file, in canonical order."""
 
@@ -240,6 +241,10 @@ def section(name: str) -> Schema:
             return _alerts()
         case "acls":
             return _acls()
+        case "moved":
+            return map_of(
+                text("The present name."), "By the former name of a primitive its present one, under which it goes on."
+            )
     age = object_of({"age": text("The value, encrypted with age.")}, "How the secret is found.", ("age",))
     return map_of(age, "Secrets by name.")
 

@@ -39,7 +39,7 @@ def to_files(configuration: Configuration) -> dict[str, str]:
     """File name to YAML text; `load` gives back `write_out(configuration)`. Raises EmitError."""
     sections = to_sections(configuration)
     layout = {
-        "cluster.yaml": ("cluster", "defaults", "tags", "secrets"),
+        "cluster.yaml": ("cluster", "defaults", "tags", "secrets", "moved"),
         "nodes.yaml": ("nodes",),
         "fencing.yaml": ("fencing",),
         "resources.yaml": ("templates", "primitives", "groups", "clones", "bundles"),
@@ -77,6 +77,7 @@ def to_sections(configuration: Configuration) -> Sections:
         "alerts": _named("alert", ((alert.id, alert_data(alert)) for alert in settled.alerts)),
         "acls": _acls(settled),
         "secrets": {name: {"age": value} for name, value in sorted(settled.secrets.items())},
+        "moved": dict(sorted(settled.moved.items())),
     }
     return {name: entries for name, entries in sections.items() if entries}
 
