@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.cli.node.client import Client, ClientError
-from reconciler.cli.planning.proposal import follow
 from reconciler.fabric.lab.wire import LabError
 
 from .harness import Lab
@@ -25,7 +24,7 @@ fencing:
   devices:
     power: {agent: "stonith:fence_of_real_machines", params: {pcmk_host_list: n1 n2 n3}}
 """
-_APPLY_S = 30.0
+_APPLY_S = 20.0
 _BACK_S = 120.0
 _REST_S = 180.0
 
@@ -100,17 +99,26 @@ class Life:
         files = {"all.yaml": configuration(self.lab, number)}
         try:
             answer = client.post("/v1/proposals", {"files": files, "message": f"commit {number}"})
-            ended = follow(client, answer, _APPLY_S, lambda _: None)
+            ended = self._end_of(client, answer)
         except (ClientError, OSError):
-            self.found.unknown += 1
-            time.sleep(0.2)
-            return
-        if ended.exit_code == 0:
-            self.found.acknowledged.append(str(ended.commit))
-        elif "rejected" in ended.text:
-            self.found.refused += 1
-        else:
-            self.found.unknown += 1
+            ended = None
+        match ended:
+            case "confirmed":
+                self.found.acknowledged.append(str(answer["commit"]))
+            case "rejected":
+                self.found.refused += 1
+            case _:
+                self.found.unknown += 1
+                time.sleep(0.2)
+
+    def _end_of(self, client: Client, answer: dict[str, Any]) -> str | None:
+        """What `apply` waits for: from then on the commit may not be lost. None when it did not come in time."""
+        for event in client.events(since=answer["cursor"], within_s=_APPLY_S):
+            if event.get("proposal") == answer["commit"] and event["type"] in ("confirmed", "rejected"):
+                return str(event["type"])
+            if self._over.is_set():
+                break
+        return None
 
     # Faults
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -140,3 +141,36 @@ def test_a_node_that_was_replaced_has_the_active_commit_again(lab: Lab) -> None:
         {"files": {"all.yaml": CONFIGURATION + SERVICE.format(name="b")}, "message": "from the new one"},
     )
     wait_until(lambda: all(active(lab, node) == answer["commit"] for node in NODES), "what it makes follows")
+
+
+@pytest.mark.timeout(240)
+def test_two_directories_on_two_nodes_do_not_fight(lab: Lab) -> None:
+    lab.up(CONFIGURATION)
+    begun(lab)
+    directories = {node: lab.directory.parent / f"{node}.d" for node in ("n1", "n2")}
+    for node, directory in directories.items():
+        directory.mkdir()
+        path = lab.directory / node / "node.yaml"
+        config = json.loads(path.read_text())
+        config["sources"] = {f"of-{node}": {"directory": str(directory)}}
+        path.write_text(json.dumps(config))
+        lab.tell("restart", node)
+        wait_until(lambda: all(lab.view_of(one) == list(NODES) for one in NODES), "the node is back")
+
+    def last(node: str, name: str) -> bool:
+        """Whether all have what this node's directory said last."""
+        found = {(lab.status(one).get("active") or {}).get("source") for one in NODES}
+        own = repository(lab, "n3")
+        commit = active(lab, "n3")
+        return (
+            found == {f"of-{node}"}
+            and commit is not None
+            and name.encode() in own.files(commit, "cluster.d")["all.yaml"]
+        )
+
+    for node, name in (("n1", "b1"), ("n2", "b2"), ("n1", "b3")):
+        (directories[node] / "all.yaml").write_text(CONFIGURATION + SERVICE.format(name=name))
+        wait_until(lambda node=node, name=name: last(node, name), f"what {node} says now is active everywhere")
+    version = lab.status("n3")["active"]["version"]
+    time.sleep(5)
+    assert lab.status("n3")["active"]["version"] == version, "and nobody takes it back"
