@@ -118,7 +118,7 @@ def refused(commit: str, good: str) -> None:
         sys.exit("error: the broken commit became active")
     rejected = found[0]["rejected"]
     print(f"{commit[:12]} is refused on all {len(found)} nodes: {rejected['reason']}")
-    for finding in rejected["findings"]:
+    for finding in (one for one in rejected["findings"] if one["severity"] == "error"):
         print(f"  cluster.d/{finding['file']}:{finding['line']}:{finding['column']}: {finding['text']}")
         if finding["hint"]:
             print(f"    {finding['hint']}")

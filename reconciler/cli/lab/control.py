@@ -152,7 +152,7 @@ def _make_host(directory: Path, name: str, source: Path) -> None:
         "run": str(host / "run"),
         "socket": str(host / "node.sock"),
         "fabric": {"kind": "lab", "socket": str(directory / SOCKET), "boot": str(host / "boot")},
-        "sources": {"site": {"git": str(source), "local": True, "poll": "1s"}},
+        "sources": {"site": {"git": str(source), "local": True, "poll": "500ms"}},
         "agents": {"state": str(host / "agents"), "cgroups": False},
     }
     (host / "node.yaml").write_text(json.dumps(text, indent=2) + "\n")
