@@ -230,9 +230,9 @@ CLUSTER_OPTIONS = _table(
             "lost-node-grace",
             "duration",
             "",
-            "How long, without fencing, the others wait before they start what a node that is gone may still run. By itself this is the longest "
-            "timeout of a stop and 10s more, and for ever where such a node would not stop by itself. (Of reconciler alone: Pacemaker "
-            "takes such a node for stopped.)",
+            "How long, without fencing, the others wait before they start what a node that is gone may still run. By itself this is the "
+            "longest timeout of a stop and 10s more, and for ever where such a node would not stop by itself. "
+            "(Of reconciler alone: Pacemaker takes such a node for stopped.)",
         ),
         S(
             "stop-removed-resources",

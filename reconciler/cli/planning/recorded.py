@@ -9,9 +9,10 @@ from reconciler.cib import Cib
 from reconciler.cib.bounds import Bounds, BoundsError, parse
 from reconciler.cib.canonical import CanonicalError, from_json
 from reconciler.cib.forms import form_of
-from reconciler.errors import ReconcilerError
+from reconciler.errors import InputError, ReconcilerError
 from reconciler.frozen import frozen
 from reconciler.language.schema.second import FAULT_OF_OURS, fits_schema
+from reconciler.model.bounds import excess
 
 BOUNDS = Bounds(256 * 1024 * 1024, depth=256, items=10_000_000, text=64 * 1024 * 1024)
 
@@ -37,7 +38,7 @@ def schema() -> dict[str, Any]:
 
 
 def read_snapshot(path: Path, data: bytes) -> dict[str, Any]:
-    """The snapshot in plain form. Raises SnapshotError when it is none."""
+    """The snapshot in plain form. Raises SnapshotError when it is none, InputError when it asks for more than can be scheduled."""
     try:
         plain = parse(data, BOUNDS)
     except BoundsError as error:
@@ -45,9 +46,11 @@ def read_snapshot(path: Path, data: bytes) -> dict[str, Any]:
     if not isinstance(plain, dict) or "cib" not in plain:
         raise SnapshotError(f"{path} is no snapshot (make one with: reconciler status --snapshot {path})")
     try:
-        from_json(Snapshot, plain)
+        snapshot = from_json(Snapshot, plain)
     except CanonicalError as error:
         raise SnapshotError(f"{path} is no snapshot that this program understands: {error}") from error
+    if findings := excess(snapshot.cib.configuration, str(path)):
+        raise InputError(findings)
     if not fits_schema(plain, schema()):
         raise SnapshotError(f"{path}: our reader takes it for a snapshot, and its schema does not: {FAULT_OF_OURS}")
     return plain

@@ -27,6 +27,7 @@ from reconciler.interop.reading.sections import (
 from reconciler.interop.reading.status import read_status
 from reconciler.interop.xml.document import Document, refuse
 from reconciler.model.attributes import Defaults
+from reconciler.model.bounds import excess
 from reconciler.model.cluster import Configuration
 from reconciler.model.text import integer, is_true
 
@@ -72,7 +73,7 @@ def read_cib_with_warnings(data: bytes, file: str = "cib.xml") -> tuple[Cib, tup
         execution_date=integer(root.get("execution-date")) or None,
         extra=remaining(root, _CIB_KEYS),
     )
-    findings = document.findings()
+    findings = (*document.findings(), *excess(cib.configuration, file))
     if errors := tuple(finding for finding in findings if finding.severity is Severity.ERROR):
         raise InputError(errors)
     return cib, findings

@@ -9,6 +9,7 @@ from reconciler.errors import Place
 from reconciler.language.checks.facts import Facts, Item
 from reconciler.language.checks.names import constraint_address
 from reconciler.language.text import limits
+from reconciler.model import bounds
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Address
 from reconciler.model.constraint import Colocation, Location, Order
@@ -29,9 +30,9 @@ def _check_instances(facts: Facts) -> None:
     largest: tuple[int, Place, str] = (0, Place("configuration"), "")
     for item in facts.top_items():
         wanted, place, what = max(_wanted(facts, item), default=(0, Place("configuration"), ""))
-        if wanted > limits.INSTANCES:
+        if wanted > bounds.INSTANCES:
             text = (
-                f"{item.id}: {what} {wanted:,} is more than the {limits.INSTANCES:,} instances that a resource may have"
+                f"{item.id}: {what} {wanted:,} is more than the {bounds.INSTANCES:,} instances that a resource may have"
             )
             facts.error(
                 "too-many-instances", place, text, "a cluster has far fewer nodes; leave it out for one on each node"
@@ -40,8 +41,8 @@ def _check_instances(facts: Facts) -> None:
         made = wanted * _parts(item)
         total += made
         largest = max(largest, (made, place, item.id))
-    if total > limits.ALL_INSTANCES:
-        text = f"all resources together ask for {total:,} instances; at most {limits.ALL_INSTANCES:,} can be scheduled"
+    if total > bounds.ALL_INSTANCES:
+        text = f"all resources together ask for {total:,} instances; at most {bounds.ALL_INSTANCES:,} can be scheduled"
         facts.error("too-many-instances", largest[1], text, f"{largest[2]} asks for {largest[0]:,} of them")
 
 
@@ -104,9 +105,9 @@ def _check_pairs(facts: Facts) -> None:
         if not isinstance(constraint, Colocation | Order):
             continue
         total += _pairs(facts, constraint)
-        if total > limits.PAIRS:
+        if total > bounds.PAIRS:
             place = facts.index.key(constraint_address(constraint))
-            text = f"the constraints up to this one come down to {total:,} pairs of resources; at most {limits.PAIRS:,} are taken"
+            text = f"the constraints up to this one come down to {total:,} pairs of resources; at most {bounds.PAIRS:,} are taken"
             facts.error(
                 "too-many-pairs", place, text, "put the resources into groups, or order and place fewer of them"
             )

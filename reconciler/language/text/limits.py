@@ -26,14 +26,5 @@ TOTAL_NODES = 2_000_000
 FINDINGS = 1_000
 """How many findings one run reports; more are counted, not kept."""
 
-INSTANCES = 1_000
-"""How many instances a clone or bundle may ask for."""
-
-ALL_INSTANCES = 50_000
-"""How many instances, members of groups counted, all resources may ask for together."""
-
-PAIRS = 100_000
-"""How many pairs of resources all colocations and orders may come down to together: tags and sets multiply."""
-
 PATTERN_STEPS = 20_000_000
 """How many steps all patterns may take for all names together: some seconds at the very worst."""
