@@ -133,8 +133,9 @@ class Entering:
                 return [SetTimer(WAIT_TIMER, until_ms)]
             case Install(installation):
                 return self._install(installation, now)
-            case MemberRejoin(why, fenced):
-                return self._leave(why, now, fenced=fenced)
+            case MemberRejoin(why, fenced, for_good):
+                left = self._leave(why, now, fenced=fenced)
+                return [Leave(f"this node can't be a member: {why}")] if for_good else left
             case Reannounce(view):
                 return self.announced(view, now)
             case _:
@@ -162,7 +163,8 @@ class Entering:
             # They got their new names while this node was away: what it knows itself is under the old ones.
             replica.own, known = renamed_own(replica.own, names), renamed_state(known, names)
             moved = self.parts.executor.rename(names, now)
-        replica.partition = Partition(installation.view.id, installation.members, installed=True)
+        protocol = installation.agreement.protocol
+        replica.partition = Partition(installation.view.id, installation.members, True, protocol)
         wishes: list[Wish] = [ClearTimer(WAIT_TIMER), *self._cut_off.installed(), installed_view(installation), *moved]
         if tail:
             kept = frozenset(one.commit for one in replica.activations)

@@ -53,10 +53,12 @@ from reconciler.controller.messages import (
     State,
     WantCommit,
 )
-from reconciler.frozen import frozen
+from reconciler.frozen import frozen, replace
 
 PROTOCOL = 2
 """What the messages of this version look like; nobody sends above what all members of the view read."""
+OLDEST = 2
+"""The oldest protocol in which this version takes part in a view. What membership speaks of is in this one, as nothing is agreed on yet."""
 LARGEST_SENT_BYTES = 256 * 1024
 """Of one message on the wire. Larger ones are cut up at a join or leave, and then lost for everybody."""
 _CHUNK_BYTES = 180 * 1024
@@ -111,19 +113,20 @@ class Chunk:
 
 @frozen
 class Envelope:
-    """A message as it travels; `view` is empty in what a former version wrote into its journal."""
+    """A message as it travels, in the form of a protocol; `view` is empty in what a former version wrote into its journal."""
 
     cluster: str
     view: str
     sender: str
     message: Message | Chunk
+    protocol: int = PROTOCOL
 
 
 def seal(envelope: Envelope) -> bytes:
     """The bytes of a message, however many."""
     message = envelope.message
     body = {"is": "chunk", **to_json(message)} if isinstance(message, Chunk) else to_variant(message)
-    head = {"v": PROTOCOL, "cluster": envelope.cluster, "view": envelope.view, "sender": envelope.sender}
+    head = {"v": envelope.protocol, "cluster": envelope.cluster, "view": envelope.view, "sender": envelope.sender}
     return plain_bytes({**head, "message": body})
 
 
@@ -140,26 +143,33 @@ def parcels(envelope: Envelope) -> Iterator[bytes]:
     count = -(-len(data) // _CHUNK_BYTES)
     for place in range(count):
         part = base64.b64encode(data[place * _CHUNK_BYTES : (place + 1) * _CHUNK_BYTES]).decode()
-        yield seal(Envelope(envelope.cluster, envelope.view, envelope.sender, Chunk(digest, place, count, part)))
+        yield seal(replace(envelope, message=Chunk(digest, place, count, part)))
 
 
-def unseal(data: bytes) -> Envelope:
-    """The message that the bytes stand for, also of the former format, which is in journals alone. Raises MessageError."""
+def unseal(data: bytes, newest: int = PROTOCOL) -> Envelope:
+    """The message that the bytes stand for, also of the former format, which is in journals alone.
+
+    Raises MessageError, and NewerMessageError for what is above the `newest` protocol that is understood.
+    """
     try:
         plain = parse(data, _BOUNDS)
         if type(plain) is not dict:
             raise MessageError("read a message: it is none")
         written = plain.get("v")
         if written == 1:
-            return Envelope("", "", "", _MESSAGES.from_json(current_message(plain)))
-        if type(written) is int and written > PROTOCOL:
-            raise NewerMessageError(f"it has format {written}, and this version reads up to {PROTOCOL}")
-        if written != PROTOCOL or plain.keys() != {"v", "cluster", "view", "sender", "message"}:
-            raise MessageError(f"read a message: it is not of format {PROTOCOL}")
+            return Envelope("", "", "", _MESSAGES.from_json(current_message(plain)), 1)
+        if type(written) is int and written > newest:
+            raise NewerMessageError(f"it has format {written}, and this version reads up to {newest}")
+        if (
+            type(written) is not int
+            or written < OLDEST
+            or plain.keys() != {"v", "cluster", "view", "sender", "message"}
+        ):
+            raise MessageError(f"read a message: it is not of format {newest}")
         head = (plain["cluster"], plain["view"], plain["sender"])
         if not all(isinstance(text, str) for text in head):
             raise MessageError("read a message: its head is none")
-        return Envelope(*head, _body(plain["message"]))
+        return Envelope(*head, _body(plain["message"]), written)
     except (BoundsError, CanonicalError) as error:
         raise MessageError(f"read a message: {error}") from error
 

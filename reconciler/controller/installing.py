@@ -100,7 +100,7 @@ def state_id(shared: Shared) -> StateId:
 
 
 def facts(
-    shared: Shared, node: str, *, promised: int, blank: bool, incarnation: str, boot: str, protocol: int
+    shared: Shared, node: str, *, promised: int, blank: bool, incarnation: str, boot: str, protocols: tuple[int, int]
 ) -> Facts:
     """What a node's hello says by the state that it holds."""
     known = shared.nodes.get(node)
@@ -112,7 +112,7 @@ def facts(
         node=node,
         incarnation=incarnation,
         boot=boot,
-        protocols=(protocol, protocol),
+        protocols=protocols,
         promised=max(promised, shared.term),
         state=state_id(shared),
         blank=blank,

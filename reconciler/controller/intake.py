@@ -6,6 +6,7 @@ Source: the design of the cluster, "The envelope", "A node is a state machine".
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 from reconciler.controller.entering import Entering
@@ -47,7 +48,7 @@ class Intake:
         self.parts = parts
         self.skipped = 0
         """How many messages were delivered that nobody takes: of another view, of the wrong sender, or none at all."""
-        self.unseal: Callable[[bytes], Envelope] = unseal
+        self.unseal: Callable[[bytes], Envelope] = partial(unseal, newest=parts.protocols[1])
         """How a message is read: where all members live in one process, once for all of them."""
         self._entering = entering
         self._following = following
@@ -96,6 +97,8 @@ class Intake:
         partition, message = self.parts.replica.partition, envelope.message
         if envelope.view != partition.view:
             return "it was sent in another view"
+        if partition.installed and envelope.protocol > partition.protocol:
+            return f"it is of protocol {envelope.protocol}, and the view speaks {partition.protocol}"
         if sender not in partition.members:
             return "it is of nobody who takes part"
         if isinstance(message, Chunk | Hello):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from reconciler.cib.canonical import CanonicalError, from_json, to_json
-from reconciler.controller.envelope import PROTOCOL
 from reconciler.controller.installing import facts, installed_of, state_id
 from reconciler.controller.membership import machine
 from reconciler.controller.membership.events import (
@@ -32,11 +31,12 @@ Effects = tuple[MembershipEffect, ...]
 class Joining:
     """The machine of membership, and the state of another member that was received but is not in force yet."""
 
-    def __init__(self, name: str, run: str, boot: str, replica: Replica) -> None:
+    def __init__(self, name: str, run: str, boot: str, replica: Replica, protocols: tuple[int, int]) -> None:
         self.name = name
         self.boot = boot
         self.replica = replica
         self._run = run
+        self._protocols = protocols
         self._times = 1
         self._membership: machine.Membership = machine.Down()
         self._received: Shared | None = None
@@ -65,7 +65,7 @@ class Joining:
             blank=own.blank,
             incarnation=self.incarnation,
             boot=self.boot,
-            protocol=PROTOCOL,
+            protocols=self._protocols,
         )
         return self._step(Announced(view, told, now.mono_ms))
 

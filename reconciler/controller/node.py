@@ -16,7 +16,7 @@ from reconciler.cib.observations import transient
 from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY
 from reconciler.controller.cut_off import CUT_OFF_TIMER, CutOff
 from reconciler.controller.entering import GRACE_TIMER, Entering
-from reconciler.controller.envelope import MEMBERSHIP, Envelope, parcels
+from reconciler.controller.envelope import MEMBERSHIP, OLDEST, PROTOCOL, Envelope, parcels
 from reconciler.controller.events import (
     Broadcast,
     CleanupAsked,
@@ -84,12 +84,17 @@ _IN_ORDER = (Delivered, ViewChanged, Examined)
 
 
 class Node:
-    """One node with all its machines. `run` is a name for this run of the node that no other run ever had."""
+    """One node with all its machines. `run` is a name for this run of the node that no other run ever had.
 
-    def __init__(self, name: str, run: str, replica: Replica, boot: str) -> None:
+    `protocols` are the oldest and the newest that it speaks.
+    """
+
+    def __init__(
+        self, name: str, run: str, replica: Replica, boot: str, protocols: tuple[int, int] = (OLDEST, PROTOCOL)
+    ) -> None:
         self.name = name
         self.replica = replica
-        self.parts = Parts(name, run, replica, boot)
+        self.parts = Parts(name, run, replica, boot, protocols)
         self.executor = self.parts.executor
         self.coordinator = self.parts.coordinator
         self.proposals = self.parts.proposals
@@ -270,7 +275,8 @@ class Node:
         if isinstance(message, KEPT):
             self.parts.outbox.wait(message)
         if partition.installed or isinstance(message, MEMBERSHIP):
-            return _sent(Envelope(self.replica.shared.cluster, partition.view, self.name, message))
+            spoken = partition.protocol if partition.installed else self.parts.protocols[0]
+            return _sent(Envelope(self.replica.shared.cluster, partition.view, self.name, message, spoken))
         return []
 
     def _notice_clock(self, now: Moment) -> list[Wish]:

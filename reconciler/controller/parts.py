@@ -27,7 +27,7 @@ from reconciler.model.text import integer
 class Parts:
     """Each machine knows its own business alone; who needs several of them has this."""
 
-    def __init__(self, name: str, run: str, replica: Replica, boot: str) -> None:
+    def __init__(self, name: str, run: str, replica: Replica, boot: str, protocols: tuple[int, int]) -> None:
         self.name = name
         self.replica = replica
         self.executor = Executor(name, _next_call_id(node_state(replica.cib, name)))
@@ -39,7 +39,8 @@ class Parts:
         self.proposals.foresee = self.coordinator.foresee
         self.tips = Tips(name, replica)
         self.keeper = Keeper()
-        self.joining = Joining(name, run, boot, replica)
+        self.protocols = protocols
+        self.joining = Joining(name, run, boot, replica, protocols)
         self.fencer = Fencer(name, self.joining.incarnation)
         self.outbox = Outbox(name)
         self.pulse = Pulse(name)

@@ -32,6 +32,8 @@ class Partition:
     view: str = ""
     members: tuple[str, ...] = ()
     installed: bool = False
+    protocol: int = 0
+    """The one that all members of the installed view speak."""
 
 
 class Replica:

@@ -15,7 +15,7 @@ from typing import Protocol, assert_never
 from reconciler.cib import Cib
 from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
-from reconciler.controller.envelope import Envelope
+from reconciler.controller.envelope import OLDEST, PROTOCOL, Envelope
 from reconciler.controller.fencing.record import Order
 from reconciler.controller.guarding import GuardPolicy
 from reconciler.controller.journal import Record, restore, snapshot_bytes
@@ -78,6 +78,8 @@ class Host:
         self.disk: Journal = Disk(around.clock, around.chance)
         self.boot = 1
         self.skew_ms = 0
+        self.protocols = (OLDEST, PROTOCOL)
+        """What the version speaks that is installed here."""
         self.on = True
         self.paused = False
         """Whether the process stands still, and its host does not."""
@@ -124,13 +126,15 @@ class Host:
         self._waiting.clear()
         snapshot, records = self._contents()
         replica, _ = restore(self.name, snapshot, records)
-        self.node = Node(self.name, f"run-{self.name}-{self._life}", replica, f"{self.name}-boot-{self.boot}")
+        boot = f"{self.name}-boot-{self.boot}"
+        self.node = Node(self.name, f"run-{self.name}-{self._life}", replica, boot, self.protocols)
         self._fit_out(self.node)
         self.tell(ev.Started(self.now, f"{self.name}-boot-{self.boot}"))
 
     def _fit_out(self, node: Node) -> None:
         """What costs time in many lives is done once for all, or by somebody faster."""
-        node.intake.unseal = self.around.unseal
+        if self.protocols[1] == PROTOCOL:
+            node.intake.unseal = self.around.unseal
         planner = self.around.planner
         if planner is not None:
             node.proposals.policy = GuardPolicy(hold=())

@@ -141,10 +141,14 @@ class Install:
 
 @frozen
 class Rejoin:
-    """Leave the group, and join anew as another incarnation; with `fenced` because the cluster has fenced this life of ours."""
+    """Leave the group, and join anew as another incarnation; `for_good`: do not, as we would be turned away again and disturb the others.
+
+    With `fenced` because the cluster has fenced this life of ours.
+    """
 
     why: str
     fenced: bool = False
+    for_good: bool = False
 
 
 @frozen

@@ -296,4 +296,5 @@ def announced_anew(view: View, members: tuple[str, ...]) -> View:
 
 def _rejoin(why: Exclusion | None) -> Rejoin:
     text = "the view has no member that can go on" if why is None else why.value
-    return Rejoin(text, fenced=why is Exclusion.FENCED)
+    strange = why in (Exclusion.FOREIGN, Exclusion.PROTOCOL)
+    return Rejoin(text, fenced=why is Exclusion.FENCED, for_good=strange)
