@@ -39,7 +39,7 @@ def add_clone(
     _add_node_list(outline, "Promoted", instances.promoted)
     _add_node_list(outline, _started_title(clone, fields), instances.started)
     in_lists = len(instances.promoted) + len(instances.started)
-    if not clone.unique and fields.clone_max > in_lists:
+    if not clone.configured.unique and fields.clone_max > in_lists:
         _add_stopped_nodes(outline, cluster, clone)
     elif instances.stopped:
         outline.item(f"Stopped: [ {' '.join(instance.id for instance in instances.stopped)} ]")
@@ -48,7 +48,7 @@ def add_clone(
 
 
 def _header(clone: Resource, fields: CloneFields) -> str:
-    words = ["promotable"] * fields.promotable + ["unique"] * clone.unique
+    words = ["promotable"] * fields.promotable + ["unique"] * clone.configured.unique
     words += ["unmanaged"] * (not clone.managed) + ["disabled"] * disabled(clone)
     return f"Clone Set: {clone.id} [{fields.xml_child_id}]" + (f" ({', '.join(words)})" if words else "")
 
@@ -58,18 +58,18 @@ def _sort(clone: Resource, show_pending: bool) -> _Sorted:
     for instance in clone.children:
         if placeless(instance):
             continue
-        if clone.unique:
-            if not clone.orphan or active(instance, everywhere=False):
+        if clone.configured.unique:
+            if not clone.configured.orphan or active(instance, everywhere=False):
                 found.in_full.append(instance)
             continue
         if show_pending and instance.kind is Kind.PRIMITIVE and pending(instance):
             found.in_full.append(instance)
         elif not active(instance, everywhere=False):
-            if not instance.orphan:
+            if not instance.configured.orphan:
                 found.stopped.append(instance)
         elif (node := _ordinary_node(instance)) is None:
             found.in_full.append(instance)
-        elif max(leaf.role for leaf in instance.leaves()) is Role.PROMOTED:
+        elif max(leaf.found.role for leaf in instance.leaves()) is Role.PROMOTED:
             found.promoted.append(node)
         else:
             found.started.append(node)
@@ -80,7 +80,7 @@ def _ordinary_node(instance: Resource) -> ClusterNode | None:
     """The node of an instance that needs no line of its own: nothing unusual in it, and all of it on one good node."""
     if _unusual(instance) or not active(instance, everywhere=True):
         return None
-    places = {node.index: node for leaf in instance.leaves() for node in leaf.active_on}
+    places = {node.index: node for leaf in instance.leaves() for node in leaf.found.active_on}
     if len(places) != 1:
         return None
     (node,) = places.values()
@@ -88,7 +88,7 @@ def _ordinary_node(instance: Resource) -> ClusterNode | None:
 
 
 def _unusual(resource: Resource) -> bool:
-    if resource.orphan or resource.failed or not resource.managed:
+    if resource.configured.orphan or resource.found.failed or not resource.managed:
         return True
     return any(_unusual(child) for child in resource.children)
 
@@ -101,7 +101,7 @@ def _started_title(clone: Resource, fields: CloneFields) -> str:
 
 def _configured_role(clone: Resource) -> Role | None:
     """The role that target-role of the clone, or else of its first instance, asks for."""
-    holder = next((one for one in (clone, *clone.children[:1]) if "target-role" in one.meta), None)
+    holder = next((one for one in (clone, *clone.children[:1]) if "target-role" in one.configured.meta), None)
     return None if holder is None else target_role(holder)
 
 
@@ -113,8 +113,8 @@ def _add_node_list(outline: Outline, title: str, nodes: list[ClusterNode]) -> No
 
 def _add_stopped_nodes(outline: Outline, cluster: Cluster, clone: Resource) -> None:
     """List the nodes where the clone may run and does not, by why."""
-    candidates = list(clone.table) or list(clone.known_on)
-    busy = {node.index for node in clone.active_on}
+    candidates = list(clone.placed.table) or list(clone.found.known_on)
+    busy = {node.index for node in clone.found.active_on}
     by_state: dict[str, list[ClusterNode]] = {}
     for index in candidates:
         if index not in busy:

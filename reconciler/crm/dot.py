@@ -78,8 +78,8 @@ def _name(action: Action) -> str:
     host = action.node.name if action.node is not None else None if action.pseudo else "<none>"
     at = "" if host is None else f" {host}"
     prefix = "Cancel " if action.task == "cancel" else ""
-    if action.resource is not None and action.resource.history_name is not None:
-        return f"{prefix}{_history_key(action, action.resource.history_name)}{at}"
+    if action.resource is not None and action.resource.found.history_name is not None:
+        return f"{prefix}{_history_key(action, action.resource.found.history_name)}{at}"
     if action.task == "stonith":
         return f"stonith '{action.meta.get('stonith_action', '')}'{at}"
     if action.resource is not None and host is not None:

@@ -44,7 +44,7 @@ def _fail_count_line(cluster: Cluster, node: ClusterNode, id: str) -> str | None
         return None
     last = last_failure(cluster, resource, node)
     when = f" last-failure='{local_text(last, cluster.now.offset_s)}'" if last else ""
-    return f"{id}: migration-threshold={resource.migration_threshold} fail-count={count}{when}"
+    return f"{id}: migration-threshold={resource.configured.migration_threshold} fail-count={count}{when}"
 
 
 def add_failed_actions(outline: Outline, cluster: Cluster) -> None:

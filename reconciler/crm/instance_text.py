@@ -33,7 +33,7 @@ def active(resource: Resource, *, everywhere: bool) -> bool:
     """Whether all (`everywhere`) or any of a resource's leaves run somewhere; all instances of none count as all."""
     match resource.kind:
         case Kind.PRIMITIVE:
-            return any(node.unclean or node.online or not resource.managed for node in resource.active_on)
+            return any(node.unclean or node.online or not resource.managed for node in resource.found.active_on)
         case Kind.BUNDLE:
             replicas = () if resource.bundle is None else resource.bundle.replicas
             parts = [part for replica in replicas for part in replica_parts(replica)]
@@ -44,22 +44,22 @@ def active(resource: Resource, *, everywhere: bool) -> bool:
 
 def placeless(resource: Resource) -> bool:
     """Whether something in it runs, but on no node that it is itself known to run on: such a resource is left out."""
-    return not resource.active_on and active(resource, everywhere=False)
+    return not resource.found.active_on and active(resource, everywhere=False)
 
 
 def listed(resource: Resource) -> bool:
     """Whether a primitive gets a line: those that the scheduler made for itself don't."""
-    return not (resource.internal or is_true(resource.meta.get("internal_rsc")))
+    return not (resource.configured.internal or is_true(resource.configured.meta.get("internal_rsc")))
 
 
 def pending(resource: Resource) -> bool:
     """Whether an action of the resource is under way that a listing shows."""
-    return resource.pending_task in _PENDING_WORDS or resource.pending_task == "monitor"
+    return resource.found.pending_task in _PENDING_WORDS or resource.found.pending_task == "monitor"
 
 
 def target_role(resource: Resource) -> Role | None:
     """The role to which target-role limits the resource, None without a limit by this word."""
-    return ROLE_WORDS.get(resource.meta.get("target-role", "").lower())
+    return ROLE_WORDS.get(resource.configured.meta.get("target-role", "").lower())
 
 
 def disabled(resource: Resource) -> bool:
@@ -70,7 +70,7 @@ def disabled(resource: Resource) -> bool:
 
 def shown_role(resource: Resource) -> Role:
     """The role as listed: what merely runs in a promotable clone is unpromoted."""
-    return Role.UNPROMOTED if resource.role is Role.STARTED and resource.promotable_root else resource.role
+    return Role.UNPROMOTED if resource.found.role is Role.STARTED and resource.promotable_root else resource.found.role
 
 
 def masked_probe(cluster: Cluster, resource: Resource, node: ClusterNode | None) -> FailedEntry | None:
@@ -98,13 +98,13 @@ def instance_line(
     """The line of a primitive; a bundle's replica gives its own `name`, and its container as `host` for the node."""
     node = current_node(resource if host is None else host)
     if host is None:
-        node = node or resource.pending_node
+        node = node or resource.found.pending_node
     if node is None:
-        node = resource.lock_node
-    if len(resource.active_on) > 1:
+        node = resource.found.lock_node
+    if len(resource.found.active_on) > 1:
         node = None
-    label = name or (resource.id if resource.unique else resource.config_id)
-    pieces = ["ORPHANED"] if resource.orphan else []
+    label = name or (resource.id if resource.configured.unique else resource.config_id)
+    pieces = ["ORPHANED"] if resource.configured.orphan else []
     pieces.append(_state(resource, show_pending))
     if node is not None:
         pieces.append(node.name)
@@ -114,14 +114,14 @@ def instance_line(
     flags = _flags(resource, node, show_pending)
     if flags:
         text += f" ({', '.join(flags)})"
-    if len(resource.active_on) > 1:
-        description = f" {resource.description}" if resource.description else ""
-        text += f"{description} [ {' '.join(place.name for place in resource.active_on)} ]"
+    if len(resource.found.active_on) > 1:
+        description = f" {resource.configured.description}" if resource.configured.description else ""
+        text += f"{description} [ {' '.join(place.name for place in resource.found.active_on)} ]"
     return text
 
 
 def _agent(resource: Resource) -> str:
-    agent = resource.agent
+    agent = resource.configured.agent
     if agent is None:
         return "unknown:unknown"
     provider = f":{agent.provider}" if agent.provider and agent.standard.lower() == "ocf" else ""
@@ -130,10 +130,10 @@ def _agent(resource: Resource) -> str:
 
 def _state(resource: Resource, show_pending: bool) -> str:
     role = shown_role(resource)
-    if resource.failed:
+    if resource.found.failed:
         return f"FAILED {role}" if role is Role.PROMOTED else "FAILED"
-    if show_pending and resource.pending_task in _PENDING_WORDS:
-        return _PENDING_WORDS[resource.pending_task]
+    if show_pending and resource.found.pending_task in _PENDING_WORDS:
+        return _PENDING_WORDS[resource.found.pending_task]
     return str(role)
 
 
@@ -141,19 +141,19 @@ def _flags(resource: Resource, node: ClusterNode | None, show_pending: bool) -> 
     flags: list[str] = []
     if node is not None and not node.online and node.unclean:
         flags.append("UNCLEAN")
-    if node is not None and node is resource.lock_node:
+    if node is not None and node is resource.found.lock_node:
         flags.append("LOCKED")
-    if show_pending and resource.pending_task == "monitor":
+    if show_pending and resource.found.pending_task == "monitor":
         flags.append("Monitoring")
     limit = target_role(resource)
     if limit is Role.STOPPED:
         flags.append("disabled")
     elif limit is Role.UNPROMOTED and resource.promotable_root:
-        flags.append(f"target-role:{resource.meta['target-role']}")
-    if resource.blocked:
+        flags.append(f"target-role:{resource.configured.meta['target-role']}")
+    if resource.found.blocked:
         flags.append("blocked")
     elif not resource.managed:
         flags.append("unmanaged")
-    if resource.failure_ignored:
+    if resource.found.failure_ignored:
         flags.append("failure ignored")
     return flags

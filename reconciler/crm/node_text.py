@@ -126,10 +126,10 @@ def _connectivity(node: ClusterNode, name: str, value: str) -> str:
 
 def _ping_score(resource: Resource, attribute: str) -> int | None:
     """The value that the attribute has with all hosts reachable, None when the resource does not set it."""
-    if resource.agent is None or resource.agent.type not in ("ping", "pingd"):
+    if resource.configured.agent is None or resource.configured.agent.type not in ("ping", "pingd"):
         return None
     params: dict[str, str] = {}
-    for blocks in resource.param_blocks:
+    for blocks in resource.configured.param_blocks:
         for block in reversed(blocks):
             for name, value in block.values.items():
                 params.setdefault(name, value)

@@ -24,7 +24,7 @@ def add_resources(outline: Outline, cluster: Cluster, *, show_pending: bool) -> 
 
 
 def _left_out(resource: Resource) -> bool:
-    if resource.orphan and not active(resource, everywhere=True):
+    if resource.configured.orphan and not active(resource, everywhere=True):
         return True
     return placeless(resource)
 

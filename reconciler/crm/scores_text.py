@@ -35,7 +35,7 @@ def _decided(cluster: Cluster, *, scores: bool, utilization: bool) -> Iterator[s
             if scores:
                 yield from _score_lines(cluster.score_lines[start:end])
             start = end
-            own = _pairs(resource.utilization, amounts(resource.utilization))
+            own = _pairs(resource.configured.utilization, amounts(resource.configured.utilization))
             yield f"pcmk__finalize_assignment: {resource.id} utilization on {node.name}:{own}"
     if scores:
         yield from _score_lines(cluster.score_lines[start:])

@@ -152,7 +152,7 @@ class _Session:
 
         def agent_of(name: str) -> Agent | None:
             resource = find(cluster, name)
-            return None if resource is None else resource.agent
+            return None if resource is None else resource.configured.agent
 
         self.cib, events = inject(self.cib, injections, agent_of, self._clock_s())
         if not self.options.quiet:

@@ -104,13 +104,19 @@ def shown(cluster: Cluster, id: str = "A") -> str:
     """What is known of a primitive: `FAILED Started n1 n2 blocked, next Stopped, not on n2`."""
     resource = find(cluster, id)
     assert resource is not None
-    words = ["FAILED"] * resource.failed + [str(resource.role)] + [node.name for node in resource.active_on]
-    words += ["blocked" if resource.blocked else "unmanaged"] * (not resource.managed)
+    words = (
+        ["FAILED"] * resource.found.failed
+        + [str(resource.found.role)]
+        + [node.name for node in resource.found.active_on]
+    )
+    words += ["blocked" if resource.found.blocked else "unmanaged"] * (not resource.managed)
     text = " ".join(words)
-    if resource.next_role:
-        text += f", next {resource.next_role}"
+    if resource.placed.next_role:
+        text += f", next {resource.placed.next_role}"
     root = resource.root
     banned = [
-        node.name for node in cluster.nodes if -INFINITY in (resource.table.get(node.index), root.table.get(node.index))
+        node.name
+        for node in cluster.nodes
+        if -INFINITY in (resource.placed.table.get(node.index), root.placed.table.get(node.index))
     ]
     return text + (f", not on {' '.join(banned)}" if banned else "")

@@ -11,6 +11,7 @@ import pytest
 from reconciler.cib import Cib
 from reconciler.model.date import Instant
 from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.noting.condition import block
 from reconciler.scheduler.noting.orderings import add_edge
 from reconciler.scheduler.ordering.propagation import Propagation
 from reconciler.scheduler.roles import Kind, Role
@@ -125,7 +126,7 @@ def test_a_dangling_stop_does_not_require_a_start() -> None:
 def test_a_required_stop_of_what_is_promoted_requires_its_demote() -> None:
     one, other = _action(1, "A", "demote", ""), _action(2, "A", "stop", "required")
     assert other.resource is not None
-    other.resource.role = Role.PROMOTED
+    other.resource.found.role = Role.PROMOTED
     assert _after(RFP, one, other) == [FIRST + "required"]
 
 
@@ -139,7 +140,7 @@ def test_an_order_on_one_node_is_none_on_two() -> None:
 def test_a_probe_that_can_not_be_doesnt_stop_what_is_active() -> None:
     one, other = _action(1, "A", "monitor", "unrunnable"), _action(2, "B", "start", "")
     assert one.resource is not None
-    one.resource.active_on = [ClusterNode(0, "1", "n1", NodeKind.CLUSTER)]
+    one.resource.found.active_on = [ClusterNode(0, "1", "n1", NodeKind.CLUSTER)]
     assert _after(PRB, one, other) == []
     assert other.inputs[0].effects == 0
 
@@ -159,7 +160,7 @@ def test_a_gate_opens_when_enough_can_be(needed: int, reached: bool) -> None:
 def test_what_follows_the_stop_of_a_blocked_resource_can_not_be() -> None:
     one, other = _action(1, "A", "stop", "unrunnable"), _action(2, "B", "stop", "")
     assert one.resource is not None
-    one.resource.managed, one.resource.blocked = False, True
+    block(one.resource)
     assert _after(RF, one, other) == [THEN + "unrunnable"]
 
 

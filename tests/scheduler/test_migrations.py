@@ -84,21 +84,21 @@ def test_a_migration_that_failed(
 def test_what_was_sent_and_has_arrived_has_to_be_stopped_at_the_source() -> None:
     resource = find(after((SENT,), (ARRIVED,)), "A")
     assert resource is not None
-    assert [node.name for node in resource.dangling] == ["n1"]
+    assert [node.name for node in resource.found.dangling] == ["n1"]
 
 
 def test_a_migration_half_done_is_remembered() -> None:
     resource = find(after((SENT,), (PROBED_BEFORE,)), "A")
     assert resource is not None
-    assert (resource.partial_source and resource.partial_source.name) == "n1"
-    assert (resource.partial_target and resource.partial_target.name) == "n2"
+    assert (resource.found.partial_source and resource.found.partial_source.name) == "n1"
+    assert (resource.found.partial_target and resource.found.partial_target.name) == "n2"
 
 
 def test_what_was_sent_to_a_node_that_is_gone_failed_and_does_not_migrate_again() -> None:
     gone = {"in_ccm": "false", "crmd": "offline", "join": "down", "expected": "down"}
     resource = find(after((SENT,), (PROBED_BEFORE,), **gone), "A")
     assert resource is not None
-    assert (resource.failed, resource.allow_migrate, [node.name for node in resource.active_on]) == (
+    assert (resource.found.failed, resource.may_migrate, [node.name for node in resource.found.active_on]) == (
         True,
         False,
         ["n1"],

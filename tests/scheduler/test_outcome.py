@@ -115,7 +115,7 @@ def test_an_ignored_failure_is_listed_and_noted() -> None:
     cluster = after(*monitored(1), operation=Operation("monitor", "10s", {"on-fail": "ignore"}))
     resource = find(cluster, "A")
     assert resource is not None
-    assert resource.failure_ignored
+    assert resource.found.failure_ignored
     assert [failed.entry.id for failed in cluster.failed] == ["A_monitor_10000_2"]
 
 
@@ -220,7 +220,7 @@ def test_a_second_history_of_an_anonymous_clone_on_one_node_is_an_orphan() -> No
     cluster = read(cib(Clone("C", primitive()), states=[twice, state("n2")]))
     extra = find(cluster, "A:2")
     assert extra is not None
-    assert extra.orphan
+    assert extra.configured.orphan
     assert shown(cluster, "A:2") == "Started n1"
 
 
@@ -228,7 +228,7 @@ def test_what_is_no_longer_configured_is_an_orphan_that_may_run_nowhere() -> Non
     cluster = read(cib(primitive(), states=[state("n1", history(entry("start", name="old"), id="old")), state("n2")]))
     orphan = find(cluster, "old")
     assert orphan is not None
-    assert orphan.orphan
+    assert orphan.configured.orphan
     assert shown(cluster, "old") == "Started n1, not on n1 n2"
 
 
@@ -277,7 +277,7 @@ def test_instances_are_counted_but_not_orphans_that_are_stopped() -> None:
 def test_a_group_counts_as_active_where_an_unmanaged_member_is() -> None:
     web = Group("G", (primitive("A", {"is-managed": "false"}), primitive("B")))
     cluster = read(cib(web, states=[state("n1", history(START)), state("n2")]))
-    assert [node.name for node in cluster.resources[0].active_on] == ["n1"]
+    assert [node.name for node in cluster.resources[0].found.active_on] == ["n1"]
 
 
 def test_but_not_on_a_node_that_is_gone() -> None:
@@ -285,4 +285,4 @@ def test_but_not_on_a_node_that_is_gone() -> None:
     gone = state("n1", history(START), in_ccm="false", crmd="offline", join="down", expected="down")
     cluster = read(cib(FENCE_DEVICE, web, states=[gone, state("n2")], options={"stonith-enabled": "true"}))
     assert shown(cluster) == "Started n1 unmanaged"
-    assert [top.active_on for top in cluster.resources] == [[], []]
+    assert [top.found.active_on for top in cluster.resources] == [[], []]

@@ -35,12 +35,12 @@ def resource_of(plan: Finished, id: str) -> Resource:
 def test_every_score_and_every_assignment_has_a_reason(given: Cib) -> None:
     plan = plan_of(given)
     for resource in all_resources(plan):
-        explained = {change.node for change in resource.contributions}
-        for index, score in resource.table.scores.items():
+        explained = {change.node for change in resource.placed.contributions}
+        for index, score in resource.placed.table.scores.items():
             own = plan.cluster.nodes_by_index[index].base_score
             assert score in (0, own) or explained & {index, -1}, f"{resource.id} on node {index}: {score}"
-        if resource.kind is Kind.PRIMITIVE and resource.settled:
-            assert resource.assigned is not None, resource.id
+        if resource.kind is Kind.PRIMITIVE and resource.placed.settled:
+            assert resource.placed.assigned is not None, resource.id
 
 
 REASONS = [
@@ -123,4 +123,4 @@ REASONS = [
 
 @pytest.mark.parametrize(("given", "id", "cause"), REASONS)
 def test_reasons_of_assignments(given: Cib, id: str, cause: Cause) -> None:
-    assert resource_of(plan_of(given), id).assigned == cause
+    assert resource_of(plan_of(given), id).placed.assigned == cause

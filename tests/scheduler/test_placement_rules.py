@@ -445,7 +445,7 @@ def test_tags_in_colocations_stand_for_each_of_their_members(dependent: str, pri
 def test_a_rule_that_passes_on_a_bundles_node_doesnt_have_it_probed() -> None:
     everywhere = rule_location("A", expression("rack", "not_defined"), score="5")
     plan = plan_of(cib(primitive("A"), bundle("B", primitive("b"), replicas=1), constraints=[everywhere]))
-    table = plan.cluster.resource_index["A"][0].table
+    table = plan.cluster.resource_index["A"][0].placed.table
     inside = plan.cluster.node_index["B-0"].index
     assert (table.scores[inside], table.mode(inside)) == (5, NEVER)
     assert not any(action.key == "A_monitor_0" and action.node == "B-0" for action in plan.actions)
@@ -462,5 +462,5 @@ def test_primaries_are_placed_by_priority_then_kind_then_name() -> None:
         primitive("important", {"priority": "5"}),
     ]
     plan = plan_of(cib(primitive("X"), *primaries, constraints=[colocation("X", one.id, 1) for one in primaries]))
-    first = [colocation.primary.id for colocation in plan.cluster.resource_index["X"][0].colocations]
+    first = [colocation.primary.id for colocation in plan.cluster.resource_index["X"][0].placed.colocations]
     assert first == ["important", "ap", "zp", "cl", "g", "Zcap", "z"]

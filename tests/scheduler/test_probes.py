@@ -207,10 +207,10 @@ def test_asked_again_it_is_expected_where_and_as_it_is() -> None:
     )
     cluster = read_state(given, Instant(NOW))
     instance = cluster.resources[0].children[0]
-    instance.known_on.clear()
+    instance.found.known_on.clear()
     for node in cluster.nodes:
         assert probe(cluster, instance, node)
-    assert [action.expected_rc for action in instance.actions] == [8, 7]
+    assert [action.expected_rc for action in instance.planned.actions] == [8, 7]
 
 
 def test_an_answer_that_cannot_come_keeps_it_from_starting() -> None:

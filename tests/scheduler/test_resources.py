@@ -81,8 +81,8 @@ def test_a_unique_clone_of_an_agent_that_cannot_be_becomes_anonymous() -> None:
     meta = plain({"globally-unique": "true", "clone-max": "5", "clone-node-max": "2"})
     clone = made(read(cib(Clone("C", Primitive("A", Agent("lsb", "x")), meta=meta))), "C")
     assert clone.clone is not None
-    assert (clone.unique, clone.clone.clone_max, clone.clone.clone_node_max) == (False, 2, 1)
-    assert [instance.unique for instance in clone.children] == [False, False]
+    assert (clone.configured.unique, clone.clone.clone_max, clone.clone.clone_node_max) == (False, 2, 1)
+    assert [instance.configured.unique for instance in clone.children] == [False, False]
 
 
 def test_resources_are_ordered_by_priority_then_as_written() -> None:
@@ -107,9 +107,9 @@ def test_a_template_gives_what_the_primitive_lacks() -> None:
     resource = made(cluster)
     from reconciler.scheduler.evaluating.parameters import parameters
 
-    assert resource.agent == DUMMY
+    assert resource.configured.agent == DUMMY
     assert parameters(cluster, resource, None) == {"p": "own", "q": "template"}
-    assert [operation.id for operation in resource.operations] == ["own", "t20"], (
+    assert [operation.id for operation in resource.configured.operations] == ["own", "t20"], (
         "by name and role, whatever the interval"
     )
     assert cluster.templates == {"T": ["A"]}
@@ -135,14 +135,14 @@ def test_where_a_meta_attribute_comes_from(
     inner = Group("G", (primitive("A", own),), meta=plain(group))
     tree = Clone("C", inner, meta=plain({"clone-max": "1", **clone}))
     cluster = read(cib(tree, defaults=Defaults(resources=plain(defaults))))
-    assert made(cluster, "A:0").meta.get("x", "0") == expected
+    assert made(cluster, "A:0").configured.meta.get("x", "0") == expected
 
 
 def test_rules_see_the_agent_of_the_resource_also_in_its_ancestors_blocks() -> None:
     for_dummies = AttributeBlock({"x": "dummy"}, (Rule((AgentExpression("ocf", "pacemaker", "Dummy"),)),))
     tree = Group("G", (primitive("A"), Primitive("B", Agent("systemd", "b"))), meta=(for_dummies,))
     cluster = read(cib(tree))
-    assert [made(cluster, id).meta.get("x") for id in ("A", "B", "G")] == ["dummy", None, None]
+    assert [made(cluster, id).configured.meta.get("x") for id in ("A", "B", "G")] == ["dummy", None, None]
 
 
 FIELDS = [
@@ -161,12 +161,12 @@ FIELDS = [
 
 @pytest.mark.parametrize(("meta", "field", "expected"), FIELDS)
 def test_what_meta_attributes_set(meta: dict[str, str], field: str, expected: object) -> None:
-    assert getattr(made(read(cib(primitive("A", meta)))), field) == expected
+    assert getattr(made(read(cib(primitive("A", meta)))).configured, field) == expected
 
 
 def test_maintenance_mode_leaves_nothing_managed() -> None:
     resource = made(read(cib(primitive("A", {"is-managed": "true"}), options={"maintenance-mode": "true"})))
-    assert (resource.managed, resource.maintenance) == (False, True)
+    assert (resource.managed, resource.configured.maintenance) == (False, True)
 
 
 ROLES = [
@@ -184,20 +184,20 @@ ROLES = [
 def test_target_roles(word: str, is_promotable: bool, expected: str) -> None:
     one = primitive("A", {"target-role": word})
     cluster = read(cib(promotable("P", one) if is_promotable else one))
-    assert str(made(cluster, "A:0" if is_promotable else "A").next_role) == expected
+    assert str(made(cluster, "A:0" if is_promotable else "A").placed.next_role) == expected
 
 
 def test_tables_hold_the_nodes_known_by_then_with_their_scores() -> None:
     from reconciler.model.cluster import Node
 
     cluster = read(cib(primitive(), nodes=[Node("n1", id="n1", score="7"), Node("n2", id="n2")]))
-    assert made(cluster).table.scores == {0: 7, 1: 0}
+    assert made(cluster).placed.table.scores == {0: 7, 1: 0}
 
 
 def test_in_an_opt_in_cluster_tables_are_empty() -> None:
     cluster = read(cib(primitive("A", {"remote-node": "guest"}), options={"symmetric-cluster": "false"}))
-    assert len(made(cluster).table) == 0
-    assert len(made(cluster, "guest").table) == 3, "but for connections to guest nodes"
+    assert len(made(cluster).placed.table) == 0
+    assert len(made(cluster, "guest").placed.table) == 3, "but for connections to guest nodes"
 
 
 def test_an_instance_in_a_bundle_may_run_in_its_own_container_only() -> None:
@@ -205,8 +205,8 @@ def test_an_instance_in_a_bundle_may_run_in_its_own_container_only() -> None:
     cluster = read(cib(Bundle("B", "podman", {"image": "i"}, network, (), primitive("A", {}, params={"x": "1"}))))
     node = cluster.node_index["B-0"]
     assert node.is_guest
-    assert made(cluster, "A:0").table.scores == {node.index: 500}
-    assert made(cluster, "B-0").table.scores == {0: 0, 1: 0}
+    assert made(cluster, "A:0").placed.table.scores == {node.index: 500}
+    assert made(cluster, "B-0").placed.table.scores == {0: 0, 1: 0}
 
 
 def test_the_options_of_a_container() -> None:

@@ -89,11 +89,11 @@ def graphs(draw: st.DrawFn) -> Graph:
     resources: list[Resource] = []
     for number in range(draw(st.integers(2, 9))):
         resource = Resource(f"r{number}", draw(st.sampled_from([Kind.PRIMITIVE] * 3 + [Kind.GROUP, Kind.CLONE])))
-        resource.table = table_of(draw(scores))
+        resource.placed.table = table_of(draw(scores))
         if resource.kind is Kind.GROUP:
             for member in range(draw(st.integers(0, 2))):
                 child = Resource(f"r{number}-{member}", Kind.PRIMITIVE, parent=resource)
-                child.table = table_of(draw(scores))
+                child.placed.table = table_of(draw(scores))
                 resource.children.append(child)
         for primary in draw(st.lists(st.sampled_from(resources), max_size=3, unique=True)) if resources else []:
             ends = [primary, *primary.children[-1:]]
@@ -101,8 +101,8 @@ def graphs(draw: st.DrawFn) -> Graph:
             ends_at = draw(st.sampled_from(ends))
             pair = ColocationPair("c", resource, ends_at, draw(STRENGTHS), Cause(Why.COLOCATION, "c"))
             pair.node_attribute = attribute
-            pair.primary.followers.append(pair)
-            resource.colocations.append(pair)
+            pair.primary.placed.followers.append(pair)
+            resource.placed.colocations.append(pair)
             cluster.colocations.append(pair)
         resources.append(resource)
     return Graph(cluster, resources[0], table_of(draw(scores)))
@@ -181,9 +181,9 @@ def test_the_work_does_not_grow_with_the_number_of_ways(score, monkeypatch) -> N
 def test_a_walk_that_takes_too_long_is_given_up() -> None:
     state = decide(entangled(26), Instant(1_700_000_000)).cluster
     first = next(resource for resource in state.resources if resource.id == "r025")
-    assert len(first.followers) == 3
+    assert len(first.placed.followers) == 3
     with pytest.raises(TooLongError):
-        Walk(state).mix(first, first.table, "#uname", 1.0, True)
+        Walk(state).mix(first, first.placed.table, "#uname", 1.0, True)
 
 
 def test_preferences_of_all_are_counted_once_for_each_way() -> None:

@@ -14,6 +14,7 @@ from reconciler.scheduler.evaluating.digests import DigestVerdict, compare
 from reconciler.scheduler.evaluating.host_address import uses_host_address
 from reconciler.scheduler.evaluating.operations import operation_for
 from reconciler.scheduler.noting.actions import action_key, make_required, set_reason
+from reconciler.scheduler.noting.condition import restart_anew
 from reconciler.scheduler.noting.orderings import order
 from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.unfencing import require_unfencing
@@ -70,19 +71,19 @@ def _primitives_by_name(cluster: Cluster) -> dict[str, list[Resource]]:
             pending += resource.children
             continue
         found.setdefault(resource.id, []).append(resource)
-        if resource.history_name is not None and resource.history_name != resource.id:
-            found.setdefault(resource.history_name, []).append(resource)
+        if resource.found.history_name is not None and resource.found.history_name != resource.id:
+            found.setdefault(resource.found.history_name, []).append(resource)
     return found
 
 
 def _check_history(cluster: Cluster, resource: Resource, node: ClusterNode, history: ResourceHistory) -> None:
     """Compare what one node remembers of one primitive (part 3, section 5.1)."""
-    if resource.orphan:
-        if resource.root.kind is not Kind.CLONE or resource.root.unique:
+    if resource.configured.orphan:
+        if resource.root.kind is not Kind.CLONE or resource.root.configured.unique:
             cause = Cause(Why.ORPHAN, resource.id)
             schedule_cleanup(cluster, resource, node, optional=False, cause=cause)
         return
-    active = node in resource.active_on
+    active = node in resource.found.active_on
     if _agent_changed(resource, history):
         _replace_agent(cluster, resource, node, active=active)
     if not active:
@@ -91,13 +92,13 @@ def _check_history(cluster: Cluster, resource: Resource, node: ClusterNode, hist
     started, stopped = current_range(entries)
     if started < stopped:
         return
-    in_maintenance = resource.maintenance or node.maintenance
+    in_maintenance = resource.configured.maintenance or node.maintenance
     for entry in entries[max(started, 0) :]:
         _check_entry(cluster, resource, node, entry, in_maintenance=in_maintenance)
 
 
 def _agent_changed(resource: Resource, history: ResourceHistory) -> bool:
-    agent = resource.agent
+    agent = resource.configured.agent
     known = history.attributes
     return agent is None or (
         known.get("class") != agent.standard
@@ -112,7 +113,7 @@ def _replace_agent(cluster: Cluster, resource: Resource, node: ClusterNode, *, a
     require_unfencing(cluster, resource, node, "Device definition changed")
     if active:
         request(cluster, resource, action_key(resource.id, "stop"), "stop", node, optional=False, cause=cause)
-        resource.start_pending = True
+        restart_anew(resource)
     schedule_cleanup(cluster, resource, node, optional=False, cause=cause)
 
 
@@ -121,7 +122,7 @@ def _check_entry(
 ) -> None:
     task, interval = entry.result.task or "", entry.result.interval_ms
     if interval and in_maintenance:
-        cause = Cause(Why.MAINTENANCE, resource.id if resource.maintenance else node.name)
+        cause = Cause(Why.MAINTENANCE, resource.id if resource.configured.maintenance else node.name)
         cancel_recorded(cluster, resource, task, interval, node, entry.result.call_id, cause)
     elif interval or task in _CHECKED:
         if uses_host_address(resource):
@@ -189,12 +190,12 @@ def _reschedule(
 
 def _reload(cluster: Cluster, resource: Resource, node: ClusterNode, cause: Cause) -> None:
     """Tell the agent its new parameters, unless the resource is stopped or demoted anyway."""
-    if not resource.managed or resource.failed:
+    if not resource.managed or resource.found.failed:
         return
-    if resource.start_pending:
+    if resource.found.start_pending:
         request(cluster, resource, action_key(resource.id, "stop"), "stop", node, optional=False, cause=cause)
         return
-    resource.reloading = True
+    resource.planned.reloading = True
     key = action_key(resource.id, "reload-agent")
     reload = request(cluster, resource, key, "reload-agent", node, optional=False)
     make_required(reload, CHANGED, cause)

@@ -27,7 +27,7 @@ def schedule_cleanup(
 
     Nothing is done for a failed resource, nor on a node that is offline or unclean.
     """
-    if resource.failed or node.unclean or not node.online:
+    if resource.found.failed or node.unclean or not node.online:
         return
     key = action_key(resource.id, "delete")
     request(cluster, resource, key, "delete", node, optional=optional, cause=cause)
@@ -42,7 +42,7 @@ def clear_orphan_fail_counts(cluster: Cluster) -> None:
     if not cluster.options.stop_orphan_resources:
         return
     for resource in cluster.resources:
-        if not resource.orphan:
+        if not resource.configured.orphan:
             continue
         for node in cluster.nodes:
             if node.online and fail_count(cluster, resource, node, effective=True, include_fillers=False):

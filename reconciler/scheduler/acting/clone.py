@@ -103,7 +103,7 @@ def create_start_and_stop(
         starting, stopping = _required(child)
         in_place = in_place or (starting and stopping)
         any_starting, any_stopping = any_starting or starting, any_stopping or stopping
-        any_active = any_active or any(leaf.active_on for leaf in child.leaves())
+        any_active = any_active or any(leaf.found.active_on for leaf in child.leaves())
     start = request_pseudo(cluster, resource, "start", optional=not any_starting)
     running = request_pseudo(cluster, resource, "running", optional=not any_starting)
     running.priority = INFINITY
@@ -132,7 +132,7 @@ def _create_role_actions(
     promoting = demoting = False
     for child in clone.children:
         create_instance(cluster, child)
-        tasks = {action.task for leaf in child.leaves() for action in leaf.actions if not action.optional}
+        tasks = {action.task for leaf in child.leaves() for action in leaf.planned.actions if not action.optional}
         promoting, demoting = promoting or "promote" in tasks, demoting or "demote" in tasks
     for task, done, wanted in (("promote", "promoted", promoting), ("demote", "demoted", demoting)):
         begin = request_pseudo(cluster, clone, task, optional=not wanted)
@@ -140,15 +140,13 @@ def _create_role_actions(
         end.priority = INFINITY
         create_phase(cluster, clone, begin, end)
     order_phases(clone)
-    for child in clone.children:
-        child.priority = clone.priority  # It held the promotion score for placement.
 
 
 def _required(child: Resource) -> tuple[bool, bool]:
     """Whether anything in the instance has to be started, and whether anything has to be stopped."""
     starting = stopping = False
     for leaf in child.leaves():
-        for action in leaf.actions:
+        for action in leaf.planned.actions:
             if action.optional or not (action.runnable or action.pseudo):
                 continue
             if action.task == "stop":

@@ -42,14 +42,14 @@ def connection_state(node: ClusterNode) -> ConnectionState:
     if connection is None:
         return ConnectionState.UNKNOWN
     host = current_node(connection)
-    if connection.next_role is Role.STOPPED or connection.node is None:
+    if connection.placed.next_role is Role.STOPPED or connection.placed.node is None:
         return _state_of_leaving(node, connection, host)
     if host is None:
         return ConnectionState.UNKNOWN
     if host.unclean or not host.online:
         return ConnectionState.RESTING
-    migrating = connection.partial_source is not None and connection.partial_target is not None
-    if len(connection.active_on) > 1 and migrating:
+    migrating = connection.found.partial_source is not None and connection.found.partial_target is not None
+    if len(connection.found.active_on) > 1 and migrating:
         return ConnectionState.RESTING
     return ConnectionState.ALIVE
 
@@ -62,7 +62,7 @@ def order_remote(cluster: Cluster) -> None:
         resource, node = action.resource, action.node
         if resource is None:
             continue
-        if resource.is_connection and action.task == "clear_failcount":
+        if resource.configured.is_connection and action.task == "clear_failcount":
             cause = Cause(Why.REMOTE, resource.id)
             order(cluster, action, (resource, action_key(resource.id, "start")), ORD, cause)
         elif node is not None and node.is_remote and not action.pseudo and node.connection is not None:
@@ -73,11 +73,11 @@ def _state_of_leaving(node: ClusterNode, connection: Resource, host: ClusterNode
     """The state of a connection that will not run anywhere."""
     if host is not None and host.unclean:
         return ConnectionState.FAILED
-    if not connection.failed:
+    if not connection.found.failed:
         return ConnectionState.STOPPED
     if (
-        connection.next_role is Role.STOPPED
-        and connection.reconnect_interval_ms
+        connection.placed.next_role is Role.STOPPED
+        and connection.configured.reconnect_interval_ms
         and node.was_fenced
         and not _shutdown_requested(node)
     ):
@@ -102,7 +102,7 @@ def _order(cluster: Cluster, action: Action, resource: Resource, node: ClusterNo
 def _keep_until_connected(cluster: Cluster, resource: Resource, node: ClusterNode, connection: Resource) -> None:
     """Should the connection fail to start, a resource that moves to it stays where it is."""
     started = (connection, action_key(connection.id, "start"))
-    for stop in reversed(resource.actions):
+    for stop in reversed(resource.planned.actions):
         if stop.task == "stop" and stop.node is not None and stop.node is not node:
             order(cluster, started, stop, ORD, Cause(Why.REMOTE, connection.id))
 
@@ -115,7 +115,7 @@ def _order_on_remote(cluster: Cluster, action: Action, node: ClusterNode, connec
     elif task in _STOPPING:
         if state is ConnectionState.FAILED:
             mark_for_fencing(cluster, node, "resources are active but connection is unrecoverable")
-        elif state is ConnectionState.ALIVE or connection.next_role is Role.STOPPED:
+        elif state is ConnectionState.ALIVE or connection.placed.next_role is Role.STOPPED:
             _before_stop(cluster, action, connection, RF)
         else:
             _after_start(cluster, connection, action, NONE)
@@ -134,14 +134,14 @@ def _order_on_remote(cluster: Cluster, action: Action, node: ClusterNode, connec
 
 
 def _order_on_guest(cluster: Cluster, action: Action, connection: Resource, guest: Resource) -> None:
-    if guest.failed and action.node is not None:
+    if guest.found.failed and action.node is not None:
         mark_for_fencing(cluster, action.node, "container failed")
     task = action.task
     if task in ("start", "promote"):
         _after_start(cluster, guest, action, RT)
         _after_start(cluster, connection, action, NONE)
     elif task in _STOPPING or task == "demote":
-        if not guest.failed:
+        if not guest.found.failed:
             _before_stop(cluster, action, connection, NONE)
     elif action.interval_ms:
         if task != "cancel":

@@ -89,7 +89,7 @@ def _shut_down(cluster: Cluster, node: ClusterNode) -> Action:
         resource = action.resource
         if resource is None or action.node is not node or action.task != "stop":
             continue
-        if resource.maintenance or node.maintenance or not (resource.managed or resource.blocked):
+        if resource.configured.maintenance or node.maintenance or not (resource.managed or resource.found.blocked):
             continue
         action.optional = False
         order(cluster, action, shutdown, ORD | RN, cause)
@@ -126,13 +126,13 @@ def _fence_guest(cluster: Cluster, node: ClusterNode) -> None:
 def _order_starts(resource: Resource, fencing: Action, node: ClusterNode) -> None:
     """What requires fencing waits for it, and so does a start of what may be active on the node without our knowing."""
     cause = Cause(Why.FENCING, node.name)
-    for action in reversed(resource.actions):
+    for action in reversed(resource.planned.actions):
         if action.needs == "fencing":
             add_edge(fencing, action, ORD, cause)
         elif (
             action.needs == "quorum"
             and action.task == "start"
-            and node.index in resource.table
+            and node.index in resource.placed.table
             and not _known_on(resource, node)
         ):
             add_edge(fencing, action, ORD | RN, cause)
@@ -140,18 +140,23 @@ def _order_starts(resource: Resource, fencing: Action, node: ClusterNode) -> Non
 
 def _known_on(resource: Resource, node: ClusterNode) -> bool:
     """Whether its state on the node is known; of an anonymous clone's instances any will do."""
-    if node.index in resource.known_on:
+    if node.index in resource.found.known_on:
         return True
     parent = resource.parent
-    if resource.kind is not Kind.PRIMITIVE or parent is None or parent.kind is not Kind.CLONE or parent.unique:
+    if (
+        resource.kind is not Kind.PRIMITIVE
+        or parent is None
+        or parent.kind is not Kind.CLONE
+        or parent.configured.unique
+    ):
         return False
-    return any(node.index in sibling.known_on for sibling in parent.children)
+    return any(node.index in sibling.found.known_on for sibling in parent.children)
 
 
 def _imply_stops(cluster: Cluster, resource: Resource, fencing: Action, node: ClusterNode) -> None:
     """Fencing does what stops and demotes on the node were to do (section 12.3, rules 2 and 3)."""
     cause = Cause(Why.FENCING, node.name)
-    implied = resource.needs_fencing or node.is_guest
+    implied = resource.configured.needs_fencing or node.is_guest
     stops = find_actions(resource, action_key(resource.id, "stop"), node)
     of_root = newest(resource.root, task="stop") if stops and implied else None
     for stop in stops:
@@ -161,12 +166,12 @@ def _imply_stops(cluster: Cluster, resource: Resource, fencing: Action, node: Cl
                 add_edge(fencing, stop, KEEP, cause)
             if of_root is not None:
                 add_edge(fencing, of_root, KEEP, cause)
-        if resource.notify:
+        if resource.configured.notify:
             from reconciler.scheduler.acting.notifications import notify_after_fencing  # Few clones want notifications.
 
             notify_after_fencing(cluster, resource, stop, fencing)
     for demote in find_actions(resource, action_key(resource.id, "demote"), node):
-        if node.online and not node.unclean and not resource.failed:
+        if node.online and not node.unclean and not resource.found.failed:
             continue
         make_pseudo(demote)
         if implied and not resource.bundled:

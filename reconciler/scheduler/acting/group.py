@@ -40,7 +40,7 @@ def order_group(cluster: Cluster, group: Resource, order_member: Callable[[Clust
     last_active: Resource | None = None
     for member in group.children:
         order_member(cluster, member)
-        first = previous is None and group.group_ordered
+        first = previous is None and group.configured.group_ordered
         down, downed = (SHF | ORD, RT) if first else (SHF, SHT)
         if promotable:
             then(group, "demote", member, "demote", down)
@@ -51,7 +51,7 @@ def order_group(cluster: Cluster, group: Resource, order_member: Callable[[Clust
         then(group, "stop", member, "stop", down)
         then(member, "stop", group, "stopped", downed)
         then(member, "start", group, "running", _AFTER_MEMBER)
-        if not group.group_ordered:
+        if not group.configured.group_ordered:
             then(group, "start", member, "start", _AFTER_PREVIOUS | SHF)
             if promotable:
                 then(group, "promote", member, "promote", _AFTER_PREVIOUS | SHF)
@@ -61,8 +61,13 @@ def order_group(cluster: Cluster, group: Resource, order_member: Callable[[Clust
             if promotable:
                 then(previous, "promote", member, "promote", _AFTER_PREVIOUS)
                 then(member, "demote", previous, "demote", ORD)
-        if member.active_on:
-            if group.group_ordered and previous is not None and not previous.active_on and last_active is not None:
+        if member.found.active_on:
+            if (
+                group.configured.group_ordered
+                and previous is not None
+                and not previous.found.active_on
+                and last_active is not None
+            ):
                 then(member, "stop", last_active, "stop", ORD)
             last_active = member
         previous = member
@@ -73,7 +78,7 @@ def create_group_actions(cluster: Cluster, group: Resource, create_member: Calla
     for member in group.children:
         create_member(cluster, member)
     tasks = ["start", "running", "stop", "stopped"]
-    if is_true(group.meta.get("promotable")):
+    if is_true(group.configured.meta.get("promotable")):
         tasks += ["demote", "demoted", "promote", "promoted"]
     for task in tasks:
         make_pseudo(request(cluster, group, action_key(group.id, task), task, None, optional=True))

@@ -27,7 +27,7 @@ def order_load(cluster: Cluster, resource: Resource, allowed: Iterable[ClusterNo
     `allowed` are the nodes of its table in order of their names.
     """
     cause = Cause(Why.UTILIZATION, resource.id)
-    for node in resource.active_on:
+    for node in resource.found.active_on:
         order(cluster, (resource, action_key(resource.id, "stop")), _load_stopped(cluster, node), LOAD, cause)
     for node in allowed:
         freed = _load_stopped(cluster, node)

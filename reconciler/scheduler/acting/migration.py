@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 def can_migrate(resource: Resource, current: ClusterNode | None) -> bool:
     """Whether the primitive could go from its current to its next node without being stopped."""
-    if not resource.allow_migrate or not resource.managed or resource.failed or resource.start_pending:
+    if not resource.may_migrate or not resource.managed or resource.found.failed or resource.found.start_pending:
         return False
     if current is None or current.unclean:
         return False
-    return resource.node is not None and not resource.node.unclean
+    return resource.placed.node is not None and not resource.placed.node.unclean
 
 
 def create_migration(cluster: Cluster, resource: Resource, source: ClusterNode) -> None:
@@ -34,13 +34,13 @@ def create_migration(cluster: Cluster, resource: Resource, source: ClusterNode) 
 
     A migration whose first half is already done (the resource's partial target is its next node) is only completed.
     """
-    target = resource.node
+    target = resource.placed.node
     assert target is not None, "can_migrate asks for it"
     cause = Cause(Why.MIGRATION, resource.id, f"{source.name} -> {target.name}")
     start = _request(cluster, resource, "start", target)
     stop = _request(cluster, resource, "stop", source)
     halves = []
-    if resource.partial_target is None:
+    if resource.found.partial_target is None:
         halves.append(_request(cluster, resource, "migrate_to", source))
     halves.append(_request(cluster, resource, "migrate_from", target))
     for action in (start, stop, *halves):
@@ -50,7 +50,7 @@ def create_migration(cluster: Cluster, resource: Resource, source: ClusterNode) 
     for half in halves:
         half.cause = half.cause or cause
         half.meta.update(migrate_source=source.name, migrate_target=target.name)
-    if halves[0].task == "migrate_to" and not resource.is_connection:
+    if halves[0].task == "migrate_to" and not resource.configured.is_connection:
         halves[0].meta.setdefault("record-pending", "true")
     _order_halves(cluster, resource, [half.task for half in halves], cause)
 

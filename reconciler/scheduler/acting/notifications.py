@@ -43,7 +43,7 @@ def create_phase(cluster: Cluster, resource: Resource, begin: Action, end: Actio
     if resource.clone is None or not resource.clone.notify:
         return
     phase = Phase(begin.task)
-    resource.clone.phases[begin.task] = phase
+    resource.planned.phases[begin.task] = phase
     _create_before(cluster, resource, phase, begin)
     _create_after(cluster, resource, phase, end)
     assert phase.confirmed_before is not None
@@ -54,7 +54,7 @@ def create_phase(cluster: Cluster, resource: Resource, begin: Action, end: Actio
 def order_phases(clone: Resource) -> None:
     """Order the clone's notifications about different tasks."""
     assert clone.clone is not None
-    phases = clone.clone.phases
+    phases = clone.planned.phases
     for first, then in _FOLLOWING:
         if first in phases and then in phases:
             confirmed, before = phases[first].confirmed_after, phases[then].before
@@ -70,7 +70,7 @@ def create_notifications(cluster: Cluster, clone: Resource) -> None:
     """
     assert clone.clone is not None
     for task in TASKS:
-        phase = clone.clone.phases.get(task)
+        phase = clone.planned.phases.get(task)
         if phase is not None:
             census = _Census(clone)
             values = census.values(cluster, clone)
@@ -103,16 +103,16 @@ class _Census:
             self._add(instance)
 
     def _add(self, instance: Resource) -> None:
-        entry = (instance, instance.active_on[0] if instance.active_on else None)
+        entry = (instance, instance.found.active_on[0] if instance.found.active_on else None)
         lists = {
             Role.STOPPED: (self.inactive,),
             Role.STARTED: (self.active,),
             Role.UNPROMOTED: (self.unpromoted, self.active),
             Role.PROMOTED: (self.promoted, self.active),
         }
-        for entries in lists.get(instance.role, ()):
+        for entries in lists.get(instance.found.role, ()):
             entries.append(entry)
-        for action in instance.actions:
+        for action in instance.planned.actions:
             if action.node is None or action.optional or action.task not in self.doing:
                 continue
             if action.runnable or (action.task == "stop" and action.node.unclean):
@@ -134,9 +134,11 @@ class _Census:
             values[f"notify_{name}_resource"] = _words(instance.id for instance, _ in placed)
             values[f"notify_{name}_uname"] = _words(node.name for _, node in placed if node is not None)
         values["notify_inactive_resource"] = _words(instance.id for instance, _ in _distinct(self.inactive))
-        values["notify_available_uname"] = _words(node.name for node in cluster.nodes if node.index in clone.table)
+        values["notify_available_uname"] = _words(
+            node.name for node in cluster.nodes if node.index in clone.placed.table
+        )
         values["notify_all_uname"] = _words(node.name for node in cluster.nodes)
-        if clone.meta.get("container-attribute-target") == "host":
+        if clone.configured.meta.get("container-attribute-target") == "host":
             values["notify_all_hosts"] = _words(_host_name(node) for node in cluster.nodes)
         return values
 
@@ -157,7 +159,7 @@ def _words(names: Iterable[str]) -> str:
 def _host_name(node: ClusterNode) -> str:
     """The name of the node, of a guest node the name of where its guest runs."""
     guest = node.connection.container if node.connection is not None else None
-    return guest.active_on[0].name if guest is not None and guest.active_on else node.name
+    return guest.found.active_on[0].name if guest is not None and guest.found.active_on else node.name
 
 
 def _create_before(cluster: Cluster, resource: Resource, phase: Phase, begin: Action) -> None:
@@ -202,7 +204,7 @@ def _notify_instance(
     cluster: Cluster, instance: Resource, phase: Phase, values: dict[str, str], *, needed: bool
 ) -> None:
     """Give the instance's own actions the values, and where `needed` tell it before and after what happens."""
-    for action in instance.actions:
+    for action in instance.planned.actions:
         if not action.optional and action.node is not None and action.task in TASKS:
             _tell(action, values)
     if not needed:
@@ -214,10 +216,10 @@ def _notify_instance(
 
 
 def _notify_leaving(cluster: Cluster, instance: Resource, phase: Phase, values: dict[str, str]) -> None:
-    if instance.role is Role.STOPPED:
+    if instance.found.role is Role.STOPPED:
         return
     stop = newest(instance, task="stop")
-    for node in instance.active_on:
+    for node in instance.found.active_on:
         if stop is not None and stop.pseudo and (node.unclean or node.requires_reset):
             continue  # A node that is fenced can't be told anything.
         _notify(cluster, instance, node, phase.before, phase.confirmed_before, values)
@@ -226,7 +228,7 @@ def _notify_leaving(cluster: Cluster, instance: Resource, phase: Phase, values: 
 
 
 def _notify_coming(cluster: Cluster, instance: Resource, phase: Phase, values: dict[str, str]) -> None:
-    if instance.next_role is Role.STOPPED or instance.node is None:
+    if instance.placed.next_role is Role.STOPPED or instance.placed.node is None:
         return
     start = newest(instance, task="start")
     if start is not None and start.node is not None and start.node.connection is not None:
@@ -234,8 +236,8 @@ def _notify_coming(cluster: Cluster, instance: Resource, phase: Phase, values: d
         if connected is not None and not connected.runnable:
             return
     if phase.task != "start" or start is None or start.optional:
-        _notify(cluster, instance, instance.node, phase.before, phase.confirmed_before, values)
-    _notify_after(cluster, instance, instance.node, phase, values)
+        _notify(cluster, instance, instance.placed.node, phase.before, phase.confirmed_before, values)
+    _notify_after(cluster, instance, instance.placed.node, phase, values)
 
 
 def _notify_after(
@@ -247,7 +249,7 @@ def _notify_after(
         told.priority = INFINITY
     if phase.confirmed_after is None:
         return
-    for action in instance.actions:
+    for action in instance.planned.actions:
         if action.interval_ms and action.task != "cancel":
             add_edge(phase.confirmed_after, action, ORD, _cause(instance))
 

@@ -30,14 +30,14 @@ def order_primitive(cluster: Cluster, resource: Resource) -> None:
     start = (resource, action_key(resource.id, "start"))
     stop = (resource, action_key(resource.id, "stop"))
     order(cluster, stop, start, ORD | RT | RST, cause)
-    if resource.role > Role.UNPROMOTED or resource.promotable_root:
+    if resource.found.role > Role.UNPROMOTED or resource.promotable_root:
         order(cluster, (resource, action_key(resource.id, "demote")), stop, RFP, cause)
         order(cluster, start, (resource, action_key(resource.id, "promote")), RN, cause)
     deletions = (resource, action_key(resource.id, "lrm_delete"))
     order(cluster, deletions, (resource, action_key(resource.id, "monitor")), SAME | CXL, cause)
-    if cluster.unfencing and resource.needs_unfencing and not resource.is_stonith:
+    if cluster.unfencing and resource.configured.needs_unfencing and not resource.is_stonith:
         _order_unfencing(cluster, resource)
-    if resource.utilization and cluster.options.placement_strategy != "default":
+    if resource.configured.utilization and cluster.options.placement_strategy != "default":
         order_load(cluster, resource, allowed_nodes(cluster, resource))
     if resource.container is not None:
         _order_container(cluster, resource, resource.container)
@@ -45,7 +45,9 @@ def order_primitive(cluster: Cluster, resource: Resource) -> None:
 
 def allowed_nodes(cluster: Cluster, resource: Resource) -> list[ClusterNode]:
     """The nodes in the resource's table, in natural order of their names."""
-    return sorted((cluster.nodes_by_index[index] for index in resource.table), key=lambda node: natural_key(node.name))
+    return sorted(
+        (cluster.nodes_by_index[index] for index in resource.placed.table), key=lambda node: natural_key(node.name)
+    )
 
 
 def _order_unfencing(cluster: Cluster, resource: Resource) -> None:
@@ -61,9 +63,11 @@ def _order_container(cluster: Cluster, resource: Resource, container: Resource) 
     """What is inside a container starts after it and stops before it, unless it is placed on the container's guest node."""
     cause = Cause(Why.CONTAINER, container.id)
     stop = (resource, action_key(resource.id, "stop"))
-    if resource.is_connection:
+    if resource.configured.is_connection:
         order(cluster, (container, action_key(container.id, "monitor")), stop, ORD, cause)
-    elif container.is_connection or (cluster.has_remote_nodes and any(f.is_connection for f in container.fillers)):
+    elif container.configured.is_connection or (
+        cluster.has_remote_nodes and any(f.configured.is_connection for f in container.fillers)
+    ):
         return
     start = (resource, action_key(resource.id, "start"))
     order(cluster, (container, action_key(container.id, "start")), start, RT | RN, cause)

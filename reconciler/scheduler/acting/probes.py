@@ -16,6 +16,7 @@ from reconciler.scheduler.noting.actions import action_key, find_actions, newest
 from reconciler.scheduler.noting.fencing import mark_for_fencing
 from reconciler.scheduler.noting.orderings import order
 from reconciler.scheduler.noting.requests import request
+from reconciler.scheduler.noting.scores import strike
 from reconciler.scheduler.noting.unfencing import order_after_unfencing
 from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.effects import ORD, PRB, RN, SAME
@@ -78,13 +79,16 @@ def _probe_clone(cluster: Cluster, clone: Resource, node: ClusterNode) -> bool:
     From here on the instances are in the order of their numbers.
     """
     sort_by_number(clone)
-    if clone.exclusive_discovery and node.index in clone.table and clone.table.mode(node.index) != EXCLUSIVE:
-        del clone.table.scores[node.index]  # Notifications name only nodes where the clone might ever run.
-        clone.table.modes.pop(node.index, None)
+    if (
+        clone.placed.exclusive_discovery
+        and node.index in clone.placed.table
+        and clone.placed.table.mode(node.index) != EXCLUSIVE
+    ):
+        strike(clone, node)  # Notifications name only nodes where the clone might ever run.
         return False
     if not clone.children:
         return False
-    if clone.unique:
+    if clone.configured.unique:
         return _probe_all(cluster, clone.children, node)
     return probe(cluster, _representative(clone, node), node)
 
@@ -92,10 +96,10 @@ def _probe_clone(cluster: Cluster, clone: Resource, node: ClusterNode) -> bool:
 def _representative(clone: Resource, node: ClusterNode) -> Resource:
     """The instance that stands for an anonymous clone on this node: known there, else going there, else the first."""
     for child in clone.children:
-        if any(node.index in leaf.known_on for leaf in child.leaves()):
+        if any(node.index in leaf.found.known_on for leaf in child.leaves()):
             return child
     for child in clone.children:
-        if {leaf.node for leaf in child.leaves()} - {None} == {node}:
+        if {leaf.placed.node for leaf in child.leaves()} - {None} == {node}:
             return child
     return clone.children[0]
 
@@ -142,7 +146,7 @@ def _order_peer_containers(cluster: Cluster, bundle: Resource, replica: BundleRe
 
 
 def _probe_primitive(cluster: Cluster, resource: Resource, node: ClusterNode) -> bool:
-    if node.index in resource.known_on or not _may_be_there(resource, node):
+    if node.index in resource.found.known_on or not _may_be_there(resource, node):
         return False
     root = resource.root
     if not _discovered_on(resource, root, node):
@@ -156,17 +160,17 @@ def _probe_primitive(cluster: Cluster, resource: Resource, node: ClusterNode) ->
 def _may_be_there(resource: Resource, node: ClusterNode) -> bool:
     """Whether the resource is of a kind that the node could run at all, and asked for on its own."""
     if node.is_remote:
-        if resource.is_stonith or resource.is_connection:
+        if resource.is_stonith or resource.configured.is_connection:
             return False
-        if node.is_guest and any(filler.is_connection for filler in resource.fillers):
+        if node.is_guest and any(filler.configured.is_connection for filler in resource.fillers):
             return False
-    return (resource.container is None or resource.is_connection) and not resource.orphan
+    return (resource.container is None or resource.configured.is_connection) and not resource.configured.orphan
 
 
 def _discovered_on(resource: Resource, root: Resource, node: ClusterNode) -> bool:
     """Whether location constraints let the node be asked (`resource-discovery`)."""
-    mode = resource.table.mode(node.index) if node.index in resource.table else None
-    if (resource.exclusive_discovery or root.exclusive_discovery) and mode != EXCLUSIVE:
+    mode = resource.placed.table.mode(node.index) if node.index in resource.placed.table else None
+    if (resource.placed.exclusive_discovery or root.placed.exclusive_discovery) and mode != EXCLUSIVE:
         return False
     return (node.discovery_mode if mode is None else mode) != NEVER
 
@@ -177,8 +181,8 @@ def _guest_answers(cluster: Cluster, root: Resource, node: ClusterNode) -> bool:
     guest = node.connection.container
     assert guest is not None
     start = (root, action_key(root.id, "start"))
-    if guest.role is Role.STOPPED:
-        if guest.node is not None and guest.node.index not in guest.known_on:
+    if guest.found.role is Role.STOPPED:
+        if guest.placed.node is not None and guest.placed.node.index not in guest.found.known_on:
             cause = Cause(Why.PROBE, guest.id, "its guest node can't be asked")
             order(cluster, (guest, action_key(guest.id, "monitor")), start, ORD, cause)
         return False
@@ -194,9 +198,13 @@ def _guest_will_stop(guest: Resource, node: ClusterNode) -> bool:
     return (
         node.requires_reset
         or node.unclean
-        or guest.failed
-        or guest.next_role is Role.STOPPED
-        or (guest.role > Role.STOPPED and guest.node is not None and guest.node not in guest.active_on)
+        or guest.found.failed
+        or guest.placed.next_role is Role.STOPPED
+        or (
+            guest.found.role > Role.STOPPED
+            and guest.placed.node is not None
+            and guest.placed.node not in guest.found.active_on
+        )
     )
 
 
@@ -206,9 +214,9 @@ def _create_probe(cluster: Cluster, resource: Resource, root: Resource, node: Cl
     action = request(cluster, resource, key, "monitor", node, optional=False, cause=cause)
     action.optional = False
     order_after_unfencing(cluster, resource, node, action, ORD)
-    if node not in resource.active_on:
+    if node not in resource.found.active_on:
         action.expected_rc = NOT_RUNNING
-    elif resource.role is Role.PROMOTED:
+    elif resource.found.role is Role.PROMOTED:
         action.expected_rc = PROMOTED
     _order_before_start(cluster, resource, root, action, cause)
 
@@ -221,7 +229,7 @@ def _order_before_start(cluster: Cluster, resource: Resource, root: Resource, ac
     starting = root if root.kind >= Kind.CLONE else resource
     if resource.is_stonith and cluster.unfencing:
         starting = resource
-    effects = ORD if action.runnable or resource.active_on else ORD | RN
+    effects = ORD if action.runnable or resource.found.active_on else ORD | RN
     order(cluster, action, (starting, action_key(starting.id, "start")), effects, cause)
     for reload in find_actions(starting, action_key(starting.id, "reload-agent")):
         order(cluster, action, reload, ORD, cause)

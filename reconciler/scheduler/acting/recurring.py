@@ -47,15 +47,19 @@ class RecurringOperation:
 
 def create_recurring(cluster: Cluster, resource: Resource) -> None:
     """Create or cancel the primitive's recurring actions; a blocked one or one in maintenance keeps what it has."""
-    if resource.blocked or resource.maintenance:
+    if resource.found.blocked or resource.configured.maintenance:
         return
     start = None
-    node = resource.node
-    if node is not None and not node.maintenance and (resource.next_role is not Role.STOPPED or not resource.managed):
+    node = resource.placed.node
+    if (
+        node is not None
+        and not node.maintenance
+        and (resource.placed.next_role is not Role.STOPPED or not resource.managed)
+    ):
         start = request(cluster, resource, action_key(resource.id, "start"), "start", node, optional=True)
     for operation in recurring_operations(resource):
         if operation.role is Role.STOPPED:
-            if resource.unique:
+            if resource.configured.unique:
                 _while_inactive(cluster, resource, operation)
         elif start is not None and node is not None:
             _while_active(cluster, resource, operation, start, node)
@@ -63,11 +67,12 @@ def create_recurring(cluster: Cluster, resource: Resource) -> None:
 
 def recurring_operations(resource: Resource) -> Iterator[RecurringOperation]:
     """The enabled operations that recur, in order; where two have the same name and interval neither counts."""
-    intervals = [interval_ms(operation.interval) for operation in resource.operations]
+    intervals = [interval_ms(operation.interval) for operation in resource.configured.operations]
     seen = Counter(
-        (operation.name, interval) for operation, interval in zip(resource.operations, intervals, strict=True)
+        (operation.name, interval)
+        for operation, interval in zip(resource.configured.operations, intervals, strict=True)
     )
-    for operation, interval in zip(resource.operations, intervals, strict=True):
+    for operation, interval in zip(resource.configured.operations, intervals, strict=True):
         if (
             interval
             and operation.id != ""  # Without an id in Pacemaker's XML it does not count; ours need none.
@@ -114,23 +119,23 @@ def _while_active(
     monitor = request(cluster, resource, operation.key, operation.name, node, optional=optional, cause=cause)
     if not start.runnable or not node.online or node.unclean:
         monitor.runnable = False
-    if resource.next_role is Role.PROMOTED:
+    if resource.placed.next_role is Role.PROMOTED:
         monitor.expected_rc = PROMOTED
     if resource.managed:
         order(cluster, (resource, action_key(resource.id, "start")), monitor, RT | RN, cause)
         for reload in find_actions(resource, action_key(resource.id, "reload-agent")):
             order(cluster, reload, monitor, RT | RN, cause)
-        if resource.next_role is Role.PROMOTED:
+        if resource.placed.next_role is Role.PROMOTED:
             order(cluster, (resource, action_key(resource.id, "promote")), monitor, ORD | RN, cause)
-        elif resource.role is Role.PROMOTED:
+        elif resource.found.role is Role.PROMOTED:
             order(cluster, (resource, action_key(resource.id, "demote")), monitor, ORD | RN, cause)
 
 
 def _other_role(resource: Resource, operation: RecurringOperation) -> bool:
     """Whether the resource will have another role than the operation is for; without one that is any but promoted."""
     if operation.role is Role.UNKNOWN:
-        return resource.next_role is Role.PROMOTED
-    return operation.role is not resource.next_role
+        return resource.placed.next_role is Role.PROMOTED
+    return operation.role is not resource.placed.next_role
 
 
 def _cancel_before_change(
@@ -138,10 +143,10 @@ def _cancel_before_change(
 ) -> None:
     action = cancel(cluster, resource, operation.name, operation.interval_ms, node, cause)
     following = None
-    if resource.role is Role.PROMOTED:
+    if resource.found.role is Role.PROMOTED:
         following = "demote"
-    elif resource.role in (Role.STARTED, Role.UNPROMOTED):
-        following = {Role.PROMOTED: "promote", Role.STOPPED: "stop"}.get(resource.next_role)
+    elif resource.found.role in (Role.STARTED, Role.UNPROMOTED):
+        following = {Role.PROMOTED: "promote", Role.STOPPED: "stop"}.get(resource.placed.next_role)
     if following is not None:
         order(cluster, action, (resource, action_key(resource.id, following)), RN, cause)
 
@@ -149,12 +154,12 @@ def _cancel_before_change(
 def _while_inactive(cluster: Cluster, resource: Resource, operation: RecurringOperation) -> None:
     """A monitor for the stopped role: on every node but the one where the resource will run, where it is cancelled."""
     cause = Cause(Why.RECURRING, operation.id)
-    if resource.node is not None and find_actions_exactly(resource, operation.key, resource.node):
-        action = cancel(cluster, resource, operation.name, operation.interval_ms, resource.node, cause)
-        if resource.next_role in (Role.STARTED, Role.UNPROMOTED):
+    if resource.placed.node is not None and find_actions_exactly(resource, operation.key, resource.placed.node):
+        action = cancel(cluster, resource, operation.name, operation.interval_ms, resource.placed.node, cause)
+        if resource.placed.next_role in (Role.STARTED, Role.UNPROMOTED):
             order(cluster, action, (resource, action_key(resource.id, "start")), RN, cause)
     for node in cluster.nodes:
-        if node is not resource.node:
+        if node is not resource.placed.node:
             _watch_stopped(cluster, resource, operation, node, cause)
 
 

@@ -166,22 +166,22 @@ def _about_resource(resource: Resource) -> dict[str, str]:
     values = {}
     if resource.instance is not None:
         values["CRM_meta_clone"] = str(resource.instance)
-    if (remote := resource.meta.get("remote-node")) is not None:
+    if (remote := resource.configured.meta.get("remote-node")) is not None:
         values["CRM_meta_remote_node"] = remote
     ancestor: Resource | None = resource
     while ancestor is not None:
         if ancestor.container is not None:
             values["CRM_meta_container"] = ancestor.container.id
         ancestor = ancestor.parent
-    if (address := resource.meta.get("external-ip")) is not None:
+    if (address := resource.configured.meta.get("external-ip")) is not None:
         values["pcmk_external_ip"] = address
     return values
 
 
 def _about_clone(resource: Resource, clone: CloneFields) -> dict[str, str]:
     values = {
-        "CRM_meta_globally_unique": _text(resource.unique),
-        "CRM_meta_notify": _text(resource.notify or clone.notify),
+        "CRM_meta_globally_unique": _text(resource.configured.unique),
+        "CRM_meta_notify": _text(resource.configured.notify or clone.notify),
         "CRM_meta_clone_max": str(clone.clone_max),
         "CRM_meta_clone_node_max": str(clone.clone_node_max),
     }
@@ -207,10 +207,10 @@ def _about_guest(action: Action) -> dict[str, str]:
     if guest is not None and task in _LEAVING:
         host = current_node(guest)
     elif guest is not None and task in _COMING:
-        host = guest.node
+        host = guest.placed.node
     if host is None:
         return {}
     values = {"CRM_meta_physical_host": host.name}
-    if (target := resource.meta.get("container-attribute-target")) is not None:
+    if (target := resource.configured.meta.get("container-attribute-target")) is not None:
         values["CRM_meta_container_attribute_target"] = target
     return values

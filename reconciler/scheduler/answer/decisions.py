@@ -20,6 +20,7 @@ from reconciler.scheduler.decision import (
 from reconciler.scheduler.placing.promotion_scores import promotion_score
 from reconciler.scheduler.recalling.fail_counts import fail_count
 from reconciler.scheduler.roles import Kind, Role
+from reconciler.scheduler.working.whereabouts import told_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,61 +75,72 @@ def _decision(cluster: Cluster, resource: Resource, numbers: Mapping[int, int]) 
         number=numbers[id(resource)],
         id=resource.id,
         config_id=resource.config_id,
-        history_name=resource.history_name,
+        history_name=resource.found.history_name,
         kind=resource.kind,
         owner=None if resource.parent is None else numbers[id(resource.parent)],
         parts=tuple([numbers[id(child)] for child in resource.children]),
-        internal=resource.internal,
-        orphan=resource.orphan,
-        unique=resource.unique,
+        internal=resource.configured.internal,
+        orphan=resource.configured.orphan,
+        unique=resource.configured.unique,
         managed=resource.managed,
-        maintenance=resource.maintenance,
-        blocked=resource.blocked,
-        failed=resource.failed,
-        target_role=resource.meta.get("target-role"),
+        maintenance=resource.configured.maintenance,
+        blocked=resource.found.blocked,
+        failed=resource.found.failed,
+        target_role=resource.configured.meta.get("target-role"),
         tickets=_tickets(resource),
-        colocations=tuple([(one.cause.subject, numbers[id(one.primary)]) for one in resource.colocations]),
+        colocations=tuple([(one.cause.subject, numbers[id(one.primary)]) for one in resource.placed.colocations]),
         limits=None
         if clone is None
         else CloneLimits(clone.clone_max, clone.clone_node_max, clone.promoted_max, clone.promotable),
-        role=resource.role,
-        next_role=resource.next_role,
-        next_role_cause=resource.next_role_cause,
-        active_on=tuple([node.name for node in resource.active_on]),
-        node=None if resource.node is None else resource.node.name,
-        assigned=resource.assigned,
-        scores={cluster.nodes_by_index[index].name: score for index, score in resource.table.scores.items()},
+        role=_role(resource),
+        next_role=resource.placed.next_role,
+        next_role_cause=resource.placed.next_role_cause,
+        active_on=tuple([node.name for node in resource.found.active_on]),
+        node=None if resource.placed.node is None else resource.placed.node.name,
+        assigned=resource.placed.assigned,
+        scores={cluster.nodes_by_index[index].name: score for index, score in resource.placed.table.scores.items()},
         contributions=_contributions(cluster, resource) if primitive else {},
-        impossible=tuple([_impossible(action, numbers) for action in resource.actions if _is_impossible(action)]),
-        starts=any(action.task == "start" and not action.optional for action in resource.actions),
+        impossible=tuple(
+            [_impossible(action, numbers) for action in resource.planned.actions if _is_impossible(action)]
+        ),
+        starts=any(action.task == "start" and not action.optional for action in resource.planned.actions),
         promotion=_promotion(cluster, resource),
         promotion_terms=tuple(_promotion_terms(resource)) if primitive else (),
-        utilization=dict(resource.utilization),
+        utilization=dict(resource.configured.utilization),
         forgiven=tuple(_forgiven(cluster, resource)) if primitive else (),
     )
 
 
+def _role(resource: Resource) -> Role:
+    """The current role; of a group it is its first member's."""
+    if resource.kind is Kind.PRIMITIVE:
+        return told_role(resource)
+    return resource.children[0].found.role if resource.kind is Kind.GROUP and resource.children else Role.STOPPED
+
+
 def _promotion(cluster: Cluster, resource: Resource) -> int | None:
-    if resource.kind is not Kind.PRIMITIVE or resource.node is None or not resource.promotable_root:
+    if resource.kind is not Kind.PRIMITIVE or resource.placed.node is None or not resource.promotable_root:
         return None
-    return promotion_score(cluster, resource, resource.node)
+    return promotion_score(cluster, resource, resource.placed.node)
 
 
 def _promotion_terms(resource: Resource) -> Iterator[Contribution]:
     """What the locations for the promoted role say of the node that it has."""
-    if resource.node is None or not resource.promotable_root:
+    if resource.placed.node is None or not resource.promotable_root:
         return
     for one in (resource, resource.root):
-        for location in one.locations:
-            if location.role is Role.PROMOTED and resource.node.index in location.scores:
-                yield Contribution(resource.node.index, location.scores[resource.node.index], location.cause)
+        for location in one.placed.locations:
+            if location.role is Role.PROMOTED and resource.placed.node.index in location.scores:
+                yield Contribution(
+                    resource.placed.node.index, location.scores[resource.placed.node.index], location.cause
+                )
 
 
 def _tickets(resource: Resource) -> tuple[NeededTicket, ...]:
     return tuple(
         [
             NeededTicket(rule.ticket.id, rule.ticket.granted, rule.ticket.standby, rule.role, rule.policy, rule.cause)
-            for rule in resource.tickets
+            for rule in resource.placed.tickets
         ]
     )
 
@@ -136,7 +148,7 @@ def _tickets(resource: Resource) -> tuple[NeededTicket, ...]:
 def _contributions(cluster: Cluster, resource: Resource) -> dict[str, tuple[Contribution, ...]]:
     """Why the scores are what they are, by node, in the order in which the terms came; some are about every node."""
     found: dict[int, list[Contribution]] = {node.index: [] for node in cluster.nodes}
-    for term in resource.contributions:
+    for term in resource.placed.contributions:
         for index in found if term.node == -1 else (term.node,):
             found[index].append(term)
     return {cluster.nodes_by_index[index].name: tuple(terms) for index, terms in found.items()}

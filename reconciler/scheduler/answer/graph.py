@@ -77,15 +77,15 @@ class _Graph:
                 return
             case Kind.CLONE:
                 flags = OrderingFlags()
-                for action in reversed(resource.actions):
+                for action in reversed(resource.planned.actions):
                     flags.of(
                         action, None
                     )  # What changed last among the instances still counts for the clone's actions.
-                if resource.notify or (resource.clone is not None and resource.clone.notify):
+                if resource.configured.notify or (resource.clone is not None and resource.clone.notify):
                     create_notifications(self._cluster, resource)
                 for child in resource.children:
                     self.enter_resource(child)
-        for action in reversed(resource.actions):
+        for action in reversed(resource.planned.actions):
             self.enter(action)
         if resource.kind is Kind.GROUP:
             for child in resource.children:
@@ -170,7 +170,7 @@ def _load_matters(edge: Edge) -> bool:
     """Capacity only matters on the node where the second action needs it, and if something leaves that node."""
     first, then = edge.first, edge.then
     migrates = then.task == "migrate_to" and then.resource is not None
-    needed_on = then.resource.node if migrates and then.resource is not None else then.node
+    needed_on = then.resource.placed.node if migrates and then.resource is not None else then.node
     if first.node is not needed_on or (first.optional and not migrates):
         edge.effects = NONE
         return False
@@ -183,7 +183,7 @@ def _waits_for_lost_cause(first: Action, then: Action) -> bool:
     return (
         resource is not None
         and resource is not then.resource
-        and resource.failed
+        and resource.found.failed
         and not resource.managed
         and first.key.endswith("_stop_0")
         and then.resource is not None
@@ -259,7 +259,7 @@ def planned(
         interval_ms=action.interval_ms,
         timeout_ms=0 if action.pseudo else _milliseconds(action.seen_meta.get("timeout")),
         target_rc=action.expected_rc,
-        priority=max(0, action.priority, 0 if resource is None else resource.priority),
+        priority=max(0, action.priority, 0 if resource is None else _worth(resource)),
         triggers=tuple([edge.first.id for edge in triggers]) if triggers else (),
         downed=_downed(cluster, action),
         maintenance=maintenance,
@@ -293,20 +293,20 @@ def _primitive(
     """By which id the history and the agent know the resource, by which other it may be known, and the agent."""
     if resource is None or action.pseudo or kind is ActionKind.PSEUDO:
         return None, None, None
-    name = resource.history_name
-    if resource.orphan and name is not None:
-        return name, resource.id, resource.agent
-    if resource.unique:
-        return resource.id, None, resource.agent
+    name = resource.found.history_name
+    if resource.configured.orphan and name is not None:
+        return name, resource.id, resource.configured.agent
+    if resource.configured.unique:
+        return resource.id, None, resource.configured.agent
     own = resource.config_id
-    return own, name if name is not None and name != own else resource.id, resource.agent
+    return own, name if name is not None and name != own else resource.id, resource.configured.agent
 
 
 def _keys(action: Action, resource: Resource | None) -> tuple[str, str | None]:
     """The key as the history has it and, where that differs from our own, our own."""
-    if resource is None or resource.history_name is None:
+    if resource is None or resource.found.history_name is None:
         return action.key, None
-    name = resource.history_name
+    name = resource.found.history_name
     if action.task == "notify":
         meta = action.seen_meta
         return f"{name}_{meta.get('notify_type')}_notify_{meta.get('notify_operation')}_0", action.key
@@ -319,19 +319,29 @@ def _router(action: Action) -> ClusterNode | None:
     if node is None or not node.is_remote or node.connection is None or action.task == "stonith":
         return None
     connection = node.connection
-    before, after = current_node(connection), connection.node
+    before, after = current_node(connection), connection.placed.node
     if before is None or after is None or before is after:
         return before or after
     task = action.task if action.task != "notify" else action.seen_meta.get("notify_operation", "")
-    migrating = connection.container is None and connection.partial_target is not None
+    migrating = connection.container is None and connection.found.partial_target is not None
     return before if task in _BEFORE_CONNECTION_MOVES and not migrating else after
+
+
+def _worth(resource: Resource) -> int:
+    """Its priority; what an instance's promotion is worth only mattered for placing it."""
+    clone = resource.parent
+    return (
+        clone.priority
+        if clone is not None and clone.clone is not None and clone.clone.promotable
+        else resource.priority
+    )
 
 
 def _lock(action: Action, resource: Resource | None) -> int | None:
     """Since when a shutdown lock holds the resource to the action's node; while that shuts down only its stop does."""
-    if resource is None or action.pseudo or action.node is None or action.node is not resource.lock_node:
+    if resource is None or action.pseudo or action.node is None or action.node is not resource.found.lock_node:
         return None
-    return None if action.node.shutdown and action.task != "stop" else resource.lock_time_s
+    return None if action.node.shutdown and action.task != "stop" else resource.found.lock_time_s
 
 
 def _downed(cluster: Cluster, action: Action) -> tuple[str, ...]:
@@ -346,7 +356,7 @@ def _downed(cluster: Cluster, action: Action) -> tuple[str, ...]:
             return ()
         return (node.id, *(guest.id for guest in _guests(cluster, node)))
     resource = action.resource
-    if action.task != "stop" or resource is None or not resource.is_connection:
+    if action.task != "stop" or resource is None or not resource.configured.is_connection:
         return ()
     if any(edge.first.task == "migrate_from" and edge.first.resource is resource for edge in action.inputs):
         return ()
@@ -355,7 +365,9 @@ def _downed(cluster: Cluster, action: Action) -> tuple[str, ...]:
 
 def _guests(cluster: Cluster, host: ClusterNode) -> list[ClusterNode]:
     """The guest nodes whose connections run on the host."""
-    names = [resource.id for resource in host.running if resource.is_connection and resource.container is not None]
+    names = [
+        resource.id for resource in host.running if resource.configured.is_connection and resource.container is not None
+    ]
     return [cluster.node_index[name] for name in names if name in cluster.node_index]
 
 

@@ -11,6 +11,7 @@ from reconciler.scheduler.noting.actions import action_key, find_actions
 from reconciler.scheduler.plan import Change, FailedAction, Placement, Terms, Verb
 from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.activity import current_node
+from reconciler.scheduler.working.whereabouts import told_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,12 +62,12 @@ def placements(cluster: Cluster) -> tuple[Placement, ...]:
         [
             Placement(
                 leaf.id,
-                tuple([node.name for node in leaf.active_on]),
-                str(leaf.role),
-                None if leaf.node is None else leaf.node.name,
-                str(leaf.next_role),
-                leaf.assigned,
-                leaf.history_name,
+                tuple([node.name for node in leaf.found.active_on]),
+                str(told_role(leaf)),
+                None if leaf.placed.node is None else leaf.placed.node.name,
+                str(leaf.placed.next_role),
+                leaf.placed.assigned,
+                leaf.found.history_name,
             )
             for resource in cluster.resources
             for leaf in _in_order(resource)
@@ -83,7 +84,8 @@ def failures(cluster: Cluster) -> tuple[FailedAction, ...]:
                 failed.node.name,
                 failed.entry,
                 failed.masked,
-                bool(failed.resource.active_on) and not (failed.resource.failed or failed.resource.blocked),
+                bool(failed.resource.found.active_on)
+                and not (failed.resource.found.failed or failed.resource.found.blocked),
             )
             for failed in cluster.failed
         ]
@@ -132,28 +134,27 @@ def _fencing(action: Action) -> Iterator[Change]:
 
 
 def _changes(resource: Resource) -> Iterator[Change]:
-    current = current_node(resource) if resource.active_on else None
-    target = resource.node
-    if current is not None and resource.role is Role.STOPPED:
-        resource.role = Role.STARTED
-    if not resource.managed or (current is None and (resource.orphan or target is None)):
+    current = current_node(resource) if resource.found.active_on else None
+    target = resource.placed.node
+    role = told_role(resource)
+    if not resource.managed or (current is None and (resource.configured.orphan or target is None)):
         return
     actions = _lookup(resource, current, target)
-    if resource.role == resource.next_role:
+    if role == resource.placed.next_role:
         line = _same_role(resource, actions, current, target)
     elif _only_stops(resource, actions):
-        yield from _stops(resource, actions)
+        yield from _stops(resource, role, actions)
         return
     else:
-        line = _other_role(resource, actions, current, target)
+        line = _other_role(resource, role, actions, current, target)
     if line is not None:
-        yield _change(resource, line, current, None if line.gone else target)
+        yield _change(resource, role, line, current, None if line.gone else target)
 
 
 def _lookup(resource: Resource, current: ClusterNode | None, target: ClusterNode | None) -> _Actions:
     start = _oldest(resource, "start", target)
     stop = _oldest(resource, "stop", current if start is not None and start.runnable else None)
-    if stop is None and resource.multiple_active == "stop_unexpected":
+    if stop is None and resource.configured.multiple_active == "stop_unexpected":
         stop = _oldest(resource, "stop", None)
     return _Actions(start, stop, _oldest(resource, "promote", target), _oldest(resource, "demote", target))
 
@@ -174,7 +175,7 @@ def _same_role(
     migrate = _oldest(resource, "migrate_from", target)
     if migrate is not None and migrate.runnable and current is not None:
         return _Line(Verb.MIGRATE, start)
-    if resource.reloading:
+    if resource.planned.reloading:
         return _Line(Verb.RELOAD, start)
     if start is None or start.optional:
         demote, promote = actions.demote, actions.promote
@@ -183,8 +184,8 @@ def _same_role(
     if not start.runnable:
         return _Line(Verb.STOP, stop, _explaining(stop, start), gone=True)
     if moving:
-        return _Line(Verb.RECOVER if resource.failed else Verb.MOVE, stop)
-    if resource.failed:
+        return _Line(Verb.RECOVER if resource.found.failed else Verb.MOVE, stop)
+    if resource.found.failed:
         return _Line(Verb.RECOVER, stop, gone=True)
     return _Line(Verb.RESTART, start)
 
@@ -192,36 +193,36 @@ def _same_role(
 def _only_stops(resource: Resource, actions: _Actions) -> bool:
     start = actions.start
     return actions.stop is not None and (
-        resource.next_role is Role.STOPPED or (start is not None and not start.runnable)
+        resource.placed.next_role is Role.STOPPED or (start is not None and not start.runnable)
     )
 
 
-def _stops(resource: Resource, actions: _Actions) -> Iterator[Change]:
+def _stops(resource: Resource, role: Role, actions: _Actions) -> Iterator[Change]:
     """One line for each node on which it stops."""
-    for node in resource.active_on:
+    for node in resource.found.active_on:
         stop = _oldest(resource, "stop", node)
         line = _Line(Verb.STOP, stop, _explaining(stop, actions.start), gone=True)
-        yield _change(resource, line, node, None)
+        yield _change(resource, role, line, node, None)
 
 
 def _other_role(
-    resource: Resource, actions: _Actions, current: ClusterNode | None, target: ClusterNode | None
+    resource: Resource, role: Role, actions: _Actions, current: ClusterNode | None, target: ClusterNode | None
 ) -> _Line | None:
     """Table B of section 18.2, but for its first row."""
     start, stop = actions.start, actions.stop
-    if stop is not None and resource.failed and resource.must_stop:
+    if stop is not None and resource.found.failed and resource.found.must_stop:
         return _Line(Verb.RECOVER, stop, start)
     if current is not None and target is not None and current is not target:
         return _Line(Verb.MOVE, stop)
-    if resource.reloading:
+    if resource.planned.reloading:
         return _Line(Verb.RELOAD, start)
     if stop is not None and not stop.optional:
         return _Line(Verb.RESTART, start)
-    if resource.role is Role.PROMOTED:
+    if role is Role.PROMOTED:
         return _Line(Verb.DEMOTE, actions.demote)
-    if resource.next_role is Role.PROMOTED:
+    if resource.placed.next_role is Role.PROMOTED:
         return _Line(Verb.PROMOTE, actions.promote)
-    if resource.role is Role.STOPPED and resource.next_role > Role.STOPPED:
+    if role is Role.STOPPED and resource.placed.next_role > Role.STOPPED:
         return _Line(Verb.START, start)
     return None
 
@@ -231,7 +232,9 @@ def _explaining(stop: Action | None, start: Action | None) -> Action | None:
     return stop if stop is not None and stop.reason is not None else start
 
 
-def _change(resource: Resource, line: _Line, origin: ClusterNode | None, target: ClusterNode | None) -> Change:
+def _change(
+    resource: Resource, role: Role, line: _Line, origin: ClusterNode | None, target: ClusterNode | None
+) -> Change:
     subject = line.subject
     told_by = line.reason if line.reason is not None else subject
     return Change(
@@ -239,8 +242,8 @@ def _change(resource: Resource, line: _Line, origin: ClusterNode | None, target:
         resource.id,
         from_node=None if origin is None else origin.name,
         to_node=None if target is None else target.name,
-        from_role=str(resource.role),
-        to_role=str(resource.next_role),
+        from_role=str(role),
+        to_role=str(resource.placed.next_role),
         reason=None if told_by is None else told_by.reason,
         blocked=subject is not None and not subject.runnable,
         cause=None if told_by is None else told_by.cause,

@@ -55,13 +55,13 @@ def add_colocation(cluster: Cluster, colocation: ColocationPair) -> None:
 
 def insert_own(dependent: Resource, colocation: ColocationPair) -> None:
     """Enter a constraint into the list where the resource is the dependent: by primary, and before its equals."""
-    own = dependent.colocations
+    own = dependent.placed.colocations
     own.insert(bisect_left(own, _rank(colocation.primary), key=_primary_rank), colocation)
 
 
 def insert_follower(primary: Resource, colocation: ColocationPair) -> None:
     """Enter a constraint into the list where the resource is the primary: by dependent, and before its equals."""
-    followers = primary.followers
+    followers = primary.placed.followers
     followers.insert(bisect_left(followers, _rank(colocation.dependent), key=_dependent_rank), colocation)
 
 
@@ -127,7 +127,7 @@ def _add(
     colocation.dependent_role, colocation.primary_role = roles
     colocation.node_attribute = node_attribute
     influence = boolean(constraint.influence)
-    colocation.influence = dependent.critical if influence is None else influence
+    colocation.influence = dependent.configured.critical if influence is None else influence
     add_colocation(cluster, colocation)
 
 

@@ -46,9 +46,9 @@ def _add_group(cluster: Cluster, group: Resource) -> None:
     cause = Cause(Why.GROUP, group.id)
     for member in group.children:
         _add(cluster, member)
-        if previous is not None and group.group_collocated:
+        if previous is not None and group.configured.group_collocated:
             colocation = ColocationPair("group:internal_colocation", member, previous, INFINITY, cause)
-            colocation.influence = member.critical
+            colocation.influence = member.configured.critical
             add_colocation(cluster, colocation)
         previous = member
 
@@ -75,42 +75,42 @@ def _add_primitive(cluster: Cluster, resource: Resource) -> None:
     container = resource.container
     if container is not None:
         _place_with_container(cluster, resource, container)
-    if resource.is_connection or resource.is_stonith:
+    if resource.configured.is_connection or resource.is_stonith:
         _keep_off_remote_nodes(cluster, resource)
 
 
 def _place_with_container(cluster: Cluster, resource: Resource, container: Resource) -> None:
     """Place what is inside a container: on the node that the container provides, if it does, else where the container is."""
     connection: Resource | None = None
-    if resource.is_connection:
+    if resource.configured.is_connection:
         if not resource.bundled:
             _keep_off_remote_nodes(cluster, container)
-    elif container.is_connection:
+    elif container.configured.is_connection:
         connection = container
     else:
-        connection = next((filler for filler in container.fillers if filler.is_connection), None)
+        connection = next((filler for filler in container.fillers if filler.configured.is_connection), None)
     if connection is not None:
         cause = Cause(Why.REMOTE, connection.id)
         _forbid(resource, _nodes(cluster, resource, but=connection), cause)
         return
-    score = NESTED_CONNECTION_SCORE if resource.is_connection and resource.bundled else INFINITY
+    score = NESTED_CONNECTION_SCORE if resource.configured.is_connection and resource.bundled else INFINITY
     cause = Cause(Why.CONTAINER, container.id)
     add_colocation(cluster, ColocationPair("resource-with-container", resource, container, score, cause))
 
 
 def _nodes(cluster: Cluster, resource: Resource, *, but: Resource) -> list[int]:
     nodes = cluster.nodes_by_index
-    return [index for index in resource.table.scores if nodes[index].connection is not but]
+    return [index for index in resource.placed.table.scores if nodes[index].connection is not but]
 
 
 def _keep_off_remote_nodes(cluster: Cluster, resource: Resource) -> None:
     """Forbid every remote, guest or bundle node: no connection is nested in another, and no fence device depends on one."""
     nodes = cluster.nodes_by_index
-    remote = [index for index in resource.table.scores if nodes[index].connection is not None]
+    remote = [index for index in resource.placed.table.scores if nodes[index].connection is not None]
     _forbid(resource, remote, Cause(Why.REMOTE, resource.id))
 
 
 def _forbid(resource: Resource, indexes: list[int], cause: Cause) -> None:
     for index in indexes:
-        resource.table.set(index, -INFINITY)
-        resource.contributions.append(Contribution(index, -INFINITY, cause, replaced=True))
+        resource.placed.table.set(index, -INFINITY)
+        resource.placed.contributions.append(Contribution(index, -INFINITY, cause, replaced=True))

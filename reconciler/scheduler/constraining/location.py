@@ -16,6 +16,7 @@ from reconciler.scheduler.constraining.references import constrained, expand_set
 from reconciler.scheduler.evaluating.host_attributes import host_attributes
 from reconciler.scheduler.evaluating.parameters import parameters
 from reconciler.scheduler.evaluating.rules import RuleContext, expand_submatches, passes
+from reconciler.scheduler.noting.scores import discover_exclusively
 from reconciler.scheduler.roles import ROLE_WORDS, Kind, Role
 from reconciler.scheduler.working.constraints import LocationScores
 from reconciler.scheduler.working.table import ALWAYS, EXCLUSIVE, NEVER
@@ -56,7 +57,7 @@ def read_location(cluster: Cluster, constraint: configured.Location) -> None:
 def add_location(cluster: Cluster, location: LocationScores) -> None:
     """Record a location constraint with its resource."""
     cluster.locations.append(location)
-    location.resource.locations.append(location)
+    location.resource.placed.locations.append(location)
 
 
 def apply_locations(cluster: Cluster) -> None:
@@ -131,7 +132,7 @@ def _read_one(
 def _mark(resource: Resource, discovery: int) -> None:
     """An exclusive constraint counts for its resource even when no node passes its rule."""
     if discovery == EXCLUSIVE:
-        resource.exclusive_discovery = True
+        discover_exclusively(resource)
 
 
 def _discovery(cluster: Cluster, constraint: configured.Location) -> int:
@@ -187,7 +188,7 @@ def _context(cluster: Cluster, resource: Resource, node: ClusterNode, submatches
         cluster,
         attributes=node.attributes,
         parameters=parameters(cluster, resource, node),
-        meta=resource.meta,
+        meta=resource.configured.meta,
         submatches=submatches,
     )
 
@@ -215,7 +216,7 @@ def _apply(cluster: Cluster, resource: Resource, location: LocationScores, score
         case Kind.GROUP:
             # The first member's scores stand for all of a collocated group.
             for place, member in enumerate(resource.children):
-                full = place == 0 or not resource.group_collocated
+                full = place == 0 or not resource.configured.group_collocated
                 _apply(cluster, member, location, scores if full else dict.fromkeys(scores, 0))
         case Kind.CLONE:
             for child in resource.children:
@@ -234,13 +235,13 @@ def _apply_to_bundle(cluster: Cluster, bundle: Resource, location: LocationScore
                 _apply(cluster, part, location, scores)
     if fields.clone is not None and location.role is Role.PROMOTED:
         _apply(cluster, fields.clone, location, scores)
-        fields.clone.locations.append(location)
+        fields.clone.placed.locations.append(location)
 
 
 def _apply_to_table(cluster: Cluster, resource: Resource, location: LocationScores, scores: Mapping[int, int]) -> None:
-    if location.role is not None and location.role is not resource.next_role:
+    if location.role is not None and location.role is not resource.placed.next_role:
         return
-    table = resource.table
+    table = resource.placed.table
     for index, value in scores.items():
         own = table.scores.get(index)
         if own is None:
@@ -249,8 +250,8 @@ def _apply_to_table(cluster: Cluster, resource: Resource, location: LocationScor
         else:
             table.scores[index] = add(own, value)
         if value:
-            resource.contributions.append(Contribution(index, value, location.cause))
+            resource.placed.contributions.append(Contribution(index, value, location.cause))
         if location.discovery > table.modes.get(index, ALWAYS):
             table.modes[index] = location.discovery
             if location.discovery == EXCLUSIVE:
-                resource.exclusive_discovery = True
+                discover_exclusively(resource)

@@ -27,7 +27,7 @@ def apply_node_health(cluster: Cluster) -> None:
         if health == 0:
             continue
         for resource in cluster.resources:
-            if health > 0 or not is_true(resource.meta.get("allow-unhealthy-nodes")):
+            if health > 0 or not is_true(resource.configured.meta.get("allow-unhealthy-nodes")):
                 cause = Cause(Why.NODE_HEALTH, node.name)
                 strategy = cluster.options.health_strategy
                 add_location(cluster, LocationScores(strategy, resource, {node.index: health}, cause))

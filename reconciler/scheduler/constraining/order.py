@@ -152,7 +152,7 @@ def _order_pair(cluster: Cluster, constraint: Order, strength: _Strength, form: 
     cause = Cause(Why.ORDER, constraint.id)
     first_task = constraint.first_action or "start"
     then_task = constraint.then_action or first_task
-    restarts = strength is _Strength.OPTIONAL and then.meta.get("restart-type", "").lower() == "restart"
+    restarts = strength is _Strength.OPTIONAL and then.configured.meta.get("restart-type", "").lower() == "restart"
     effects = _effects(strength, form, first_task) | (RT if restarts else 0)
     needed = _needed_instances(first, constraint)
     if needed > 0:
@@ -170,7 +170,7 @@ def _needed_instances(first: Resource, constraint: Order) -> int:
     """How many instances of a clone satisfy the order; 0 when it is to be ordered as a whole."""
     if first.clone is None:
         return 0
-    if (configured := first.meta.get("clone-min")) is not None:
+    if (configured := first.configured.meta.get("clone-min")) is not None:
         return max(0, integer(configured))
     return 1 if boolean(constraint.require_all) is False else 0
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.constraint import ResourceSet
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.constraining.references import constrained, expand_sets, members, read_role
+from reconciler.scheduler.noting.condition import block
 from reconciler.scheduler.noting.fencing import mark_for_fencing
 from reconciler.scheduler.noting.scores import ban_everywhere
 from reconciler.scheduler.roles import Role
@@ -47,7 +48,7 @@ def _sets(cluster: Cluster, constraint: configured.Ticket) -> tuple[ResourceSet,
 def _add(cluster: Cluster, constraint: configured.Ticket, resource: Resource, ticket: TicketHold, role: Role) -> None:
     cause = Cause(Why.TICKET, constraint.id, ticket.id)
     rule = TicketRule(constraint.id, resource, ticket, _policy(cluster, constraint, role), role, cause)
-    resource.tickets.append(rule)
+    resource.placed.tickets.append(rule)
     if not ticket.granted or ticket.standby:
         for leaf in resource.leaves():
             _act(cluster, leaf, rule)
@@ -64,7 +65,7 @@ def _policy(cluster: Cluster, constraint: configured.Ticket, role: Role) -> str:
 
 def _act(cluster: Cluster, leaf: Resource, rule: TicketRule) -> None:
     """What a primitive has to suffer while the ticket isn't held."""
-    if rule.ticket.granted or not leaf.active_on:
+    if rule.ticket.granted or not leaf.found.active_on:
         if rule.role is not Role.PROMOTED or rule.policy == "stop":
             ban_everywhere(cluster, leaf, rule.cause)
         return
@@ -75,12 +76,11 @@ def _act(cluster: Cluster, leaf: Resource, rule: TicketRule) -> None:
             ban_everywhere(cluster, leaf, rule.cause)
         case "fence" if _concerns(leaf, rule):
             ban_everywhere(cluster, leaf, rule.cause)
-            for node in leaf.active_on:
+            for node in leaf.found.active_on:
                 mark_for_fencing(cluster, node, "deadman ticket was lost")
         case "freeze" if _concerns(leaf, rule):
-            leaf.managed = False
-            leaf.blocked = True
+            block(leaf)
 
 
 def _concerns(leaf: Resource, rule: TicketRule) -> bool:
-    return rule.role is Role.UNKNOWN or rule.role is leaf.role
+    return rule.role is Role.UNKNOWN or rule.role is leaf.found.role

@@ -19,9 +19,9 @@ HOST_ADDRESS = "#uname"
 
 def uses_host_address(resource: Resource) -> bool:
     """Whether the resource is a bundle's connection whose address follows from where its container runs."""
-    if not resource.is_connection or resource.container is None:
+    if not resource.configured.is_connection or resource.container is None:
         return False
-    return any(block.values.get("addr") == HOST_ADDRESS for block in resource.param_blocks[0])
+    return any(block.values.get("addr") == HOST_ADDRESS for block in resource.configured.param_blocks[0])
 
 
 def host_of(connection: Resource) -> ClusterNode | None:
@@ -29,4 +29,4 @@ def host_of(connection: Resource) -> ClusterNode | None:
     container = connection.container
     if container is None:
         return None
-    return container.node if container.node is not None else current_node(container)
+    return container.placed.node if container.placed.node is not None else current_node(container)

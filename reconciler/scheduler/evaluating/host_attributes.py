@@ -20,9 +20,9 @@ def host_attributes(resource: Resource, node: ClusterNode) -> Mapping[str, str]:
 
     A container that isn't active has no host, and so no attributes.
     """
-    if resource.meta.get("container-attribute-target", "").lower() != "host":
+    if resource.configured.meta.get("container-attribute-target", "").lower() != "host":
         return node.attributes
     container = None if node.connection is None else node.connection.container
     if container is None:
         return node.attributes
-    return container.active_on[0].attributes if container.active_on else _NONE
+    return container.found.active_on[0].attributes if container.found.active_on else _NONE

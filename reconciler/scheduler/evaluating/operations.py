@@ -32,7 +32,7 @@ def find_operation(resource: Resource, key: str, *, include_disabled: bool) -> O
     lowered = key.lower()
     prefix = f"{resource.id}_".lower()
     if not lowered.startswith(prefix):
-        prefix = f"{resource.history_name}_".lower()
+        prefix = f"{resource.found.history_name}_".lower()
     name, _, interval = lowered.removeprefix(prefix).rpartition("_")
     if not (lowered.startswith(prefix) and interval.isdecimal()):
         return None
@@ -41,11 +41,11 @@ def find_operation(resource: Resource, key: str, *, include_disabled: bool) -> O
 
 def operation_for(resource: Resource, name: str, interval_ms: int, *, include_disabled: bool) -> Operation | None:
     """The operation configured under this name and interval; see `find_operation`."""
-    if not resource.operations:
+    if not resource.configured.operations:
         return None
-    index = resource.operation_index
+    index = resource.configured.operation_index
     if index is None:
-        index = resource.operation_index = _index(resource.operations)
+        index = resource.configured.operation_index = _index(resource.configured.operations)
     name = name.lower()
     known = index.get((name, interval_ms))
     if known is None or (known[1] is None and not include_disabled):
@@ -92,7 +92,7 @@ def action_values(
 
     `timeout` and `start-delay` are in milliseconds, and so is `interval`, which only recurring actions have.
     """
-    key = (id(operation), id(resource.operations), task, interval_ms, resource.agent)
+    key = (id(operation), id(resource.configured.operations), task, interval_ms, resource.configured.agent)
     meta = cluster.operation_values.get(key)
     if meta is None:
         meta = cluster.operation_values[key] = _values(cluster, resource, task, interval_ms, operation)
@@ -116,7 +116,7 @@ def _values(
     cluster: Cluster, resource: Resource, task: str, interval_ms: int, operation: Operation | None
 ) -> dict[str, str]:
     """What an action's values are whatever the node, except that the timeout isn't normalised yet."""
-    context = RuleContext(cluster, agent=resource.agent, operation=task, interval_ms=interval_ms)
+    context = RuleContext(cluster, agent=resource.configured.agent, operation=task, interval_ms=interval_ms)
     meta = evaluate(cluster.cib.configuration.defaults.operations, context)
     if _is_probe(task, interval_ms) and (timeout := _probe_timeout(resource)) is not None:
         meta["timeout"] = timeout
@@ -142,7 +142,7 @@ def _probe_timeout(resource: Resource) -> str | None:
     """The timeout of the enabled recurring monitor with the smallest interval, the first of equals."""
     monitors = [
         (interval, operation)
-        for operation in resource.operations
+        for operation in resource.configured.operations
         if operation.name == "monitor" and (interval := read_interval_ms(operation.interval)) and is_enabled(operation)
     ]
     if not monitors:
@@ -165,9 +165,9 @@ def requirement(resource: Resource, task: str) -> str:
     """What an action needs: fencing, quorum or nothing; only starting and promoting need something."""
     if task not in ("start", "promote"):
         return "nothing"
-    if resource.needs_fencing:
+    if resource.configured.needs_fencing:
         return "fencing"
-    return "quorum" if resource.needs_quorum else "nothing"
+    return "quorum" if resource.configured.needs_quorum else "nothing"
 
 
 class FailurePolicy(NamedTuple):
@@ -220,7 +220,7 @@ def on_fail(
     word = _adjusted(resource, task, interval_ms, operation, meta)
     result = None if word is None else _configured_policy(cluster, resource, word)
     role = Role.STOPPED if result == "stop" else None
-    node = cluster.node_index.get(resource.id) if resource.is_connection else None
+    node = cluster.node_index.get(resource.id) if resource.configured.is_connection else None
     stays = _is_probe(task, interval_ms) or task == "start"
     if result is None and resource.container is not None:
         result = "restart-container"
@@ -233,7 +233,7 @@ def on_fail(
     ):
         if resource.managed:
             result = "reset-remote"
-            role = Role.STOPPED if resource.reconnect_interval_ms else None
+            role = Role.STOPPED if resource.configured.reconnect_interval_ms else None
         else:
             result, role = "stop", Role.STOPPED
     elif result is None and task == "stop":
@@ -280,7 +280,7 @@ def _adjusted(
 
 def _promoted_monitor_policy(resource: Resource) -> str | None:
     """What follows a failed demotion when nothing is said: the same as for the promoted role's monitor."""
-    for operation in resource.operations:
+    for operation in resource.configured.operations:
         word = operation.attributes.get("on-fail", "").lower()
         if word and word != "demote" and is_enabled(operation) and _watches_promoted(operation):
             return word

@@ -21,7 +21,7 @@ def parameters(cluster: Cluster, resource: Resource, node: ClusterNode | None) -
 
     Own blocks win over the ancestors', those over the defaults. The result is shared: change a copy.
     """
-    cache = resource.param_cache
+    cache = resource.configured.param_cache
     index = -1 if node is None else node.index
     if (known := cache.get(index)) is not None:
         return known
@@ -30,7 +30,7 @@ def parameters(cluster: Cluster, resource: Resource, node: ClusterNode | None) -
     else:
         context = RuleContext(cluster, attributes=None if node is None else node.attributes)
         result = {}
-        for blocks in (*resource.param_blocks, cluster.cib.configuration.defaults.resource_params):
+        for blocks in (*resource.configured.param_blocks, cluster.cib.configuration.defaults.resource_params):
             evaluate(blocks, context, into=result)
     cache[index] = result
     return result
@@ -38,4 +38,4 @@ def parameters(cluster: Cluster, resource: Resource, node: ClusterNode | None) -
 
 def _depends_on_node(cluster: Cluster, resource: Resource) -> bool:
     defaults = cluster.cib.configuration.defaults.resource_params
-    return any(block.rules for blocks in (*resource.param_blocks, defaults) for block in blocks)
+    return any(block.rules for blocks in (*resource.configured.param_blocks, defaults) for block in blocks)

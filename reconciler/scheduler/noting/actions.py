@@ -28,12 +28,12 @@ def find_actions(resource: Resource, key: str, node: ClusterNode | None = None) 
 
     With a node only those there; an action without a node matches too and is given the node.
     """
-    return _on(resource.actions_by_key.get(key.lower()), node)
+    return _on(resource.planned.actions_by_key.get(key.lower()), node)
 
 
 def find_actions_exactly(resource: Resource, key: str, node: ClusterNode) -> list[Action]:
     """The resource's actions with this key on this very node, oldest first; those without a node don't match."""
-    found = resource.actions_by_key.get(key.lower())
+    found = resource.planned.actions_by_key.get(key.lower())
     return [action for action in found if action.node is node] if found else []
 
 
@@ -42,11 +42,11 @@ def newest(
 ) -> Action | None:
     """The newest action with this key or task (each only if given); with a node only one on this very node."""
     if key is not None:
-        for action in reversed(resource.actions_by_key.get(key.lower(), ())):
+        for action in reversed(resource.planned.actions_by_key.get(key.lower(), ())):
             if node is None or action.node is node:
                 return action
         return None
-    for action in reversed(resource.actions):
+    for action in reversed(resource.planned.actions):
         if (task is None or action.task == task) and (node is None or action.node is node):
             return action
     return None
@@ -89,7 +89,7 @@ def assigned_nowhere(cluster: Cluster, resource: Resource) -> None:
 
     Stops are required; starts, and recurring actions that don't expect it to be stopped, are unrunnable.
     """
-    for action in resource.actions:
+    for action in resource.planned.actions:
         if action.task == "stop":
             make_required(action)
         elif action.task == "start" or (action.interval_ms and action.expected_rc != 7):
@@ -98,7 +98,7 @@ def assigned_nowhere(cluster: Cluster, resource: Resource) -> None:
 
 def known_action(cluster: Cluster, resource: Resource | None, key: str, node: ClusterNode | None) -> Action | None:
     """The oldest action of the resource (or, without one, of the cluster) with this key; see `find_actions` for nodes."""
-    index = cluster.actions_by_key if resource is None else resource.actions_by_key
+    index = cluster.actions_by_key if resource is None else resource.planned.actions_by_key
     found = _on(index.get(key.lower()), node)
     return found[0] if found else None
 
@@ -128,10 +128,10 @@ def new_action(
     if resource is None:
         cluster.actions_by_key.setdefault(key.lower(), []).append(action)
         return action
-    resource.actions.append(action)
+    resource.planned.actions.append(action)
     interval = key[key.rfind("_") + 1 :]
     action.interval_ms = int(interval) if interval.isdecimal() else 0
-    same = resource.actions_by_key.setdefault(key.lower(), [])
+    same = resource.planned.actions_by_key.setdefault(key.lower(), [])
     action.values = same[0].values if same else _values(cluster, resource, action)
     same.append(action)
     if task in ("start", "promote"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.evaluating.digests import calculate
 from reconciler.scheduler.noting.actions import known_action, make_required, new_action, set_reason
+from reconciler.scheduler.noting.condition import fail
 from reconciler.scheduler.working.node import NodeKind
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ DIGESTS_SECURE = "#digests-secure"
 def can_fence(cluster: Cluster, node: ClusterNode) -> bool:
     """Whether the node can be fenced: for a guest, whether every node its container is active on is up or can be."""
     if node.is_guest and node.connection is not None and node.connection.container is not None:
-        return all(host.online or can_fence(cluster, host) for host in node.connection.container.active_on)
+        return all(host.online or can_fence(cluster, host) for host in node.connection.container.found.active_on)
     if not (cluster.options.stonith_enabled and cluster.has_fence_device):
         return False
     return cluster.have_quorum or cluster.options.no_quorum_policy == "ignore" or node.online
@@ -42,7 +43,7 @@ def mark_for_fencing(cluster: Cluster, node: ClusterNode, reason: str, *, priori
         return
     connection = node.connection
     if is_dangling_guest(node) and connection is not None:
-        connection.failed = connection.must_stop = True
+        fail(connection)
         return
     if node.kind is NodeKind.REMOTE:
         if connection is None or connection.managed:
@@ -60,14 +61,14 @@ def is_dangling_guest(node: ClusterNode) -> bool:
     connection = node.connection
     if node.kind is not NodeKind.REMOTE or connection is None:
         return False
-    return connection.filler_orphan and connection.container is None
+    return connection.found.filler_orphan and connection.container is None
 
 
 def _reset_guest(node: ClusterNode) -> None:
     container = None if node.connection is None else node.connection.container
-    if container is not None and not container.failed and container.managed:
+    if container is not None and not container.found.failed and container.managed:
         node.requires_reset = True
-        container.failed = container.must_stop = True
+        fail(container)
 
 
 def fence_operation(
@@ -112,7 +113,7 @@ def _record_devices(cluster: Cluster, node: ClusterNode, operation: Action) -> b
     shareable: list[str] = []
     changed = False
     for device in reversed(_unfencing_devices(cluster.resources)):
-        agent = device.agent.type if device.agent is not None else ""
+        agent = device.configured.agent.type if device.configured.agent is not None else ""
         digests = calculate(cluster, device, "stonith-on", 0, node, secure_without_entry=True)
         full = f"{device.id}:{agent}:{digests.all}"
         secure = f"{device.id}:{agent}:{digests.secure}"
@@ -133,7 +134,7 @@ def _unfencing_devices(resources: list[Resource]) -> list[Resource]:
         if resource.children:
             found += _unfencing_devices(resource.children)
         elif resource.is_stonith and (
-            resource.needs_unfencing or resource.meta.get("provides", "").lower() == "unfencing"
+            resource.configured.needs_unfencing or resource.configured.meta.get("provides", "").lower() == "unfencing"
         ):
             found.append(resource)
     return found

@@ -32,7 +32,7 @@ def order(
     ordering = Ordering(first, then, effects, cause)
     cluster.orderings.append(ordering)
     one, other = ordering.first_resource, ordering.then_resource
-    if one is None or other is None or one is other or not (one.allow_migrate or other.allow_migrate):
+    if one is None or other is None or one is other or not (one.may_migrate or other.may_migrate):
         return
     if not (_contains(one, other) or _contains(other, one)):
         _order_migrations(cluster, ordering, one, other)
@@ -77,15 +77,15 @@ def _contains(ancestor: Resource, resource: Resource) -> bool:
 
 def _order_migrations(cluster: Cluster, ordering: Ordering, one: Resource, other: Resource) -> None:
     """Add what an ordering of starts or stops means for the migrations that may take their place."""
-    if not other.allow_migrate:
+    if not other.may_migrate:
         return
     first, then = first_key(ordering), then_key(ordering)
     migrate_to = (other, f"{other.id}_migrate_to_0")
-    unless_migrating = ORD | NOMIG if one.allow_migrate else ORD
+    unless_migrating = ORD | NOMIG if one.may_migrate else ORD
     followers: list[tuple[tuple[Resource, str], int]]
     match _task(one, first), _task(other, then):
         case "start", "start":
-            if one.allow_migrate:
+            if one.may_migrate:
                 done = (one, f"{one.id}_migrate_from_0")
                 cluster.orderings.append(Ordering(done, migrate_to, ORD, ordering.cause))
             followers = [(migrate_to, unless_migrating)]
@@ -104,7 +104,7 @@ def _order_migrations(cluster: Cluster, ordering: Ordering, one: Resource, other
 def _leaving(resource: Resource, effects: int) -> list[tuple[tuple[Resource, str], int]]:
     """The migrate actions by which the resource leaves its node."""
     halves = ["migrate_to"]
-    if resource.partial_target is not None:
+    if resource.found.partial_target is not None:
         halves.append("migrate_from")
     return [((resource, f"{resource.id}_{half}_0"), effects) for half in halves]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.actions import known_action, make_unrunnable, new_action
 from reconciler.scheduler.noting.fencing import can_fence, mark_for_fencing
+from reconciler.scheduler.noting.roles import want_role
 from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.activity import is_active
 
@@ -72,17 +73,16 @@ def judge_runnable(cluster: Cluster, resource: Resource, action: Action) -> None
 def _judge_quorum(cluster: Cluster, resource: Resource, action: Action) -> None:
     policy = "ignore" if cluster.have_quorum else cluster.options.no_quorum_policy
     if policy == "demote":
-        if resource.role > Role.STARTED:
-            if resource.next_role > Role.UNPROMOTED:
-                resource.next_role = Role.UNPROMOTED
-                resource.next_role_cause = Cause(Why.QUORUM, "no-quorum-policy", "demote")
+        if resource.found.role > Role.STARTED:
+            if resource.placed.next_role > Role.UNPROMOTED:
+                want_role(resource, Role.UNPROMOTED, Cause(Why.QUORUM, "no-quorum-policy", "demote"))
             policy = "ignore"
         else:
             policy = "stop"
     if policy == "stop":
         make_unrunnable(action, "no quorum", Cause(Why.QUORUM, "no-quorum-policy", policy), overwrite=True)
     elif policy == "freeze":
-        if resource.next_role > resource.role or not is_active(resource):
+        if resource.placed.next_role > resource.found.role or not is_active(resource):
             make_unrunnable(action, "quorum freeze", Cause(Why.QUORUM, "no-quorum-policy", policy), overwrite=True)
     else:
         action.runnable = True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.score import INFINITY, add
 from reconciler.scheduler.cause import Cause, Contribution
-from reconciler.scheduler.working.table import NEVER, NodeTable
+from reconciler.scheduler.working.table import EXCLUSIVE, NEVER, NodeTable
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
@@ -31,9 +31,9 @@ def start_table(cluster: Cluster, resource: Resource) -> None:
 def start_connection_table(cluster: Cluster, connection: Resource) -> None:
     """Enter every node, also a bundle's, for the connection of a guest node where other resources start with none (part 2, section 4)."""
     for node in cluster.nodes:
-        connection.table.set(node.index, add(0, node.base_score))
+        connection.placed.table.set(node.index, add(0, node.base_score))
         if node.discovery_mode:
-            connection.table.modes[node.index] = node.discovery_mode
+            connection.placed.table.modes[node.index] = node.discovery_mode
 
 
 def _prototype(cluster: Cluster) -> NodeTable:
@@ -47,14 +47,52 @@ def _prototype(cluster: Cluster) -> NodeTable:
 def _enter(resource: Resource, prototype: NodeTable) -> None:
     for child in resource.children:
         _enter(child, prototype)
-    if resource.exclusive_discovery:
+    if resource.placed.exclusive_discovery:
         return
-    scores = resource.table.scores
+    scores = resource.placed.table.scores
     if not scores:
-        resource.table.scores = prototype.scores.copy()
+        resource.placed.table.scores = prototype.scores.copy()
     elif len(scores) != len(prototype.scores):
         for index, score in prototype.scores.items():
             scores.setdefault(index, score)
+
+
+def discover_exclusively(resource: Resource) -> None:
+    """Only nodes that a constraint names for it are candidates, and looked at for it."""
+    resource.placed.exclusive_discovery = True
+
+
+def confine(instance: Resource, node: ClusterNode, score: int) -> None:
+    """Let the instance of a bundle's clone run on this node only: that of its replica."""
+    instance.placed.table = NodeTable()
+    instance.placed.table.set(node.index, score)
+    instance.placed.table.modes[node.index] = EXCLUSIVE
+    clone = instance.parent
+    assert clone is not None, "an instance has a clone"
+    clone.placed.table.set(node.index, -INFINITY)
+    clone.placed.table.modes[node.index] = EXCLUSIVE
+
+
+def withdraw(resource: Resource, node: ClusterNode) -> None:
+    """Forbid the node, which turned out to be a bundle's, to the resource and everything below it, as far as they have it."""
+    if node.index in resource.placed.table:
+        resource.placed.table.set(node.index, -INFINITY)
+        resource.placed.table.modes[node.index] = NEVER
+    for child in resource.children:
+        withdraw(child, node)
+
+
+def strike(resource: Resource, node: ClusterNode) -> None:
+    """Strike the node, which is in the table, from the candidates."""
+    del resource.placed.table.scores[node.index]
+    resource.placed.table.modes.pop(node.index, None)
+
+
+def bar_remote_nodes(cluster: Cluster, connection: Resource) -> None:
+    """Forbid the connection every node that is reached by a connection itself."""
+    for index in connection.placed.table:
+        if cluster.nodes_by_index[index].is_remote:
+            connection.placed.table.set(index, -INFINITY)
 
 
 def add_score(resource: Resource, node: ClusterNode, score: int, cause: Cause) -> None:
@@ -64,11 +102,11 @@ def add_score(resource: Resource, node: ClusterNode, score: int, cause: Cause) -
     """
     for child in resource.children:
         add_score(child, node, score, cause)
-    table = resource.table
+    table = resource.placed.table
     if node.index not in table.scores and node.discovery_mode:
         table.modes[node.index] = node.discovery_mode
     table.add(node.index, score, node.base_score)
-    resource.contributions.append(Contribution(node.index, score, cause))
+    resource.placed.contributions.append(Contribution(node.index, score, cause))
 
 
 def ban(resource: Resource, node: ClusterNode, cause: Cause) -> None:
@@ -84,9 +122,9 @@ def ban_everywhere(cluster: Cluster, resource: Resource, cause: Cause) -> None:
 
 def replace_by_bans(cluster: Cluster, resource: Resource, cause: Cause) -> None:
     """Give the resource, but nothing below it, a fresh table in which every node is forbidden."""
-    resource.table = NodeTable()
+    resource.placed.table = NodeTable()
     for node in cluster.nodes:
-        resource.table.set(node.index, -INFINITY)
+        resource.placed.table.set(node.index, -INFINITY)
         if node.discovery_mode:
-            resource.table.modes[node.index] = node.discovery_mode
-    resource.contributions.append(Contribution(-1, -INFINITY, cause, replaced=True))
+            resource.placed.table.modes[node.index] = node.discovery_mode
+    resource.placed.contributions.append(Contribution(-1, -INFINITY, cause, replaced=True))

@@ -32,7 +32,7 @@ def order_after_unfencing(
 
     That is required only where it was never done.
     """
-    if not ((resource.is_stonith and cluster.unfencing) or resource.needs_unfencing):
+    if not ((resource.is_stonith and cluster.unfencing) or resource.configured.needs_unfencing):
         return
     add_edge(unfence(cluster, node), action, effects, Cause(Why.FENCING, node.name, "unfencing"))
     if node.attributes.get(UNFENCED, "0") == "0":
@@ -49,7 +49,7 @@ def require_unfencing(cluster: Cluster, device: Resource | None, node: ClusterNo
     if node is not None and _usable(node):
         fence_operation(cluster, node, "on", optional=False, reason=reason)
     elif device is not None:
-        for index in device.table:
+        for index in device.placed.table:
             if _usable(cluster.nodes_by_index[index]):
                 require_unfencing(cluster, device, cluster.nodes_by_index[index], reason)
 

@@ -40,10 +40,10 @@ def apply_orderings(cluster: Cluster) -> None:
 
 def named_actions(resource: Resource, key: str) -> list[Action]:
     """The resource's actions with this key or, if there are none, with its task and interval under their own id."""
-    found = resource.actions_by_key.get(key.lower())
+    found = resource.planned.actions_by_key.get(key.lower())
     if found is None:
         task, interval = _task_of(key)
-        found = resource.actions_by_key.get(f"{resource.id}_{task}_{interval}".lower())
+        found = resource.planned.actions_by_key.get(f"{resource.id}_{task}_{interval}".lower())
     return found if found is not None else []
 
 

@@ -26,7 +26,7 @@ def affect(first: Action, then: Action, of_first: int, edge: Edge, effect: int) 
 def current_role(resource: Resource) -> Role:
     """The role of a resource now: of a collective the highest of its leaves, of a bundle unknown."""
     if resource.kind is Kind.PRIMITIVE:
-        return resource.role
+        return resource.found.role
     if resource.kind is Kind.BUNDLE:
         return Role.UNKNOWN
     return max((current_role(child) for child in resource.children), default=Role.UNKNOWN)
@@ -69,7 +69,7 @@ def _imply_first(first: Action, then: Action, of_first: int, edge: Edge) -> None
 
 def _imply_promoted_first(first: Action, then: Action, of_first: int, edge: Edge) -> None:
     """RFP: what is promoted has to be demoted before it stops."""
-    if then.optional or then.resource is None or then.resource.role is not Role.PROMOTED:
+    if then.optional or then.resource is None or then.resource.found.role is not Role.PROMOTED:
         return
     _require(first, then, edge)
     if first.migratable and not then.migratable:
@@ -99,7 +99,7 @@ def _forbid_after(first: Action, then: Action, of_first: int, edge: Edge) -> Non
     role = current_role(resource)
     if then.task == "stop" and role is Role.STOPPED:
         return
-    if then.optional and then.task == "start" and role >= Role.STARTED and resource.active_on == [then.node]:
+    if then.optional and then.task == "start" and role >= Role.STARTED and resource.found.active_on == [then.node]:
         return
     _require(then, first, edge)
     _block(then, first, edge)

@@ -172,7 +172,7 @@ class _InstanceActions:
         task = task_of_instances(action)
         for child in instances(action):
             wanted = plain_task(task, child)
-            found = [each for each in reversed(child.actions) if each.task == wanted]
+            found = [each for each in reversed(child.planned.actions) if each.task == wanted]
             self._anywhere += found[:1]
             if child.children:
                 self._of_collectives += found[:1]
@@ -202,7 +202,7 @@ def _completed(action: Action) -> Action:
         return action
     parent = resource.parent
     outermost = parent is None or (resource.kind is _CLONE and parent.kind is Kind.BUNDLE)
-    if outermost and (resource.notify or (resource.clone is not None and resource.clone.notify)):
+    if outermost and (resource.configured.notify or (resource.clone is not None and resource.clone.notify)):
         key = f"{resource.id}_confirmed-post_notify_{task}_0"
     else:
         key = action_key(resource.id, task)

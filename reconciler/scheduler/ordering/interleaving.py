@@ -31,7 +31,7 @@ class Pair(NamedTuple):
 
 def interleaves(resource: Resource) -> bool:
     """Whether the collective says that its instances only wait for instances on their own node."""
-    return is_true(resource.meta.get("interleave"))
+    return is_true(resource.configured.meta.get("interleave"))
 
 
 def interleaved(first: Action, then: Action) -> bool:
@@ -75,7 +75,7 @@ def partner_of(cluster: Cluster, resource: Resource, collective: Resource, *, cu
         sort_candidates,  # Needed for the odd instance without a place only.
     )
 
-    for candidate in sort_candidates(cluster, resource.table, None):
+    for candidate in sort_candidates(cluster, resource.placed.table, None):
         partner = _instance_on(collective, candidate, current=current)
         if partner is not None:
             return partner
@@ -95,7 +95,7 @@ def _location(resource: Resource, *, current: bool) -> ClusterNode | None:
         return single_node(resource)
     found: ClusterNode | None = None
     for leaf in resource.leaves():
-        for node in leaf.active_on:
+        for node in leaf.found.active_on:
             if found is not None and node is not found:
                 return None
             found = node

@@ -35,7 +35,7 @@ def order_probes(cluster: Cluster) -> None:
 
 def probes(resource: Resource) -> list[Action]:
     """The resource's probes, oldest first."""
-    return resource.actions_by_key.get(action_key(resource.id, "monitor").lower(), [])
+    return resource.planned.actions_by_key.get(action_key(resource.id, "monitor").lower(), [])
 
 
 # Restarts
@@ -70,7 +70,7 @@ def _stopped_by_restart(cluster: Cluster, resource: Resource, start: Action) -> 
         other = action.resource
         undo = _UNDO.get(action.task)
         if other is not None and other.kind is Kind.PRIMITIVE and other is not resource and undo is not None:
-            undone = other.actions_by_key.get(action_key(other.id, undo).lower(), ())
+            undone = other.planned.actions_by_key.get(action_key(other.id, undo).lower(), ())
             found += [each for each in undone if not each.pseudo]
         # The newest edge is taken first, so it is pushed last.
         stack += [edge.then for edge in _carriers(cluster, resource, action)]
@@ -129,7 +129,7 @@ def _thens(ordering: Ordering) -> list[Action]:
     if ordering.then_action is not None:
         return [ordering.then_action]
     resource = ordering.then_resource
-    return [] if resource is None else resource.actions_by_key.get(then_key(ordering).lower(), [])
+    return [] if resource is None else resource.planned.actions_by_key.get(then_key(ordering).lower(), [])
 
 
 def _needless(probe: Action, then: Action) -> bool:

@@ -138,7 +138,7 @@ class Propagation:
             of_child = newest(child, task=action.task)
             if of_child is None or of_child.runnable:
                 return
-        for colocation in resource.followers:
+        for colocation in resource.placed.followers:
             if colocation.score < INFINITY:
                 continue
             if action.task == "promote" and colocation.primary_role is not Role.PROMOTED:
@@ -147,7 +147,7 @@ class Propagation:
             self._block(colocation.dependent, task, action.resource, colocation.cause)
 
     def _block(self, resource: Resource, task: str, because: Resource, cause: Cause) -> None:
-        for action in reversed(resource.actions):
+        for action in reversed(resource.planned.actions):
             if action.runnable and action.task == task:
                 action.runnable = False
                 if action.reason is None:
@@ -194,7 +194,7 @@ class Propagation:
             action.optional = True
             self._flags.forget()
         if action.task == "reload-agent" and action.resource is not None:
-            action.resource.reloading = False
+            action.resource.planned.reloading = False
 
     def _redirect(self, edge: Edge, completed: Action) -> int:
         """Let the edge start from the completed form instead (section 11.3)."""
@@ -226,7 +226,7 @@ class Propagation:
             if effects & RFP:
                 changed |= self._dispatch(resource, edge, first, then, node, of_first, RFP)
             if effects & PRB:
-                if not of_first & RUNNABLE and first.resource is not None and first.resource.active_on:
+                if not of_first & RUNNABLE and first.resource is not None and first.resource.found.active_on:
                     edge.effects = NONE
                 else:
                     changed |= self._dispatch(resource, edge, first, then, node, of_first, RN)
@@ -277,7 +277,7 @@ class Propagation:
         resource = first.resource
         if not effects & _STOPS or first.runnable or first.task != "stop" or not then.runnable:
             return 0
-        if resource is None or resource.managed or not resource.blocked:
+        if resource is None or resource.managed or not resource.found.blocked:
             return 0
         then.runnable = False
         self._flags.forget()

@@ -37,14 +37,14 @@ def assign_bundle(cluster: Cluster, bundle: Resource, preferred: ClusterNode | N
     fields = bundle.bundle
     if fields is None:
         return
-    if fields.running:
-        if fields.nested_runs == MOST_NESTED_RUNS:
+    if bundle.placed.runs:
+        if bundle.placed.nested_runs == MOST_NESTED_RUNS:
             return
-        fields.nested_runs += 1
-        if fields.nested_runs == MOST_NESTED_RUNS:
+        bundle.placed.nested_runs += 1
+        if bundle.placed.nested_runs == MOST_NESTED_RUNS:
             cluster.messages.append(f"colocations lead from the bundle {bundle.id} back to itself")
-    fields.running += 1
-    bundle.assigning = True
+    bundle.placed.runs += 1
+    bundle.placed.assigning = True
     list_scores(cluster, bundle, BUNDLE)
     containers = merge_sort(instances(bundle), compare_instances(cluster))
     distribute(cluster, bundle, containers, len(fields.replicas), fields.replicas_per_host)
@@ -52,10 +52,10 @@ def assign_bundle(cluster: Cluster, bundle: Resource, preferred: ClusterNode | N
         _assign_replica(cluster, replica, preferred)
     if fields.clone is not None:
         _assign_inner_clone(cluster, bundle, fields.clone, preferred)
-    bundle.settled = True
-    bundle.assigning = False
-    fields.running -= 1
-    if fields.nested_runs == MOST_NESTED_RUNS and not fields.running:
+    bundle.placed.settled = True
+    bundle.placed.assigning = False
+    bundle.placed.runs -= 1
+    if bundle.placed.nested_runs == MOST_NESTED_RUNS and not bundle.placed.runs:
         _drop_surplus(cluster, bundle)
 
 
@@ -64,9 +64,9 @@ def _drop_surplus(cluster: Cluster, bundle: Resource) -> None:
     limit = 1 if bundle.bundle is None else bundle.bundle.replicas_per_host
     counts: dict[int, int] = {}
     for container in instances(bundle):
-        if container.node is None:
+        if container.placed.node is None:
             continue
-        index = container.node.index
+        index = container.placed.node.index
         counts[index] = counts.get(index, 0) + 1
         if counts[index] > limit and container.managed:
             settle_nowhere(cluster, container, Cause(Why.CLONE_LIMIT, bundle.id, "replicas-per-host"))
@@ -76,7 +76,7 @@ def _assign_replica(cluster: Cluster, replica: BundleReplica, preferred: Cluster
     """Assign the address, connection and inner instance that belong to a container."""
     if replica.ip is not None:
         assign(cluster, replica.ip, preferred)
-    host = None if replica.container is None else replica.container.node
+    host = None if replica.container is None else replica.container.placed.node
     connection = replica.connection
     if connection is not None:
         if host is not None and host.connection is not None:
@@ -93,7 +93,7 @@ def _assign_inside(cluster: Cluster, replica: BundleReplica, instance: Resource)
     """Assign the inner instance to its own node."""
     own = replica.node
     cause = Cause(Why.CONTAINER, "" if replica.container is None else replica.container.id)
-    for index in instance.table.scores:
+    for index in instance.placed.table.scores:
         if own is None or index != own.index:
             _set(instance, index, -INFINITY, cause)
         elif not threshold_reached(cluster, instance, own):
@@ -101,21 +101,21 @@ def _assign_inside(cluster: Cluster, replica: BundleReplica, instance: Resource)
     clone = instance.parent
     if clone is None:
         return
-    clone.assigning = True  # So that the instance doesn't ask for it.
+    clone.placed.assigning = True  # So that the instance doesn't ask for it.
     assign(cluster, instance, own)
-    clone.assigning = False
+    clone.placed.assigning = False
 
 
 def _assign_inner_clone(cluster: Cluster, bundle: Resource, clone: Resource, preferred: ClusterNode | None) -> None:
     """Assign the inner clone, whose instances have their nodes already: only their roles are left to choose."""
     fields = bundle.bundle
     own = {replica.node.index for replica in (fields.replicas if fields else ()) if replica.node is not None}
-    for index in clone.table.scores:
+    for index in clone.placed.table.scores:
         _set(clone, index, 0 if index in own else -INFINITY, Cause(Why.CONTAINER, bundle.id))
     assign(cluster, clone, preferred)
 
 
 def _set(resource: Resource, index: int, score: int, cause: Cause) -> None:
-    if resource.table.scores[index] != score:
-        resource.table.set(index, score)
-        resource.contributions.append(Contribution(index, score, cause, replaced=True))
+    if resource.placed.table.scores[index] != score:
+        resource.placed.table.set(index, score)
+        resource.placed.contributions.append(Contribution(index, score, cause, replaced=True))

@@ -30,14 +30,14 @@ def amounts(texts: Mapping[str, str]) -> dict[str, int]:
 
 def consume(node: ClusterNode, resource: Resource) -> None:
     """Take what the resource needs from the node. What the node doesn't have at all stays at 0, and isn't owed."""
-    if resource.utilization:
+    if resource.configured.utilization:
         capacity = node.capacity
-        for name, amount in amounts(resource.utilization).items():
+        for name, amount in amounts(resource.configured.utilization).items():
             capacity[name] = capacity[name] - amount if name in capacity else 0
 
 
 def release(node: ClusterNode, resource: Resource) -> None:
     """Give back what the resource needed."""
-    if resource.utilization:
-        for name, amount in amounts(resource.utilization).items():
+    if resource.configured.utilization:
+        for name, amount in amounts(resource.configured.utilization).items():
             node.capacity[name] = node.capacity.get(name, 0) + amount

@@ -28,21 +28,21 @@ def assign_clone(cluster: Cluster, clone: Resource, preferred: ClusterNode | Non
     The instances stay in the order in which they were placed (of a promotable clone: ranked for promotion).
     """
     fields = clone.clone
-    if clone.settled or clone.assigning or fields is None:
+    if clone.placed.settled or clone.placed.assigning or fields is None:
         return
     if fields.promotable:
         add_promotion_scores(cluster, clone)
-    clone.assigning = True
-    for colocation in tuple(clone.colocations):
+    clone.placed.assigning = True
+    for colocation in tuple(clone.placed.colocations):
         assign(cluster, colocation.primary, preferred)
-    for colocation in tuple(clone.followers):
+    for colocation in tuple(clone.placed.followers):
         if has_influence(colocation, colocation.primary):
-            table = mix_dependent(cluster, colocation, clone.table, positive_only=True)
+            table = mix_dependent(cluster, colocation, clone.placed.table, positive_only=True)
             replace_table(clone, table, colocation.cause._replace(detail=colocation.dependent.id))
     list_scores(cluster, clone, CLONE)
     clone.children = merge_sort(clone.children, compare_instances(cluster))
     distribute(cluster, clone, tuple(clone.children), fields.clone_max, fields.clone_node_max)
     if fields.promotable:
         choose_roles(cluster, clone)
-    clone.settled = True
-    clone.assigning = False
+    clone.placed.settled = True
+    clone.placed.assigning = False

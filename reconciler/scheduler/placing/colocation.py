@@ -43,7 +43,7 @@ def apply_colocation(cluster: Cluster, dependent: Resource, primary: Resource, c
         case Kind.PRIMITIVE:
             _apply_with_primitive(cluster, dependent, primary, colocation)
         case Kind.GROUP:
-            if primary.settled:
+            if primary.placed.settled:
                 for member in _representatives(primary, colocation, first=colocation.score < INFINITY):
                     apply_colocation(cluster, dependent, member, colocation)
         case Kind.CLONE:
@@ -54,18 +54,18 @@ def apply_colocation(cluster: Cluster, dependent: Resource, primary: Resource, c
 
 def affects(dependent: Resource, primary: Resource, colocation: ColocationPair, *, preview: bool = False) -> Affects:
     """What the constraint affects (section 15.3); `preview` asks as if the primary were settled and the dependent not."""
-    if not preview and not primary.settled:
+    if not preview and not primary.placed.settled:
         return Affects.NOTHING
-    if colocation.dependent_role >= Role.UNPROMOTED and dependent.settled:
+    if colocation.dependent_role >= Role.UNPROMOTED and dependent.placed.settled:
         parent = dependent.parent
         if parent is not None and parent.promotable_root:
             return Affects.PRIORITY
-    if not preview and dependent.settled:
+    if not preview and dependent.placed.settled:
         return Affects.NOTHING
     # A role that matches lets a positive score act, and keeps a negative one from acting.
     wanted = colocation.score > 0
     for resource, role in ((dependent, colocation.dependent_role), (primary, colocation.primary_role)):
-        if role is not Role.UNKNOWN and (role is resource.next_role) is not wanted:
+        if role is not Role.UNKNOWN and (role is resource.placed.next_role) is not wanted:
             return Affects.NOTHING
     return Affects.SCORES
 
@@ -75,7 +75,7 @@ def _representatives(group: Resource, colocation: ColocationPair, *, first: bool
 
     A mandatory colocation with a group that isn't collocated makes no sense and does nothing.
     """
-    if group.group_collocated:
+    if group.configured.group_collocated:
         return [group.children[0 if first else -1]] if group.children else []
     return [] if colocation.score >= INFINITY else group.children
 
@@ -89,10 +89,10 @@ def _apply_with_primitive(cluster: Cluster, dependent: Resource, primary: Resour
 
 
 def _apply_with_clone(cluster: Cluster, dependent: Resource, clone: Resource, colocation: ColocationPair) -> None:
-    if not clone.settled:
+    if not clone.placed.settled:
         return
     if clone.promotable_root and colocation.primary_role is not Role.UNKNOWN:
-        if not dependent.settled:
+        if not dependent.placed.settled:
             _follow_role(cluster, dependent, clone, colocation)
             return
         if colocation.dependent_role is Role.PROMOTED:
@@ -108,7 +108,7 @@ def _apply_with_clone(cluster: Cluster, dependent: Resource, clone: Resource, co
 
 
 def _apply_with_bundle(cluster: Cluster, dependent: Resource, bundle: Resource, colocation: ColocationPair) -> None:
-    if not bundle.settled:
+    if not bundle.placed.settled:
         return
     containers = instances(bundle)
     if colocation.dependent.kind >= Kind.CLONE:
@@ -129,7 +129,7 @@ def _hosting(bundle: Resource, role: Role) -> list[Resource]:
         and not blocked(replica.container)
         and (
             role is not Role.PROMOTED
-            or (replica.primitive is not None and replica.primitive.next_role is Role.PROMOTED)
+            or (replica.primitive is not None and replica.primitive.placed.next_role is Role.PROMOTED)
         )
     ]
 
@@ -137,7 +137,7 @@ def _hosting(bundle: Resource, role: Role) -> list[Resource]:
 def _interleaved(colocation: ColocationPair, clone: Resource) -> bool:
     """Whether instances are paired: the dependent asks for it, and both have as many copies per node."""
     dependent = colocation.dependent
-    if dependent.kind < Kind.CLONE or not is_true(dependent.meta.get("interleave")):
+    if dependent.kind < Kind.CLONE or not is_true(dependent.configured.meta.get("interleave")):
         return False
     return copies_per_node(dependent) == copies_per_node(clone)
 
@@ -146,7 +146,7 @@ def copies_per_node(collective: Resource) -> int:
     """How many instances of a clone or bundle may be on one node, as configured."""
     if collective.bundle is not None:
         return collective.bundle.replicas_per_host
-    configured = collective.meta.get("clone-node-max")
+    configured = collective.configured.meta.get("clone-node-max")
     return 1 if configured is None else max(0, integer(configured, 0))
 
 
@@ -169,27 +169,27 @@ def _confine(dependent: Resource, hosts: list[Resource], colocation: ColocationP
 
 def _forbid_others(dependent: Resource, allowed: set[int], cause: Cause) -> None:
     """Forbid the dependent every other node, and the allowed ones that are not in its table."""
-    scores = dependent.table.scores
+    scores = dependent.placed.table.scores
     for index, score in scores.items():
         if index not in allowed and score > -INFINITY:
             scores[index] = -INFINITY
-            dependent.contributions.append(Contribution(index, -INFINITY, cause))
+            dependent.placed.contributions.append(Contribution(index, -INFINITY, cause))
     for index in sorted(allowed - scores.keys()):
         scores[index] = -INFINITY
-        dependent.contributions.append(Contribution(index, -INFINITY, cause))
+        dependent.placed.contributions.append(Contribution(index, -INFINITY, cause))
 
 
 def _change_scores(cluster: Cluster, dependent: Resource, primary: Resource, colocation: ColocationPair) -> None:
     """Change the scores by where the primary is; an optional constraint that leaves no usable node does nothing."""
     score = colocation.score
-    if primary.node is None and score < 0:
+    if primary.placed.node is None and score < 0:
         return
-    work = dependent.table.copy()
-    if primary.node is None:
+    work = dependent.placed.table.copy()
+    if primary.placed.node is None:
         work.scores = {index: add(-score, own) for index, own in work.scores.items()}
     else:
         values = attribute_values(cluster, colocation.node_attribute or "#id").values
-        value = values[primary.node.index]
+        value = values[primary.placed.node.index]
         scores = work.scores
         for index, own in scores.items():
             if values[index] != value:
@@ -203,36 +203,36 @@ def _change_scores(cluster: Cluster, dependent: Resource, primary: Resource, col
 
 def replace_table(resource: Resource, table: NodeTable, cause: Cause) -> None:
     """Give the resource a new table, noting what differs from the old one."""
-    old = resource.table.scores
+    old = resource.placed.table.scores
     if table.scores != old:
         for index, score in table.scores.items():
             before = old.get(index, 0)
             if score != before:
                 change = score if abs(score) >= INFINITY else score - before
-                resource.contributions.append(Contribution(index, change, cause))
-    resource.table = table
+                resource.placed.contributions.append(Contribution(index, change, cause))
+    resource.placed.table = table
 
 
 def _change_priority(cluster: Cluster, dependent: Resource, primary: Resource, colocation: ColocationPair) -> None:
     """Change how much the dependent, which has its node already, is to be promoted."""
-    if dependent.node is None or primary.node is None:
+    if dependent.placed.node is None or primary.placed.node is None:
         return
     values = attribute_values(cluster, colocation.node_attribute or BY_NAME).values
     promoted = colocation.dependent_role is Role.PROMOTED
-    if values[dependent.node.index] != values[primary.node.index]:
+    if values[dependent.placed.node.index] != values[primary.placed.node.index]:
         if colocation.score == INFINITY and promoted:
-            dependent.priority = -INFINITY
-    elif colocation.primary_role is Role.UNKNOWN or primary.next_role is colocation.primary_role:
+            dependent.placed.promotion_priority = -INFINITY
+    elif colocation.primary_role is Role.UNKNOWN or primary.placed.next_role is colocation.primary_role:
         change = colocation.score if promoted else -colocation.score
-        dependent.priority = add(change, dependent.priority)
+        dependent.placed.promotion_priority = add(change, dependent.priority)
 
 
 def _promote_with_partner(cluster: Cluster, dependent: Resource, clone: Resource, colocation: ColocationPair) -> None:
     partner = find_partner(cluster, dependent, clone, colocation.primary_role)
     if partner is not None:
-        dependent.priority = add(dependent.priority, colocation.score)
+        dependent.placed.promotion_priority = add(dependent.priority, colocation.score)
     elif colocation.score >= INFINITY:
-        dependent.priority = -INFINITY
+        dependent.placed.promotion_priority = -INFINITY
 
 
 def _follow_role(cluster: Cluster, dependent: Resource, clone: Resource, colocation: ColocationPair) -> None:
@@ -246,20 +246,20 @@ def _follow_role(cluster: Cluster, dependent: Resource, clone: Resource, colocat
             continue
         wanted[node.index] = instance
         if colocation.score < INFINITY:
-            for index in dependent.table.scores:
+            for index in dependent.placed.table.scores:
                 if values[index] == values[node.index]:
-                    dependent.table.add(index, colocation.score)
-                    dependent.contributions.append(Contribution(index, colocation.score, cause))
+                    dependent.placed.table.add(index, colocation.score)
+                    dependent.placed.contributions.append(Contribution(index, colocation.score, cause))
     if colocation.score < INFINITY:
         return
     if colocation.dependent_role is Role.PROMOTED and colocation.primary_role is Role.PROMOTED:
         return
-    scores = dependent.table.scores
+    scores = dependent.placed.table.scores
     for index in sorted(wanted.keys() & scores.keys()):
         bonus = score_when_assigned(wanted[index])
         scores[index] = add(bonus, scores[index])
         if bonus:
-            dependent.contributions.append(Contribution(index, bonus, cause))
+            dependent.placed.contributions.append(Contribution(index, bonus, cause))
     _forbid_others(dependent, set(wanted), cause)
 
 

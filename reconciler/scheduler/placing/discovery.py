@@ -23,13 +23,13 @@ def apply_exclusive_discovery(cluster: Cluster) -> None:
 
 
 def _apply(resource: Resource) -> None:
-    if not (resource.exclusive_discovery or resource.root.exclusive_discovery):
+    if not (resource.placed.exclusive_discovery or resource.root.placed.exclusive_discovery):
         return
     for child in resource.children:
         _apply(child)
-    table = resource.table
+    table = resource.placed.table
     for index in table.scores:
         if table.mode(index) != EXCLUSIVE:
             table.set(index, -INFINITY)
             cause = Cause(Why.DISCOVERY, resource.id)
-            resource.contributions.append(Contribution(index, -INFINITY, cause, replaced=True))
+            resource.placed.contributions.append(Contribution(index, -INFINITY, cause, replaced=True))

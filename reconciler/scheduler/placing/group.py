@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.constraining.colocation import insert_follower, insert_own
+from reconciler.scheduler.noting.roles import want_role
 from reconciler.scheduler.placing.assignment import assign
 from reconciler.scheduler.placing.score_lines import GROUP, list_scores
 
@@ -23,24 +24,23 @@ def assign_group(cluster: Cluster, group: Resource, preferred: ClusterNode | Non
 
     A group that was assigned before, as an instance that was not taken back, answers with none.
     """
-    if group.settled or group.assigning:
+    if group.placed.settled or group.placed.assigning:
         return None
     if not group.children:
-        group.settled = True
+        group.placed.settled = True
         return None
-    group.assigning = True
-    group.role = group.children[0].role
+    group.placed.assigning = True
     _hand_colocations_down(group)
     list_scores(cluster, group, GROUP)
     first: ClusterNode | None = None
     for member in group.children:
         node = assign(cluster, member, preferred)
         first = node if first is None else first
-    group.next_role = group.children[0].next_role
-    group.next_role_cause = group.children[0].next_role_cause
-    group.settled = True
-    group.assigning = False
-    return first if group.group_collocated else None
+    first_member = group.children[0].placed
+    want_role(group, first_member.next_role, first_member.next_role_cause)
+    group.placed.settled = True
+    group.placed.assigning = False
+    return first if group.configured.group_collocated else None
 
 
 def _hand_colocations_down(group: Resource) -> None:
@@ -48,8 +48,8 @@ def _hand_colocations_down(group: Resource) -> None:
 
     Behind an unmanaged member the members no longer hold together by themselves, so there each gets the mandatory ones.
     """
-    own, followers = group.colocations, group.followers
-    group.colocations, group.followers = [], []
+    own, followers = group.placed.colocations, group.placed.followers
+    group.placed.colocations, group.placed.followers = [], []
     for colocation in own:
         insert_own(group.children[0], colocation)
     unmanaged = not group.children[0].managed

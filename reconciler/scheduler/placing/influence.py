@@ -18,7 +18,7 @@ def has_influence(colocation: ColocationPair, primary: Resource) -> bool:
     The dependent has to follow either way. A connection in a bundle never draws its container away from where it runs.
     """
     dependent = colocation.dependent
-    active = primary.active_on
-    if dependent.is_connection and len(active) == 1 and not primary.failed and dependent.bundled:
+    active = primary.found.active_on
+    if dependent.configured.is_connection and len(active) == 1 and not primary.found.failed and dependent.bundled:
         return False
     return colocation.influence or not active

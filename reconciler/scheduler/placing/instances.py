@@ -50,7 +50,7 @@ def compare_instances(cluster: Cluster) -> Callable[[Resource, Resource], int]:
             return -1 if one.allowed else 1
         if not one.allowed:
             return 0
-        counts = first.parent.instance_counts if first.parent is not None else {}
+        counts = first.parent.placed.instance_counts if first.parent is not None else {}
         if (difference := counts.get(one.node.index, 0) - counts.get(other.node.index, 0)) != 0:
             return difference
         if failed(first) is not failed(second):
@@ -74,10 +74,10 @@ class _Standing:
     def __init__(self, instance: Resource) -> None:
         node = current_node(instance)
         self.instance = instance
-        self.active_count = len(instance.active_on)
-        self.forbidden = node is not None and instance.table.scores.get(node.index, -1) < 0
+        self.active_count = len(instance.found.active_on)
+        self.forbidden = node is not None and instance.placed.table.scores.get(node.index, -1) < 0
         self.node: ClusterNode | None = None if self.forbidden else node
-        table = instance.table if instance.parent is None else instance.parent.table
+        table = instance.placed.table if instance.parent is None else instance.parent.placed.table
         self.allowed = self.node is not None and self.node.index in table.scores
         self.number = instance_number(instance)
         self.value: int | None = None
@@ -105,10 +105,10 @@ def distribute(
 
     Each stays where it is active, as long as that spreads the instances evenly, and only then the rest is placed.
     """
-    available_count = sum(1 for index in parent.table.scores if cluster.available[index])
+    available_count = sum(1 for index in parent.placed.table.scores if cluster.available[index])
     placing = _Placing(cluster, parent, limit_per_node, everything=limit < available_count)
     optimum = max(1, limit // available_count) if available_count else 1
-    parent.instance_counts = {}
+    parent.placed.instance_counts = {}
     placed = 0
     for instance in instances:
         if placed >= limit:
@@ -117,7 +117,7 @@ def distribute(
         if node is not None and placing.attempt(instance, node):
             placed += 1
     for instance in instances:
-        if instance.settled:
+        if instance.placed.settled:
             continue
         if placed >= limit:
             ban_everywhere(cluster, instance, Cause(Why.CLONE_LIMIT, parent.id, "clone-max"))
@@ -127,12 +127,12 @@ def distribute(
 
 def _node_to_keep(cluster: Cluster, parent: Resource, instance: Resource, optimum: int) -> ClusterNode | None:
     """Where the instance is active and may stay, if it is healthy and not assigned yet."""
-    if not instance.active_on or instance.settled or instance.failed:
+    if not instance.found.active_on or instance.placed.settled or instance.found.failed:
         return None
     node = current_node(instance)
     if node is None or not usable(cluster, node.index, node.base_score):
         return None
-    return None if parent.instance_counts.get(node.index, 0) >= optimum else node
+    return None if parent.placed.instance_counts.get(node.index, 0) >= optimum else node
 
 
 class _Placing:
@@ -152,41 +152,45 @@ class _Placing:
         A group that went elsewhere stays there, though it doesn't count as placed. What is in the middle of its assignment (which may
         ask for that of the whole bundle) is left alone.
         """
-        if instance.assigning:
+        if instance.placed.assigning:
             return False
         self._hand_down(instance)
-        if preferred is not None and instance.table.scores.get(preferred.index, -1) < 0:
+        if preferred is not None and instance.placed.table.scores.get(preferred.index, -1) < 0:
             return False
         self._forbid_full_nodes(instance)
-        saved = instance.table.copy() if preferred is not None else None
+        saved = instance.placed.table.copy() if preferred is not None else None
         node = assign(self.cluster, instance, preferred)
         if node is None:
             return False
         if saved is not None and node is not preferred:
-            instance.table = saved
+            instance.placed.table = saved
             unassign(instance)
             return False
-        counts = self.parent.instance_counts
-        if node.index in self.parent.table.scores:
+        counts = self.parent.placed.instance_counts
+        if node.index in self.parent.placed.table.scores:
             counts[node.index] = counts.get(node.index, 0) + 1
         return True
 
     def _hand_down(self, instance: Resource) -> None:
         """Give the instance the constraints of its parent. Each attempt does it again, so some count twice."""
-        for colocation in self.parent.colocations:
+        for colocation in self.parent.placed.colocations:
             if self.everything or colocation.score < 0 or colocation.score == INFINITY:
                 insert_own(instance, colocation)
-        for colocation in self.parent.followers:
+        for colocation in self.parent.placed.followers:
             if (self.everything or colocation.score < 0) and has_influence(colocation, instance):
                 insert_follower(instance, colocation)
 
     def _forbid_full_nodes(self, instance: Resource) -> None:
         """Forbid the instance the nodes that are not available, not allowed to the parent, or full."""
         cause = Cause(Why.CLONE_LIMIT, self.parent.id, "clone-node-max")
-        allowed, counts, available = self.parent.table.scores, self.parent.instance_counts, self.cluster.available
-        for index in instance.table.scores:
+        allowed, counts, available = (
+            self.parent.placed.table.scores,
+            self.parent.placed.instance_counts,
+            self.cluster.available,
+        )
+        for index in instance.placed.table.scores:
             if (
-                instance.orphan
+                instance.configured.orphan
                 or not available[index]
                 or allowed.get(index, -1) < 0
                 or counts.get(index, 0) >= self.limit_per_node
@@ -196,10 +200,10 @@ class _Placing:
 
 
 def _forbid(resource: Resource, index: int, cause: Cause) -> None:
-    score = resource.table.scores.get(index)
+    score = resource.placed.table.scores.get(index)
     if score is not None and score > -INFINITY:
-        resource.table.set(index, -INFINITY)
-        resource.contributions.append(Contribution(index, -INFINITY, cause, replaced=True))
+        resource.placed.table.set(index, -INFINITY)
+        resource.placed.contributions.append(Contribution(index, -INFINITY, cause, replaced=True))
 
 
 def _colocation_value(cluster: Cluster, instance: Resource, node: ClusterNode | None) -> int:
@@ -208,9 +212,9 @@ def _colocation_value(cluster: Cluster, instance: Resource, node: ClusterNode | 
         return 0
     table = NodeTable()
     table.set(node.index, node.base_score)
-    for colocation in tuple(parent.colocations):
+    for colocation in tuple(parent.placed.colocations):
         table = mix_primary(cluster, colocation, table)
-    for colocation in tuple(parent.followers):
+    for colocation in tuple(parent.placed.followers):
         if has_influence(colocation, instance):
             table = mix_dependent(cluster, colocation, table, positive_only=True, droppable=False)
     return table.scores[node.index]

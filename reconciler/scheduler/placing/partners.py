@@ -34,7 +34,7 @@ def find_partner(
     Blocked instances are no partners.
     """
     place = single_node(dependent)
-    places = [place] if place is not None else sort_candidates(cluster, dependent.table, None)
+    places = [place] if place is not None else sort_candidates(cluster, dependent.placed.table, None)
     candidates = instances(collective)
     for node in places:
         for candidate in candidates:

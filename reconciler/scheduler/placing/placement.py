@@ -52,10 +52,10 @@ def place(cluster: Cluster) -> None:
             sort_resources(cluster)
         if cluster.has_remote_nodes:
             for resource in cluster.resources:
-                if resource.is_connection:
-                    assign(cluster, resource, resource.partial_target)
+                if resource.configured.is_connection:
+                    assign(cluster, resource, resource.found.partial_target)
         for resource in cluster.resources:
-            if not resource.is_connection:
+            if not resource.configured.is_connection:
                 assign(cluster, resource)
 
 

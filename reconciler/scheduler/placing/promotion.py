@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.score import INFINITY, add
 from reconciler.scheduler.cause import Cause, Contribution, Why
+from reconciler.scheduler.noting.condition import count_as_unpromoted
 from reconciler.scheduler.noting.scores import ban_everywhere
 from reconciler.scheduler.placing.candidates import usable
 from reconciler.scheduler.placing.colocation import apply_colocation, replace_table
@@ -32,40 +33,36 @@ if TYPE_CHECKING:
 def add_promotion_scores(cluster: Cluster, clone: Resource) -> None:
     """Let promotion scores attract the instances, and make the highest one the instance's priority."""
     for instance in clone.children:
-        for index in tuple(instance.table.scores):
+        for index in tuple(instance.placed.table.scores):
             if not cluster.available[index]:
                 continue
             score = promotion_score(cluster, instance, cluster.nodes_by_index[index]) or 0
             if score > 0:
-                instance.table.add(index, score)
-                instance.contributions.append(Contribution(index, score, Cause(Why.PROMOTION_SCORE, instance.id)))
-            instance.priority = max(instance.priority, score)
+                instance.placed.table.add(index, score)
+                instance.placed.contributions.append(
+                    Contribution(index, score, Cause(Why.PROMOTION_SCORE, instance.id))
+                )
+            instance.placed.promotion_priority = max(instance.priority, score)
 
 
 def choose_roles(cluster: Cluster, clone: Resource) -> None:
     """Rank the instances, which have their nodes by now, and give each its next role; they stay in the order of their rank."""
-    clone.instance_counts = {}
+    clone.placed.instance_counts = {}
     ranks: dict[str, int] = {}
     for instance in clone.children:
-        if max((leaf.role for leaf in instance.leaves()), default=Role.UNKNOWN) is Role.STARTED:
-            _set_current_role(instance)
+        if max((leaf.found.role for leaf in instance.leaves()), default=Role.UNKNOWN) is Role.STARTED:
+            count_as_unpromoted(instance)
         ranks[instance.id] = _set_priority(cluster, clone, instance)
-    clone.left_out = True  # While its instances are ranked and sorted, no chain of colocations leads through the clone.
+    clone.placed.left_out = (
+        True  # While its instances are ranked and sorted, no chain of colocations leads through the clone.
+    )
     _rank(cluster, clone, ranks)
     clone.children = merge_sort(clone.children, _compare_ranked(cluster, ranks))
-    clone.left_out = False
+    clone.placed.left_out = False
     promoted = 0
     for instance in clone.children:
         if _choose_role(cluster, clone, instance, ranks[instance.id], promoted):
             promoted += 1
-
-
-def _set_current_role(instance: Resource) -> None:
-    """What merely runs of an instance is unpromoted; an instance of which anything has another role already is left as it is."""
-    if instance.role is Role.STARTED:
-        instance.role = Role.UNPROMOTED
-    for child in instance.children:
-        _set_current_role(child)
 
 
 def _set_priority(cluster: Cluster, clone: Resource, instance: Resource) -> int:
@@ -76,12 +73,12 @@ def _set_priority(cluster: Cluster, clone: Resource, instance: Resource) -> int:
     role = next_role(instance)
     if role in (Role.UNKNOWN, Role.STARTED):
         score = promotion_score(cluster, instance, node)
-        instance.priority = -1 if score is None else score
+        instance.placed.promotion_priority = -1 if score is None else score
     elif role in (Role.STOPPED, Role.UNPROMOTED):
-        instance.priority = -INFINITY
-    for location in (*reversed(instance.locations), *reversed(clone.locations)):
+        instance.placed.promotion_priority = -INFINITY
+    for location in (*reversed(instance.placed.locations), *reversed(clone.placed.locations)):
         _prefer(instance, location, node)
-    for colocation in tuple(instance.colocations):
+    for colocation in tuple(instance.placed.colocations):
         apply_colocation(cluster, instance, colocation.primary, colocation)
     return INFINITY if role is Role.PROMOTED else instance.priority
 
@@ -89,12 +86,12 @@ def _set_priority(cluster: Cluster, clone: Resource, instance: Resource) -> int:
 def _prefer(instance: Resource, location: LocationScores, node: ClusterNode) -> None:
     """Add what a location constraint for the promoted role says of the node."""
     if location.role is Role.PROMOTED and node.index in location.scores:
-        instance.priority = add(instance.priority, location.scores[node.index])
+        instance.placed.promotion_priority = add(instance.priority, location.scores[node.index])
 
 
 def _rank(cluster: Cluster, clone: Resource, ranks: dict[str, int]) -> None:
     """Turn priorities into ranks: with the scores of the clone on the node, and of what is colocated with the promoted role."""
-    scores = clone.table.scores
+    scores = clone.placed.table.scores
     placed = [(instance, single_node(instance)) for instance in clone.children]
     for instance, node in placed:
         rank = ranks[instance.id]
@@ -102,27 +99,27 @@ def _rank(cluster: Cluster, clone: Resource, ranks: dict[str, int]) -> None:
             scores[node.index] = add(rank, scores[node.index])
             if rank:
                 cause = Cause(Why.PROMOTION_SCORE, instance.id)
-                clone.contributions.append(Contribution(node.index, rank, cause))
+                clone.placed.contributions.append(Contribution(node.index, rank, cause))
     _mix_role_colocations(cluster, clone)
-    for rule in clone.tickets:
+    for rule in clone.placed.tickets:
         if rule.role is Role.PROMOTED and (not rule.ticket.granted or rule.ticket.standby):
             ban_everywhere(cluster, clone, rule.cause)
-    scores = clone.table.scores
+    scores = clone.placed.table.scores
     for instance, node in placed:
-        if not instance.managed and instance.next_role is Role.PROMOTED:  # Of a group, the first member's.
+        if not instance.managed and instance.placed.next_role is Role.PROMOTED:  # Of a group, the first member's.
             ranks[instance.id] = INFINITY
         elif node is not None and ranks[instance.id] >= 0 and node.index in scores:
             ranks[instance.id] = scores[node.index]
 
 
 def _mix_role_colocations(cluster: Cluster, clone: Resource) -> None:
-    for colocation in tuple(clone.colocations):
+    for colocation in tuple(clone.placed.colocations):
         if colocation.dependent_role is Role.PROMOTED:
-            table = mix_primary(cluster, colocation, clone.table, droppable=colocation.score < INFINITY)
+            table = mix_primary(cluster, colocation, clone.placed.table, droppable=colocation.score < INFINITY)
             replace_table(clone, table, colocation.cause)
-    for colocation in tuple(clone.followers):
+    for colocation in tuple(clone.placed.followers):
         if colocation.primary_role is Role.PROMOTED and has_influence(colocation, colocation.primary):
-            table = mix_dependent(cluster, colocation, clone.table, positive_only=True)
+            table = mix_dependent(cluster, colocation, clone.placed.table, positive_only=True)
             replace_table(clone, table, colocation.cause)
 
 
@@ -152,7 +149,7 @@ def _choose_role(cluster: Cluster, clone: Resource, instance: Resource, rank: in
     if node is None:
         _set_unpromoted(instance)
         return False
-    clone.instance_counts[node.index] = clone.instance_counts.get(node.index, 0) + 1
+    clone.placed.instance_counts[node.index] = clone.placed.instance_counts.get(node.index, 0) + 1
     _set_promoted(instance)
     return True
 
@@ -160,7 +157,7 @@ def _choose_role(cluster: Cluster, clone: Resource, instance: Resource, rank: in
 def _frozen(cluster: Cluster, instance: Resource) -> bool:
     if cluster.have_quorum or cluster.options.no_quorum_policy != "freeze":
         return False
-    return instance.role < Role.PROMOTED
+    return instance.found.role < Role.PROMOTED
 
 
 def _node_to_promote_on(cluster: Cluster, clone: Resource, instance: Resource) -> ClusterNode | None:
@@ -169,14 +166,14 @@ def _node_to_promote_on(cluster: Cluster, clone: Resource, instance: Resource) -
         if _node_to_promote_on(cluster, clone, member) is None:
             return None
     node = single_node(instance)
-    if node is None or node.index not in clone.table.scores:
+    if node is None or node.index not in clone.placed.table.scores:
         return None
     if not instance.managed:
         return node if current_role(instance) is Role.PROMOTED else None
     if instance.priority < 0 or not _ready(cluster, node):
         return None
     limit = 0 if clone.clone is None else clone.clone.promoted_node_max
-    return node if clone.instance_counts.get(node.index, 0) < limit else None
+    return node if clone.placed.instance_counts.get(node.index, 0) < limit else None
 
 
 def _ready(cluster: Cluster, node: ClusterNode) -> bool:
@@ -185,17 +182,17 @@ def _ready(cluster: Cluster, node: ClusterNode) -> bool:
         return False
     if not node.is_guest or node.connection is None or node.connection.container is None:
         return True
-    return node.connection.container.node is not None
+    return node.connection.container.placed.node is not None
 
 
 def _set_unpromoted(instance: Resource) -> None:
-    instance.next_role = Role.UNPROMOTED if assigned_nodes(instance) else Role.STOPPED
+    instance.placed.next_role = Role.UNPROMOTED if assigned_nodes(instance) else Role.STOPPED
     for child in instance.children:
         _set_unpromoted(child)
 
 
 def _set_promoted(instance: Resource) -> None:
-    if instance.next_role is Role.UNKNOWN:
-        instance.next_role = Role.PROMOTED
+    if instance.placed.next_role is Role.UNKNOWN:
+        instance.placed.next_role = Role.PROMOTED
     for child in instance.children:
         _set_promoted(child)

@@ -26,9 +26,9 @@ def promotion_score(cluster: Cluster, instance: Resource, node: ClusterNode) -> 
     if not _applies(instance, node):
         return None
     attributes = host_attributes(instance, node)
-    text = attributes.get(f"master-{instance.history_name or instance.id}")
-    if text is None and not instance.unique:
-        text = attributes.get(f"master-{base_name(instance.history_name or instance.id)}")
+    text = attributes.get(f"master-{instance.found.history_name or instance.id}")
+    if text is None and not instance.configured.unique:
+        text = attributes.get(f"master-{base_name(instance.found.history_name or instance.id)}")
     return None if text is None else score.read(text, cluster.options.health_colours)
 
 
@@ -40,18 +40,18 @@ def base_name(name: str) -> str:
 
 def _applies(instance: Resource, node: ClusterNode) -> bool:
     """Whether the node's value counts for this instance: it is allowed there, and the value can be of nobody else."""
-    if instance.table.scores.get(node.index, -1) < 0:
+    if instance.placed.table.scores.get(node.index, -1) < 0:
         return False
-    if not instance.unique:
+    if not instance.configured.unique:
         siblings = _siblings(instance)
-        active = next((sibling for sibling in siblings if node in sibling.active_on), None)
+        active = next((sibling for sibling in siblings if node in sibling.found.active_on), None)
         if active is instance:
             return True
-        if active is None and any(node.index in sibling.known_on for sibling in siblings):
+        if active is None and any(node.index in sibling.found.known_on for sibling in siblings):
             return True
-    if not instance.active_on and not instance.known_on:
+    if not instance.found.active_on and not instance.found.known_on:
         return True
-    return node.index in instance.known_on or node in instance.active_on
+    return node.index in instance.found.known_on or node in instance.found.active_on
 
 
 def _siblings(instance: Resource) -> list[Resource]:

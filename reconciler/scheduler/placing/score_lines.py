@@ -23,9 +23,9 @@ PROMOTION = "promotion"
 
 def list_scores(cluster: Cluster, resource: Resource, label: str) -> None:
     """List the scores of the resource, and of everything below it, on all nodes of their tables; never those of orphans."""
-    if not cluster.show_scores or resource.orphan:
+    if not cluster.show_scores or resource.configured.orphan:
         return
-    scores, id, lines = resource.table.scores, resource.id, cluster.score_lines
+    scores, id, lines = resource.placed.table.scores, resource.id, cluster.score_lines
     for node in cluster.nodes:
         score = scores.get(node.index)
         if score is not None:

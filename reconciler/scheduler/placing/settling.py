@@ -29,15 +29,15 @@ def settle(
     if node is not None and not forced and not _acceptable(cluster, resource, node):
         node = None
     unassign(resource)
-    resource.settled = True
-    resource.assigned = cause
+    resource.placed.settled = True
+    resource.placed.assigned = cause
     if node is None:
-        resource.next_role = Role.STOPPED
-        resource.next_role_cause = resource.next_role_cause or cause
+        resource.placed.next_role = Role.STOPPED
+        resource.placed.next_role_cause = resource.placed.next_role_cause or cause
         assigned_nowhere(cluster, resource)
         return False
-    resource.node = node
-    resource.assigned_score = node.base_score if forced else resource.table.scores[node.index]
+    resource.placed.node = node
+    resource.placed.assigned_score = node.base_score if forced else resource.placed.table.scores[node.index]
     node.assigned_count += 1
     consume(node, resource)
     if cluster.show_scores:
@@ -47,11 +47,11 @@ def settle(
 
 def unassign(resource: Resource) -> None:
     """Take the primitive from its node: it is as if it had not been assigned yet."""
-    node = resource.node
+    node = resource.placed.node
     if node is None:
         return
-    resource.settled = False
-    resource.node = None
+    resource.placed.settled = False
+    resource.placed.node = None
     node.assigned_count -= 1
     release(node, resource)
 
@@ -60,11 +60,11 @@ def settle_nowhere(cluster: Cluster, resource: Resource, cause: Cause) -> bool:
     """Settle all primitives of the resource without a node; whether any had one is the answer."""
     changed = False
     for leaf in resource.leaves():
-        changed |= leaf.node is not None
+        changed |= leaf.placed.node is not None
         settle(cluster, leaf, None, cause, forced=True)
     return changed
 
 
 def _acceptable(cluster: Cluster, resource: Resource, node: ClusterNode) -> bool:
-    score = resource.table.scores[node.index]
+    score = resource.placed.table.scores[node.index]
     return usable(cluster, node.index, score) or (score >= 0 and node.is_guest)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.text import integer
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.actions import action_key
+from reconciler.scheduler.noting.condition import lock, unlock
 from reconciler.scheduler.noting.requests import request
 from reconciler.scheduler.noting.scores import ban
 from reconciler.scheduler.roles import Kind
@@ -38,31 +39,31 @@ def _lockable(resource: Resource) -> list[Resource]:
     return [
         leaf
         for leaf in resource.leaves()
-        if leaf.agent is not None and not leaf.is_stonith and not (leaf.is_connection and leaf.container is None)
+        if leaf.configured.agent is not None
+        and not leaf.is_stonith
+        and not (leaf.configured.is_connection and leaf.container is None)
     ]
 
 
 def _lock(cluster: Cluster, resource: Resource) -> None:
     cause = Cause(Why.SHUTDOWN_LOCK, resource.id)
-    if resource.lock_node is not None:
-        if resource.active_on:
+    if resource.found.lock_node is not None:
+        if resource.found.active_on:
             key = action_key(resource.id, "lrm_delete")
-            request(cluster, resource, key, "lrm_delete", resource.lock_node, optional=False, cause=cause)
-            resource.lock_node = None
-            resource.lock_time_s = 0
-    elif len(resource.active_on) == 1:
-        node = resource.active_on[0]
+            request(cluster, resource, key, "lrm_delete", resource.found.lock_node, optional=False, cause=cause)
+            unlock(resource)
+    elif len(resource.found.active_on) == 1:
+        node = resource.found.active_on[0]
         if node.shutdown and not node.unclean:
-            resource.lock_node = node
-            resource.lock_time_s = _shutdown_time_s(cluster, node)
-    if resource.lock_node is None:
+            lock(resource, node, _shutdown_time_s(cluster, node))
+    if resource.found.lock_node is None:
         return
     limit_s = cluster.options.shutdown_lock_limit_s
     if limit_s > 0:
-        cluster.recheck_at(resource.lock_time_s + limit_s + 1)
-    cause = Cause(Why.SHUTDOWN_LOCK, resource.lock_node.name)
+        cluster.recheck_at(resource.found.lock_time_s + limit_s + 1)
+    cause = Cause(Why.SHUTDOWN_LOCK, resource.found.lock_node.name)
     for node in cluster.nodes:
-        if node.name != resource.lock_node.name:
+        if node.name != resource.found.lock_node.name:
             ban(resource, node, cause)
 
 

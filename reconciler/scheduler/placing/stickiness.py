@@ -26,8 +26,8 @@ def apply_stickiness(cluster: Cluster) -> None:
 
 
 def _stick(cluster: Cluster, primitive: Resource) -> None:
-    if not primitive.managed or primitive.stickiness < 1 or len(primitive.active_on) != 1:
+    if not primitive.managed or primitive.configured.stickiness < 1 or len(primitive.found.active_on) != 1:
         return
-    node = primitive.active_on[0]
-    if cluster.options.symmetric_cluster or node.index in primitive.table.scores:
-        add_score(primitive, node, primitive.stickiness, Cause(Why.STICKINESS, primitive.id))
+    node = primitive.found.active_on[0]
+    if cluster.options.symmetric_cluster or node.index in primitive.placed.table.scores:
+        add_score(primitive, node, primitive.configured.stickiness, Cause(Why.STICKINESS, primitive.id))

@@ -174,7 +174,7 @@ class Tangle(Walk):
 
     def _best(self, resource: Resource, attribute: str) -> list[int]:
         """By node index, the best score that the resource has on available nodes like this one."""
-        own, available = resource.table.scores, self.cluster.available
+        own, available = resource.placed.table.scores, self.cluster.available
         values = attribute_values(self.cluster, attribute)
         if values.distinct:
             return [own.get(index, -INFINITY) if usable else -INFINITY for index, usable in enumerate(available)]
@@ -184,7 +184,7 @@ class Tangle(Walk):
     # Which ways there are
 
     def _is_passed_over(self, resource: Resource) -> bool:
-        return resource.left_out or (resource.kind is Kind.GROUP and not resource.children)
+        return resource.placed.left_out or (resource.kind is Kind.GROUP and not resource.children)
 
     def _successors(self, resource: Resource) -> list[Resource]:
         if self._is_passed_over(resource):

@@ -30,10 +30,10 @@ def apply_thresholds(cluster: Cluster) -> None:
 
 def threshold_reached(cluster: Cluster, resource: Resource, node: ClusterNode) -> int:
     """The fail count with which the resource reached its migration threshold on the node, 0 if it didn't."""
-    if resource.migration_threshold == 0 or resource.failure_ignored:
+    if resource.configured.migration_threshold == 0 or resource.found.failure_ignored:
         return 0
     count = fail_count(cluster, resource, node, effective=True, include_fillers=True)
-    return count if count > 0 and count >= resource.migration_threshold else 0
+    return count if count > 0 and count >= resource.configured.migration_threshold else 0
 
 
 def _apply(cluster: Cluster, primitive: Resource, node: ClusterNode) -> None:
@@ -41,5 +41,5 @@ def _apply(cluster: Cluster, primitive: Resource, node: ClusterNode) -> None:
         return
     count = threshold_reached(cluster, primitive, node)
     if count:
-        banned = primitive if primitive.unique else primitive.root
+        banned = primitive if primitive.configured.unique else primitive.root
         ban(banned, node, Cause(Why.MIGRATION_THRESHOLD, primitive.id, str(count)))

@@ -41,22 +41,24 @@ def ban_full_nodes(cluster: Cluster, resource: Resource) -> ClusterNode | None:
     for companion in tuple(companions.values()):
         _add_need(need, companion, companions)
     usable_nodes = [
-        cluster.nodes_by_index[index] for index, score in resource.table.scores.items() if usable(cluster, index, score)
+        cluster.nodes_by_index[index]
+        for index, score in resource.placed.table.scores.items()
+        if usable(cluster, index, score)
     ]
     able = [node for node in usable_nodes if _has_room(node, need)]
     if able:
         _ban_without_room(resource, usable_nodes, need)
         return None
     most = _most_capable(cluster, resource)
-    _ban_without_room(resource, usable_nodes, amounts(resource.utilization))
+    _ban_without_room(resource, usable_nodes, amounts(resource.configured.utilization))
     return most
 
 
 def _most_capable(cluster: Cluster, resource: Resource) -> ClusterNode | None:
     """The usable node with the most free capacity, among equals the first in table order."""
     most: ClusterNode | None = None
-    for index in in_table_order(cluster, resource.table):
-        if usable(cluster, index, resource.table.scores[index]):
+    for index in in_table_order(cluster, resource.placed.table):
+        if usable(cluster, index, resource.placed.table.scores[index]):
             node = cluster.nodes_by_index[index]
             if most is None or compare_capacity(node, most) < 0:
                 most = node
@@ -84,10 +86,10 @@ def _collect(companions: Companions, resource: Resource, origin: Resource) -> No
     if resource.id in companions:
         return
     companions[resource.id] = resource
-    for colocation in tuple(resource.colocations):
+    for colocation in tuple(resource.placed.colocations):
         if colocation.primary is not origin and _binds(resource, colocation.primary, colocation):
             _collect(companions, colocation.primary, origin)
-    for colocation in tuple(resource.followers):
+    for colocation in tuple(resource.placed.followers):
         dependent = colocation.dependent
         if dependent is origin or (resource.kind is Kind.CLONE and dependent.kind is not Kind.CLONE):
             continue
@@ -96,7 +98,7 @@ def _collect(companions: Companions, resource: Resource, origin: Resource) -> No
 
 
 def _moves_as_one(group: Resource) -> bool:
-    return group.group_collocated or (group.parent is not None and group.parent.kind is Kind.CLONE)
+    return group.configured.group_collocated or (group.parent is not None and group.parent.kind is Kind.CLONE)
 
 
 def _binds(dependent: Resource, primary: Resource, colocation: ColocationPair) -> bool:
@@ -107,15 +109,15 @@ def _binds(dependent: Resource, primary: Resource, colocation: ColocationPair) -
 
 def _add_need(need: dict[str, int], resource: Resource, companions: Companions) -> None:
     """Add what the resource needs, as far as it isn't settled."""
-    if resource.settled:
+    if resource.placed.settled:
         return
     match resource.kind:
         case Kind.PRIMITIVE:
-            for name, amount in amounts(resource.utilization).items():
+            for name, amount in amounts(resource.configured.utilization).items():
                 need[name] = need.get(name, 0) + amount
         case Kind.GROUP:
             for member in resource.children if _moves_as_one(resource) else resource.children[:1]:
-                if not member.settled and member.id not in companions:
+                if not member.placed.settled and member.id not in companions:
                     _add_need(need, member, companions)
         case Kind.CLONE:
             _add_clone_need(need, resource, companions)

@@ -78,7 +78,7 @@ class Walk:
     def mix(self, resource: Resource, table: NodeTable, attribute: str, factor: float, droppable: bool) -> NodeTable:
         """Mix the resource in; the answer is `table` itself when nothing is to be changed."""
         group = resource.kind is Kind.GROUP
-        if id(resource) in self.way or resource.left_out or (group and not resource.children):
+        if id(resource) in self.way or resource.placed.left_out or (group and not resource.children):
             return table
         self.way.add(id(resource))
         if group:
@@ -99,10 +99,10 @@ class Walk:
     def collect(self, resource: Resource) -> NodeTable | None:
         """Mix the resource into nothing."""
         group = resource.kind is Kind.GROUP
-        if resource.left_out or (group and not resource.children):
+        if resource.placed.left_out or (group and not resource.children):
             return None
         self.way.add(id(resource))
-        work = self.collect(resource.children[-1]) if group else resource.table.copy()
+        work = self.collect(resource.children[-1]) if group else resource.placed.table.copy()
         if work is not None and any_usable(self.cluster, work):
             work = self.walk_on(resource, work, 1.0)
         self.way.discard(id(resource))
@@ -122,13 +122,13 @@ class Walk:
     def next(self, resource: Resource) -> list[tuple[Resource, ColocationPair]]:
         """What is mixed in after the resource, and for the sake of which constraint."""
         if self.forward:
-            return [(one.primary, one) for one in resource.colocations]
+            return [(one.primary, one) for one in resource.placed.colocations]
         last = resource.children[-1] if resource.kind is Kind.GROUP else resource
-        return [(one.dependent, one) for one in last.followers if has_influence(one, one.primary)]
+        return [(one.dependent, one) for one in last.placed.followers if has_influence(one, one.primary)]
 
     def _with_scores(self, resource: Resource, table: NodeTable, attribute: str, factor: float) -> NodeTable:
         """The table with, on each node, the part `factor` of the best score that the resource has on available nodes like it."""
-        own, available = resource.table.scores, self.cluster.available
+        own, available = resource.placed.table.scores, self.cluster.available
         known = attribute_values(self.cluster, attribute)
         alike = None if known.distinct else best_scores(own, available, known.values)
         changed: dict[int, int] = {}

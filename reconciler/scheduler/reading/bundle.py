@@ -12,13 +12,14 @@ from reconciler.model.resource import Bundle, Clone, Primitive
 from reconciler.model.score import INFINITY
 from reconciler.model.text import boolean, integer
 from reconciler.scheduler.evaluating.host_address import HOST_ADDRESS
+from reconciler.scheduler.noting.scores import bar_remote_nodes, confine, discover_exclusively, withdraw
 from reconciler.scheduler.reading.bundle_parts import DEFAULT_PORT, BundleSpec, address_resource, container_resource
 from reconciler.scheduler.reading.connections import connection, contain, link_connection
 from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.reading.nodes import add_node
 from reconciler.scheduler.working.node import ClusterNode, NodeKind
 from reconciler.scheduler.working.resource import BundleFields, BundleReplica
-from reconciler.scheduler.working.table import EXCLUSIVE, NEVER, NodeTable
+from reconciler.scheduler.working.table import NEVER
 
 if TYPE_CHECKING:
     from reconciler.scheduler.reading.settings import Create
@@ -38,7 +39,7 @@ def complete(cluster: Cluster, resource: Resource, configured: Bundle, create: C
     resource.bundle = fields
     fields.image = spec.image
     fields.promoted_max, fields.replicas_per_host = spec.promoted_max, spec.replicas_per_host
-    fields.unique, resource.unique = spec.called_unique, spec.replicas_per_host > 1
+    fields.unique, resource.configured.unique = spec.called_unique, spec.replicas_per_host > 1
     fields.replicas = [BundleReplica(index) for index in range(spec.replicas)]
     for replica in fields.replicas:
         replica.ip_address = spec.addresses[replica.index]
@@ -119,10 +120,12 @@ def _inner_clone(
     if clone is None or clone.clone is None:
         return None
     for instance in clone.children:
-        instance.exclusive_discovery = True
-        clone.clone.notify = clone.clone.notify or instance.notify
-    if (target := clone.children[-1].meta.get("container-attribute-target")) is not None:
-        clone.meta["container-attribute-target"] = bundle.meta["container-attribute-target"] = target
+        discover_exclusively(instance)
+        clone.clone.notify = clone.clone.notify or instance.configured.notify
+    if (target := clone.children[-1].configured.meta.get("container-attribute-target")) is not None:
+        clone.configured.meta["container-attribute-target"] = bundle.configured.meta["container-attribute-target"] = (
+            target
+        )
     return clone
 
 
@@ -162,13 +165,14 @@ def _add_connection(
     replica.connection, replica.node = part, node
     contain(part, replica.container)
     link_connection(cluster, part)
-    for index in part.table:
-        if cluster.nodes_by_index[index].is_remote:
-            part.table.set(index, -INFINITY)
-    _confine(replica.primitive, node)
+    bar_remote_nodes(cluster, part)
+    confine(replica.primitive, node, REPLICA_SCORE)
     if replica.ip_address is not None:
-        replica.primitive.meta["external-ip"] = replica.ip_address
-    replica.container.utilization, replica.primitive.utilization = replica.primitive.utilization, {}
+        replica.primitive.configured.meta["external-ip"] = replica.ip_address
+    replica.container.configured.utilization, replica.primitive.configured.utilization = (
+        replica.primitive.configured.utilization,
+        {},
+    )
     return True
 
 
@@ -181,25 +185,6 @@ def _replica_node(cluster: Cluster, name: str) -> ClusterNode:
         node.base_score = -INFINITY
         cluster.start_table = None
         for resource in cluster.resources:
-            _forbid(resource, node)
+            withdraw(resource, node)
     node.discovery_mode = NEVER
     return node
-
-
-def _forbid(resource: Resource, node: ClusterNode) -> None:
-    if node.index in resource.table:
-        resource.table.set(node.index, -INFINITY)
-        resource.table.modes[node.index] = NEVER
-    for child in resource.children:
-        _forbid(child, node)
-
-
-def _confine(instance: Resource, node: ClusterNode) -> None:
-    """Let a replica's instance run in this replica's node only."""
-    instance.table = NodeTable()
-    instance.table.set(node.index, REPLICA_SCORE)
-    instance.table.modes[node.index] = EXCLUSIVE
-    clone = instance.parent
-    assert clone is not None
-    clone.table.set(node.index, -INFINITY)
-    clone.table.modes[node.index] = EXCLUSIVE

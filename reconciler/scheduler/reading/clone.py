@@ -32,25 +32,25 @@ def read_promotable(resource: Resource) -> None:
     """Take from the clone's meta-attributes whether it is promotable, which others depend on."""
     fields = _fields(resource)
     if fields.promotable:
-        resource.meta["promotable"] = "true"
-    fields.promotable = is_true(resource.meta.get("promotable"))
+        resource.configured.meta["promotable"] = "true"
+    fields.promotable = is_true(resource.configured.meta.get("promotable"))
 
 
 def complete(cluster: Cluster, resource: Resource, create: Create) -> bool:
     """Read the clone's limits and make its instances; False when an instance can't be made."""
-    fields, meta = _fields(resource), resource.meta
+    fields, meta = _fields(resource), resource.configured.meta
     maximum = meta.get("clone-max")
     fields.clone_max = max(1, len(cluster.nodes)) if maximum is None else _limit(maximum)
     fields.clone_node_max = _limit(meta.get("clone-node-max", "1"))
-    if not resource.unique:
+    if not resource.configured.unique:
         fields.clone_node_max = min(fields.clone_node_max, 1)
     fields.ordered = is_true(meta.get("ordered"))
-    fields.notify = resource.notify
+    fields.notify = resource.configured.notify
     if fields.promotable:
         fields.promoted_max = _limit(meta.get("promoted-max", meta.get("master-max", "1")))
         fields.promoted_node_max = _limit(meta.get("promoted-node-max", meta.get("master-node-max", "1")))
     meta.setdefault("resource-stickiness", "1")
-    meta.setdefault("globally-unique", "true" if resource.unique else "false")
+    meta.setdefault("globally-unique", "true" if resource.configured.unique else "false")
     # One even where there are to be none: as an orphan it is what histories of the clone are mapped to, and so what is stopped.
     while len(resource.children) < max(1, fields.clone_max):
         if create_instance(cluster, resource, create) is None:
@@ -71,7 +71,7 @@ def create_instance(cluster: Cluster, resource: Resource, create: Create) -> Res
         return None
     if number >= fields.clone_max:
         _mark_orphan(instance)
-    instance.meta.setdefault("clone-max", str(fields.clone_max))
+    instance.configured.meta.setdefault("clone-max", str(fields.clone_max))
     resource.children.append(instance)
     return instance
 
@@ -87,11 +87,11 @@ def accept_member(cluster: Cluster, primitive: Resource) -> bool:
     fields = _fields(clone)
     if fields.promotable and not supports_promotion(primitive):
         return False
-    if primitive.unique and not supports_unique_clones(primitive):
+    if primitive.configured.unique and not supports_unique_clones(primitive):
         fields.clone_node_max = 1
         fields.clone_max = min(fields.clone_max, len(cluster.nodes))
         _clear_unique(clone)
-        primitive.unique = False
+        primitive.configured.unique = False
     return True
 
 
@@ -110,13 +110,13 @@ def _limit(text: str) -> int:
 
 
 def _mark_orphan(resource: Resource) -> None:
-    resource.orphan = True
+    resource.configured.orphan = True
     for child in resource.children:
         _mark_orphan(child)
 
 
 def _clear_unique(resource: Resource) -> None:
-    resource.unique = False
-    resource.meta["globally-unique"] = "false"
+    resource.configured.unique = False
+    resource.configured.meta["globally-unique"] = "false"
     for child in resource.children:
         _clear_unique(child)

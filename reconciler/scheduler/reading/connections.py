@@ -98,7 +98,7 @@ def link_containers(cluster: Cluster) -> None:
     """Tie every primitive that names a container to it."""
     for top in cluster.resources:
         for leaf in top.leaves():
-            name = leaf.meta.get("container")
+            name = leaf.configured.meta.get("container")
             if name is None or name == leaf.id or leaf.container is not None:
                 continue
             container = find(cluster, name)

@@ -30,8 +30,8 @@ def find(cluster: Cluster, name: str) -> Resource | None:
         return None
     if len(candidates) == 1:
         only = candidates[0]
-        return only if only.id == name or only.history_name == name else None
-    matching = [resource for resource in candidates if resource.id == name or resource.history_name == name]
+        return only if only.id == name or only.found.history_name == name else None
+    matching = [resource for resource in candidates if resource.id == name or resource.found.history_name == name]
     return min(matching, key=_tree_order) if matching else None
 
 
@@ -40,11 +40,3 @@ def _tree_order(resource: Resource) -> tuple[int, int]:
     while top.parent is not None:
         top = top.parent
     return top.rank, resource.sequence
-
-
-def name_by_history(cluster: Cluster, resource: Resource, name: str) -> None:
-    """Note under which name histories know the resource, so that it is found by it."""
-    resource.history_name = name
-    known = cluster.resource_index.setdefault(name, [])
-    if resource not in known:
-        known.append(resource)

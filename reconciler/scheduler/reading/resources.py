@@ -15,12 +15,13 @@ from reconciler.scheduler.evaluating.rules import RuleContext
 from reconciler.scheduler.noting.scores import ban_everywhere, start_connection_table, start_table
 from reconciler.scheduler.reading import bundle, clone, connections
 from reconciler.scheduler.reading.index import register
-from reconciler.scheduler.reading.settings import Configured, apply_meta, read_meta
+from reconciler.scheduler.reading.settings import apply_meta, read_meta
 from reconciler.scheduler.reading.templates import apply_template
 from reconciler.scheduler.roles import Kind
 from reconciler.scheduler.working.resource import Resource
 
 if TYPE_CHECKING:
+    from reconciler.model import resource as model
     from reconciler.scheduler.working.cluster import Cluster
 
 
@@ -38,7 +39,7 @@ def read_resources(cluster: Cluster) -> None:
             register(cluster, resource)
     connections.link_containers(cluster)
     for resource in cluster.resources:
-        if resource.is_connection:
+        if resource.configured.is_connection:
             connections.link_connection(cluster, resource)
     cluster.resources.sort(key=lambda resource: -resource.priority)
     for rank, resource in enumerate(cluster.resources):
@@ -46,7 +47,7 @@ def read_resources(cluster: Cluster) -> None:
 
 
 def create(
-    cluster: Cluster, configured: Configured, parent: Resource | None, instance: int | None = None
+    cluster: Cluster, configured: model.Resource, parent: Resource | None, instance: int | None = None
 ) -> Resource | None:
     """Make a resource with everything below it, with its first node table; None when it can't be made.
 
@@ -68,7 +69,7 @@ def create(
         return None
     if cluster.options.symmetric_cluster:
         start_table(cluster, resource)
-    elif resource.is_connection and resource.meta.get("container") is not None:
+    elif resource.configured.is_connection and resource.configured.meta.get("container") is not None:
         start_connection_table(cluster, resource)
     return resource
 
@@ -78,7 +79,7 @@ def create_orphan(cluster: Cluster, primitive: Primitive) -> Resource | None:
     resource = create(cluster, primitive, None)
     if resource is None:
         return None
-    resource.orphan = True
+    resource.configured.orphan = True
     resource.rank = len(cluster.resources)
     cluster.resources.append(resource)
     register(cluster, resource)
@@ -90,10 +91,12 @@ def banish_orphan(cluster: Cluster, resource: Resource) -> None:
     if cluster.options.stop_orphan_resources:
         ban_everywhere(cluster, resource, Cause(Why.ORPHAN, resource.id))
     else:
-        resource.managed = False
+        resource.configured.managed = False
 
 
-def _begin(cluster: Cluster, configured: Configured, parent: Resource | None, instance: int | None) -> Resource | None:
+def _begin(
+    cluster: Cluster, configured: model.Resource, parent: Resource | None, instance: int | None
+) -> Resource | None:
     """The resource with everything that all kinds have in common."""
     if isinstance(configured, Primitive):
         effective = apply_template(cluster, configured)
@@ -103,12 +106,11 @@ def _begin(cluster: Cluster, configured: Configured, parent: Resource | None, in
     id = configured.id if instance is None else f"{configured.id}:{instance}"
     resource = Resource(id, _KINDS[type(configured)], configured.id, parent)
     resource.instance = instance
-    resource.description = configured.description
-    resource.extra = dict(configured.extra)
-    resource.param_blocks = (configured.params, *(() if parent is None else parent.param_blocks))
+    resource.configured.description = configured.description
+    resource.configured.param_blocks = (configured.params, *(() if parent is None else parent.configured.param_blocks))
     if isinstance(configured, Primitive):
-        resource.agent = configured.agent or Agent("", "")
-        resource.operations = configured.operations
+        resource.configured.agent = configured.agent or Agent("", "")
+        resource.configured.operations = configured.operations
     elif isinstance(configured, Clone):
         resource.clone = clone.begin(configured)
     read_meta(cluster, resource, configured)
@@ -116,11 +118,11 @@ def _begin(cluster: Cluster, configured: Configured, parent: Resource | None, in
         clone.read_promotable(resource)
     apply_meta(cluster, resource)
     if isinstance(configured, Primitive):
-        evaluate(configured.utilization, RuleContext(cluster), into=resource.utilization)
+        evaluate(configured.utilization, RuleContext(cluster), into=resource.configured.utilization)
     return resource
 
 
-_KINDS: dict[type[Configured], Kind] = {
+_KINDS: dict[type[model.Resource], Kind] = {
     Primitive: Kind.PRIMITIVE,
     Group: Kind.GROUP,
     Clone: Kind.CLONE,
@@ -135,8 +137,8 @@ def _complete_primitive(cluster: Cluster, resource: Resource) -> bool:
 
 
 def _complete_group(cluster: Cluster, resource: Resource, configured: Group) -> bool:
-    resource.group_ordered = boolean(resource.meta.get("ordered")) is not False
-    resource.group_collocated = boolean(resource.meta.get("collocated")) is not False
+    resource.configured.group_ordered = boolean(resource.configured.meta.get("ordered")) is not False
+    resource.configured.group_collocated = boolean(resource.configured.meta.get("collocated")) is not False
     for member in configured.members:
         child = create(cluster, member, resource, resource.instance)
         if child is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.cause import Cause, Why
+from reconciler.scheduler.noting.condition import block, leave_alone
 from reconciler.scheduler.noting.scores import add_score, replace_by_bans
 from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.activity import multiply_active
@@ -24,15 +25,15 @@ def record_active(cluster: Cluster, resource: Resource, node: ClusterNode, *, co
 
     With `count_priority` what it is worth counts for the node's priority.
     """
-    if node in resource.active_on:
+    if node in resource.found.active_on:
         return
-    resource.active_on.append(node)
+    resource.found.active_on.append(node)
     if resource.kind is Kind.PRIMITIVE:
         node.running.append(resource)
         if count_priority:
             _raise_priority(resource, node)
         if node.maintenance:
-            resource.managed = False
+            leave_alone(resource)
     if not resource.managed:
         _record_unmanaged(resource, node)
         return
@@ -47,33 +48,32 @@ def _record_unmanaged(resource: Resource, node: ClusterNode) -> None:
     add_score(resource, node, INFINITY, Cause(Why.UNMANAGED, resource.id))
     parent = resource.parent
     while parent is not None and node.online:
-        parent.active_on.append(node)
+        parent.found.active_on.append(node)
         parent = parent.parent
 
 
 def _limit_activity(cluster: Cluster, resource: Resource) -> None:
     """Do what `multiple-active` says about a resource that turned out to be active more than once."""
-    if resource.multiple_active == "stop_only":
+    if resource.configured.multiple_active == "stop_only":
         replace_by_bans(cluster, resource, Cause(Why.MULTIPLE_ACTIVE, resource.id))
-    elif resource.multiple_active == "block":
-        _block(resource)
+    elif resource.configured.multiple_active == "block":
+        block(resource)
         parent = resource.parent
-        if parent is not None and parent.kind in (Kind.GROUP, Kind.BUNDLE) and parent.multiple_active == "block":
+        if (
+            parent is not None
+            and parent.kind in (Kind.GROUP, Kind.BUNDLE)
+            and parent.configured.multiple_active == "block"
+        ):
             for child in parent.children:
-                _block(child)
-
-
-def _block(resource: Resource) -> None:
-    resource.managed = False
-    resource.blocked = True
+                block(child)
 
 
 def _raise_priority(resource: Resource, node: ClusterNode) -> None:
     """Count the resource's priority for the node, and for the hosts of its container if it is a guest."""
     if resource.priority == 0:
         return
-    amount = resource.priority + (resource.role is Role.PROMOTED)
+    amount = resource.priority + (resource.found.role is Role.PROMOTED)
     node.priority += amount
     if node.is_guest and node.connection is not None and node.connection.container is not None:
-        for host in node.connection.container.active_on:
+        for host in node.connection.container.found.active_on:
             host.priority += amount

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from reconciler.model.operation import OperationStatus
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.noting.actions import action_key, find_actions
+from reconciler.scheduler.noting.condition import block, fail
 from reconciler.scheduler.noting.fencing import mark_for_fencing
 from reconciler.scheduler.noting.requests import request
+from reconciler.scheduler.noting.roles import want_role
 from reconciler.scheduler.noting.scores import ban
 from reconciler.scheduler.recalling.active import record_active
 from reconciler.scheduler.recalling.history import current_range
@@ -47,41 +49,41 @@ def keep_recurring(reading: Reading, entries: Sequence[HistoryEntry]) -> None:
 def conclude(reading: Reading) -> None:
     """Settle what the resource's history on the node means (section 13.7)."""
     resource, node = reading.resource, reading.node
-    if resource.role is not Role.UNKNOWN:
+    if resource.found.role is not Role.UNKNOWN:
         note_known(resource, node)
-    if resource.role > Role.STOPPED and not node.online and not node.maintenance and resource.managed:
+    if resource.found.role > Role.STOPPED and not node.online and not node.maintenance and resource.managed:
         _fence_lost(reading)
     worst = "ignore" if node.unclean else reading.worst
     _apply(reading, worst)
-    if resource.failed and resource.is_connection:
+    if resource.found.failed and resource.configured.is_connection:
         remote = reading.cluster.node_index.get(resource.id)
         if remote is not None and remote.unclean:
             remote.unseen = False
-    if resource.role > Role.STOPPED:
+    if resource.found.role > Role.STOPPED:
         record_active(reading.cluster, resource, node, count_priority=reading.worst == "ignore")
         if worst != "ignore":
-            resource.failed = True
-            resource.must_stop = resource.must_stop or worst not in ("demote", "block")
-    elif resource.history_name is not None and ":" in resource.history_name:
-        resource.history_name = None
+            resource.found.failed = True
+            resource.found.must_stop = resource.found.must_stop or worst not in ("demote", "block")
+    elif resource.found.history_name is not None and ":" in resource.found.history_name:
+        resource.found.history_name = None
     else:
         for stop in find_actions(resource, action_key(resource.id, "stop"), node):
             stop.optional = True
     if (
-        resource.role is Role.STOPPED
-        and resource.partial_source is node
-        and resource.partial_target is not None
-        and resource.active_on
+        resource.found.role is Role.STOPPED
+        and resource.found.partial_source is node
+        and resource.found.partial_target is not None
+        and resource.found.active_on
     ):
-        resource.role = Role.STARTED
+        resource.found.role = Role.STARTED
 
 
 def note_known(resource: Resource, node: ClusterNode) -> None:
     """Note that the state on the node is known, for the resource and its ancestors up to the first unique one."""
     one: Resource | None = resource
     while one is not None:
-        one.known_on[node.index] = node
-        if one.unique:
+        one.found.known_on[node.index] = node
+        if one.configured.unique:
             return
         one = one.parent
 
@@ -90,11 +92,11 @@ def _fence_lost(reading: Reading) -> None:
     """The resource is thought to be active on a node that is gone."""
     cluster, resource, node = reading.cluster, reading.resource, reading.node
     if node.is_guest:
-        resource.failed = resource.must_stop = True
+        fail(resource)
         mark_for_fencing(cluster, node, f"{resource.id} is thought to be active there")
     elif cluster.options.stonith_enabled:
         reason = f"{resource.id} is thought to be active there"
-        if node.is_remote and node.connection is not None and not node.connection.failed:
+        if node.is_remote and node.connection is not None and not node.connection.found.failed:
             node.unseen = True
             reason = (
                 f"{resource.id} is active there (fencing will be revoked if remote connection can be "
@@ -109,7 +111,7 @@ def _apply(reading: Reading, worst: str) -> None:
     cause = _cause(reading)
     match worst:
         case "demote":
-            resource.failed = True
+            resource.found.failed = True
             key = action_key(resource.id, "demote")
             request(cluster, resource, key, "demote", node, optional=False, cause=cause)
         case "fence":
@@ -117,15 +119,14 @@ def _apply(reading: Reading, worst: str) -> None:
         case "standby":
             node.standby = node.standby_on_fail = True
         case "block":
-            resource.managed = False
-            resource.blocked = True
+            block(resource)
         case "migrate":
             ban(resource, node, cause)
         case "stop":
-            _set_next_stopped(resource, cause)
+            want_role(resource, Role.STOPPED, cause)
         case "recover":
-            if resource.role > Role.STOPPED:
-                resource.failed = resource.must_stop = True
+            if resource.found.role > Role.STOPPED:
+                fail(resource)
                 require_stop(cluster, resource, node, cause)
         case "restart-container":
             _restart_container(reading, cause)
@@ -138,27 +139,22 @@ def _cause(reading: Reading) -> Cause:
     return Cause(Why.FAILURE, reading.resource.id if failure is None else failure.id, reading.node.name)
 
 
-def _set_next_stopped(resource: Resource, cause: Cause) -> None:
-    resource.next_role = Role.STOPPED
-    resource.next_role_cause = cause
-
-
 def _restart_container(reading: Reading, cause: Cause) -> None:
     cluster, resource, node = reading.cluster, reading.resource, reading.node
-    resource.failed = resource.must_stop = True
+    fail(resource)
     container = resource.container
     if container is not None and resource.bundled:
         cluster.container_stops.append(container)
     elif container is not None:
         require_stop(cluster, container, node, cause)
-    elif resource.role > Role.STOPPED:
+    elif resource.found.role > Role.STOPPED:
         require_stop(cluster, resource, node, cause)
 
 
 def _reset_connection(reading: Reading, cause: Cause) -> None:
     cluster, resource = reading.cluster, reading.resource
-    resource.failed = resource.must_stop = True
-    remote = cluster.node_index.get(resource.id) if resource.is_connection else None
+    fail(resource)
+    remote = cluster.node_index.get(resource.id) if resource.configured.is_connection else None
     if (
         cluster.options.stonith_enabled
         and remote is not None
@@ -167,10 +163,10 @@ def _reset_connection(reading: Reading, cause: Cause) -> None:
         and not remote.was_fenced
     ):
         mark_for_fencing(cluster, remote, "remote connection is unrecoverable")
-    if resource.role > Role.STOPPED:
+    if resource.found.role > Role.STOPPED:
         require_stop(cluster, resource, reading.node, cause)
-    if resource.reconnect_interval_ms:
-        _set_next_stopped(resource, cause)
+    if resource.configured.reconnect_interval_ms:
+        want_role(resource, Role.STOPPED, cause)
 
 
 def stop_containers(cluster: Cluster) -> None:

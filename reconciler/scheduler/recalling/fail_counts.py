@@ -47,7 +47,7 @@ def fail_count(
     """
     count = _sum(cluster, resource, node) if node.failures else 0
     if count > 0 and resource.failure_timeout_s > 0 and _blocks(cluster, resource, node, entry):
-        resource.failure_timeout_s = 0
+        resource.found.failures_stay = True
     if effective and count > 0 and resource.failure_timeout_s > 0:
         last_s = last_failure(cluster, resource, node)
         if last_s > 0:
@@ -70,8 +70,8 @@ def last_failure(cluster: Cluster, resource: Resource, node: ClusterNode) -> int
 
 def fail_name(resource: Resource) -> str:
     """Under which name failures are recorded: the history's, for anonymous instances without number."""
-    name = resource.id if resource.history_name is None else resource.history_name
-    return name if resource.unique else strip_instance(name)
+    name = resource.id if resource.found.history_name is None else resource.found.history_name
+    return name if resource.configured.unique else strip_instance(name)
 
 
 def strip_instance(name: str) -> str:
@@ -91,7 +91,7 @@ def _sum(cluster: Cluster, resource: Resource, node: ClusterNode) -> int:
 
 def _pattern(cluster: Cluster, resource: Resource, prefix: str) -> re.Pattern[str]:
     legacy = compare_versions(cluster.cib.feature_set, "3.0.13") < 0
-    return _compiled(prefix, fail_name(resource), resource.unique, legacy)
+    return _compiled(prefix, fail_name(resource), resource.configured.unique, legacy)
 
 
 @lru_cache(maxsize=4096)
@@ -106,7 +106,7 @@ def _compiled(prefix: str, name: str, unique: bool, legacy: bool) -> re.Pattern[
 def _blocks(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry | None) -> bool:
     """Whether a failure is of an operation that blocks the resource (`on-fail=block` on the operation itself)."""
     base = strip_instance(resource.config_id)
-    for operation in resource.operations:
+    for operation in resource.configured.operations:
         if operation.attributes.get("on-fail") != "block":
             continue
         interval_ms = read_interval_ms(operation.interval)
@@ -164,7 +164,7 @@ def _is_past_timeout(cluster: Cluster, resource: Resource, entry: HistoryEntry) 
 
 def _waits_for_fencing(cluster: Cluster, resource: Resource, entry: HistoryEntry) -> bool:
     """Whether it is a monitor's failure of a connection whose remote node has to be fenced before it is tried again."""
-    if not (resource.reconnect_interval_ms and cluster.options.stonith_enabled):
+    if not (resource.configured.reconnect_interval_ms and cluster.options.stonith_enabled):
         return False
     if entry.result.task != "monitor" or not entry.result.interval_ms:
         return False
@@ -181,7 +181,7 @@ def _cause_to_clear(
     if fail_count(cluster, resource, node, effective=False, include_fillers=False, entry=entry):
         left = fail_count(cluster, resource, node, effective=True, include_fillers=False, entry=entry)
         return "it expired" if left == 0 else _NOT_YET
-    if entry.is_last_failure and resource.reconnect_interval_ms:
+    if entry.is_last_failure and resource.configured.reconnect_interval_ms:
         return "reconnect interval is set"
     return None
 
@@ -208,7 +208,11 @@ def clear_fail_count(cluster: Cluster, resource: Resource, node: ClusterNode, re
 
 def _clear_after_fencing(cluster: Cluster, resource: Resource, cleared: Action) -> None:
     """A failure of a connection is forgotten only after its remote node was fenced, where that is to be awaited before it reconnects."""
-    if not (cluster.options.stonith_enabled and resource.is_connection and resource.reconnect_interval_ms):
+    if not (
+        cluster.options.stonith_enabled
+        and resource.configured.is_connection
+        and resource.configured.reconnect_interval_ms
+    ):
         return
     remote = cluster.node_index.get(resource.id)
     if remote is not None and cleared.cause is not None:

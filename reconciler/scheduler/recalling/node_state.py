@@ -13,6 +13,7 @@ from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.evaluating.blocks import evaluate
 from reconciler.scheduler.evaluating.rules import RuleContext
 from reconciler.scheduler.noting.fencing import mark_for_fencing
+from reconciler.scheduler.noting.roles import want_role
 from reconciler.scheduler.reading.nodes import find_node, note_failures, set_builtin_attributes, set_site_name
 from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.node import NodeKind
@@ -170,17 +171,17 @@ def judge_remote(node: ClusterNode) -> None:
         node.online = False
         return
     container = connection.container
-    if connection.role is Role.STARTED:
+    if connection.found.role is Role.STARTED:
         node.online = True
-        if connection.next_role is Role.STOPPED:
+        if connection.placed.next_role is Role.STOPPED:
             node.shutdown = True
-    hosts = connection.active_on
-    if container is not None and container.failed:
+    hosts = connection.found.active_on
+    if container is not None and container.found.failed:
         node.online = False
         node.requires_reset = True
-    elif connection.failed:
+    elif connection.found.failed:
         node.online = False
-    elif connection.role is Role.STOPPED or (container is not None and container.role is Role.STOPPED):
+    elif connection.found.role is Role.STOPPED or (container is not None and container.found.role is Role.STOPPED):
         node.online = False
         node.requires_reset = False
     elif container is not None and len(hosts) == 1 and not hosts[0].online and hosts[0].unclean:
@@ -213,7 +214,6 @@ def finish_remote_nodes(cluster: Cluster) -> None:
         if not node.is_remote:
             continue
         if node.shutdown and node.connection is not None:
-            node.connection.next_role = Role.STOPPED
-            node.connection.next_role_cause = Cause(Why.NODE_STATE, node.name, "shutting down")
+            want_role(node.connection, Role.STOPPED, Cause(Why.NODE_STATE, node.name, "shutting down"))
         if not node.history_unpacked:
             judge_remote(node)

@@ -11,8 +11,10 @@ from reconciler.model.operation import OperationStatus, ResultCode
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.evaluating.operations import SEVERITY, FailurePolicy, failure_policy
 from reconciler.scheduler.noting.actions import action_key
+from reconciler.scheduler.noting.condition import block, fail
 from reconciler.scheduler.noting.fencing import can_fence
 from reconciler.scheduler.noting.requests import request
+from reconciler.scheduler.noting.roles import want_role
 from reconciler.scheduler.noting.scores import ban, ban_everywhere, replace_by_bans
 from reconciler.scheduler.recalling.fail_counts import check_expiry
 from reconciler.scheduler.recalling.past_migration import read_failed_migration, read_successful_migrate_to
@@ -101,11 +103,6 @@ def active_role(resource: Resource) -> Role:
     return Role.UNPROMOTED if resource.promotable_root else Role.STARTED
 
 
-def _set_next_role(resource: Resource, role: Role, cause: Cause) -> None:
-    resource.next_role = role
-    resource.next_role_cause = cause
-
-
 def _failure_cause(reading: Reading, result: JudgedResult) -> Cause:
     key = action_key(reading.resource.id, result.task, result.interval_ms)
     return Cause(Why.FAILURE, key, f"{reading.node.name}, rc {result.recorded_rc}")
@@ -135,16 +132,16 @@ def _remap_code(reading: Reading, result: JudgedResult) -> None:
         case ResultCode.NOT_RUNNING:
             if result.is_probe or result.target == _NOT_RUNNING or not resource.managed:
                 result.status = _DONE
-                resource.role = Role.STOPPED
+                resource.found.role = Role.STOPPED
                 reading.worst = "ignore"
-                _set_next_role(resource, Role.UNKNOWN, _failure_cause(reading, result))
+                want_role(resource, Role.UNKNOWN, _failure_cause(reading, result))
         case ResultCode.PROMOTED:
             if result.is_probe and result.target != ResultCode.PROMOTED:
                 result.status = _DONE
-            resource.role = Role.PROMOTED
+            resource.found.role = Role.PROMOTED
         case ResultCode.PROMOTED_FAILED | ResultCode.DEGRADED_PROMOTED:
             result.status = _ERROR
-            resource.role = Role.PROMOTED
+            resource.found.role = Role.PROMOTED
         case ResultCode.NOT_CONFIGURED:
             result.status = int(OperationStatus.FATAL_ERROR)
         case ResultCode.UNIMPLEMENTED if result.interval_ms:
@@ -156,8 +153,7 @@ def _remap_code(reading: Reading, result: JudgedResult) -> None:
             | ResultCode.NOT_INSTALLED
         ):
             if result.task == "stop" and not can_fence(reading.cluster, reading.node):
-                resource.managed = False
-                resource.blocked = True
+                block(resource)
             result.status = int(OperationStatus.HARD_ERROR)
         case _:
             result.status = _ERROR
@@ -167,8 +163,8 @@ def _drop_expired(reading: Reading, result: JudgedResult) -> bool:
     """Whether nothing more is to be done about an entry whose failure expired (step C)."""
     resource, node = reading.resource, reading.node
     if result.masked and result.recorded_rc != result.target:
-        if resource.role <= Role.STOPPED:
-            resource.role = Role.UNKNOWN
+        if resource.found.role <= Role.STOPPED:
+            resource.found.role = Role.UNKNOWN
         return True
     if result.rc == result.target:
         return False
@@ -183,17 +179,17 @@ def _drop_expired(reading: Reading, result: JudgedResult) -> bool:
 def _read_pending(reading: Reading, result: JudgedResult) -> None:
     resource, node = reading.resource, reading.node
     if result.task == "start":
-        resource.start_pending = True
-        resource.role = active_role(resource)
+        resource.found.start_pending = True
+        resource.found.role = active_role(resource)
     elif result.task == "promote":
-        resource.role = Role.PROMOTED
+        resource.found.role = Role.PROMOTED
     elif result.task == "migrate_to" and node.unclean:
         target = reading.cluster.node_index.get(result.entry.result.migrate_target or "")
         if target is not None:
             require_stop(reading.cluster, resource, target, _failure_cause(reading, result))
-    if resource.pending_task is None and not result.is_probe:
-        resource.pending_task = result.task
-        resource.pending_node = node
+    if resource.found.pending_task is None and not result.is_probe:
+        resource.found.pending_task = result.task
+        resource.found.pending_node = node
 
 
 def require_stop(cluster: Cluster, resource: Resource, node: ClusterNode, cause: Cause) -> None:
@@ -217,12 +213,12 @@ def _read_error(reading: Reading, result: JudgedResult) -> None:
         case OperationStatus.NOT_CONNECTED:
             connection = reading.node.connection
             if reading.node.is_remote and connection is not None and connection.managed:
-                connection.failed = connection.must_stop = True
+                fail(connection)
         case OperationStatus.NO_FENCE_DEVICE | OperationStatus.NO_SECRETS:
             result.status = int(OperationStatus.HARD_ERROR)
     if policy.on_fail == "ignore" or (policy.on_fail == "restart-container" and result.task == "stop"):
         _succeed(reading, result, result.target)
-        resource.failure_ignored = True
+        resource.found.failure_ignored = True
         record_failure(reading, result.entry)
         if policy.on_fail == "restart-container" and SEVERITY[reading.worst] <= SEVERITY["recover"]:
             reading.worst = "restart-container"
@@ -236,7 +232,7 @@ def _read_error(reading: Reading, result: JudgedResult) -> None:
 
 def _banned(resource: Resource) -> Resource:
     """What a failure bans: the resource, or the whole clone when it is a member of an anonymous one."""
-    return resource if resource.unique else resource.root
+    return resource if resource.configured.unique else resource.root
 
 
 def _ban_here(reading: Reading, result: JudgedResult) -> None:
@@ -262,7 +258,7 @@ def _succeed(reading: Reading, result: JudgedResult, rc: int) -> None:
     resource = reading.resource
     clears = False
     if rc == ResultCode.NOT_INSTALLED or result.masked:
-        resource.role = Role.STOPPED
+        resource.found.role = Role.STOPPED
     elif rc == _NOT_RUNNING:
         clears = True
     else:
@@ -272,16 +268,16 @@ def _succeed(reading: Reading, result: JudgedResult, rc: int) -> None:
                 clears = failure is not None and _key(result.entry) == _key(failure)
                 _set_active(resource)
             case "start" | "migrate_from":
-                resource.role = Role.STARTED
+                resource.found.role = Role.STARTED
                 clears = True
             case "stop":
-                resource.role = Role.STOPPED
+                resource.found.role = Role.STOPPED
                 clears = True
             case "promote":
-                resource.role = Role.PROMOTED
+                resource.found.role = Role.PROMOTED
                 clears = True
             case "demote":
-                resource.role = Role.UNPROMOTED
+                resource.found.role = Role.UNPROMOTED
                 clears = reading.worst == "demote"
             case "migrate_to":
                 read_successful_migrate_to(reading.cluster, resource, reading.node, result.entry)
@@ -289,12 +285,12 @@ def _succeed(reading: Reading, result: JudgedResult, rc: int) -> None:
                 _set_active(resource)
     if clears and not _outlasts_success(reading):
         reading.worst = "ignore"
-        _set_next_role(resource, Role.UNKNOWN, _failure_cause(reading, result))
+        want_role(resource, Role.UNKNOWN, _failure_cause(reading, result))
 
 
 def _set_active(resource: Resource) -> None:
-    if resource.role < Role.STARTED:
-        resource.role = active_role(resource)
+    if resource.found.role < Role.STARTED:
+        resource.found.role = active_role(resource)
 
 
 def _key(entry: HistoryEntry) -> str:
@@ -307,7 +303,7 @@ def _outlasts_success(reading: Reading) -> bool:
     """Whether what follows an earlier failure isn't called off by a success after it."""
     if reading.worst in ("stop", "fence", "migrate", "standby"):
         return True
-    return reading.worst == "reset-remote" and reading.resource.reconnect_interval_ms > 0
+    return reading.worst == "reset-remote" and reading.resource.configured.reconnect_interval_ms > 0
 
 
 def _fail(reading: Reading, result: JudgedResult, policy: FailurePolicy) -> None:
@@ -325,21 +321,21 @@ def _fail(reading: Reading, result: JudgedResult, policy: FailurePolicy) -> None
         case "migrate_to" | "migrate_from":
             read_failed_migration(cluster, resource, reading.node, result.entry, result.task)
         case "promote":
-            resource.role = Role.PROMOTED
+            resource.found.role = Role.PROMOTED
         case "demote":
             if policy.on_fail == "block":
-                resource.role = Role.PROMOTED
-                _set_next_role(resource, Role.STOPPED, cause)
+                resource.found.role = Role.PROMOTED
+                want_role(resource, Role.STOPPED, cause)
             elif result.rc == _NOT_RUNNING:
-                resource.role = Role.STOPPED
+                resource.found.role = Role.STOPPED
             else:
-                resource.role = Role.UNPROMOTED
+                resource.found.role = Role.UNPROMOTED
     if result.is_probe and result.rc == ResultCode.NOT_INSTALLED:
-        resource.role = Role.STOPPED
-    elif resource.role < Role.STARTED:
-        resource.role = active_role(resource)
-    if policy.role is not Role.STARTED and policy.role > resource.next_role:
-        _set_next_role(resource, policy.role, cause)
+        resource.found.role = Role.STOPPED
+    elif resource.found.role < Role.STARTED:
+        resource.found.role = active_role(resource)
+    if policy.role is not Role.STARTED and policy.role > resource.placed.next_role:
+        want_role(resource, policy.role, cause)
     if policy.role is Role.STOPPED:
         replace_by_bans(cluster, _failing_root(resource), cause)
 
@@ -347,4 +343,4 @@ def _fail(reading: Reading, result: JudgedResult, policy: FailurePolicy) -> None
 def _failing_root(resource: Resource) -> Resource:
     """The whole clone for a member of an anonymous one, else the resource itself."""
     root = resource.root
-    return root if root.kind is Kind.CLONE and not root.unique else resource
+    return root if root.kind is Kind.CLONE and not root.configured.unique else resource

@@ -11,7 +11,7 @@ from reconciler.model.attributes import plain
 from reconciler.model.resource import Agent, Primitive
 from reconciler.scheduler.reading.clone import create_instance, is_universal
 from reconciler.scheduler.reading.connections import ensure_remote_node, link_connection
-from reconciler.scheduler.reading.index import find, name_by_history, register
+from reconciler.scheduler.reading.index import find, register
 from reconciler.scheduler.reading.resources import banish_orphan, create, create_orphan
 from reconciler.scheduler.recalling.fail_counts import strip_instance
 from reconciler.scheduler.roles import Kind
@@ -32,22 +32,30 @@ def find_owner(cluster: Cluster, history: ResourceHistory, node: ClusterNode) ->
     resource = find(cluster, name)
     if resource is None:
         resource = find(cluster, f"{strip_instance(name)}:0")
-        if resource is None or resource.unique:
+        if resource is None or resource.configured.unique:
             return None
     if resource.kind is not Kind.PRIMITIVE:
         return None
     if resource.parent is None:
         return resource if name == resource.id else _known_as(cluster, resource, name)
     clone = resource.root
-    if clone.kind is Kind.CLONE and not clone.unique:
+    if clone.kind is Kind.CLONE and not clone.configured.unique:
         resource = _replica_instance(clone, node) if clone.parent is not None else _instance(cluster, clone, node, name)
     return None if resource is None else _known_as(cluster, resource, name)
 
 
 def _known_as(cluster: Cluster, resource: Resource, name: str) -> Resource:
-    if name.lower() not in (resource.id.lower(), (resource.history_name or "").lower()):
-        name_by_history(cluster, resource, name)
+    if name.lower() not in (resource.id.lower(), (resource.found.history_name or "").lower()):
+        _name_by_history(cluster, resource, name)
     return resource
+
+
+def _name_by_history(cluster: Cluster, resource: Resource, name: str) -> None:
+    """Note under which name histories know the resource, so that it is found by it."""
+    resource.found.history_name = name
+    known = cluster.resource_index.setdefault(name, [])
+    if resource not in known:
+        known.append(resource)
 
 
 def _replica_instance(clone: Resource, node: ClusterNode) -> Resource | None:
@@ -75,12 +83,12 @@ def _choose(clone: Resource, node: ClusterNode, base: str) -> Resource | None:
         if location is node:
             leaf = _leaf(instance, base)
             if leaf is not None:
-                if not leaf.active_on:
+                if not leaf.found.active_on:
                     return leaf
                 crowded = True  # A second history of the same clone on one node: not a matter for free instances.
-        elif location is None and not crowded and free is None and not instance.blocked:
+        elif location is None and not crowded and free is None and not instance.found.blocked:
             leaf = _leaf(instance, base)
-            if leaf is not None and leaf.pending_node in (None, node):
+            if leaf is not None and leaf.found.pending_node in (None, node):
                 free = leaf
     return None if crowded else free
 
@@ -88,10 +96,10 @@ def _choose(clone: Resource, node: ClusterNode, base: str) -> Resource | None:
 def _first_location(instance: Resource) -> ClusterNode | None:
     """The first node on which a leaf of the instance is active or has something pending."""
     for leaf in (instance,) if instance.kind is Kind.PRIMITIVE else instance.leaves():
-        if leaf.active_on:
-            return leaf.active_on[0]
-        if leaf.pending_node is not None:
-            return leaf.pending_node
+        if leaf.found.active_on:
+            return leaf.found.active_on[0]
+        if leaf.found.pending_node is not None:
+            return leaf.found.pending_node
     return None
 
 
@@ -103,7 +111,7 @@ def _leaf(instance: Resource, base: str) -> Resource | None:
 def _is_doubtful(cluster: Cluster, clone: Resource, leaf: Resource, node: ClusterNode) -> bool:
     """Whether the history of a lost node must not use up an instance that could run elsewhere."""
     lost = not node.online or node.unclean
-    return lost and not leaf.needs_fencing and not node.is_guest and not is_universal(cluster, clone)
+    return lost and not leaf.configured.needs_fencing and not node.is_guest and not is_universal(cluster, clone)
 
 
 def _additional_instance(cluster: Cluster, clone: Resource, base: str) -> Resource | None:
@@ -124,11 +132,11 @@ def adopt_orphan(cluster: Cluster, history: ResourceHistory) -> Resource | None:
     resource = create_orphan(cluster, primitive)
     if resource is None:
         return None
-    if resource.is_connection:
+    if resource.configured.is_connection:
         node = ensure_remote_node(cluster, history.id)
         link_connection(cluster, resource)
         node.shutdown = True
     if "container" in history.attributes:
-        resource.filler_orphan = True
+        resource.found.filler_orphan = True
     banish_orphan(cluster, resource)
     return resource

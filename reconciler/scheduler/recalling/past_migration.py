@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.operation import OperationStatus, ResultCode
+from reconciler.scheduler.noting.condition import fail
 from reconciler.scheduler.recalling.active import record_active
 from reconciler.scheduler.recalling.history import is_later
 from reconciler.scheduler.roles import Role
@@ -29,7 +30,7 @@ def read_successful_migrate_to(cluster: Cluster, resource: Resource, node: Clust
     source, target = names
     target_node = cluster.node_index.get(target)
     if target_node is not None and target_node.online and not _is_known_on(cluster, target, resource):
-        resource.role = Role.STARTED  # The target forgot everything, as after a restart: nothing arrived there.
+        resource.found.role = Role.STARTED  # The target forgot everything, as after a restart: nothing arrived there.
         return
     arrived = _arrival(cluster, target, resource, source)
     superseded = _has_later_change(cluster, source, resource, entry, same_node=True)
@@ -39,10 +40,10 @@ def read_successful_migrate_to(cluster: Cluster, resource: Resource, node: Clust
     replaced = _has_newer_state(cluster, target, resource, reference, same_node=arrived is not None)
     if superseded and replaced:
         return
-    resource.role = Role.STARTED
+    resource.found.role = Role.STARTED
     if arrived is not None and arrived.result.succeeded:
-        resource.role = Role.STOPPED
-        resource.dangling.insert(0, node)
+        resource.found.role = Role.STOPPED
+        resource.found.dangling.insert(0, node)
     elif arrived is not None and arrived.result.status != OperationStatus.PENDING:
         if not replaced and target_node is not None and target_node.online:
             record_active(cluster, resource, target_node, count_priority=False)
@@ -51,8 +52,8 @@ def read_successful_migrate_to(cluster: Cluster, resource: Resource, node: Clust
     elif not replaced and target_node is not None and target_node.online:
         record_active(cluster, resource, target_node, count_priority=False)
         if node.online:
-            resource.partial_target = target_node
-            resource.partial_source = node
+            resource.found.partial_target = target_node
+            resource.found.partial_source = node
     elif not superseded:
         _give_up(resource)
 
@@ -72,7 +73,7 @@ def _read_failed_migrate_to(cluster: Cluster, resource: Resource, node: ClusterN
     if names is None:
         return
     source, target = names
-    resource.role = Role.STARTED
+    resource.found.role = Role.STARTED
     arrived = _arrival(cluster, target, resource, source)
     if arrived is not None and not arrived.result.succeeded:
         arrived = None
@@ -83,7 +84,7 @@ def _read_failed_migrate_to(cluster: Cluster, resource: Resource, node: ClusterN
         if target_node is not None and target_node.online:
             record_active(cluster, resource, target_node, count_priority=False)
     elif not _has_later_change(cluster, source, resource, entry, same_node=True):
-        resource.dangling.insert(0, node)
+        resource.found.dangling.insert(0, node)
 
 
 def _read_failed_migrate_from(cluster: Cluster, resource: Resource, node: ClusterNode, entry: HistoryEntry) -> None:
@@ -91,7 +92,7 @@ def _read_failed_migrate_from(cluster: Cluster, resource: Resource, node: Cluste
     if names is None:
         return
     source, target = names
-    resource.role = Role.STARTED
+    resource.found.role = Role.STARTED
     sent = _departure(cluster, source, resource, target)
     if sent is not None and not sent.result.succeeded:
         sent = None
@@ -117,8 +118,8 @@ def _partners(
 
 def _give_up(resource: Resource) -> None:
     """The migration is over: the resource has failed, is stopped, and may not migrate again for now."""
-    resource.failed = resource.must_stop = True
-    resource.allow_migrate = False
+    fail(resource)
+    resource.found.migration_failed = True
 
 
 def _entries(cluster: Cluster, node_name: str, resource: Resource) -> list[HistoryEntry]:

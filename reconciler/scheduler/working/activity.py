@@ -19,12 +19,12 @@ def current_node(resource: Resource) -> ClusterNode | None:
 
     The source of a partial migration comes first, then for a resource that needs no fencing the first clean node.
     """
-    nodes = resource.active_on
+    nodes = resource.found.active_on
     if not nodes:
         return None
-    if resource.partial_source is not None and resource.partial_source in nodes:
-        return resource.partial_source
-    if not resource.needs_fencing:
+    if resource.found.partial_source is not None and resource.found.partial_source in nodes:
+        return resource.found.partial_source
+    if not resource.configured.needs_fencing:
         for node in nodes:
             if node.online and not node.unclean:
                 return node
@@ -33,20 +33,20 @@ def current_node(resource: Resource) -> ClusterNode | None:
 
 def active_nodes(resource: Resource) -> list[ClusterNode]:
     """The nodes that count when asking whether it is active too often: all, or the clean ones when it needs no fencing."""
-    if resource.needs_fencing:
-        return resource.active_on
-    return [node for node in resource.active_on if node.online and not node.unclean]
+    if resource.configured.needs_fencing:
+        return resource.found.active_on
+    return [node for node in resource.found.active_on if node.online and not node.unclean]
 
 
 def multiply_active(resource: Resource) -> bool:
     """Whether it is active on more nodes than one."""
-    return len(resource.active_on) > 1 and len(active_nodes(resource)) > 1
+    return len(resource.found.active_on) > 1 and len(active_nodes(resource)) > 1
 
 
 def is_active(resource: Resource, *, wholly: bool = False) -> bool:
     """Whether something of the resource (`wholly`: everything) is active somewhere that counts."""
     if resource.kind is Kind.PRIMITIVE:
-        return any(node.unclean or node.online or not resource.managed for node in resource.active_on)
+        return any(node.unclean or node.online or not resource.managed for node in resource.found.active_on)
     parts = _parts(resource)
     if wholly:
         return all(is_active(part, wholly=True) for part in parts)
