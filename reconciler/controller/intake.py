@@ -164,14 +164,17 @@ class Intake:
                 return self.parts.proposals.accept(purpose.examined)
             case Promising(term):
                 return self._entering.promised(term, now)
-            case Vouch(heard, view):
-                return [Broadcast(heard)] if view == self.parts.replica.partition.view else []
+            case Vouch():
+                return self._vouch(purpose)
             case Adopting():
                 return self.parts.confirmation.durable()
             case Routine():
                 return []
             case _:
                 assert_never(purpose)
+
+    def _vouch(self, purpose: Vouch) -> list[Wish]:
+        return [Broadcast(purpose.heard)] if purpose.view == self.parts.replica.partition.view else []
 
     def _not_durable(self, purpose: Purpose, event: NotDurable) -> list[Wish]:
         """Nothing new begins without the disk; what runs is cared for all the same."""
@@ -191,7 +194,10 @@ class Intake:
                 if self.parts.alone:  # There is nobody to whom it could be broken.
                     return self._entering.promised(term, event.now)
                 return [Leave(f"this node can't promise anything: {event.reason}")]
-            case Vouch() | Adopting() | Routine():
+            case Vouch():
+                # It has heard it all the same: one disk that is full must not keep what failed elsewhere from being started again.
+                return self._vouch(purpose)
+            case Adopting() | Routine():
                 return []
             case _:
                 assert_never(purpose)

@@ -25,6 +25,8 @@ from reconciler.simulator.story import Story
 
 REST_MS = 1_200_000
 """How long a cluster that is well may take until it is at rest: fifteen minutes pass between two looks at what time alone changes."""
+SETTLE_MS = 15_000
+"""How long a cluster that is well is left alone before anybody looks: longer than the interval of its monitors."""
 _FORGED = 1_000_000
 """The transition of a forged order."""
 _DEVICES = {
@@ -281,7 +283,7 @@ class Life:
         self.story.tell(self.cluster.clock.now_us, "--- everything is mended")
         self.rules.note_silent()
         self.cluster.heal()
-        self._run_to(self.cluster.clock.now_us + 60_000_000)
+        self._run_to(self.cluster.clock.now_us + SETTLE_MS * 1000)
         self._clean_up()
         end_us = self.cluster.clock.now_us + REST_MS * 1000
         left = self._unrest()

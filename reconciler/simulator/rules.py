@@ -165,7 +165,8 @@ class Rules:
             self._break(f"{host.name} {what} without quorum")
 
     def _quorate(self, view: Partition) -> bool:
-        verdict = self.cluster.network.verdicts.get(view.view)
+        # Members that go on without one of them give the view another name.
+        verdict = self.cluster.network.verdicts.get(view.view.rstrip("'"))
         return verdict is not None and verdict.quorate
 
     def unended(self) -> list[str]:

@@ -11,9 +11,11 @@ import pytest
 
 from reconciler.analysis.recording import Launched
 from reconciler.cib.canonical import digest
+from reconciler.cib.observations import transient
 from reconciler.controller import events as ev
 from reconciler.controller.envelope import Chunk, Envelope, seal, unseal
-from reconciler.controller.messages import Accept, Activate, Heard, Message, Order, Reported, Run
+from reconciler.controller.members import node_state
+from reconciler.controller.messages import Accept, Activate, Heard, Message, Observe, Order, Reported, Run
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, Node
@@ -141,6 +143,30 @@ def test_s4_an_order_from_before_a_freeze_is_obeyed_by_nobody() -> None:
     assert settled(cluster, "a")
 
 
+def test_s5_an_old_result_of_the_same_number_ends_nothing() -> None:
+    """A late answer to a former DC's order counted as that to the stop under way: the start went elsewhere while the stop still ran."""
+    cluster = running("n1", "n2", "n3")
+    cluster.apply(configuration(primitive("a"), prefer={"a": "n2"}), "n1")
+    assert cluster.until(lambda: cluster.world.where("a") == ["n2"])
+    cluster.run(3_000)
+    cluster.hanging.add(("n2", "a", "stop"))
+    cluster.apply(configuration(primitive("a"), prefer={"a": "n3"}), "n1")
+    busy = cluster.hosts["n2"].busy
+    assert cluster.until(lambda: "a" in busy and busy["a"].operation == "stop", 10_000)
+    node = dc(cluster).node
+    assert node is not None
+    transition = node.coordinator.transition
+    assert transition is not None
+    (stop,) = [number for number, (action, _) in transition.running.items() if action.task == "stop"]
+    late = Reported(node.replica.term - 1, transition.number, stop, "b", "start", 0, "n3", 0, 0, False, "", 5, (), 0)
+    sender = Envelope(node.replica.shared.cluster, node.replica.partition.view, "n3", late)
+    cluster.network.send("n3", seal(sender))
+    cluster.run(2_000)
+    assert dc(cluster).node.coordinator.transition is transition
+    assert stop in transition.running, "the stop is still awaited"
+    assert cluster.world.where("a") == ["n2"]
+
+
 def test_s6_who_joins_amid_an_activation_has_it_too() -> None:
     cluster = running("n1", "n2", others=("n3",))
     once(cluster, lambda host, message: isinstance(message, Accept), lambda host: cluster.hosts["n3"].start())
@@ -205,6 +231,30 @@ def test_s10_an_id_that_a_commit_gives_a_node_changes_nothing() -> None:
     assert cluster.world.faults == []
 
 
+def test_s11_an_agent_that_changes_its_mind_within_a_round_trip_is_believed() -> None:
+    """It said 10, then 5, then 10 before the 5 was delivered: that was no news by what was delivered, and 5 stayed for good."""
+    cluster = running("n1", "n2", "n3")
+    cluster.apply(configuration(primitive("a", interval="1s"), prefer={"a": "n2"}), "n1")
+    assert cluster.until(lambda: cluster.world.where("a") == ["n2"])
+
+    def told() -> list[str | None]:
+        return [transient(node_state(node.replica.cib, "n2")).get("level") for node in nodes(cluster)]
+
+    cluster.world.attributes["n2", "a"] = {"level": "10"}
+    assert cluster.until(lambda: told() == ["10"] * 3, 5_000)
+    host, sent = cluster.hosts["n2"], []
+    cluster.watch.append(lambda one, event, effects: sent.extend(map(message_of, effects)) if one is host else None)
+    cluster.network.slow_us = 8_000_000
+    cluster.world.attributes["n2", "a"] = {"level": "5"}
+    assert cluster.until(lambda: any(type(message) is Observe for message in sent), 5_000)
+    cluster.world.attributes["n2", "a"] = {"level": "10"}
+    cluster.run(1_500)
+    assert told() == ["10"] * 3, "the 5 is still on its way"
+    cluster.network.slow_us = 0
+    cluster.run(30_000)
+    assert told() == ["10"] * 3
+
+
 def test_s12_who_was_cut_off_and_comes_back_has_what_the_others_have() -> None:
     cluster = running("n1", "n2", "n3")
     first = cluster.apply(configuration(primitive("a"), prefer={"a": "n1"}), "n1")
@@ -244,6 +294,23 @@ def test_s14_any_node_can_be_stopped_not_only_the_dc() -> None:
     assert cluster.until(lambda: cluster.hosts["n2"].left is not None, 30_000)
     assert cluster.until(lambda: settled(cluster, "a"), 10_000)
     assert cluster.world.faults == []
+
+
+def test_s15_a_node_that_can_not_stop_something_is_fenced_as_planned() -> None:
+    """A planned fencing had nobody to carry it out: "nothing here can carry it out"."""
+    cluster = running("n1", "n2", "n3")
+    cluster.world.anonymous = frozenset({"power"})
+    device = Primitive("power", Agent("stonith", "fence_lab"))
+    cluster.apply(configuration(device, primitive("a"), prefer={"a": "n2"}, stonith_enabled="true"), "n1")
+    assert cluster.until(lambda: cluster.world.where("a") == ["n2"])
+    cluster.run(3_000)
+    cluster.world.failing["n2", "a", "stop"] = 1
+    cluster.apply(configuration(device, primitive("a"), prefer={"a": "n3"}, stonith_enabled="true"), "n1")
+    assert cluster.until(lambda: not cluster.hosts["n2"].on, 30_000), "it is switched off"
+    assert cluster.until(lambda: cluster.world.where("a") == ["n3"], 10_000)
+    refused = [e for host in cluster.hosts.values() for e in host.emitted if e.fields.get("status") == "not-possible"]
+    assert refused == []
+    assert cluster.world.doubles == []
 
 
 def test_s17_a_commit_that_is_examined_while_somebody_joins_comes_to_an_end() -> None:

@@ -29,6 +29,8 @@ class Question:
     path: str | None
     faults: str | None
     jobs: int | None
+    planner: str | None = None
+    """`toy` or `real`; None when the seed decides."""
 
 
 def simulate(question: Question) -> int:
@@ -82,7 +84,7 @@ def _scenario(seed: int, question: Question, configurations: tuple[Configuration
     from reconciler.simulator.scenario import scenario
 
     hosts = tuple(f"n{number}" for number in range(1, question.nodes + 1)) if question.nodes else _names(configurations)
-    drawn = scenario(seed, configurations, hosts)
+    drawn = scenario(seed, configurations, hosts, toy=None if question.planner is None else question.planner == "toy")
     if question.faults is None:
         return drawn
     return replace(drawn, faults=tuple(drawn.faults[number] for number in _numbers(question.faults, len(drawn.faults))))
@@ -116,6 +118,7 @@ def _tell(question: Question, verdict: Verdict, whole: bool) -> None:
     every = scenario(lived.seed, lived.configurations, lived.hosts).faults
     kept = ",".join(str(number) for number, fault in enumerate(every) if fault in lived.faults) or "-"
     more = [f"--nodes {question.nodes}"] if question.nodes else []
+    more += [f"--planner {question.planner}"] if question.planner else []
     where = [question.path] if question.path else []
     again = " ".join(["reconciler lab --simulate 1", f"--seed {lived.seed}", f"--faults {kept}", *more, *where])
     print(f"  again: {again}\n")

@@ -31,7 +31,7 @@ _shtab_reconciler_agents_list_option_strings=(-h --help --class --provider --jso
 _shtab_reconciler_agents_info_option_strings=(-h --help --json --ocf-root)
 _shtab_reconciler_agents_test_option_strings=(-h --help -o --option --name --timeout -v --verbose --json --ocf-root)
 _shtab_reconciler_agents_option_strings=(-h --help)
-_shtab_reconciler_lab_option_strings=(-h --help -n --nodes --directory --simulate --seed --faults --jobs)
+_shtab_reconciler_lab_option_strings=(-h --help -n --nodes --directory --simulate --exhaustive --planner --seed --faults --jobs)
 _shtab_reconciler_completion_option_strings=(-h --help)
 _shtab_reconciler_option_strings=(-h --help --version)
 
@@ -118,6 +118,7 @@ _shtab_reconciler_verify___color_choices=(auto always never)
 _shtab_reconciler_export___format_choices=(cib-xml)
 _shtab_reconciler_agents_list___class_choices=(ocf stonith lsb systemd)
 _shtab_reconciler_agents_pos_0_choices=(list info test)
+_shtab_reconciler_lab___planner_choices=(toy real)
 _shtab_reconciler_completion_pos_0_choices=(bash zsh tcsh)
 _shtab_reconciler_pos_0_choices=(validate fmt show diff plan apply watch status history rollback cleanup fence run doctor simulate why verify import export agents lab completion)
 

@@ -207,6 +207,8 @@ _shtab_reconciler_lab_options=(
   {-n,--nodes}"[how many nodes (up\: those that PATH names, else 3\; --simulate\: drawn, 1 to 5)]:N:"
   "--directory[where the lab lives (default\: reconciler-lab.UID below \$TMPDIR or \/tmp)]:DIR:_files -/"
   "--simulate[live through so many lives of a simulated cluster]:COUNT:"
+  "--exhaustive[live through every life of a small cluster with up to so many faults]:COUNT:"
+  "--planner[who plans in every simulated life (default\: the seed decides)]:planner:(toy real)"
   "--seed[the seed of the first life (default\: 0)]:SEED:"
   "--faults[keep these of the seed\'s faults, by their numbers from 0\; - for none]:N,N:"
   "--jobs[processes to simulate in (default\: one for each core)]:N:"
