@@ -22,6 +22,7 @@ from reconciler.agents.redaction import Redaction
 from reconciler.agents.results import LONGEST_REASON, failure, lsb_result, ocf_result
 from reconciler.agents.stonith import stonith_command, unreadable_parameters
 from reconciler.agents.systemd import SystemdUnits
+from reconciler.agents.tracing import traced
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.attributes import secret_name
 from reconciler.model.duration import DEFAULT_TIMEOUT_MS
@@ -74,10 +75,12 @@ class AgentRunner:
         self.shortage = self.processes.shortage
         self.attributes = AttributeJournals(settings.run_directory)
         self._resolve = resolve_secret or _no_secret
-        self._state = settings.state_directory or _state_directory(settings.run_directory)
+        self._state = settings.state_directory or state_directory(settings.run_directory)
         os.makedirs(self._state, exist_ok=True)
         self._units = SystemdUnits(settings.bus, self.shortage)
         self._devices: set[str] = set()
+        self.trace = False
+        """Whether each command of agents that are shell scripts is shown in their output."""
         self.lacking: dict[str, tuple[str, ...]] = {}
         """By resource: the secrets that its last call needed and this node could not tell."""
         if self.cgroups is not None:
@@ -137,6 +140,11 @@ class AgentRunner:
         journal = self.attributes.environment()
         extra = journal | {"HA_RSCTMP": self._state} | self._marked(call.resource)
         command = ocf_command(call, path, self.settings.roots, self.settings.node, parameters, extra)
+        if self.trace:
+            argv = traced(command.argv)
+            if argv is None:
+                return failure(ResultCode.UNIMPLEMENTED, f"{path} is no shell script: it can't be traced")
+            command = replace(command, argv=argv)
         ended = await self.processes.run(command)
         return await self._with_attributes(ocf_result(ended, call.timeout_ms), journal)
 
@@ -234,7 +242,8 @@ def _no_secret(_name: str) -> None:
     return None
 
 
-def _state_directory(run_directory: str) -> str:
+def state_directory(run_directory: str) -> str:
+    """Where agents keep their state unless the node's configuration says otherwise."""
     if os.geteuid() == 0 or os.access(SYSTEM_STATE, os.W_OK):
         return SYSTEM_STATE
     return os.path.join(run_directory, "resource-agents")

@@ -22,7 +22,7 @@ def active_somewhere(status: Status) -> frozenset[str]:
     return frozenset(
         history.id.partition(":")[0]
         for state in status.nodes
-        if not _is_down(state)
+        if not is_down(state)
         for history in state.history
         if not (_is_stopped(history) or _is_not_installed(history))
     )
@@ -33,7 +33,7 @@ def is_pending(history: ResourceHistory) -> bool:
     return any(entry.attributes.get("op-status") == "-1" for entry in history.entries)
 
 
-def _is_down(state: NodeState) -> bool:
+def is_down(state: NodeState) -> bool:
     """Whether the node is down for sure: it left, or was fenced. One that is only gone is still expected."""
     attributes = state.attributes
     return attributes.get("in_ccm") == "false" and attributes.get("expected") == "down"

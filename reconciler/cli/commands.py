@@ -37,6 +37,7 @@ COMMANDS: dict[str, Command] = {
         "pacemaker.simulate", "what the scheduler decides for a Pacemaker CIB, as crm_simulate prints it"
     ),
     "why": Command("explaining.why", "why a resource is, or is not, where it is"),
+    "debug": Command("explaining.debug", "run one operation of a resource by hand, and see what its agent says"),
     "verify": Command("explaining.verify", "what every single or double failure would do"),
     "import": Command("pacemaker.importing", "turn a Pacemaker CIB into this configuration"),
     "export": Command("pacemaker.exporting", "turn this configuration into a Pacemaker CIB"),

@@ -123,7 +123,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     made.stop()
 
 
-ORDER = ["plan", "apply", "status", "history", "why", "cleanup", "fence", "rollback"]
+ORDER = ["plan", "apply", "status", "history", "why", "debug", "cleanup", "fence", "rollback"]
 """In which order the examples beside a node are run: a plan is saved before it is applied."""
 
 

@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_reconciler_agents_subparsers=(list info test)
-_shtab_reconciler_subparsers=(validate fmt show diff plan apply watch status history rollback cleanup fence run doctor simulate why verify import export agents lab completion)
+_shtab_reconciler_subparsers=(validate fmt show diff plan apply watch status history rollback cleanup fence run doctor simulate why debug verify import export agents lab completion)
 
 _shtab_reconciler_validate_option_strings=(-h --help --strict --format --no-agents --ask-agents --color)
 _shtab_reconciler_fmt_option_strings=(-h --help --check)
@@ -24,6 +24,7 @@ _shtab_reconciler_run_option_strings=(-h --help --config --check --stop-resource
 _shtab_reconciler_doctor_option_strings=(-h --help --config --json)
 _shtab_reconciler_simulate_option_strings=(-h --help -x --xml-file -p --xml-pipe -R --run -S --simulate -X --in-place -A --show-attrs -c --show-failcounts -s --show-scores -U --show-utilization -u --node-up -d --node-down -f --node-fail -g --ticket-grant -r --ticket-revoke -b --ticket-standby -e --ticket-activate -F --op-fail -i --op-inject -q --quorum -w --watchdog -t --set-datetime -I --save-input -O --save-output -G --save-graph -D --save-dotfile -a --all-actions -Q --quiet -V --verbose --text-fancy --output-as --output-to)
 _shtab_reconciler_why_option_strings=(-h --help --on --path --snapshot --node --at --scores --json --color --socket)
+_shtab_reconciler_debug_option_strings=(-h --help --trace --config --json --socket)
 _shtab_reconciler_verify_option_strings=(-h --help --survive --base --tests --node --only --json --markdown --junit --color --all --jobs)
 _shtab_reconciler_import_option_strings=(-h --help --out --force --keep-ids)
 _shtab_reconciler_export_option_strings=(-h --help --format -o --out)
@@ -82,6 +83,9 @@ _shtab_reconciler_why___path_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_why___snapshot_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_why___node_COMPGEN=_reconciler_nodes
 _shtab_reconciler_why___socket_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_debug_pos_0_COMPGEN=_reconciler_resources
+_shtab_reconciler_debug___config_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_debug___socket_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_verify_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_verify___base_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_verify___tests_COMPGEN=_shtab_compgen_dirs
@@ -112,6 +116,7 @@ _shtab_reconciler_rollback___color_choices=(auto always never)
 _shtab_reconciler_fence_pos_0_choices=(confirm)
 _shtab_reconciler_simulate___output_as_choices=(text)
 _shtab_reconciler_why___color_choices=(auto always never)
+_shtab_reconciler_debug_pos_1_choices=(start stop monitor promote demote validate-all)
 _shtab_reconciler_verify___survive_choices=(1 2)
 _shtab_reconciler_verify___only_choices=(nodes devices resources)
 _shtab_reconciler_verify___color_choices=(auto always never)
@@ -120,7 +125,7 @@ _shtab_reconciler_agents_list___class_choices=(ocf stonith lsb systemd)
 _shtab_reconciler_agents_pos_0_choices=(list info test)
 _shtab_reconciler_lab___planner_choices=(toy real)
 _shtab_reconciler_completion_pos_0_choices=(bash zsh tcsh)
-_shtab_reconciler_pos_0_choices=(validate fmt show diff plan apply watch status history rollback cleanup fence run doctor simulate why verify import export agents lab completion)
+_shtab_reconciler_pos_0_choices=(validate fmt show diff plan apply watch status history rollback cleanup fence run doctor simulate why debug verify import export agents lab completion)
 
 _shtab_reconciler_validate__h_nargs=0
 _shtab_reconciler_validate___help_nargs=0
@@ -207,6 +212,10 @@ _shtab_reconciler_why__h_nargs=0
 _shtab_reconciler_why___help_nargs=0
 _shtab_reconciler_why___scores_nargs=0
 _shtab_reconciler_why___json_nargs=0
+_shtab_reconciler_debug__h_nargs=0
+_shtab_reconciler_debug___help_nargs=0
+_shtab_reconciler_debug___trace_nargs=0
+_shtab_reconciler_debug___json_nargs=0
 _shtab_reconciler_verify__h_nargs=0
 _shtab_reconciler_verify___help_nargs=0
 _shtab_reconciler_verify___json_nargs=0

@@ -43,7 +43,7 @@ complete reconciler \
         'c/--ocf-root=/d/' \
         'c/--directory=/d/' \
         'c/--planner=/(toy real)/' \
-        'c/--/(all all-actions allow ask-agents at base check class color concise config debounce detailed-exitcode directory dot exhaustive faults force format help in-place jobs json json-into junit keep-ids limit markdown message name no-agents no-plan node node-down node-fail node-up nodes ocf-root offline on only op-fail op-inject option out output-as output-to path places planner provider quiet quorum refresh run save-dotfile save-graph save-input save-output scores seed set-datetime show-attrs show-failcounts show-scores show-utilization simulate snapshot socket stop-resources strict survive svg tests text-fancy ticket-activate ticket-grant ticket-revoke ticket-standby timeout verbose version watch watchdog xml-file xml-pipe yes)/' \
+        'c/--/(all all-actions allow ask-agents at base check class color concise config debounce detailed-exitcode directory dot exhaustive faults force format help in-place jobs json json-into junit keep-ids limit markdown message name no-agents no-plan node node-down node-fail node-up nodes ocf-root offline on only op-fail op-inject option out output-as output-to path places planner provider quiet quorum refresh run save-dotfile save-graph save-input save-output scores seed set-datetime show-attrs show-failcounts show-scores show-utilization simulate snapshot socket stop-resources strict survive svg tests text-fancy ticket-activate ticket-grant ticket-revoke ticket-standby timeout trace verbose version watch watchdog xml-file xml-pipe yes)/' \
         'c/-/(- A D F G I O Q R S U V X a b c d e f g h i m n o p q r s t u v w x)/' \
         'n/--format/(text json github sarif)/' \
         'n/--color/(auto always never)/' \
@@ -80,7 +80,7 @@ complete reconciler \
         'n/--ocf-root/d/' \
         'n/--directory/d/' \
         'n/--planner/(toy real)/' \
-        'p/1/(validate fmt show diff plan apply watch status history rollback cleanup fence run doctor simulate why verify import export agents lab completion)/' \
+        'p/1/(validate fmt show diff plan apply watch status history rollback cleanup fence run doctor simulate why debug verify import export agents lab completion)/' \
         'n/validate/f/' \
         'n/fmt/f/' \
         'n/show/f/' \
@@ -92,6 +92,7 @@ complete reconciler \
         'n/cleanup/`reconciler names resources`/' \
         'n/fence/(confirm)/' \
         'n/why/`reconciler names resources`/' \
+        'n/debug/`reconciler names resources`/' \
         'n/verify/f/' \
         'n/import/f/' \
         'n/export/f/' \
@@ -99,5 +100,5 @@ complete reconciler \
         'n/completion/(bash zsh tcsh)/' \
         'n/info/`reconciler names agents`/' \
         'n/test/`reconciler names agents`/' \
-        'p@3@`set cmd=($COMMAND_LINE "" "" "" "" "" "" "" "" ""); if ( $#cmd >= 2 && ("$cmd[2]" == "fence") ) eval reconciler names nodes`@' \
+        'p@3@`set cmd=($COMMAND_LINE "" "" "" "" "" "" "" "" ""); if ( $#cmd >= 2 && ("$cmd[2]" == "fence") ) eval reconciler names nodes; if ( $#cmd >= 2 && ("$cmd[2]" == "debug") ) echo start stop monitor promote demote validate-all`@' \
         'p/*/()/'

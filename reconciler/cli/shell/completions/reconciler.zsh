@@ -14,6 +14,7 @@ _shtab_reconciler_commands() {
     apply:'Make a configuration the active one, and wait until the cluster has come to rest under it. With a saved plan, exactly that plan is carried out, and refused when the cluster is no longer in the state it was made from. With a directory the plan is shown first and confirmed on the terminal; a pipeline saves a plan and applies that.'
     cleanup:'Forget the failures of a resource, so that it may run again where it failed; do this after mending what made it fail. With --refresh everything known of it is forgotten too, and it is probed anew; without a resource that is done for all.'
     completion:'Print the script that makes a shell complete this program'"'"'s commands and options. reconciler completion bash > /etc/bash_completion.d/reconciler reconciler completion zsh > "${fpath[1]}/_reconciler" reconciler completion tcsh > /etc/profile.d/reconciler.csh'
+    debug:'Run one operation of a resource by hand, here and now, with the parameters that are in force: what the agent says is shown as it says it. The cluster is not told: what it monitors it will notice. A start or promotion is refused where the resource would be active twice.'
     diff:'Compare two configurations by what they mean, not by their text. Each of A and B is a directory, a git revision REV:PATH, a Pacemaker CIB (XML), or a version of reconciler history (0.3.0), which the running node is asked for. Exit codes: 0 they mean the same, 1 they differ, 2 error, 64 usage.'
     doctor:'Look for what would let others in, let the node down, or mislead it: locks, descriptors, owners and modes of what leads to root, agents, the journal against the active commit, the clock; and what a running daemon says of itself. Nothing is changed. Exit codes: 0 nothing but warnings was found, 1 something has to be done, 64 wrong usage.'
     export:'Turn this configuration into a Pacemaker CIB, which `cibadmin --replace` or `crm_simulate` read. The CIB holds the configuration only: no status. Secrets are never written; where a parameter refers to one, Pacemaker'"'"'s own `lrm://` stands for it, and its value is set on the nodes with `cibsecret`.'
@@ -128,6 +129,19 @@ _shtab_reconciler_completion_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_reconciler_completion_defaults_added=0
+
+_shtab_reconciler_debug_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--trace[show each command of an agent that is a shell script]"
+  "--config[the node\'s configuration, for agents and secrets (default\: \/etc\/reconciler\/node.yaml)]:FILE:_files"
+  "--json[print the result as JSON]"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
+  ":a primitive of the active configuration:_reconciler_resources"
+  ":what its agent is to do:(start stop monitor promote demote validate-all)"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_debug_defaults_added=0
 
 _shtab_reconciler_diff_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -414,6 +428,7 @@ _shtab_reconciler() {
         apply) _arguments -C -s $_shtab_reconciler_apply_options ;;
         cleanup) _arguments -C -s $_shtab_reconciler_cleanup_options ;;
         completion) _arguments -C -s $_shtab_reconciler_completion_options ;;
+        debug) _arguments -C -s $_shtab_reconciler_debug_options ;;
         diff) _arguments -C -s $_shtab_reconciler_diff_options ;;
         doctor) _arguments -C -s $_shtab_reconciler_doctor_options ;;
         export) _arguments -C -s $_shtab_reconciler_export_options ;;
