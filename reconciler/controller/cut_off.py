@@ -10,14 +10,14 @@ from collections import deque
 
 from reconciler.analysis.recording import Launched
 from reconciler.cib.entry_names import last_id
-from reconciler.controller.events import ClearTimer, Emit, SetTimer, Wish
+from reconciler.controller.events import ClearTimer, Emit, FenceItself, SetTimer, Wish
 from reconciler.controller.members import node_state
 from reconciler.controller.membership.events import View
 from reconciler.controller.messages import Order
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
 from reconciler.controller.quorum.policy import Policy
-from reconciler.controller.quorum.self_stop import Active, acts_after_ms, self_stop
+from reconciler.controller.quorum.self_stop import ALONE_MS, Active, acts_after_ms, self_stop
 from reconciler.controller.standing import quorum_policy
 from reconciler.frozen import replace
 from reconciler.model.duration import timeout_ms
@@ -41,7 +41,10 @@ class CutOff:
         """A view was announced, or there is none any more: until one is installed, time runs. Who is alone by right waits for nobody."""
         if view is not None and view.members == (self.parts.name,) and view.ring.quorate:
             return [ClearTimer(CUT_OFF_TIMER)]
-        after_ms = acts_after_ms(quorum_policy(self.parts.replica.shared.cib))
+        policy = quorum_policy(self.parts.replica.shared.cib)
+        after_ms = acts_after_ms(policy)
+        if policy is Policy.FENCE and view is not None and view.ring.quorate:
+            after_ms = ALONE_MS  # Members come and go: what is to be done at once is for who has lost the quorum.
         return [] if after_ms is None else [SetTimer(CUT_OFF_TIMER, now.mono_ms + after_ms)]
 
     def stood_still(self, last: Moment, now: Moment) -> list[Wish]:
@@ -55,8 +58,10 @@ class CutOff:
         return [SetTimer(CUT_OFF_TIMER, max(now.mono_ms - now.since_ms(last) + after_ms, now.mono_ms + _ANSWER_MS))]
 
     def installed(self) -> list[Wish]:
-        """A view is installed, and we are heard in it: from now on its DC decides."""
+        """A view is installed, and we are heard in it: from now on its DC decides, unless it has no quorum and nobody waits for a plan."""
         self._left.clear()
+        if not self.parts.quorate and quorum_policy(self.parts.replica.shared.cib) is Policy.FENCE:
+            return [ClearTimer(CUT_OFF_TIMER), *self._fence_itself("the members have no quorum")]
         return [ClearTimer(CUT_OFF_TIMER)]
 
     def due(self, now: Moment) -> list[Wish]:
@@ -64,12 +69,22 @@ class CutOff:
         if self.parts.replica.partition.installed and not self.parts.unsure:
             return []
         policy = quorum_policy(self.parts.replica.shared.cib)
-        # A node that ought to fence itself, and has nothing to do that with, can at least stop what it runs.
+        # A node that fences itself, and has nothing to do that with, can at least stop what it runs.
+        fenced = self._fence_itself("this node is cut off") if policy is Policy.FENCE else []
         self._left = deque(self_stop(Policy.STOP if policy is Policy.FENCE else policy, self._active()))
         if not self._left:
             return []
         text = f"this node is cut off, and stops by itself what it runs ({policy.value})"
-        return [Emit("daemon", {"what": "cut-off", "text": text}), *self._next(now)]
+        return [Emit("daemon", {"what": "cut-off", "text": text}), *fenced, *self._next(now)]
+
+    def heard(self) -> list[Wish]:
+        """We are heard in the view that was installed before: its DC decides."""
+        self._left.clear()
+        return [ClearTimer(CUT_OFF_TIMER)]
+
+    def _fence_itself(self, why: str) -> list[Wish]:
+        """Who runs nothing endangers nothing, and would boot again and again."""
+        return [FenceItself(f"{why}, and no-quorum-policy is to fence")] if self._active() else []
 
     def ended(self, now: Moment) -> list[Wish]:
         """An agent's call has ended."""
@@ -93,6 +108,8 @@ class CutOff:
 
     def _active(self) -> list[Active]:
         """What runs here, as far as this node knows, in the order in which it was started."""
+        if self.parts.recovery.nothing_runs:
+            return []
         histories = {one.id: one for one in node_state(self.parts.replica.shared.cib, self.parts.name).history}
         active: list[Active] = []
         for resource in sorted(self.parts.replica.memory.started):

@@ -429,6 +429,13 @@ class CallFenceAgent:
 
 
 @frozen
+class FenceItself:
+    """Switch this machine off or reboot it at once, without ending anything in order: others may already count on that."""
+
+    why: str
+
+
+@frozen
 class Join:
     """What runs here is known: become a member of the fabric's group."""
 
@@ -468,6 +475,7 @@ Effect = (
     | PublishAttributes
     | Leave
     | CallFenceAgent
+    | FenceItself
     | Join
     | Rejoin
 )

@@ -250,5 +250,6 @@ class Following:
             wishes.append(SetTimer(INHERITED_TIMER + message.node, now.mono_ms + longest_ms + _INHERITED_MS))
         if message.node == self.parts.name and not self._entering.reported:
             self._entering.reported = True
+            self.parts.recovery.nothing_runs = False
             wishes.append(recovered(message))
         return wishes + self.parts.coordinator.changed(f"{message.node} told what it runs")

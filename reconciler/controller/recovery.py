@@ -46,11 +46,14 @@ class Recovery:
         self.wanted: frozenset[str] = frozenset()
         self.begun = False
         self._fresh = False
+        self.nothing_runs = False
+        """Whether the machine has been started anew, and the others have not heard that yet."""
 
     def begin(self, replica: Replica, executor: Executor, now: Moment) -> list[Wish]:
         """Look for everything that was started here, unless the machine has been started anew since."""
         self.begun = True
         self._fresh = replica.shared.boots.get(self.own, self.boot) != self.boot
+        self.nothing_runs = self._fresh
         if self._fresh:
             return []
         started = replica.memory.started

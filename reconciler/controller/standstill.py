@@ -84,7 +84,7 @@ class Standstill:
 
     def _go_on(self, now: Moment) -> list[Wish]:
         self._halt(halted=False)
-        wishes = self._cut_off.installed() + self.parts.executor.resume(now)
+        wishes = self._cut_off.heard() + self.parts.executor.resume(now)
         wishes += self.parts.fencer.resume(self.parts.replica.shared, now, dc=self.parts.is_dc)
         return wishes + self.parts.coordinator.changed("this node had stood still")
 

@@ -303,6 +303,7 @@ class Service:
             fabric=fabric,
             agents=LabAgents(self._runner) if isinstance(fabric, LabFabric) else self._runner,
             fence=LabFencing(fabric) if isinstance(fabric, LabFabric) else AgentFencing(self._runner, self._ask_agent),
+            fence_itself=(lambda _: LabFencing(fabric).itself(config.node)) if isinstance(fabric, LabFabric) else None,
             judge=judge,
             path=config.path,
             traits=self._agent_traits,

@@ -30,6 +30,7 @@ from reconciler.controller.events import (
     Examine,
     Examined,
     FenceAgentEnded,
+    FenceItself,
     Finished,
     Join,
     KeepTail,
@@ -86,7 +87,7 @@ class Agents(Protocol):
 class Parts:
     """What the shell works with; `traits` says of an agent what recording needs, `watch` and `unwatch` follow processes.
 
-    `fence` calls a fence agent: whether it did what it was asked, and if not why.
+    `fence` calls a fence agent: whether it did what it was asked, and if not why. `fence_itself` ends this machine at once.
     `look` has a source say anew how its newest commit stands, `answer` tells it what came of that.
     """
 
@@ -103,6 +104,7 @@ class Parts:
         watch: Callable[[str, AgentCall], None],
         unwatch: Callable[[str], None],
         fence: Callable[[CallFenceAgent], Coroutine[Any, Any, tuple[bool, str]]] | None = None,
+        fence_itself: Callable[[str], Coroutine[Any, Any, None]] | None = None,
         look: Callable[[str], None] = lambda _: None,
         answer: Callable[[str, str, tuple[Finding, ...]], None] = lambda *_: None,
     ) -> None:
@@ -116,6 +118,7 @@ class Parts:
         self.watch = watch
         self.unwatch = unwatch
         self.fence = fence or _no_fencing
+        self.fence_itself = fence_itself or _no_end
         self.look = look
         self.answer = answer
 
@@ -226,6 +229,8 @@ class Shell:
                 self._keep(effect)
             case RunAgent() | CallFenceAgent():
                 self.supervisor.begin(self._run_agent(effect) if isinstance(effect, RunAgent) else self._fence(effect))
+            case FenceItself(why):
+                self.supervisor.begin(self.parts.fence_itself(why))
             case SetTimer(name, at_ms):
                 self._set_timer(name, at_ms)
             case ClearTimer(name):
@@ -463,6 +468,11 @@ class Shell:
         while (self._queue or not self.node.abreast) and self._loop.time() < end:
             await asyncio.sleep(_LOOK_AGAIN_S)
         return not self._queue and self.node.abreast
+
+
+async def _no_end(why: str) -> None:
+    """Where nothing can end the machine, what it runs is stopped one by one, which the core asks for as well."""
+    say(logging.ERROR, "this node ought to fence itself, and has nothing to do that with", reason=why)
 
 
 async def _no_fencing(call: CallFenceAgent) -> tuple[bool, str]:

@@ -279,9 +279,8 @@ class Host:
                 self._time(effect)
             case ev.Emit():
                 self.emitted.append(effect)
-            case ev.Leave(why):
-                self.left = why
-                self.crash()
+            case ev.Leave() | ev.FenceItself():
+                self._end(effect)
             case ev.CallFenceAgent(order):
                 self._later_by(self._fence_us(), lambda: self._fence(order))
             case ev.Join():
@@ -303,6 +302,15 @@ class Host:
                 pass
             case _:
                 assert_never(effect)
+
+    def _end(self, effect: ev.Leave | ev.FenceItself) -> None:
+        """The process ends, or the machine does, and boots."""
+        if isinstance(effect, ev.Leave):
+            self.left = effect.why
+            self.crash()
+        else:
+            self.power_off()
+            self.around.clock.after(20_000_000, self.power_on)
 
     def _later(self, us: tuple[int, int], action: Callable[[], None]) -> None:
         """Have something happen in this life of the process, or once the host goes on."""

@@ -68,6 +68,48 @@ def test_each_policy_is_applied(single, policy, wanted) -> None:
     assert acts(single) == wanted
 
 
+def test_who_has_lost_the_quorum_fences_itself_at_once(single) -> None:
+    running(single, "suicide")
+    wished = watch(single)
+    cut_off(single)
+    single.run(10)
+    assert len(wished) == 1
+
+
+def test_nobody_fences_itself_because_members_come_and_go(single) -> None:
+    running(single, "suicide")
+    wished = watch(single)
+    cut_off(single, quorate=True)
+    single.run(4_900)
+    assert wished == []
+    assert acts(single) == []
+    single.run(200)
+    assert len(wished) == 1, "it is cut off after all"
+
+
+def test_who_runs_nothing_does_not_fence_itself(single) -> None:
+    options = plain({"stonith-enabled": "false", "no-quorum-policy": "suicide"})
+    single.apply(Configuration(options=options))
+    single.converge()
+    wished = watch(single)
+    cut_off(single)
+    single.run(60_000)
+    assert wished == []
+
+
+def watch(single) -> list[ev.FenceItself]:
+    """What the node wishes to be done to itself from now on."""
+    wished: list[ev.FenceItself] = []
+    carry_out = single.carry_out
+
+    def watching(effects: list[object]) -> None:
+        wished.extend(effect for effect in effects if isinstance(effect, ev.FenceItself))
+        carry_out(effects)
+
+    single.carry_out = watching
+    return wished
+
+
 def test_a_view_that_is_installed_in_time_ends_the_waiting(single) -> None:
     running(single, "stop")
     send = single.send

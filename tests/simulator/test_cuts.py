@@ -265,6 +265,24 @@ def test_the_last_men_standing_fence_all_others_first() -> None:
     assert cluster.world.doubles == []
 
 
+def test_a_minority_whose_policy_is_to_fence_ends_itself_and_the_others_go_on() -> None:
+    cluster = cluster_of(3, fencing=False)
+    commit = cluster.apply(wanted(cluster, "a", "b", fencing=False, no_quorum_policy="suicide"), "n1")
+    assert cluster.until(lambda: all(commit_of(cluster, name) == commit for name in cluster.hosts))
+    cluster.run(5_000)
+    cluster.hosts["n2"].crash()
+    cluster.run(1_000)
+    cluster.hosts["n2"].start()
+    cluster.run(20_000)
+    assert all(host.boot == 1 for host in cluster.hosts.values()), "members that come and go are no loss of quorum"
+    cluster.network.cut([["n1"], ["n2", "n3"]])
+    assert cluster.until(lambda: cluster.hosts["n1"].boot > 1, 10_000)
+    assert cluster.until(lambda: len(cluster.world.where("a")) == 1, 60_000)
+    cluster.run(60_000)
+    assert [host.boot for host in cluster.hosts.values()] == [2, 1, 1], "and not again and again"
+    assert cluster.world.doubles == []
+
+
 def test_a_node_alone_that_has_not_seen_all_waits() -> None:
     cluster = cluster_of(2, fencing=False, two_node=True)
     for host in cluster.hosts.values():

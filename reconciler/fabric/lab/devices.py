@@ -10,6 +10,7 @@ from typing import Protocol
 
 from reconciler.controller.events import CallFenceAgent
 from reconciler.fabric.lab.member import LabFabric
+from reconciler.fabric.lab.wire import LabError
 from reconciler.model.operation import AgentCall, AgentResult, ResultCode
 
 
@@ -35,6 +36,11 @@ class LabFencing:
         except TimeoutError:
             return False, f"the lab's fence device did not answer within {order.timeout_ms} ms"
         return not why, why
+
+    async def itself(self, node: str) -> None:
+        """Have the lab switch this node off and on again. Raises LabError when it is not there, or does not do it."""
+        if failed := await self._fabric.fence(node, "reboot"):
+            raise LabError(f"end this node: {failed}")
 
 
 class LabAgents:
