@@ -405,3 +405,24 @@ def test_what_was_begun_is_known_to_whoever_comes_after(fencing: bool) -> None:
     cluster.hosts["n2"].start()
     cluster.run(60_000)
     assert cluster.world.doubles == []
+
+
+def test_what_is_not_configured_any_more_and_could_not_be_stopped_is_looked_up_after_a_cleanup() -> None:
+    """Forgotten as well as removed, it would run for ever, unseen."""
+    cluster = running("n1", "n2", "n3")
+    cluster.apply(configuration(primitive("a"), primitive("b"), prefer={"a": "n2", "b": "n1"}), "n1")
+    assert cluster.until(lambda: settled(cluster, "a", "b"))
+    cluster.run(5_000)
+    cluster.world.failing["n2", "a", "stop"] = 1
+    second = cluster.apply(configuration(primitive("b"), prefer={"b": "n1"}), "n1")
+    assert cluster.until(lambda: all_have(cluster, second))
+    cluster.run(30_000)
+    assert cluster.world.where("a") == ["n2"], "it could not be stopped"
+    cluster.world.failing.clear()
+    host = cluster.hosts["n1"]
+    host.tell(ev.CleanupAsked(host.now, ("a",)))
+    assert cluster.until(lambda: cluster.world.where("a") == [], 30_000)
+    cluster.run(10_000)
+    histories = {one.id for state in nodes(cluster)[0].replica.cib.status.nodes for one in state.history}
+    assert "a" not in histories, "and is forgotten then"
+    assert cluster.world.faults == []
