@@ -66,6 +66,8 @@ _CHUNK_BYTES = 180 * 1024
 _BOUNDS = Bounds(LARGEST_BYTES, depth=96, items=400_000, text=1_000_000)
 MEMBERSHIP = (Hello, Ready, Exclude, State)
 """What is spoken of before a view is installed; it never changes what is decided."""
+UNCOUNTED = (*MEMBERSHIP, Ping)
+"""What waits for nobody, so that it may be said who is slow."""
 _MESSAGES: Variants[Message] = Variants(
     Propose,
     Accept,

@@ -10,7 +10,7 @@ from functools import partial
 from typing import assert_never
 
 from reconciler.controller.entering import Entering
-from reconciler.controller.envelope import MEMBERSHIP, Assembly, Chunk, Envelope, may_send, unseal
+from reconciler.controller.envelope import MEMBERSHIP, UNCOUNTED, Assembly, Chunk, Envelope, may_send, unseal
 from reconciler.controller.events import Broadcast, Delivered, Durable, Leave, NotDurable, NotWritten, Wish
 from reconciler.controller.executor import begins
 from reconciler.controller.fencing.messages import FenceOrdered
@@ -59,10 +59,25 @@ class Intake:
         self._assembly.forget()
 
     def delivered(self, event: Delivered) -> list[Wish]:
-        """Look at the envelope, put pieces together, and write down what is taken in before it takes effect."""
+        """Look at the envelope, and take in what is in it."""
+        try:
+            envelope = self.unseal(event.data)
+        except MessageError as error:
+            return self._skip(event, event.data, str(error))
+        return self._count(event, envelope) + self._open(event, envelope)
+
+    def _count(self, event: Delivered, envelope: Envelope) -> list[Wish]:
+        """Count what members may send no more of than the slowest takes."""
+        partition = self.parts.replica.partition
+        counts = partition.installed and envelope.view == partition.view and envelope.sender == event.sender
+        if not counts or isinstance(envelope.message, UNCOUNTED):
+            return []
+        return self._entering.standstill.took(event.sender, len(event.data), event.now)
+
+    def _open(self, event: Delivered, envelope: Envelope) -> list[Wish]:
+        """Put pieces together, and write down what is taken in before it takes effect."""
         data = event.data
         try:
-            envelope = self.unseal(data)
             if (why := self._refusal(event.sender, envelope)) is None and isinstance(envelope.message, Chunk):
                 whole = self._assembly.add(event.sender, envelope.message)
                 if whole is None:

@@ -16,7 +16,7 @@ from reconciler.cib.observations import transient
 from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY
 from reconciler.controller.cut_off import CUT_OFF_TIMER, CutOff
 from reconciler.controller.entering import GRACE_TIMER, Entering
-from reconciler.controller.envelope import MEMBERSHIP, OLDEST, PROTOCOL, Envelope, parcels
+from reconciler.controller.envelope import MEMBERSHIP, OLDEST, PROTOCOL, UNCOUNTED, Envelope, parcels
 from reconciler.controller.events import (
     Broadcast,
     CleanupAsked,
@@ -276,7 +276,8 @@ class Node:
             self.parts.outbox.wait(message)
         if partition.installed or isinstance(message, MEMBERSHIP):
             spoken = partition.protocol if partition.installed else self.parts.protocols[0]
-            return _sent(Envelope(self.replica.shared.cluster, partition.view, self.name, message, spoken))
+            sent = _sent(Envelope(self.replica.shared.cluster, partition.view, self.name, message, spoken))
+            return self.parts.flow.send(sent) if partition.installed and not isinstance(message, UNCOUNTED) else sent
         return []
 
     def _notice_clock(self, now: Moment) -> list[Wish]:

@@ -9,6 +9,7 @@ from reconciler.controller.coordinator import Coordinator
 from reconciler.controller.events import PublishAttributes, Wish
 from reconciler.controller.executor import Executor, Gate
 from reconciler.controller.fencer import Fencer
+from reconciler.controller.flow import Flow
 from reconciler.controller.joining import Joining
 from reconciler.controller.journal import snapshot_bytes
 from reconciler.controller.keeper import Keeper, Purpose, Routine
@@ -44,6 +45,7 @@ class Parts:
         self.fencer = Fencer(name, self.joining.incarnation)
         self.outbox = Outbox(name)
         self.pulse = Pulse(name)
+        self.flow = Flow(name)
         self.clock = ClusterClock(replica.shared.clock_ms)
         self.unsure = False
         """Whether this node stood still, and does not know yet that it is abreast of the others."""

@@ -61,6 +61,7 @@ class Standstill:
     def installed(self, now: Moment) -> list[Wish]:
         """A view is installed."""
         self.parts.pulse.begin(self.parts.members, self.parts.replica.shared, now)
+        self.parts.flow.begin(self.parts.members)
         asked = self.asked(now)
         # The DC's says what time it is.
         return asked or (self._ping(now) if self.parts.is_dc and len(self.parts.members) > 1 else [])
@@ -79,8 +80,13 @@ class Standstill:
     def heard(self, ping: Ping, now: Moment) -> list[Wish]:
         """A ping was delivered in the installed view."""
         self.parts.pulse.heard(ping, now)
+        released: list[Wish] = [*self.parts.flow.confirmed(ping.node, ping.heard)]
         ours = ping.node == self.parts.name
-        return self._go_on(now) if ours and self.parts.unsure and ping.number >= self._needed else []
+        return released + (self._go_on(now) if ours and self.parts.unsure and ping.number >= self._needed else [])
+
+    def took(self, sender: str, size: int, now: Moment) -> list[Wish]:
+        """So many bytes of a member were delivered: say so, when it has become much."""
+        return self._ping(now) if self.parts.flow.delivered(sender, size) else []
 
     def _go_on(self, now: Moment) -> list[Wish]:
         self._halt(halted=False)
@@ -94,4 +100,4 @@ class Standstill:
         self.parts.fencer.halted = halted
 
     def _ping(self, now: Moment) -> list[Wish]:
-        return [Broadcast(self.parts.pulse.ping(self.parts.replica.shared, {}, now))]
+        return [Broadcast(self.parts.pulse.ping(self.parts.replica.shared, self.parts.flow.heard, now))]

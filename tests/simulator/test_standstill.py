@@ -6,12 +6,14 @@ import pytest
 from test_cuts import configuration
 
 from reconciler.analysis.recording import Launched
+from reconciler.cib.observations import AttributeSet
 from reconciler.controller import events as ev
 from reconciler.controller.cut_off import CUT_OFF_TIMER
 from reconciler.controller.envelope import Envelope, seal, unseal
 from reconciler.controller.fencing.messages import FenceOrdered, FenceWanted
 from reconciler.controller.fencing.record import Cause
-from reconciler.controller.messages import Abandoned, Heard, Message, Order, Ping, Report, Run, Underway
+from reconciler.controller.flow import WINDOW_BYTES
+from reconciler.controller.messages import Abandoned, Heard, Message, Observe, Order, Ping, Report, Run, Underway
 from reconciler.controller.moment import Moment
 from reconciler.frozen import replace
 from reconciler.model.operation import AgentResult, OperationStatus
@@ -262,3 +264,31 @@ def test_a_node_alone_has_no_pulse() -> None:
     cluster.run(60_000)
     assert not any(isinstance(message, Ping) for message in sent)
     assert [event for event in fired if isinstance(event, ev.TimerFired)] == []
+
+
+def test_what_waits_for_a_member_that_stands_still_is_bounded_and_nothing_is_lost_for_the_others() -> None:
+    cluster = running(fencing=False)
+    slow, quick = cluster.hosts["n3"], cluster.hosts["n2"]
+    sender = cluster.hosts["n1"].node
+    assert sender is not None
+    slow.pause()
+    heard: list[str] = []
+    cluster.watch.append(
+        lambda host, event, effects: heard.extend(
+            emit.fields["name"]
+            for emit in effects
+            if isinstance(emit, ev.Emit) and emit.type == "attribute" and host is quick
+        )
+    )
+    for number in range(60):
+        seen = (AttributeSet("n1", f"load-{number}", "x" * 200_000),)
+        for effect in sender._border([ev.Broadcast(Observe(seen, "a test", 1))]):
+            assert isinstance(effect, ev.Send)
+            cluster.network.send("n1", effect.data)
+    cluster.run(3_000)
+    assert sender.parts.flow.waiting > 30
+    assert 10 < len(heard) <= WINDOW_BYTES // 200_000
+    slow.resume()
+    cluster.run(10_000)
+    assert heard == [f"load-{number}" for number in range(60)]
+    assert sender.parts.flow.waiting == 0
