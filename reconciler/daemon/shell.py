@@ -75,6 +75,7 @@ _EXAMINATIONS_AT_ONCE = 2
 # After so many, sockets and timers have their turn; what waits keeps its order.
 _MOST_EVENTS_AT_ONCE = 200
 _LOOK_AGAIN_S = 0.01
+_ACTIONS = frozenset({"action_started", "action_done", "action_failed"})
 
 
 class Agents(Protocol):
@@ -294,6 +295,8 @@ class Shell:
         failed = (type, fields.get("what")) in (("daemon", "held"), ("fencing", "failed"), ("fencing", "unreachable"))
         warns = failed or type in ("rejected", "action_failed")
         level = logging.WARNING if warns else logging.INFO
+        if type in _ACTIONS and not self.node.is_dc and fields.get("node") != self.node.name:
+            level = logging.DEBUG  # It is in the log of who did it, and of the DC.
         say(level, type, **{name: value for name, value in fields.items() if value not in (None, "", [], ())})
 
     def _set_timer(self, name: str, at_ms: int) -> None:

@@ -82,7 +82,8 @@ class Bench:
         lines = [f"  {name}: {{agent: 'ocf:bench:noting', {monitor}}}\n" for name in names]
         text = self.head + ("primitives:\n" + "".join(lines) if lines else "") + f"# {self._serial}\n"
         at = time.time()
-        self.client(node).post("/v1/proposals", {"files": {"all.yaml": text}, "message": "bench"})
+        allow = [] if names else ["mass_remove:resources", "stop_all:resources"]
+        self.client(node).post("/v1/proposals", {"files": {"all.yaml": text}, "message": "bench", "allow": allow})
         return at
 
     def client(self, node: str) -> Client:

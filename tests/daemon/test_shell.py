@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -307,6 +308,24 @@ def test_commits_that_were_given_up_are_named_in_the_repository(tmp_path: Path) 
         rig.killed()
 
     scenario(story)
+
+
+@pytest.mark.parametrize(("node", "dc", "logged"), [("n1", False, True), ("n2", False, False), ("n2", True, True)])
+def test_what_others_do_is_in_their_logs_and_in_the_dcs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, node: str, dc: bool, logged: bool
+) -> None:
+    levels: list[int] = []
+    monkeypatch.setattr("reconciler.daemon.shell.say", lambda level, *_, **__: levels.append(level))
+    monkeypatch.setattr(Node, "is_dc", property(lambda _: dc))
+
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        rig.shell.emit("action_done", {"node": node, "operation": "start"})
+        assert len(rig.events("action_done")) == 1, "whoever follows the events learns of it all the same"
+        rig.killed()
+
+    scenario(story)
+    assert [level >= logging.INFO for level in levels] == [logged]
 
 
 def test_a_message_of_ours_that_nobody_takes_is_reported(tmp_path: Path) -> None:
