@@ -17,6 +17,7 @@ from reconciler.sources.ancestry import descends
 from reconciler.sources.bounds import Bounds, TreeRefusedError, is_configuration, size_findings
 from reconciler.sources.commit_object import MOST_COMMIT_BYTES, CommitFacts, CommitObject, parse_commit
 from reconciler.sources.fast_import import import_stream
+from reconciler.sources.few_files import few_files
 from reconciler.sources.git_command import GitError, TooMuchError, checked_commit, checked_reference, run_git
 from reconciler.sources.git_tree import TreeEntry, checked_path, list_tree, path_findings
 from reconciler.sources.objects import MissingObjectError, Objects
@@ -76,7 +77,8 @@ class Repository:
         and what is too large.
         """
         bounds = bounds or Bounds()
-        entries = self._entries(commit, path)
+        few = self._few(commit, path, bounds)
+        entries = self._entries(commit, path) if few is None else list(few)
         findings = path_findings(entries) + size_findings(
             {entry.path: entry.size for entry in _wanted(entries)}, bounds
         )
@@ -84,6 +86,8 @@ class Repository:
             raise TreeRefusedError(tuple(sorted(findings, key=lambda finding: finding.place)))
         if not entries and path and not self._is_tree(commit, path):
             raise TreeRefusedError((Finding("no-such-path", Place(path), "there is no such directory in the commit"),))
+        if few is not None:
+            return {entry.path: few[entry] for entry in _wanted(entries)}
         return self._read_blobs({entry.path: entry.id for entry in _wanted(entries)}, bounds)
 
     def commit(
@@ -348,6 +352,13 @@ class Repository:
                 data, at = answer[at : at + int(words[2])], at + int(words[2]) + 1
                 if words[1] == b"commit" and len(data) <= MOST_COMMIT_BYTES:
                     yield parse_commit(name, data).facts
+
+    def _few(self, commit: str, path: str, bounds: Bounds) -> dict[TreeEntry, bytes] | None:
+        """What is below a path, if it is so little that it is read here; whatever is wrong with it, git says."""
+        try:
+            return few_files(self._objects, checked_commit(commit), checked_path(path), bounds.file_bytes)
+        except GitError:
+            return None
 
     def _entries(self, commit: str, path: str) -> list[TreeEntry]:
         try:
