@@ -9,8 +9,12 @@ from typing import NamedTuple
 
 import pytest
 
+from reconciler.analysis.recording import Launched
 from reconciler.controller import events as ev
+from reconciler.controller.envelope import Envelope, seal
+from reconciler.controller.messages import Activate, Order, Run
 from reconciler.controller.quorum.votes import Votequorum
+from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Location
@@ -296,3 +300,35 @@ def test_a_node_alone_that_has_not_seen_all_waits() -> None:
     cluster.heal()
     assert cluster.until(lambda: len(cluster.world.where("a")) == 1 and len(cluster.world.where("b")) == 1, 60_000)
     assert cluster.world.doubles == []
+
+
+def test_what_a_dc_begins_all_the_same_is_taken_by_nobody() -> None:
+    """Every member asks for itself, whatever the DC thinks."""
+    cluster = cluster_of(2, fencing=False, two_node=True)
+    cluster.network.cut([["n1"], ["n2"]])
+    cluster.run(10_000)
+    commit = cluster.apply(wanted(cluster, "a", "b", "c", fencing=False), "n1")
+    cluster.run(2_000)
+    host = cluster.hosts["n1"]
+    node = host.node
+    assert node is not None
+    assert node.replica.shared.withheld
+    proposal = node.replica.proposals[commit]
+    shared = node.replica.shared
+    start = Launched("c", "start", "n1", "n1", Agent("ocf", "Dummy", "x"), "1:9:0:u")
+    stop = replace(start, resource="a", task="stop")
+    begun = [
+        Activate(commit, shared.cib.version.epoch + 1, proposal.answers["n1"], 1, shared.term),
+        Run(shared.term, 9, (Order(1, 20_000, start),), 1),
+    ]
+    for message in begun:
+        before = node.skipped
+        data = seal(Envelope(shared.cluster, node.replica.partition.view, "n1", message))
+        effects = node.step(ev.Delivered(host.now, "n1", data))
+        assert node.skipped == before + 1
+        assert not any(isinstance(effect, ev.RunAgent | ev.RecordActive) for effect in effects)
+    data = seal(
+        Envelope(shared.cluster, node.replica.partition.view, "n1", Run(shared.term, 9, (Order(1, 1, stop),), 1))
+    )
+    effects = node.step(ev.Delivered(host.now, "n1", data))
+    assert any(isinstance(effect, ev.RunAgent) for effect in effects), "what ends something needs nobody's leave"
