@@ -112,6 +112,18 @@ def levels(configuration: Configuration, node: str) -> tuple[tuple[Primitive, ..
     return tuple((known[id],) for id, targets in reach.items() if targets is None or node.lower() in targets)
 
 
+def unfencing_level(configuration: Configuration, node: str) -> tuple[Primitive, ...]:
+    """The devices that give a node its way to what it may use: all of them have to, in the order of the configuration."""
+    able = {one.id for level in levels(configuration, node) for one in level}
+    return tuple(one for one in _devices(configuration) if one.id in able and _unfences(configuration, one))
+
+
+def _unfences(configuration: Configuration, device: Primitive) -> bool:
+    template = next((t.meta for t in configuration.templates if t.id == device.template), ())
+    _, value = _certain((*device.meta, *template), "provides")
+    return (value or "").lower() == "unfencing"
+
+
 def parameters(configuration: Configuration, device: Primitive) -> dict[str, str]:
     """The parameters of a device that hold without a rule, its own before its template's."""
     template = next((t.params for t in configuration.templates if t.id == device.template), ())

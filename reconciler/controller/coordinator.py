@@ -14,7 +14,7 @@ from reconciler.analysis.soundness import Violation, violations
 from reconciler.cib import Cib
 from reconciler.cib.activity import may_run
 from reconciler.cib.departing import succeeded
-from reconciler.cib.observations import ResourceForgotten
+from reconciler.cib.observations import AttributeSet, ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, Emit, SetTimer, Wish
 from reconciler.controller.fencing.messages import FenceWanted
 from reconciler.controller.fencing.record import Cause
@@ -237,6 +237,8 @@ class Coordinator:
     def _fence(self, transition: Transition, action: PlannedAction, shared: Shared, now: Moment) -> list[Wish]:
         """A node is to be fenced: want it, unless that is so already; the action goes on until the target is down."""
         target, how = action.node or "", action.key.rpartition("-")[2]
+        if how == "on":
+            return self._unfence(action, shared, now)
         if how not in ("off", "reboot", "poweroff"):
             return self._refuse(transition, action, f"{how} is no action that nodes are fenced with here")
         known = shared.nodes.get(target)
@@ -251,7 +253,26 @@ class Coordinator:
         cause = Cause.FAILED if member else Cause.LOST
         return [Broadcast(FenceWanted(target, boot, cause, wanted, f"{action.key} was planned", now.wall_ms))]
 
-    def fenced(self, shared: Shared) -> list[Wish]:
+    def _unfence(self, action: PlannedAction, shared: Shared, now: Moment) -> list[Wish]:
+        """A member is to be given its way to the resources; the action goes on until that is done."""
+        target = action.node or ""
+        known = shared.nodes.get(target)
+        if known is None or shared.fencing.is_open(target):
+            return []
+        wanted = FenceWanted(target, known.boot, Cause.UNFENCE, "on", f"{action.key} was planned", now.wall_ms)
+        return [Broadcast(wanted)]
+
+    def _unfenced(self, transition: Transition, action: PlannedAction, now: Moment) -> Wish:
+        """A member was given its way: since when, and with which definitions of the devices, it is remembered on the node."""
+        told = {"#node-unfenced": str(now.epoch_s)}
+        for name in ("digests-all", "digests-secure"):
+            if value := action.attributes.get(f"CRM_meta_{name.replace('-', '_')}"):
+                told[f"#{name}"] = value
+        seen = tuple(AttributeSet(action.node or "", name, value) for name, value in told.items())
+        why = f"{action.key}: it was unfenced"
+        return Broadcast(Observe(seen, why, now.wall_ms, transition.term, transition.number, action.id))
+
+    def fenced(self, shared: Shared, now: Moment) -> list[Wish]:
         """Something was told of fencing: which of the actions under way are done by it, and which never will be."""
         transition, wishes = self.transition, list[Wish]()
         if transition is None:
@@ -259,6 +280,9 @@ class Coordinator:
         for action, _ in sorted(transition.running.values(), key=lambda entry: entry[0].id):
             target = action.node or ""
             if action.task != "stonith" or shared.fencing.is_open(target):
+                continue
+            if action.key.endswith("-on"):
+                wishes.append(self._unfenced(transition, action, now))
                 continue
             wishes += self._finish(action.id, shared.fencing.is_down(target))
         return wishes

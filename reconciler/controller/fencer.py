@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconciler.analysis.fence_devices import agent_of, levels, parameters
+from reconciler.analysis.fence_devices import agent_of, levels, parameters, unfencing_level
 from reconciler.cib import Cib
 from reconciler.controller.events import Broadcast, CallFenceAgent, Emit, FenceAgentEnded, SetTimer, Wish
 from reconciler.controller.fencing.executor import CallFenceAgent as Call
@@ -20,6 +20,7 @@ from reconciler.controller.moment import Moment
 from reconciler.controller.shared import Shared, allowed
 from reconciler.controller.standing import option, present
 from reconciler.model.duration import interval_ms
+from reconciler.model.resource import Primitive
 from reconciler.model.text import integer, is_true
 
 FENCE_TIMER = "fence"
@@ -65,7 +66,11 @@ class Fencer:
             may_fence=allowed(shared).fence,
             one_at_a_time=not is_true(option(shared.cib, "concurrent-fencing", "true")),
         )
-        decision = decide(fencing, lambda target: levels_of(shared.cib, target), around, now.wall_ms)
+
+        def levels_for(target: str) -> Levels:
+            return levels_of(shared.cib, target, unfencing=fencing.is_to_be_unfenced(target))
+
+        decision = decide(fencing, levels_for, around, now.wall_ms)
         wishes: list[Wish] = []
         for order in decision.orders:
             if order.id not in self._given:
@@ -129,35 +134,32 @@ class Fencer:
                 return []
 
 
-def levels_of(cib: Cib, target: str) -> Levels:
-    """How a target can be fenced by the configuration."""
+def levels_of(cib: Cib, target: str, *, unfencing: bool = False) -> Levels:
+    """How a target can be fenced by the configuration; with `unfencing` how it is given its way back: by all devices that do that."""
     configuration = cib.configuration
+    if unfencing:
+        able = unfencing_level(configuration, target)
+        return (tuple(_device(cib, primitive, delays=False) for primitive in able),) if able else ()
+    return tuple(tuple(_device(cib, primitive) for primitive in level) for level in levels(configuration, target))
+
+
+def _device(cib: Cib, primitive: Primitive, *, delays: bool = True) -> Device:
+    values = parameters(cib.configuration, primitive)
     longest_ms = interval_ms(option(cib, "stonith-timeout", "60s"))
-    made: list[tuple[Device, ...]] = []
-    for level in levels(configuration, target):
-        devices: list[Device] = []
-        for primitive in level:
-            values = parameters(configuration, primitive)
-            devices.append(
-                Device(
-                    primitive.id,
-                    timeouts_ms={
-                        action: interval_ms(values[f"pcmk_{action}_timeout"])
-                        if f"pcmk_{action}_timeout" in values
-                        else longest_ms
-                        for action in _ACTIONS
-                    },
-                    retries={
-                        action: integer(values[f"pcmk_{action}_retries"])
-                        for action in _ACTIONS
-                        if f"pcmk_{action}_retries" in values
-                    },
-                    delay_ms=interval_ms(values.get("pcmk_delay_base")),
-                    delay_most_ms=interval_ms(values.get("pcmk_delay_max")),
-                )
-            )
-        made.append(tuple(devices))
-    return tuple(made)
+    return Device(
+        primitive.id,
+        timeouts_ms={
+            action: interval_ms(values[f"pcmk_{action}_timeout"]) if f"pcmk_{action}_timeout" in values else longest_ms
+            for action in _ACTIONS
+        },
+        retries={
+            action: integer(values[f"pcmk_{action}_retries"])
+            for action in _ACTIONS
+            if f"pcmk_{action}_retries" in values
+        },
+        delay_ms=interval_ms(values.get("pcmk_delay_base")) if delays else 0,
+        delay_most_ms=interval_ms(values.get("pcmk_delay_max")) if delays else 0,
+    )
 
 
 def _call(order: Order, cib: Cib) -> Wish:

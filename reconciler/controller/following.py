@@ -223,7 +223,7 @@ class Following:
     def _heard_fencing(self, message: FencingMessage, before: Shared, now: Moment) -> list[Wish]:
         shared = self.parts.replica.shared
         wishes = self.parts.fencer.delivered(message, before.fencing, shared, now, dc=self.parts.is_dc)
-        wishes += self.parts.coordinator.fenced(shared)
+        wishes += self.parts.coordinator.fenced(shared, now)
         if has_fenced(before.fencing, shared.fencing, self.parts.name, self.parts.joining.boot):
             # Whom the cluster fenced begins nothing: that it still lives is a fault of the device.
             return [*wishes, Leave("the cluster has fenced this node, which still lives")]

@@ -7,6 +7,7 @@ import pytest
 from reconciler.controller import events as ev
 from reconciler.controller.fencing.record import Down, Ordered, Wanted
 from reconciler.controller.membership.presence import Presence
+from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Location
@@ -140,4 +141,35 @@ def test_a_node_whose_process_is_gone_is_fenced_once_its_grace_is_over() -> None
     assert cluster.world.where("a") == ["n2"]
     assert cluster.until(lambda: not cluster.hosts["n2"].on, 30_000)
     assert cluster.until(lambda: len(cluster.world.where("a")) == 1, 10_000)
+    assert cluster.world.faults == []
+
+
+def test_a_node_gets_its_way_to_the_resources_before_anything_that_needs_it_runs_there() -> None:
+    """By all devices that do that, and once: what is remembered on the node says so."""
+    cluster = Cluster(("n1", "n2", "n3"), 1)
+    cluster.start()
+    ways = tuple(
+        Primitive(name, Agent("stonith", "fence_lab"), meta=plain({"provides": "unfencing"}))
+        for name in ("left", "right")
+    )
+    needy = replace(SERVICE, meta=plain({"requires": "unfencing"}))
+    asked: list[tuple[str, str, str]] = []
+    cluster.watch.append(
+        lambda host, event, effects: asked.extend(
+            (effect.order.target, effect.order.step.device, effect.order.step.action)
+            for effect in effects
+            if isinstance(effect, ev.CallFenceAgent)
+        )
+    )
+    likes = Location("best", resource="a", node="n2", score="100")
+    options = plain({"stonith-enabled": "true"})
+    cluster.apply(Configuration(options=options, resources=(DEVICE, *ways, needy), constraints=(likes,)), "n1")
+    assert cluster.until(lambda: cluster.world.where("a") == ["n2"], 60_000)
+    assert sorted(asked) == [(node, way, "on") for node in ("n1", "n2", "n3") for way in ("left", "right")]
+    assert all(host.boot == 1 for host in cluster.hosts.values()), "nobody was switched off"
+    cluster.run(60_000)
+    assert len(asked) == 6, "once"
+    node = cluster.hosts["n1"].node
+    assert node is not None
+    assert node.replica.shared.fencing.records == {}
     assert cluster.world.faults == []

@@ -136,6 +136,11 @@ class Fencing:
         """Whether nothing of the target runs, because it was fenced or an operator said so."""
         return isinstance(self.records.get(target), Down)
 
+    def is_to_be_unfenced(self, target: str) -> bool:
+        """Whether the target is to be given its way to the resources."""
+        record = self.records.get(target)
+        return isinstance(record, Wanted) and record.cause is Cause.UNFENCE
+
     def is_open(self, target: str) -> bool:
         """Whether the target is still to be fenced."""
         return isinstance(self.records.get(target), Wanted | Ordered)
