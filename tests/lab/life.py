@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.cli.node.client import Client, ClientError
 from reconciler.fabric.lab.wire import LabError
+from reconciler.sources.repository import ACTIVE, Repository
 
 from .harness import Lab
 
@@ -82,6 +83,7 @@ class Life:
             writer.join()
         self._mend()
         self._await(self._at_rest, "rest at the end", _REST_S)
+        self._await(self._all_have_files, "the files of the active commit on every node")
         self._judge()
         self.found.seconds = time.monotonic() - self._begun
         return self.found
@@ -170,6 +172,18 @@ class Life:
         if not all(one.get("converged") and one.get("active") and one["members"] == list(NODES) for one in found):
             return False
         return len({(one["active"]["commit"], one["cib"]["version"]) for one in found}) == 1
+
+    def _all_have_files(self) -> bool:
+        """Whether every node's own repository names the active commit as such, and has its files."""
+        return all(map(self._has_files, NODES))
+
+    def _has_files(self, node: str) -> bool:
+        active = self.lab.status(node).get("active") or {}
+        repository = Repository(str(self.lab.directory / node / "state" / "repository.git"), make=False)
+        named = repository.reference(ACTIVE)
+        return (
+            named is not None and named == active.get("commit") and "all.yaml" in repository.files(named, "cluster.d")
+        )
 
     def _await(self, reached: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
