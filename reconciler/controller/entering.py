@@ -162,6 +162,7 @@ class Entering:
         if names := carried(replica.memory.started, replica.cib.configuration):
             # They got their new names while this node was away: what it knows itself is under the old ones.
             replica.own, known = renamed_own(replica.own, names), renamed_state(known, names)
+            self.parts.recovery.rename(names)
             moved = self.parts.executor.rename(names, now)
         protocol = installation.agreement.protocol
         replica.partition = Partition(installation.view.id, installation.members, True, protocol)

@@ -360,6 +360,10 @@ class Executor:
         self._busy = {name_after(name, names) for name in self._busy}
         self._waiting = {name_after(name, names): waiting for name, waiting in self._waiting.items()}
         self.results = {name_after(name, names): result for name, result in self.results.items()}
+        self.adopted = {
+            name_after(name, names): (under_new_name(launched, names), result, traits)
+            for name, (launched, result, traits) in self.adopted.items()
+        }
         effects: list[Wish] = []
         for key, recurring in sorted(self.recurring.items()):
             if name_after(key[0], names) == key[0]:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 
 from reconciler.analysis.recording import AgentTraits, Launched, OperationOutcome, ended
 from reconciler.cib.entry_names import last_id
+from reconciler.cib.moving import Names, name_after
 from reconciler.cib.observations import (
     AttributeSet,
     EntryForgotten,
@@ -64,6 +65,10 @@ class Recovery:
         """Whether what was started here runs, of each that nothing monitors: `executor.adopted` has it later, and nothing follows."""
         started = replica.memory.started
         return _look({name: one for name, one in started.items() if not executor.monitors(name)}, executor, now)
+
+    def rename(self, names: Names) -> None:
+        """What is looked for is called otherwise by now."""
+        self.wanted = frozenset(name_after(name, names) for name in self.wanted)
 
     def done(self, executor: Executor) -> bool:
         """Whether everything has been looked for."""

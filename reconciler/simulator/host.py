@@ -135,9 +135,10 @@ class Host:
         """What costs time in many lives is done once for all, or by somebody faster."""
         if self.protocols[1] == PROTOCOL:
             node.intake.unseal = self.around.unseal
+        # Nobody is there to consent, and no rule of the cluster depends on it.
+        node.proposals.policy = GuardPolicy(hold=())
         planner = self.around.planner
         if planner is not None:
-            node.proposals.policy = GuardPolicy(hold=())
             node.coordinator.bounded = lambda cib, ask: (planner(cib, Instant(self.now.epoch_s, self.now.offset_s)), ())
 
     def _start_again(self) -> None:

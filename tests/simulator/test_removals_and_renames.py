@@ -1,0 +1,161 @@
+"""Removals and renames of three nodes: what one member knows, all know, whoever is lost in the middle."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.cib.canonical import digest
+from reconciler.controller import events as ev
+from reconciler.frozen import replace
+from reconciler.model.attributes import plain
+from reconciler.model.cluster import Configuration
+from reconciler.model.constraint import Colocation, Location, Order
+from reconciler.model.resource import Agent, Operation, Primitive
+from reconciler.simulator.cluster import Cluster
+from reconciler.simulator.host import Host
+
+
+def primitive(id: str, **params: str) -> Primitive:
+    agent = Agent("ocf", "Dummy", "reconciler")
+    return Primitive(id, agent, params=plain(params), operations=(Operation("monitor", "10s"),))
+
+
+def configuration(*resources: Primitive, constraints=(), moved: dict[str, str] | None = None) -> Configuration:
+    options = plain({"stonith-enabled": "false"})
+    return Configuration(options=options, resources=resources, constraints=constraints, moved=moved or {})
+
+
+FILES, DATABASE, WEB = primitive("files"), primitive("database"), primitive("web")
+TIED = (
+    Order("files-then-database", first="files", then="database"),
+    Colocation("database-with-files", resource="database", with_resource="files", score="INFINITY"),
+    Location("files-on-n2", resource="files", node="n2", score="100"),
+)
+BOTH = configuration(FILES, DATABASE, WEB, constraints=TIED)
+
+
+class Calls:
+    """What agents were called for, in the order in which the calls began, without monitors."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.made: list[tuple[str, str]] = []
+        cluster.watch.append(self._watch)
+
+    def _watch(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
+        calls = (effect.call for effect in effects if isinstance(effect, ev.RunAgent))
+        self.made += [(call.operation, call.resource) for call in calls if call.operation != "monitor"]
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    made = Cluster(("n1", "n2", "n3"), 1)
+    made.start()
+    made.apply(BOTH, "n1")
+    assert made.until(lambda: made.world.where("database") == ["n2"] and len(made.world.where("web")) == 1)
+    made.run(15_000)
+    return made
+
+
+def nodes(cluster: Cluster):
+    return [host.node for host in cluster.hosts.values() if host.node is not None]
+
+
+def agree(cluster: Cluster) -> bool:
+    return len({digest(node.replica.shared) for node in nodes(cluster)}) == 1
+
+
+def at_rest(cluster: Cluster) -> bool:
+    return all(node.converged and not node.replica.cib.departing.resources for node in nodes(cluster))
+
+
+@pytest.mark.parametrize("lost", [None, "dc", "n2", "n3"])
+def test_whoever_dies_amid_a_removal_the_order_is_kept(cluster: Cluster, lost: str | None) -> None:
+    calls = Calls(cluster)
+    commit = cluster.apply(configuration(WEB), "n1")
+    assert cluster.until(lambda: all(node.replica.commit == commit for node in nodes(cluster)))
+    assert {tuple(one.id for one in node.replica.cib.departing.resources) for node in nodes(cluster)} == {
+        ("files", "database")
+    }
+    if lost is not None:
+        name = (
+            next(host.name for host in cluster.hosts.values() if host.node and host.node.is_dc)
+            if lost == "dc"
+            else lost
+        )
+        cluster.hosts[name].crash()
+        cluster.run(1_000)
+        cluster.hosts[name].start()
+    assert cluster.until(lambda: not cluster.world.where("files") and at_rest(cluster), 300_000)
+    stops = [resource for operation, resource in calls.made if operation == "stop"]
+    assert stops.index("files") > max(at for at, resource in enumerate(stops) if resource == "database")
+    cluster.run(5_000)
+    assert agree(cluster)
+    assert cluster.world.faults == []
+
+
+def test_a_revert_amid_a_removal_brings_all_back(cluster: Cluster) -> None:
+    cluster.apply(configuration(WEB), "n1")
+    assert cluster.until(lambda: not cluster.world.where("database"))
+    commit = cluster.apply(replace(BOTH, constraints=TIED[:2]), "n3")
+    assert cluster.until(lambda: all(node.replica.commit == commit for node in nodes(cluster)))
+    assert cluster.until(lambda: all(cluster.world.where(name) for name in ("files", "database", "web")))
+    cluster.run(5_000)
+    assert agree(cluster)
+    assert cluster.world.faults == []
+
+
+DEVICE = Primitive("device", Agent("stonith", "fence_lab"))
+RENAMED = configuration(
+    FILES,
+    primitive("db"),
+    WEB,
+    constraints=(
+        Order("files-then-database", first="files", then="db"),
+        Colocation("database-with-files", resource="db", with_resource="files", score="INFINITY"),
+        TIED[2],
+    ),
+    moved={"database": "db"},
+)
+
+
+def fenced(made: Configuration) -> Configuration:
+    return replace(made, options=plain({"stonith-enabled": "true"}), resources=(DEVICE, *made.resources))
+
+
+def histories(cluster: Cluster) -> set[str]:
+    return {one.id for state in nodes(cluster)[0].replica.cib.status.nodes for one in state.history} - {"device"}
+
+
+def test_a_rename_stops_nothing_on_any_node(cluster: Cluster) -> None:
+    calls = Calls(cluster)
+    commit = cluster.apply(RENAMED, "n3")
+    assert cluster.until(lambda: all(node.replica.commit == commit for node in nodes(cluster)))
+    cluster.run(60_000)
+    assert calls.made == []
+    assert cluster.world.where("database") == ["n2"], "that is what its agent calls it"
+    assert histories(cluster) == {"files", "db", "web"}
+    assert agree(cluster)
+    assert cluster.world.faults == []
+
+
+def test_who_was_down_amid_a_rename_takes_it_over_when_it_comes_back() -> None:
+    """Its process was away: it remembers the old name, finds that running, and the others hold the new name against it."""
+    cluster = Cluster(("n1", "n2", "n3"), 1)
+    cluster.start()
+    cluster.apply(fenced(BOTH), "n1")
+    assert cluster.until(lambda: cluster.world.where("database") == ["n2"] and len(cluster.world.where("web")) == 1)
+    cluster.run(15_000)
+    calls = Calls(cluster)
+    cluster.hosts["n2"].crash()
+    cluster.run(2_000)
+    commit = cluster.apply(fenced(RENAMED), "n1")
+    assert cluster.until(lambda: all(node.replica.commit == commit for node in nodes(cluster)), 8_000)
+    cluster.hosts["n2"].start()
+    cluster.run(90_000)
+    assert cluster.hosts["n2"].on, "it came back before its grace was over"
+    assert cluster.world.where("database") == ["n2"]
+    assert cluster.world.where("db") == []
+    assert [call for call in calls.made if call[1] in ("database", "db", "files")] == []
+    assert histories(cluster) == {"files", "db", "web"}
+    assert agree(cluster)
+    assert cluster.world.faults == []
