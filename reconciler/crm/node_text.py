@@ -84,9 +84,10 @@ def _health_remark(node: ClusterNode, options: ClusterOptions) -> str:
 
 
 def _health_colour(value: str, options: ClusterOptions) -> str:
+    """Of one attribute. Red and green are told by their scores, which may say otherwise than the word; yellow is yellow."""
     red, yellow, green = options.health_colours
-    if value.lower() in ("red", "yellow", "green"):
-        return value.upper()
+    if value.lower() == "yellow":
+        return "YELLOW"
     score = read(value, options.health_colours)
     if score <= red:
         return "RED"
