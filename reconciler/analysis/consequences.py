@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.analysis.causes import cause_place, place_of, words
+from reconciler.analysis.causes import cause_place, place_of
 from reconciler.analysis.guards import Guard, guards
-from reconciler.analysis.reasons import Reason, is_so, reason_of
+from reconciler.analysis.reason import Reason
+from reconciler.analysis.reasons import reason_of
 from reconciler.analysis.steady import Settled, settle, under
 from reconciler.analysis.timing import Timing
 from reconciler.cib import Cib
@@ -226,23 +227,19 @@ class _Reasons:
         """The reasons of one line of the summary: what the author changed first, then what the scheduler says."""
         name = change.subject.partition(":")[0]
         found: list[Because] = []
+        reason = self._because(change, reason_of(change, plan))
         if change.verb is Verb.FENCE:
-            return (Because("fencing_required", change.reason or "the node is unclean"),)
-        reason = None if plan.decisions is None else reason_of(change, plan.decisions, plan.failures)
+            return (Because("fencing_required", reason.text, reason.place),)
         if name in self._added:
             found.append(Because("new_resource", "it is new", place_of(self._head, name)))
         elif name in self._removed:
             found.append(Because("removed_resource", self._removal(name), place_of(self._base, name)))
-        elif change.verb in _PLACING and (reason is not None or change.cause is not None):
-            found.append(self._because(change, reason))
+        elif change.verb in _PLACING:
+            found.append(reason)
         told = {because.place for because in found}
         found += [_touched(one, change.verb) for one in self._touched.get(name, ()) if one.place not in told]
-        if reason is None and change.cause is not None and not is_so(change.cause):
-            reason = Reason("its last operation is to be undone" if change.reason is None else change.reason)
-        if (reason is not None or change.cause is not None) and not found:
-            found.append(self._because(change, reason))
-        elif change.reason is not None and not found:
-            found.append(Because("constraint_order", change.reason))
+        if not found:
+            found.append(reason)
         if change.blocked:
             found.append(Because("blocked_failed_stop", change.reason or "it can't run now"))
         return tuple(dict.fromkeys(found))
@@ -251,11 +248,7 @@ class _Reasons:
         twin = self._twins.get(name)
         return "it was removed" if twin is None else f"it was removed; {twin} is the same under another name"
 
-    def _because(self, change: Change, reason: Reason | None) -> Because:
-        """The reason read from the decisions, else the scheduler's own cause."""
-        if reason is None:
-            assert change.cause is not None
-            return Because(_CODES[change.cause.why], words(change.cause), cause_place(self._head, change.cause))
+    def _because(self, change: Change, reason: Reason) -> Because:
         if reason.cause is None:
             code = "failure" if change.verb in (Verb.RECOVER, Verb.MOVE, Verb.STOP) else "score_higher"
             return Because(code, reason.text)

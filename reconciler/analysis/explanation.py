@@ -12,18 +12,10 @@ from collections.abc import Iterator
 
 from reconciler.analysis.causes import cause_place, words
 from reconciler.analysis.edits import Edit, both
-from reconciler.analysis.reasons import (
-    blocked_start,
-    failure,
-    failure_text,
-    leaves,
-    node_obstacle,
-    not_promoted,
-    obstacle,
-    origin,
-    promoted,
-    runs,
-)
+from reconciler.analysis.placement_reasons import blocked_start, leaves, node_obstacle, obstacle, runs
+from reconciler.analysis.promotion_reasons import not_promoted, promoted
+from reconciler.analysis.reason import failure, failure_text, origin
+from reconciler.analysis.reasons import reason_of
 from reconciler.analysis.remedies import remedies
 from reconciler.cib import Cib
 from reconciler.cib.departing import names_departing
@@ -34,7 +26,7 @@ from reconciler.model.score import INFINITY
 from reconciler.scheduler import schedule
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.decision import DecidedNode, Decision, Decisions, Impossible
-from reconciler.scheduler.plan import FailedAction
+from reconciler.scheduler.plan import FailedAction, Plan, Verb
 from reconciler.scheduler.roles import Role
 
 MOST_TRIES = 24
@@ -114,13 +106,17 @@ class _Case:
     cib: Cib
     now: Instant
     made: Decisions
-    failures: tuple[FailedAction, ...]
+    plan: Plan
+
+    @property
+    def failures(self) -> tuple[FailedAction, ...]:
+        return self.plan.failures
 
     @classmethod
     def of(cls, cib: Cib, now: Instant) -> _Case:
         plan = schedule(cib, now, decisions=True)
         assert plan.decisions is not None
-        return cls(cib, now, plan.decisions, plan.failures)
+        return cls(cib, now, plan.decisions, plan)
 
     def place(self, cause: Cause | None) -> Place | None:
         return None if cause is None else cause_place(self.cib.configuration, cause)
@@ -324,6 +320,10 @@ def _placed(case: _Case, leaf: Decision, on: DecidedNode | None) -> Iterator[Lin
     for name in moving:
         if (why := leaves(leaf, case.made, name)) is not None:
             yield Link(f"it does not stay on {name}: {why.text}", case.place(why.cause))
+    for change in case.plan.changes:
+        if change.subject == leaf.id and change.verb in _ANEW:
+            why = reason_of(change, case.plan)
+            yield Link(f"it is to {change.verb.value.lower()}: {why.text}", case.place(why.cause))
     yield from _chosen(case, leaf)
     if on is not None and on.name != leaf.node:
         why = obstacle(leaf, on)
@@ -332,12 +332,16 @@ def _placed(case: _Case, leaf: Decision, on: DecidedNode | None) -> Iterator[Lin
     limits = case.made.root(leaf).limits
     if limits is not None and limits.promotable:
         if leaf.next_role is Role.PROMOTED and leaf.role is not Role.PROMOTED:
-            yield Link(f"it is promoted: {promoted(leaf, case.made)}")
+            yield Link(f"it is promoted: {promoted(leaf, case.made).text}")
         elif leaf.next_role is not Role.PROMOTED:
             why = not_promoted(leaf, case.made)
             yield Link(f"it is not promoted: {why.text}", case.place(why.cause))
     for name in leaf.forgiven:
         yield Link(f"its failure on {name} no longer counts: failure-timeout has passed")
+
+
+_ANEW = frozenset({Verb.RESTART, Verb.RELOAD})
+"""What happens to a resource that stays on its node, and has not failed."""
 
 
 def _chosen(case: _Case, leaf: Decision) -> Iterator[Link]:
