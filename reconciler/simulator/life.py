@@ -50,6 +50,7 @@ class Life:
         self.broken: str | None = None
         self.rules = Rules(lived, self.cluster, self._break)
         self._troubled: set[tuple[str, str, str]] = set()
+        self._names = sorted({name for one in lived.configurations for name in wanted(one)}) or list(NAMES)
         self.cluster.watch += [self.story.stepped, self.rules.stepped]
 
     def live(self) -> Verdict:
@@ -251,14 +252,13 @@ class Life:
         return operation
 
     def _operation(self, host: Host, number: int) -> tuple[str, str, str]:
-        names = sorted({name for one in self.scenario.configurations for name in wanted(one)})
-        return host.name, names[number % len(names)], ("start", "monitor", "stop")[number // 8 % 3]
+        return host.name, self._names[number % len(self._names)], ("start", "monitor", "stop")[number // 8 % 3]
 
     def _ask(self, host: Host, fault: Fault) -> None:
         asked = self._who_is_asked(host, fault)
         if asked is None or asked.node is None or asked.is_frozen:
             return
-        name = NAMES[fault.detail % len(NAMES)]
+        name = self._names[fault.detail % len(self._names)]
         match fault.trouble:
             case Trouble.CLEANUP:
                 asked.tell(ev.CleanupAsked(asked.now, (name,)))
@@ -299,10 +299,9 @@ class Life:
 
     def _clean_up(self) -> None:
         """An operator forgives all failures; that is asked again, for who is asked may be about to leave."""
-        for name in NAMES:
-            first = next(iter(self.cluster.hosts.values()))
-            if first.node is not None:
-                first.tell(ev.CleanupAsked(first.now, (name,)))
+        first = next(iter(self.cluster.hosts.values()))
+        if first.node is not None:
+            first.tell(ev.CleanupAsked(first.now, tuple(self._names)))
 
     def _start_who_left(self) -> None:
         """Whom the cluster fenced, and who lives on all the same, has to boot; others only have to start."""

@@ -44,6 +44,9 @@ class Rules:
         self._goes_on = any(
             block.values.get("no-quorum-policy") in _MAY_GO_ON for one in lived.configurations for block in one.options
         )
+        self._freezes = lived.toy and all(
+            block.values.get("no-quorum-policy") == "freeze" for one in lived.configurations for block in one.options
+        )
         self._held: dict[tuple[int, int], tuple[str, tuple[str, str]]] = {}
         self._seen: dict[str, tuple[Shared, Partition]] = {}
         self._dcs: dict[str, tuple[str, str | None]] = {}
@@ -109,6 +112,8 @@ class Rules:
                 case ev.RunAgent(_, call) if call.operation in _BEGINNINGS:
                     what = f"begins {call.operation} of {call.resource}"
                     self._check_quorum(host, what, views, strict=not self._goes_on)
+                case ev.RunAgent(_, call) if call.operation == "stop":
+                    self._check_freeze(host, call.resource, views)
                 case ev.Emit("proposed", fields):
                     self._note_proposed(host, str(fields["proposal"]))
                 case ev.Emit("rejected", fields):
@@ -168,6 +173,15 @@ class Rules:
         # Members that go on without one of them give the view another name.
         verdict = self.cluster.network.verdicts.get(view.view.rstrip("'"))
         return verdict is not None and verdict.quorate
+
+    def _check_freeze(self, host: Host, resource: str, views: list[Partition]) -> None:
+        """Under the policy freeze a side without quorum stops nothing that runs as it should, and a member by itself nothing at all."""
+        world, node = self.cluster.world, host.node
+        if not self._freezes or node is None or node.stopping or any(self._quorate(view) for view in views):
+            return
+        troubled = {name for _, name, _ in {*world.failing, *world.lying, *self.cluster.hanging}}
+        if world.where(resource) == [host.name] and resource not in troubled:
+            self._break(f"{host.name} stops {resource}, which runs well, although it is to freeze")
 
     def unended(self) -> list[str]:
         """Proposals that most members have heard, none of whom has lost what it had since, and that came to no end."""

@@ -1,0 +1,78 @@
+"""Every rule of the design's list is needed: broken on purpose, a life or a script shows it, and what does is kept.
+
+A life is that of a seed. Who changes what seeds draw looks for others, in this directory:
+`python -c "import test_broken_rules as t; t.hunt()"`, which takes its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+import test_fencing_lives
+import test_findings
+from mutations import MUTATIONS, note_time
+
+from reconciler.simulator.life import Life
+from reconciler.simulator.scenario import scenario
+
+LIVES = {
+    "no view stamp": 3,
+    "host votes for member votes": 11,
+    "ACTIVATE with one ACCEPT missing": 1,
+    "apply twice": 0,
+    "swallow an exception": 0,
+    "no own report": 1,
+    "own part lost by a transfer": 12,
+    "start before fenced": 7,
+    "FENCE recorded after the call": 4,
+    "proposals lost at a join": 12,
+    "what a lost node may run is started": 12,
+    "stopped by other parameters": 2,
+    "sender unchecked": 27,
+    "unclean forgotten on a change of DC": 27,
+}
+"""By broken rule the seed of a life that shows it."""
+
+SCRIPTS: dict[str, Callable[[], None]] = {
+    "result matched without term": test_findings.test_s5_an_old_result_of_the_same_number_ends_nothing,
+    "skip instead of leaving when not durable": (
+        test_findings.test_s8_a_disk_that_refuses_an_activation_leaves_nobody_behind
+    ),
+    "no new order after the executor was lost": (
+        test_fencing_lives.test_when_the_dc_and_its_order_are_lost_another_one_fences
+    ),
+}
+"""What takes more than chance to come to light, by the script that shows it."""
+
+
+def broken(seed: int) -> str | None:
+    return Life(scenario(seed)).live().broken
+
+
+@pytest.mark.parametrize("name", LIVES)
+def test_a_life_shows_that_a_rule_is_broken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert broken(LIVES[name]) is None, "the life is sound with the rule"
+    note_time(monkeypatch)
+    MUTATIONS[name](monkeypatch)
+    assert broken(LIVES[name]) is not None
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_shows_that_a_rule_is_broken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    note_time(monkeypatch)
+    MUTATIONS[name](monkeypatch)
+    with pytest.raises(AssertionError):
+        SCRIPTS[name]()
+
+
+def hunt(names: Iterable[str] = (), seeds: range = range(5_000)) -> None:
+    """Print for each broken rule the first seed whose life shows it."""
+    for name in names or MUTATIONS:
+        with pytest.MonkeyPatch.context() as patch:
+            note_time(patch)
+            MUTATIONS[name](patch)
+            found = next((seed for seed in seeds if broken(seed) is not None), None)
+        print(
+            f'    "{name}": {found},' if found is None or broken(found) is None else f"    seed {found} breaks a rule"
+        )
