@@ -31,6 +31,7 @@ from reconciler.controller.messages import (
     Activate,
     Cleanup,
     CommitPack,
+    Compiled,
     GraceOver,
     Heard,
     Joined,
@@ -95,6 +96,7 @@ _MESSAGES: Variants[Message] = Variants(
     Exclude,
     Ping,
     Abandoned,
+    Compiled,
     FenceWanted,
     FenceOrdered,
     FenceEnded,
@@ -184,7 +186,17 @@ def message_bytes(message: Message) -> int:
 def may_send(sender: str, message: Message, dc: str | None) -> bool:
     """Whether this member may send this: what only the DC decides, and what only a node itself knows, is taken from nobody else."""
     match message:
-        case Abandoned() | Run() | Activate() | Release() | GraceOver() | Settled() | FenceOrdered() | FenceGivenUp():
+        case (
+            Abandoned()
+            | Compiled()
+            | Run()
+            | Activate()
+            | Release()
+            | GraceOver()
+            | Settled()
+            | FenceOrdered()
+            | FenceGivenUp()
+        ):
             return sender == dc
         case FenceWanted():
             return sender == dc or message.cause is Cause.ASKED

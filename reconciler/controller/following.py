@@ -9,7 +9,7 @@ from typing import assert_never
 
 from reconciler.cib.observations import AttributeSet, EntryForgotten, ResourceForgotten
 from reconciler.controller.entering import Entering
-from reconciler.controller.events import Broadcast, Emit, Leave, SetTimer, Wish
+from reconciler.controller.events import Broadcast, Emit, Examined, Leave, SetTimer, Wish
 from reconciler.controller.executor import begins, gate_of
 from reconciler.controller.fencing.delivery import has_fenced, message_target
 from reconciler.controller.fencing.messages import (
@@ -20,7 +20,8 @@ from reconciler.controller.fencing.messages import (
     FenceWanted,
     FencingMessage,
 )
-from reconciler.controller.keeper import Vouch
+from reconciler.controller.journal import prepared_record
+from reconciler.controller.keeper import Answer, Vouch
 from reconciler.controller.members import node_state
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
@@ -29,6 +30,7 @@ from reconciler.controller.messages import (
     Activate,
     Cleanup,
     CommitPack,
+    Compiled,
     GraceOver,
     Heard,
     Joined,
@@ -73,8 +75,8 @@ class Following:
         match message:
             case Propose():
                 return self.parts.proposals.proposed(sender, message, before, now)
-            case Accept():
-                return self.parts.proposals.accepted(sender, message, before) + self._activate(now)
+            case Accept() | Compiled():
+                return self._heard_of_content(sender, message, before, now)
             case Reject():
                 return self._rejected(sender, message, before, now) + self._activate(now)
             case Activate():
@@ -144,6 +146,19 @@ class Following:
         """As the DC: the time is over in which a node had to end what it was doing when the view began."""
         node = timer.removeprefix(INHERITED_TIMER)
         return [Broadcast(Abandoned(node))] if node in self.parts.replica.shared.underway else []
+
+    def _heard_of_content(self, sender: str, message: Accept | Compiled, before: Shared, now: Moment) -> list[Wish]:
+        """What a commit comes to at a member, or has to come to at all of another level."""
+        proposals = self.parts.proposals
+        if isinstance(message, Accept):
+            return proposals.accepted(sender, message, before) + self._activate(now)
+        made = proposals.dictated(message)
+        if made is None:
+            return []
+        self.parts.replica.prepare(message.commit, made)
+        answer = Answer(Examined(now, message.commit, message.base, made.digest, made.configuration, allow=made.allow))
+        written = self.parts.keeper.write(prepared_record(message.commit, made), now, begins=True)
+        return [*written, *self.parts.sync(answer)]
 
     def _rejected(self, sender: str, message: Reject, before: Shared, now: Moment) -> list[Wish]:
         proposal = before.proposals.get(message.commit)

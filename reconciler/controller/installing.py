@@ -61,7 +61,7 @@ def installed_of(installation: Installation) -> Installed:
 def install(shared: Shared, installed: Installed) -> Shared:
     """The state from which all members of the view go on: acceptances and reports of earlier views count no more."""
     nodes = _nodes(shared, installed)
-    proposals = {commit: replace(proposal, answers={}) for commit, proposal in shared.proposals.items()}
+    proposals = {commit: replace(proposal, answers={}, compilers={}) for commit, proposal in shared.proposals.items()}
     boots = {**shared.boots, **installed.boots}
     votes = shared.votes
     if installed.term is not None:

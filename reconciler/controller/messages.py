@@ -17,6 +17,8 @@ from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.errors import Finding, ReconcilerError
 from reconciler.frozen import frozen
 
+COMPILER = 1
+"""The level of this version's compiler: raised whenever the same files may compile to another configuration than before."""
 LARGEST_BYTES = 16 * 1024 * 1024
 LARGEST_ORDER_BYTES = 4 * 1024 * 1024
 """Of one order: what it leads to (its pending entry, its result with all parameters) has to fit into a message, too."""
@@ -54,12 +56,27 @@ class Propose:
 
 @frozen
 class Accept:
-    """A member found the commit valid on top of `base` and made it durable; `digest` is that of what it compiles to."""
+    """A member found the commit valid on top of `base` and made it durable; `digest` is that of what it compiles to.
+
+    `compiler` is the level of what it compiled it with: two of one level compile alike.
+    """
 
     commit: str
     base: str | None
     digest: str
     term: int
+    compiler: int = COMPILER
+
+
+@frozen
+class Compiled:
+    """The DC: to this it compiles the commit, in its plain form; members whose compiler is of another level take that for their own."""
+
+    commit: str
+    base: str | None
+    digest: str
+    compiler: int
+    configuration: Any
 
 
 @frozen
@@ -357,6 +374,7 @@ Message = (
     | Exclude
     | Ping
     | Abandoned
+    | Compiled
     | FencingMessage
 )
 

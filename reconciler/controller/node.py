@@ -57,6 +57,7 @@ from reconciler.controller.journal import prepared_record
 from reconciler.controller.keeper import GENERATION_TIMER, SYNC_TIMER, Answer
 from reconciler.controller.members import node_state
 from reconciler.controller.messages import (
+    COMPILER,
     Cleanup,
     Message,
     MessageError,
@@ -86,15 +87,21 @@ _IN_ORDER = (Delivered, ViewChanged, Examined)
 class Node:
     """One node with all its machines. `run` is a name for this run of the node that no other run ever had.
 
-    `protocols` are the oldest and the newest that it speaks.
+    `protocols` are the oldest and the newest that it speaks, `compiler` is the level of what compiles its commits.
     """
 
     def __init__(
-        self, name: str, run: str, replica: Replica, boot: str, protocols: tuple[int, int] = (OLDEST, PROTOCOL)
+        self,
+        name: str,
+        run: str,
+        replica: Replica,
+        boot: str,
+        protocols: tuple[int, int] = (OLDEST, PROTOCOL),
+        compiler: int = COMPILER,
     ) -> None:
         self.name = name
         self.replica = replica
-        self.parts = Parts(name, run, replica, boot, protocols)
+        self.parts = Parts(name, run, replica, boot, protocols, compiler)
         self.executor = self.parts.executor
         self.coordinator = self.parts.coordinator
         self.proposals = self.parts.proposals

@@ -28,13 +28,15 @@ from reconciler.model.text import integer
 class Parts:
     """Each machine knows its own business alone; who needs several of them has this."""
 
-    def __init__(self, name: str, run: str, replica: Replica, boot: str, protocols: tuple[int, int]) -> None:
+    def __init__(
+        self, name: str, run: str, replica: Replica, boot: str, protocols: tuple[int, int], compiler: int
+    ) -> None:
         self.name = name
         self.replica = replica
         self.executor = Executor(name, _next_call_id(node_state(replica.cib, name)))
         self.coordinator = Coordinator(name, run)
         self.recovery = Recovery(name, boot)
-        self.proposals = Proposals(name, replica)
+        self.proposals = Proposals(name, replica, compiler)
         self.confirmation = Confirmation(name, replica)
         self.packs = Packs(name, replica, self.proposals)
         self.proposals.foresee = self.coordinator.foresee

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.cib import Cib
+from reconciler.cib.canonical import CanonicalError, digest, from_json, to_json
 from reconciler.cib.departing import whole
 from reconciler.cib.moving import moves, waits
 from reconciler.controller.coordinator import UndecidedError
@@ -26,7 +27,7 @@ from reconciler.controller.events import (
 )
 from reconciler.controller.foreseen import foreseen, stale
 from reconciler.controller.guarding import Guarded, GuardPolicy, guarded
-from reconciler.controller.messages import Accept, Activate, Message, Propose, Reject, finding_to_plain
+from reconciler.controller.messages import Accept, Activate, Compiled, Message, Propose, Reject, finding_to_plain
 from reconciler.controller.moment import Moment
 from reconciler.controller.replica import Replica
 from reconciler.controller.shared import Prepared, Proposal, Shared, agreed, differing, lineage
@@ -48,9 +49,12 @@ EXAMINE_TIMER = "examine "
 class Proposals:
     """A member's part in deciding on commits; the proposals themselves are in the replica."""
 
-    def __init__(self, own: str, replica: Replica) -> None:
+    def __init__(self, own: str, replica: Replica, compiler: int) -> None:
         self.own = own
         self.replica = replica
+        self.compiler = compiler
+        self._dictated: str | None = None
+        """What was last told to members of another level."""
         self.policy = GuardPolicy()
         """Which guards hold a commit back, where this node is the DC."""
         self.foresee: Callable[[Cib, Configuration, Moment], Plan] = _foreseen
@@ -59,7 +63,7 @@ class Proposals:
 
     def resumed(self, prepared: Mapping[str, Prepared], now: Moment, *, dc: bool) -> list[Wish]:
         """A view was installed: acceptances of earlier ones are void, proposals are not; each member answers from what it prepared."""
-        self._activating = None
+        self._activating = self._dictated = None
         replica, wishes = self.replica, list[Wish]()
         for commit, proposal in replica.proposals.items():
             wishes.append(SetTimer(EXAMINE_TIMER + commit, now.mono_ms + EXAMINATION_MS))
@@ -67,7 +71,7 @@ class Proposals:
             if proposal.base != replica.commit:
                 wishes += [Broadcast(self._again(proposal))] if dc else []
             elif made is not None:
-                wishes.append(Broadcast(Accept(commit, proposal.base, made.digest, replica.term)))
+                wishes.append(Broadcast(Accept(commit, proposal.base, made.digest, replica.term, self.compiler)))
             else:
                 wishes += self.examine(commit)
         return wishes
@@ -130,7 +134,7 @@ class Proposals:
         """What a commit compiles to is durable here: tell all members that this one accepts it, if it is still open."""
         if not self.is_open(event):
             return []
-        return [Broadcast(Accept(event.commit, event.base, event.digest, self.replica.term))]
+        return [Broadcast(Accept(event.commit, event.base, event.digest, self.replica.term, self.compiler))]
 
     def not_kept(self, event: Examined, reason: str, now: Moment) -> list[Wish]:
         """What a commit compiles to could not be made durable: this member refuses it, for now."""
@@ -155,8 +159,7 @@ class Proposals:
             return []
         replica = self.replica
         if (disputed := differing(replica.shared, members)) is not None:
-            reason = f"members understand it differently: {_answers(disputed)}"
-            return [Broadcast(Reject(disputed.commit, reason, (), replica.term, now.wall_ms))]
+            return self._settle_dispute(disputed, now)
         accepted = agreed(replica.shared, members)
         if accepted is None:
             return []
@@ -172,6 +175,35 @@ class Proposals:
         state = None if accepted.plan is None else str(replica.cib.version)
         told = [_event("warned", accepted.commit, {"warnings": list(found.warnings)})] if found.warnings else []
         return [*told, Broadcast(Activate(accepted.commit, epoch, digest, now.wall_ms, replica.term, state))]
+
+    def _settle_dispute(self, disputed: Proposal, now: Moment) -> list[Wish]:
+        """As the DC, one of the oldest version: what it makes of a commit counts for compilers of other levels; those of its own agree."""
+        replica, ours = self.replica, disputed.answers[self.own]
+        others = [name for name, digest in disputed.answers.items() if digest != ours]
+        if any(disputed.compilers.get(name) == self.compiler for name in others):
+            reason = f"members understand it differently: {_answers(disputed)}"
+            return [Broadcast(Reject(disputed.commit, reason, (), replica.term, now.wall_ms))]
+        if self._dictated == disputed.commit:
+            return []
+        self._dictated = disputed.commit
+        made = to_json(replica.own.prepared[disputed.commit].configuration)
+        return [Broadcast(Compiled(disputed.commit, disputed.base, ours, self.compiler, made))]
+
+    def dictated(self, message: Compiled) -> Prepared | None:
+        """What the DC makes of a commit that this member found valid, when its own compiler is of another level; None otherwise.
+
+        Nothing is taken whose bytes are not what the DC accepted.
+        """
+        proposal, own = self.replica.proposals.get(message.commit), self.replica.own.prepared.get(message.commit)
+        if proposal is None or own is None or proposal.base != message.base or message.compiler == self.compiler:
+            return None
+        try:
+            configuration = from_json(Configuration, message.configuration)
+        except CanonicalError:
+            return None
+        if digest(configuration) != message.digest:
+            return None
+        return replace(own, digest=message.digest, configuration=configuration)
 
     @property
     def holds_still(self) -> bool:
@@ -214,7 +246,7 @@ class Proposals:
 
     def activated(self, message: Activate, before: Shared) -> list[Wish]:
         """An activation was delivered; nothing follows from one that did not apply."""
-        self._activating = None
+        self._activating = self._dictated = None
         replica, proposal = self.replica, before.proposals.get(message.commit)
         if replica.commit != message.commit or proposal is None:
             return []
@@ -259,7 +291,7 @@ class Proposals:
         """A refusal was delivered."""
         proposal = before.proposals.get(message.commit)
         if self._activating == message.commit:
-            self._activating = None
+            self._activating = self._dictated = None
         if proposal is None:
             return []
         fields = {
@@ -274,7 +306,7 @@ class Proposals:
 
     def dropped(self, message: Message, reason: str, now: Moment) -> list[Wish]:
         """What could not be made durable was never decided; the proposal it belongs to is refused."""
-        self._activating = None
+        self._activating = self._dictated = None
         if not isinstance(message, Activate):
             return []
         text = _text(f"this node could not make it durable: {reason}")

@@ -47,6 +47,7 @@ from reconciler.controller.messages import (
     Activate,
     Cleanup,
     CommitPack,
+    Compiled,
     GraceOver,
     Heard,
     Joined,
@@ -116,6 +117,8 @@ class Proposal:
     """The digest of the saved plan that it belongs to."""
     allow: tuple[str, ...] = ()
     """What was consented to, as patterns over `KIND:NAME`."""
+    compilers: Mapping[str, int] = field(default_factory=dict)
+    """By who answered the level of its compiler."""
 
 
 @frozen
@@ -200,7 +203,17 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
         case Cleanup() | Refresh() | Shutdown() | Release() | GraceOver():
             return _asked(shared, message)
         case (
-            State() | Hello() | Ready() | Exclude() | Heard() | Ping() | Kept() | WantCommit() | CommitPack() | NoPack()
+            Compiled()
+            | State()
+            | Hello()
+            | Ready()
+            | Exclude()
+            | Heard()
+            | Ping()
+            | Kept()
+            | WantCommit()
+            | CommitPack()
+            | NoPack()
         ):
             return shared
         case Settled():
@@ -326,7 +339,8 @@ def _accept(shared: Shared, sender: str, message: Accept) -> Shared:
     proposal = shared.proposals.get(message.commit)
     if proposal is None or proposal.base != message.base:
         return shared
-    answered = replace(proposal, answers={**proposal.answers, sender: message.digest})
+    compilers = {**proposal.compilers, sender: message.compiler}
+    answered = replace(proposal, answers={**proposal.answers, sender: message.digest}, compilers=compilers)
     return replace(shared, proposals={**shared.proposals, message.commit: answered})
 
 

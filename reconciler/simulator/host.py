@@ -20,7 +20,7 @@ from reconciler.controller.fencing.record import Order
 from reconciler.controller.guarding import GuardPolicy
 from reconciler.controller.journal import Record, restore, snapshot_bytes
 from reconciler.controller.membership.events import View
-from reconciler.controller.messages import Message
+from reconciler.controller.messages import COMPILER, Message
 from reconciler.controller.moment import Moment
 from reconciler.controller.node import Node
 from reconciler.errors import Finding, Place
@@ -80,6 +80,9 @@ class Host:
         self.skew_ms = 0
         self.protocols = (OLDEST, PROTOCOL)
         """What the version speaks that is installed here."""
+        self.compiler = COMPILER
+        self.compile: Callable[[Configuration], Configuration] = lambda configuration: configuration
+        """What this version makes of a commit."""
         self.on = True
         self.paused = False
         """Whether the process stands still, and its host does not."""
@@ -127,7 +130,7 @@ class Host:
         snapshot, records = self._contents()
         replica, _ = restore(self.name, snapshot, records)
         boot = f"{self.name}-boot-{self.boot}"
-        self.node = Node(self.name, f"run-{self.name}-{self._life}", replica, boot, self.protocols)
+        self.node = Node(self.name, f"run-{self.name}-{self._life}", replica, boot, self.protocols, self.compiler)
         self._fit_out(self.node)
         self.tell(ev.Started(self.now, f"{self.name}-boot-{self.boot}"))
 
@@ -364,7 +367,8 @@ class Host:
             self.tell(ev.Examined(self.now, commit, base, reason=finding.text, findings=(finding,)))
         else:
             other = "" if self.name not in self.around.disputed.get(commit, ()) else " as others do not understand it"
-            self.tell(ev.Examined(self.now, commit, base, digest(configuration) + other, configuration))
+            compiled = self.compile(configuration)
+            self.tell(ev.Examined(self.now, commit, base, digest(compiled) + other, compiled))
 
     def _fence(self, order: Order) -> None:
         succeeded = self.around.fence(order.target, order.step.action)

@@ -6,9 +6,13 @@ import json
 
 from test_cuts import configuration
 
+from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
 from reconciler.controller.envelope import Envelope, seal
 from reconciler.controller.messages import Cleanup
+from reconciler.frozen import replace
+from reconciler.model.attributes import plain
+from reconciler.model.cluster import Configuration
 from reconciler.simulator.cluster import Cluster
 
 NOW, NEWER, STRANGE = (2, 2), (2, 3), (3, 3)
@@ -87,3 +91,43 @@ def test_what_is_above_the_protocol_of_the_view_is_skipped_by_those_who_read_it_
         node.step(ev.Delivered(host.now, "n1", data))
         chains[node.replica.shared.chain] = node.skipped - before
     assert list(chains.values()) == [1], "all alike, and counted"
+
+
+def compiled_otherwise(configuration: Configuration) -> Configuration:
+    """What a later compiler makes of the same files: it writes a default down."""
+    return replace(configuration, options=plain({**configuration.options[0].values, "batch-limit": "0"}))
+
+
+def test_members_whose_compilers_are_of_another_level_take_what_the_dc_makes_of_a_commit() -> None:
+    cluster, _ = cluster_of(NOW, NOW, NEWER)
+    newer = cluster.hosts["n3"]
+    newer.compiler, newer.compile = 2, compiled_otherwise
+    cluster.start()
+    for number in range(2):  # The newer one may come to its answer before the others, or after them.
+        names = ("a", "b")[: number + 1]
+        commit = cluster.apply(configuration(*names, fencing=False, prefer={"a": "n3"}), f"n{3 - number}")
+        assert cluster.until(
+            lambda commit=commit: {h.node.replica.commit for h in cluster.hosts.values()} == {commit}, 20_000
+        )
+    digests = {host.node.replica.digest for host in cluster.hosts.values() if host.node is not None}
+    assert len(digests) == 1
+    forms = {digest(host.node.replica.cib.configuration) for host in cluster.hosts.values() if host.node is not None}
+    assert forms == digests, "and hold just that"
+    newer.crash()
+    newer.start()
+    cluster.run(10_000)
+    assert newer.node is not None
+    assert newer.node.replica.digest in digests
+    assert cluster.world.faults == []
+
+
+def test_members_of_one_level_that_compile_differently_refuse() -> None:
+    cluster, _ = cluster_of(NOW, NOW, NOW)
+    cluster.hosts["n3"].compile = compiled_otherwise
+    cluster.start()
+    commit = cluster.apply(configuration("a", fencing=False, prefer={"a": "n3"}), "n1")
+    cluster.run(10_000)
+    assert all(host.node is not None and host.node.replica.commit is None for host in cluster.hosts.values())
+    told = [emit.fields for emit in cluster.hosts["n1"].emitted if emit.type == "rejected"]
+    assert [fields["proposal"] for fields in told] == [commit]
+    assert "differently" in told[0]["reason"]
