@@ -29,7 +29,7 @@ class ClusterClock:
             self._last_ms = at_ms
 
     def at(self, now: Moment, *, dc: bool) -> Moment:
-        """A moment with the cluster's time in place of this machine's.
+        """A moment with the cluster's time in place of this machine's, and UTC as its zone: another DC must not read dates otherwise.
 
         The DC's own clock makes it, and when that is behind what was told before, it goes on at half the speed until they meet.
         """
@@ -47,4 +47,4 @@ class ClusterClock:
 
     def _told(self, now: Moment, at_ms: int) -> Moment:
         self._last_ms = max(self._last_ms, at_ms)
-        return now._replace(wall_ms=self._last_ms)
+        return now._replace(wall_ms=self._last_ms, offset_s=0)

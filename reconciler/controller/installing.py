@@ -116,7 +116,8 @@ def facts(
         promised=max(promised, shared.term),
         state=state_id(shared),
         blank=blank,
-        rank=0 if known is None else known.rank,
+        # Who comes back comes after those who stayed: a node that flaps would take the DC's place at each return.
+        rank=known.rank if known is not None and known.incarnation == incarnation else 0,
         votes=shared.votes,
         known={name: one.term for name, one in shared.nodes.items()},
         fenced=shared.fencing.fenced,

@@ -78,6 +78,8 @@ class Host:
         self.disk: Journal = Disk(around.clock, around.chance)
         self.boot = 1
         self.skew_ms = 0
+        self.zone_s = 0
+        """How far ahead of UTC its time zone is."""
         self.protocols = (OLDEST, PROTOCOL)
         """What the version speaks that is installed here."""
         self.compiler = COMPILER
@@ -105,7 +107,7 @@ class Host:
     def now(self) -> Moment:
         """The time as this host has it."""
         mono_ms = self.around.clock.now_ms
-        return Moment(EPOCH_MS + self.skew_ms + mono_ms, mono_ms)
+        return Moment(EPOCH_MS + self.skew_ms + mono_ms, mono_ms, self.zone_s)
 
     @property
     def is_frozen(self) -> bool:

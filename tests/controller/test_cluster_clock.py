@@ -16,6 +16,12 @@ def test_a_member_has_the_time_of_the_dc_whatever_its_own_clock_says() -> None:
     assert clock.at(Moment(0, 2_100), dc=False).wall_ms == 5_002_000
 
 
+def test_the_zone_of_no_member_counts() -> None:
+    clock = ClusterClock(0)
+    assert clock.at(Moment(1_000, 0, offset_s=7_200), dc=True) == Moment(1_000, 0, offset_s=0)
+    assert clock.at(Moment(1_000, 5, offset_s=-3_600), dc=False).offset_s == 0
+
+
 def test_the_dc_has_its_own_time() -> None:
     clock = ClusterClock(1_000)
     assert clock.at(Moment(2_000, 0), dc=True).wall_ms == 2_000

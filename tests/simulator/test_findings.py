@@ -426,3 +426,17 @@ def test_what_is_not_configured_any_more_and_could_not_be_stopped_is_looked_up_a
     histories = {one.id for state in nodes(cluster)[0].replica.cib.status.nodes for one in state.history}
     assert "a" not in histories, "and is forgotten then"
     assert cluster.world.faults == []
+
+
+def test_who_comes_back_does_not_take_the_place_of_the_dc() -> None:
+    cluster = running("n1", "n2", "n3")
+    cluster.run(5_000)
+    first = dc(cluster)
+    for _ in range(2):
+        first.crash()
+        cluster.run(5_000)
+        other = dc(cluster).name
+        first.start()
+        cluster.run(10_000)
+        assert dc(cluster).name == other != first.name
+        assert len(nodes(cluster)) == 3

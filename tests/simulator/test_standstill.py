@@ -227,6 +227,32 @@ def test_what_members_record_is_in_the_clock_of_the_cluster() -> None:
     assert before < after.replica.shared.clock_ms < before + 120_000, "neither backwards nor a day ahead"
 
 
+def test_the_scheduler_is_asked_in_one_zone_whichever_member_asks() -> None:
+    """A date that names no zone would mean another moment after a failover, and move resources."""
+    cluster = Cluster(("n1", "n2", "n3"), 1)
+    asked: list[int] = []
+
+    def watch(host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
+        if host.node is not None and "decide" not in vars(host.node.coordinator):
+            decide = host.node.coordinator.decide
+
+            def noting(replica, members, now):
+                asked.append(now.offset_s)
+                return decide(replica, members, now)
+
+            host.node.coordinator.decide = noting  # type: ignore[method-assign]
+
+    cluster.watch.append(watch)
+    for zone_s, host in zip((7_200, -18_000, 0), cluster.hosts.values(), strict=True):
+        host.zone_s = zone_s
+    cluster.start()
+    cluster.run(5_000)
+    dc(cluster).power_off()
+    cluster.run(20_000)
+    assert len(asked) > 2
+    assert set(asked) == {0}
+
+
 def test_the_dc_that_stands_still_is_replaced() -> None:
     cluster = running(fencing=True)
     host = dc(cluster)
