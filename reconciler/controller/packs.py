@@ -63,7 +63,8 @@ class Packs:
         for commit in event.commits:
             if commit not in self._lacks:
                 self._lacks[commit] = _Lack(event.known)
-                wishes += self._ask(commit)
+                # Before a view is installed there is nobody to ask; in each one that is, what is active is asked for.
+                wishes += self._ask(commit) if self.replica.partition.installed else []
         return wishes
 
     def resumed(self) -> list[Wish]:

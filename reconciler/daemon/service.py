@@ -32,6 +32,7 @@ from reconciler.controller.events import (
     CommitArrived,
     Ending,
     HeldUp,
+    Lacking,
     ProcessesGone,
     Started,
     StopAsked,
@@ -507,6 +508,7 @@ class Service:
             named = await asyncio.to_thread(self._repository.reference, ACTIVE)
             if replica.commit is not None and not await asyncio.to_thread(self._knows, replica.commit):
                 self._api.warn(f"the repository has lost the active commit {replica.commit[:12]}")
+                self._shell.tell(Lacking(moment(), (replica.commit,), None))
         except ReconcilerError as error:
             say(logging.ERROR, "the repository could not be asked for the active commit", reason=str(error))
             named = None

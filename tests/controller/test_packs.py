@@ -67,6 +67,15 @@ def test_what_is_active_is_asked_of_the_dc_and_in_the_next_view_again() -> None:
     assert asked.resumed() == []
 
 
+def test_what_is_found_missing_before_there_is_a_view_is_asked_for_in_the_first_one() -> None:
+    asked = packs()
+    there = asked.replica.partition
+    asked.replica.partition = Partition()
+    assert asked.lacking(Lacking(NOW, (ACTIVE,), None)) == []
+    asked.replica.partition = there
+    assert asked.resumed() == [Broadcast(WantCommit("n2", ACTIVE, None, "n1"))]
+
+
 def test_a_proposal_is_judged_once_all_that_it_needs_is_here() -> None:
     asked = packs()
     asked.lacking(Lacking(NOW, (ACTIVE, NEW), None, NEW))

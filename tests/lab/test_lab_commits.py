@@ -136,6 +136,12 @@ def test_a_node_that_was_replaced_has_the_active_commit_again(lab: Lab) -> None:
     wait_until(lambda: has_whole(lab, "n2", commit), "and the files")
     assert repository(lab, "n2").history(commit)[0].id == commit, "history can be walked to where it was cut"
 
+    lab.tell("kill", "n3")
+    without_server(lab, "n3")
+    shutil.rmtree(lab.directory / "n3" / "state" / "repository.git")
+    lab.tell("restart", "n3")
+    wait_until(lambda: has_whole(lab, "n3", commit), "one that has lost its repository alone has the files, too")
+
     answer = Client(str(lab.directory / "n2" / "node.sock")).post(
         "/v1/proposals",
         {"files": {"all.yaml": CONFIGURATION + SERVICE.format(name="b")}, "message": "from the new one"},
