@@ -207,8 +207,16 @@ class Rules:
     def _note_activated(self, host: Host, commit: str, views: list[Partition]) -> None:
         if commit in self.cluster.invalid:
             self._break(f"{host.name} activates an invalid commit")
-        refusers = self.cluster.refused.get(commit, frozenset()) | self.cluster.disputed.get(commit, frozenset())
-        if all(refusers.intersection(view.members) for view in views if view.installed):
+        refusers = self.cluster.refused.get(commit, frozenset())
+        others = self.cluster.disputed.get(commit, frozenset())
+
+        def may_not(view: Partition) -> bool:
+            # Those who understand it otherwise agree with each other.
+            return bool(refusers.intersection(view.members)) or 0 < len(others.intersection(view.members)) < len(
+                view.members
+            )
+
+        if all(may_not(view) for view in views if view.installed):
             self._break(f"{host.name} activates a commit that a member of its view refuses or understands otherwise")
         self._check_quorum(host, "activates a commit", views, strict=True)
         self._ended.add(commit)
