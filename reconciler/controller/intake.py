@@ -69,8 +69,9 @@ class Intake:
     def _count(self, event: Delivered, envelope: Envelope) -> list[Wish]:
         """Count what members may send no more of than the slowest takes."""
         partition = self.parts.replica.partition
-        counts = partition.installed and envelope.view == partition.view and envelope.sender == event.sender
-        if not counts or isinstance(envelope.message, UNCOUNTED):
+        if not partition.installed or len(partition.members) == 1 or isinstance(envelope.message, UNCOUNTED):
+            return []
+        if envelope.view != partition.view or envelope.sender != event.sender:
             return []
         return self._entering.standstill.took(event.sender, len(event.data), event.now)
 
@@ -134,7 +135,8 @@ class Intake:
             return [skipped(event.sender, why)]
         wishes = list(self.parts.keeper.write(skipped_record(event.sender, data), event.now))
         self.parts.replica.skip(event.sender, data)
-        self.parts.pulse.note(self.parts.replica.shared, event.now)
+        if self.parts.pulse.members:
+            self.parts.pulse.note(self.parts.replica.shared, event.now)
         return [*wishes, skipped(event.sender, why)]
 
     def _take_in(self, sender: str, data: bytes, message: Message, now: Moment, *, written: bool = True) -> list[Wish]:
@@ -149,7 +151,8 @@ class Intake:
         wishes = [] if written else self._write(sender, data, message, now)
         if sender == self.parts.name and isinstance(message, KEPT):
             self.parts.outbox.delivered(message)
-        self.parts.pulse.note(self.parts.replica.shared, now)
+        if self.parts.pulse.members:
+            self.parts.pulse.note(self.parts.replica.shared, now)
         if self.parts.replica.shared.ignored != before.ignored:
             wishes.append(unknown_node(sender, message))
         return wishes + self._following.followed(sender, message, before, now)

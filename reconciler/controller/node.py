@@ -179,9 +179,11 @@ class Node:
 
     def step(self, event: Event) -> list[Effect]:
         """Take one event; what to do about it, in this order."""
-        if not self.parts.alone:
+        wishes: list[Wish] = []
+        if not self.parts.alone or self.parts.unsure:
             event = replace(event, now=self.parts.clock.at(event.now, dc=self.is_dc))
-        effects = self._border(self._notice_clock(event.now) + self.entering.standstill.turn(event.now))
+            wishes = self.entering.standstill.turn(event.now)
+        effects = self._border(self._notice_clock(event.now) + wishes)
         if isinstance(event, _IN_ORDER) and not self.abreast:
             self._later.append(event)
         else:
@@ -284,7 +286,8 @@ class Node:
         if partition.installed or isinstance(message, MEMBERSHIP):
             spoken = partition.protocol if partition.installed else self.parts.protocols[0]
             sent = _sent(Envelope(self.replica.shared.cluster, partition.view, self.name, message, spoken))
-            return self.parts.flow.send(sent) if partition.installed and not isinstance(message, UNCOUNTED) else sent
+            counts = partition.installed and len(partition.members) > 1 and not isinstance(message, UNCOUNTED)
+            return self.parts.flow.send(sent) if counts else sent
         return []
 
     def _notice_clock(self, now: Moment) -> list[Wish]:

@@ -49,7 +49,8 @@ class Pulse:
         self._alike.clear()
         self._waits = 0
         self.forgive(now)
-        self.note(shared, now)
+        if self.members:
+            self.note(shared, now)
 
     def end(self) -> None:
         """There is no installed view."""
@@ -62,8 +63,6 @@ class Pulse:
 
     def note(self, shared: Shared, now: Moment) -> None:
         """Something was delivered: remember what we held at this place of the order."""
-        if not self.members:
-            return
         self._places[_place(shared)] = shared.chain, str(shared.cib.version), now.mono_ms
         if len(self._places) > _MOST_PLACES:
             del self._places[next(iter(self._places))]

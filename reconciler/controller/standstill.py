@@ -60,6 +60,8 @@ class Standstill:
 
     def installed(self, now: Moment) -> list[Wish]:
         """A view is installed."""
+        if self.parts.alone:
+            self._last = None
         self.parts.pulse.begin(self.parts.members, self.parts.replica.shared, now)
         self.parts.flow.begin(self.parts.members)
         asked = self.asked(now)
