@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import random
 
 import pytest
 
+from reconciler.controller.envelope import LARGEST_SENT_BYTES, Assembly, Chunk, Envelope, parcels, unseal
 from reconciler.controller.events import (
     Broadcast,
     Emit,
@@ -36,7 +38,7 @@ def packs(own: str = "n2") -> Packs:
     proposal = Proposal(NEW, ACTIVE, "site", "s", False, "n3")
     replica = Replica(own, Shared(commit=ACTIVE, proposals={NEW: proposal}, dc="n1"))
     replica.partition = Partition("v", ("n1", "n2", "n3"), installed=True)
-    return Packs(own, replica, Proposals(own, replica))
+    return Packs(own, replica, Proposals(own, replica, 1))
 
 
 def but_words(wishes: list[Wish]) -> list[Wish]:
@@ -128,3 +130,21 @@ def test_what_can_not_be_sent_is_answered(made: PackMade) -> None:
     (told,) = packs("n3").made(made)
     assert isinstance(told, Broadcast)
     assert isinstance(told.message, NoPack)
+
+
+def test_the_largest_pack_arrives_in_pieces() -> None:
+    data = random.Random(1).randbytes(LARGEST_PACK_BYTES)
+    (told,) = packs("n3").made(PackMade(NOW, NEW, None, None, data))
+    assert isinstance(told, Broadcast)
+    assembly, whole = Assembly(), None
+    for parcel in parcels(Envelope("c", "v", "n3", told.message)):
+        assert len(parcel) <= LARGEST_SENT_BYTES
+        piece = unseal(parcel).message
+        assert isinstance(piece, Chunk)
+        whole = assembly.add("n3", piece)
+    assert whole is not None
+    arrived = unseal(whole).message
+    asked = packs()
+    asked.lacking(Lacking(NOW, (NEW,), None, NEW))
+    assert isinstance(arrived, CommitPack)
+    assert asked.heard("n3", arrived) == [TakePack(NEW, data)]
