@@ -1,9 +1,11 @@
 """A busy node for a while: `python tests/benchmarks/soak.py [--minutes 15] [--resources 40]`.
 
 Services that fail and recover, monitors every second, pushes good and bad, requests of all kinds, followers that come and go. Once a
-minute it prints memory, descriptors, threads and the size of the state. It ends with 1 when the memory has grown by more than a tenth
-between the first third and the last, when the node at rest holds more descriptors at the end than at the beginning (amid the work they
-are as many as there are agents being called), or when the node ended or met a fault of ours.
+minute it prints memory, descriptors, threads, the size of the state and held connections.
+
+It ends with 1 when the memory has grown by more than a tenth between the first third and the last, when connections are held that nobody
+has, when the node at rest holds more descriptors at the end than at the beginning (amid the work they are as many as there are agents
+being called), or when the node ended or met a fault of ours.
 """
 
 from __future__ import annotations
@@ -27,17 +29,20 @@ from reconciler.cli.node.client import ClientError
 
 SAMPLE_S = 5.0
 GROWTH = 1.1
+ASKERS = 2
 SLACK = 3
 """Descriptors of what comes and goes at rest, too: a look into the watched directory, a git process."""
 
 
 class Sample(NamedTuple):
-    """The daemon at one moment."""
+    """The daemon at one moment; `slots` are the connections that it counts as held, the one that asks included."""
 
     memory_mib: float
     descriptors: int
     threads: int
     state_mib: float
+    slots: int
+    held_bytes: int
 
 
 def sample(node: Node) -> Sample:
@@ -45,7 +50,15 @@ def sample(node: Node) -> Sample:
     fields = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
     state = sum(path.stat().st_size for path in (node.path / "state").glob("*-*"))
     descriptors = len(os.listdir(f"/proc/{node.running.pid}/fd"))
-    return Sample(int(fields["VmRSS"][0]) / 1024, descriptors, int(fields["Threads"][0]), state / 1024 / 1024)
+    gauges = node.client.get("/v1/metrics")["gauges"]
+    return Sample(
+        int(fields["VmRSS"][0]) / 1024,
+        descriptors,
+        int(fields["Threads"][0]),
+        state / 1024 / 1024,
+        gauges["connections"],
+        gauges["bytes_in_requests_and_answers"],
+    )
 
 
 def ask(node: Node, over: threading.Event, dice: random.Random) -> None:
@@ -92,7 +105,7 @@ def soak(node: Node, minutes: float, names: list[str], dice: random.Random) -> l
     """The samples of the whole time."""
     node.write(node.configuration(dict.fromkeys(names, "1"), interval="1s"))
     over = threading.Event()
-    askers = [threading.Thread(target=ask, args=(node, over, random.Random(number))) for number in range(2)]
+    askers = [threading.Thread(target=ask, args=(node, over, random.Random(number))) for number in range(ASKERS)]
     for asker in askers:
         asker.start()
     samples: list[Sample] = []
@@ -108,7 +121,7 @@ def soak(node: Node, minutes: float, names: list[str], dice: random.Random) -> l
             last = samples[-1]
             print(
                 f"{number * SAMPLE_S / 60:5.1f} min  {last.memory_mib:6.1f} MiB  {last.descriptors:3} descriptors  "
-                f"{last.threads:2} threads  state {last.state_mib:5.1f} MiB",
+                f"{last.threads:2} threads  state {last.state_mib:5.1f} MiB  {last.slots} slots",
                 flush=True,
             )
     over.set()
@@ -140,7 +153,11 @@ def main() -> int:
     last = statistics.median(one.memory_mib for one in samples[-third:])
     print(f"memory: median {first:.1f} MiB in the first third, {last:.1f} MiB in the last")
     print(f"at rest: {before} before, {after} after")
+    most = max(one.slots for one in samples)
+    print(f"slots: at most {most} of those that ask at once, {before.slots} at rest before, {after.slots} after")
     grown = last > first * GROWTH or after.descriptors > before.descriptors + SLACK
+    # Two ask, and so does the sample; a connection that was answered may be about to end.
+    grown = grown or most > 2 * ASKERS + 2 or (after.slots, after.held_bytes) != (1, 0)
     print(f"counters: {counters}")
     return int(bool(grown or faults or ended))
 

@@ -109,3 +109,50 @@ def damage_run(state: Path, newest: str, scratch: Path, dice: random.Random, rou
         assert not found.startswith("wrong"), f"{found} after {done}"
         counts[found] += 1
     return counts
+
+
+def started_run(node: Node, dice: random.Random, rounds: int) -> Counter[str]:
+    """How often which outcome came of a start of the real daemon on a damaged state. Raises AssertionError for a wrong one.
+
+    The node is one of `make_state`, and has it again afterwards.
+    """
+    state, whole = node.path / "state", node.path / "whole"
+    shutil.copytree(state, whole)
+    counts: Counter[str] = Counter()
+    for _ in range(rounds):
+        shutil.rmtree(state)
+        shutil.copytree(whole, state)
+        done = [damage(state, dice)]
+        while dice.random() < 0.15 and len(done) < 3:
+            done.append(damage(state, dice))
+        counts[_started(node, done)] += 1
+    shutil.rmtree(state)
+    shutil.copytree(whole, state)
+    return counts
+
+
+def _started(node: Node, done: list[str]) -> str:
+    before, said = len(node.log()), len(node.daemon_log())
+    node.launch()
+    try:
+        node.wait(lambda: node.running.poll() is not None or node.answers(), f"an answer or an end after {done}", 60)
+        if node.running.poll() is not None:
+            words = node.daemon_log()[said:]
+            assert node.running.returncode == 1, (done, words)
+            assert "Traceback" not in words, (done, words)
+            assert str(node.path / "state") in words, (done, words)
+            return "refused"
+        held = bool(node.status()["warnings"])
+        node.wait(lambda: node.states() == {"a": VALUES[-1]} and _rests(node), f"the newest after {done}", 60)
+        said_so = "newest, with a warning at the start" if held else "newest"
+    finally:
+        if node.running.poll() is None:
+            node.kill()
+    assert not [line for line in node.log()[before:] if line.startswith("gone start")], done
+    assert not node.violations(), done
+    assert "Traceback" not in node.daemon_log()[said:], (done, node.daemon_log()[said:])
+    return said_so
+
+
+def _rests(node: Node) -> bool:
+    return bool(node.client.get("/v1/health")["converged"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Node
-from .damage import damage, damage_run, make_state
+from .damage import damage_run, make_state, started_run
 
 
 def test_no_damage_of_state_files_leads_to_an_older_configuration_without_a_doubt(node: Node) -> None:
@@ -23,19 +23,8 @@ def test_no_damage_of_state_files_leads_to_an_older_configuration_without_a_doub
 
 def test_a_node_with_a_damaged_state_ends_up_with_the_newest_configuration(node: Node) -> None:
     make_state(node)
-    whole = node.path / "whole"
-    shutil.copytree(node.path / "state", whole)
-    dice = random.Random(3)
-    for _ in range(4):
-        shutil.rmtree(node.path / "state")
-        shutil.copytree(whole, node.path / "state")
-        done = damage(node.path / "state", dice)
-        before = len(node.log())
-        node.start()
-        node.wait(lambda: node.client.get("/v1/health")["converged"], f"rest after {done}")
-        assert node.states() == {"a": "4"}, done
-        assert not [line for line in node.log()[before:] if line.startswith("gone start")], done
-        node.kill()
+    counts = started_run(node, random.Random(3), 6)
+    assert sum(counts.values()) == 6
 
 
 @pytest.fixture
