@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _KEPT = 2000
+_MOST_FINDINGS = 20_000
+"""In all events that are kept: each of them may bring a thousand."""
 
 
 class EventLog:
@@ -18,7 +20,9 @@ class EventLog:
         self.last = 0
         self.rejections: dict[str, dict[str, Any]] = {}
         """By source: how what it offered was refused the last time, until something of it becomes active."""
-        self._events: deque[dict[str, Any]] = deque(maxlen=kept)
+        self._kept = kept
+        self._events: deque[dict[str, Any]] = deque()
+        self._findings = 0
         self._news = asyncio.Event()
 
     @property
@@ -31,6 +35,9 @@ class EventLog:
         self.last += 1
         event = {**fields, "cursor": self.cursor, "at": at, "type": type}
         self._events.append(event)
+        self._findings += _findings_of(event)
+        while len(self._events) > self._kept or (self._findings > _MOST_FINDINGS and len(self._events) > 1):
+            self._findings -= _findings_of(self._events.popleft())
         self._note_rejection(event)
         self._news.set()
         self._news = asyncio.Event()
@@ -79,3 +86,7 @@ class EventLog:
         if run != self.run or len(number) > len(str(self.last)) or not number.isdecimal():
             return None
         return int(number) if int(number) <= self.last else None
+
+
+def _findings_of(event: Mapping[str, Any]) -> int:
+    return len(event.get("findings") or ())

@@ -12,6 +12,8 @@ from typing import Any
 from reconciler.printable import printable
 
 LOG = logging.getLogger("reconciler")
+_MOST_ITEMS = 20
+"""Of a list that are written: what is wrong with ten thousand files is in the status, and needs no megabytes of log at each look."""
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
 
@@ -27,7 +29,13 @@ def set_up(format: str, level: str) -> None:
 def say(level: int, text: str, /, **fields: Any) -> None:
     """One line: a constant text and its fields."""
     if LOG.isEnabledFor(level):
-        LOG.log(level, text, extra={"fields": fields})
+        LOG.log(level, text, extra={"fields": {name: _first(value) for name, value in fields.items()}})
+
+
+def _first(value: Any) -> Any:
+    if not isinstance(value, list | tuple) or len(value) <= _MOST_ITEMS:
+        return value
+    return [*value[:_MOST_ITEMS], f"and {len(value) - _MOST_ITEMS} more"]
 
 
 class _JsonFormatter(logging.Formatter):

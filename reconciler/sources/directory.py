@@ -270,6 +270,7 @@ class _Watch:
         self._loop = asyncio.get_running_loop()
         self._observer: BaseObserver | None = None
         self._watched: tuple[WatchedDirectory, ...] = ()
+        self._under_way = False
 
     def renew(self, directories: tuple[WatchedDirectory, ...]) -> None:
         """Watch what has these names now: a directory that was replaced gives no more hints."""
@@ -317,9 +318,18 @@ class _Watch:
         return observer
 
     def changed(self) -> None:
-        """A hint, from the observer's thread."""
-        with contextlib.suppress(RuntimeError):  # The loop is closed: nobody is interested any more.
-            self._loop.call_soon_threadsafe(self._hint)
+        """A hint, from the observer's thread. One that the loop has not taken yet stands for all that follow it.
+
+        Each wakes the loop by a byte in a pipe, in which signals arrive, too: were it full of hints, a SIGTERM would be lost.
+        """
+        if not self._under_way:
+            self._under_way = True
+            with contextlib.suppress(RuntimeError):  # The loop is closed: nobody is interested any more.
+                self._loop.call_soon_threadsafe(self._arrived)
+
+    def _arrived(self) -> None:
+        self._under_way = False
+        self._hint()
 
 
 def _summary(files: dict[str, bytes]) -> str:

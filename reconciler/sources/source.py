@@ -21,6 +21,8 @@ _PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 300.0
 """Between two tries of a source that failed with something that it should not have."""
 _LONGEST_TEXT = 500
+_MOST_FINDINGS = 100
+"""A directory may hold ten thousand files that are none: what is wrong is shown in every status, and need not be shown for each."""
 
 
 @frozen
@@ -105,7 +107,7 @@ class Report:
     def failed(self, findings: tuple[Finding, ...], commit: str | None = None) -> None:
         """A look came to nothing."""
         error = findings[0].text if findings else "no answer"
-        status = replace(self.status, state=SourceState.FAILED, error=error, findings=findings)
+        status = replace(self.status, state=SourceState.FAILED, error=error, findings=_first(findings))
         self._tell(status if commit is None else replace(status, commit=commit))
 
     def looked(self) -> None:
@@ -145,3 +147,11 @@ async def keep_going(work: Callable[[], Awaitable[None]], report: Report) -> Non
             pause_s = _PAUSE_S
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The first ones, and how many there are more."""
+    if len(findings) <= _MOST_FINDINGS:
+        return findings
+    more = Finding("more-findings", Place(""), f"{len(findings) - _MOST_FINDINGS:,} more were found")
+    return (*findings[:_MOST_FINDINGS], more)

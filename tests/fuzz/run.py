@@ -25,7 +25,9 @@ from daemon.damage import damage_run, make_state
 
 from reconciler.cli.node.client import ClientError
 
+from .directories import DirectoryDaemon
 from .inputs import changed, corpus, graph
+from .shapes import reshaped, skeletons
 from .targets import Daemon, Worker, Wrong
 
 SLOW_S = 10.0
@@ -45,6 +47,7 @@ class Run:
         self._directory = directory
         self._worker = Worker()
         self._daemon: Daemon | None = None
+        self._follower: DirectoryDaemon | None = None
         self._lives = 0
         self._state: tuple[Path, str] | None = None
         self._corpus = {
@@ -52,6 +55,7 @@ class Run:
             "xml": corpus("tests/golden", ".xml"),
             "plan": [_plan()],
         }
+        self._shapes = skeletons()
 
     def turn(self, kind: str) -> None:
         """Try the next input of a kind."""
@@ -82,10 +86,18 @@ class Run:
         self._worker.stop()
         if self._daemon is not None:
             self._daemon.stop()
+        if self._follower is not None:
+            self._follower.stop()
 
     def read(self, kind: str, dice: random.Random) -> str:
         """An input for a reader."""
-        data = graph(dice) if kind == "graph" else changed(dice.choice(self._corpus[kind]), dice)
+        match kind:
+            case "graph":
+                data = graph(dice)
+            case "shape":
+                data = reshaped(self._shapes, dice)
+            case _:
+                data = changed(dice.choice(self._corpus[kind]), dice)
         if kind == "plan" and dice.random() < 0.7:
             data = _digested(data)
         self._input = data
@@ -122,6 +134,21 @@ class Run:
             raise Wrong(str(error)) from error
         return word
 
+    def directory(self, kind: str, dice: random.Random) -> str:
+        """Anything in the directory that a daemon follows, or beside its own state."""
+        if self._follower is None:
+            place = self._directory / f"follower-{self.findings}"
+            place.mkdir()
+            self._follower = DirectoryDaemon(place)
+        follower, self._input = self._follower, b""
+        try:
+            self._input, word = (follower.try_own if dice.random() < 0.2 else follower.try_watched)(dice)
+        except (Wrong, ClientError, OSError) as wrong:
+            follower.stop()
+            self._follower = None
+            raise Wrong(str(wrong)) from wrong
+        return word
+
     def _target(self) -> Daemon:
         if self._daemon is None or self._daemon.node.running.poll() is not None:
             self._lives += 1
@@ -149,6 +176,7 @@ class Run:
 TRIES: dict[str, Callable[[Run, str, random.Random], str]] = {
     "yaml": Run.read,
     "graph": Run.read,
+    "shape": Run.read,
     "xml": Run.read,
     "plan": Run.read,
     "body": Run.body,
@@ -156,8 +184,9 @@ TRIES: dict[str, Callable[[Run, str, random.Random], str]] = {
     "commit": Run.live,
     "name": Run.live,
     "state": Run.state,
+    "directory": Run.directory,
 }
-_AT_ONCE = {"yaml": 20, "graph": 3, "xml": 20, "plan": 20, "body": 15, "state": 3}
+_AT_ONCE = {"yaml": 8, "shape": 12, "graph": 3, "xml": 20, "plan": 20, "body": 15, "state": 3}
 
 
 def _plan() -> bytes:

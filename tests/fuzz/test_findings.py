@@ -13,7 +13,7 @@ from .run import Run
 from .targets import Worker, Wrong
 
 FINDINGS = sorted((Path(__file__).parent / "findings").glob("*-*"))
-READERS = ("yaml", "graph", "xml", "plan")
+READERS = ("yaml", "graph", "shape", "xml", "plan")
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +44,11 @@ def test_some_inputs_of_each_reader(tmp_path: Path) -> None:
             run.turn(kind)
     run.stop()
     assert run.findings == 0, run.report()
+    assert run.counts["shape"]["decided"] >= 9, "what keeps its form gets as far as a decision"
     assert {kind: sum(counts.values()) for kind, counts in run.counts.items()} == {
         "yaml": 25,
         "graph": 4,
+        "shape": 25,
         "xml": 25,
         "plan": 25,
     }

@@ -54,7 +54,7 @@ def read_plan(data: bytes, budget: Budget) -> str:
     return "read"
 
 
-KINDS = {"yaml": read_yaml, "graph": read_yaml, "xml": read_xml, "plan": read_plan}
+KINDS = {"yaml": read_yaml, "graph": read_yaml, "shape": read_yaml, "xml": read_xml, "plan": read_plan}
 
 
 def outcome(kind: str, data: bytes, budget: Budget) -> tuple[str, str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from reconciler.frozen import replace
 from reconciler.sources.bounds import Bounds
-from reconciler.sources.directory import DirectorySettings, DirectorySource
+from reconciler.sources.directory import DirectorySettings, DirectorySource, _Watch
 from reconciler.sources.repository import Repository
 from reconciler.sources.snapshot import Snapshot, fingerprint, first_directories, read_directory
 from reconciler.sources.source import SourceState
@@ -455,3 +457,26 @@ def test_delay_beyond_the_debounce_is_short(
     median = sorted(delays)[3]
     print(f"median {median * 1000:.0f} ms beyond the debounce")
     assert median < 0.5  # Typically 30 ms; a loaded machine may take longer.
+
+
+def test_ten_thousand_changes_lose_no_signal() -> None:
+    """Hints and signals wake the loop by the same pipe, which holds a few hundred bytes."""
+    hints: list[None] = []
+
+    async def story() -> None:
+        arrived = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, arrived.set)
+        hinted = _Watch(lambda: hints.append(None))
+        thread = threading.Thread(target=lambda: [hinted.changed() for _ in range(10_000)])
+        thread.start()
+        thread.join()
+        os.kill(os.getpid(), signal.SIGUSR1)
+        async with asyncio.timeout(5):
+            await arrived.wait()
+        assert len(hints) == 1
+        hinted.changed()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(hints) == 2, "one that was taken does not stand for what comes later"
+
+    asyncio.run(story())
