@@ -32,8 +32,9 @@ def test_an_input_that_was_found_is_answered(worker: Worker, path: Path) -> None
 def test_what_crashes_a_reader_and_what_ends_it_is_noticed(worker: Worker) -> None:
     with pytest.raises(Wrong, match="KeyError"):
         worker.try_input("no such kind", b"")
-    worker._running().kill()
-    worker._running().wait()
+    process = worker._running()
+    process.kill()
+    process.wait()
     assert worker.try_input("yaml", b"[").word == "refused", "another one takes its place"
 
 
