@@ -34,6 +34,7 @@ from reconciler.controller.events import (
     HeldUp,
     Lacking,
     ProcessesGone,
+    RefreshAsked,
     Started,
     StopAsked,
     TipSeen,
@@ -428,16 +429,17 @@ class Service:
         if not self._holds_up:
             return []
         executor = self._shell.node.executor
-        absent = [
-            name
-            for name, (_, result, _) in sorted(executor.adopted.items())
-            if (result.code, result.status) == (ResultCode.NOT_RUNNING, OperationStatus.DONE)
-        ]
         return [
             f"{name} does not run, and nothing is started at the moment"
-            for name in absent
+            for name in self._found_stopped()
             if not executor.monitors(name)
         ]
+
+    def _found_stopped(self) -> tuple[str, ...]:
+        """What was started here and, as it was looked for, does not run any more."""
+        found = sorted(self._shell.node.executor.adopted.items())
+        stopped = (ResultCode.NOT_RUNNING, OperationStatus.DONE)
+        return tuple(name for name, (_, result, _) in found if (result.code, result.status) == stopped)
 
     def _troubles(self) -> list[str]:
         """What this node can't do at the moment."""
@@ -570,6 +572,9 @@ class Service:
             )
             if vouched or replica.cib.version.epoch != epoch:
                 break
+        if replica.cib.version.epoch != epoch and (stopped := self._found_stopped()):
+            # They were looked for as a configuration says that was not the newest: with other parameters they may well be found.
+            self._shell.tell(RefreshAsked(moment(), stopped))
         self._shell.release("state")
 
     async def _wait_for_others(self) -> None:

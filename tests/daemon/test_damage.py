@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.sources.repository import ACTIVE
+
 from .conftest import Node
-from .damage import damage_run, make_state, started_run
+from .damage import damage_run, make_state, outcome, started_run
 
 
 def test_no_damage_of_state_files_leads_to_an_older_configuration_without_a_doubt(node: Node) -> None:
@@ -25,6 +27,24 @@ def test_a_node_with_a_damaged_state_ends_up_with_the_newest_configuration(node:
     make_state(node)
     counts = started_run(node, random.Random(3), 6)
     assert sum(counts.values()) == 6
+
+
+def test_what_runs_as_a_lost_configuration_says_is_found_when_that_is_there_again(node: Node) -> None:
+    """Found by a hundred starts: it was looked for with the parameters of the older one, taken for stopped, and started twice."""
+    newest = make_state(node)
+    state = node.path / "state"
+    (journal,) = [path for path in state.glob("journal-*") if newest.encode() in path.read_bytes()]
+    data = journal.read_bytes()
+    at = data.index(newest.encode())
+    journal.write_bytes(data[:at] + b"\0" * 512 + data[at + 512 :])
+    (state / "repository.git" / ACTIVE).write_bytes(b"")
+    assert outcome(state, newest) == "older, held"
+    before = len(node.log())
+    node.start()
+    node.at_rest_with({"a": "4"})
+    news = [line for line in node.log()[before:] if not line.startswith(("a monitor", "gone monitor"))]
+    assert news == [], "nothing was stopped, and nothing started twice"
+    assert node.status()["failed_actions"] == []
 
 
 @pytest.fixture
