@@ -34,9 +34,10 @@ class Standstill:
         if self.parts.alone:
             self._last = None
             return self._go_on(now) if self.parts.unsure else []
-        if not self.parts.members:
+        last = self._last
+        if last is None and not self.parts.members:
             return []
-        last, self._last = self._last, now
+        self._last = now
         if last is None:
             return [SetTimer(PULSE_TIMER, now.mono_ms + BEAT_MS)]
         gap_ms = now.since_ms(last)

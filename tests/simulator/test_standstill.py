@@ -13,6 +13,7 @@ from reconciler.controller.envelope import Envelope, seal, unseal
 from reconciler.controller.fencing.messages import FenceOrdered, FenceWanted
 from reconciler.controller.fencing.record import Cause
 from reconciler.controller.flow import WINDOW_BYTES
+from reconciler.controller.membership.messages import Exclude
 from reconciler.controller.messages import Abandoned, Heard, Message, Observe, Order, Ping, Report, Run, Underway
 from reconciler.controller.moment import Moment
 from reconciler.frozen import replace
@@ -318,3 +319,21 @@ def test_what_waits_for_a_member_that_stands_still_is_bounded_and_nothing_is_los
     cluster.run(10_000)
     assert heard == [f"load-{number}" for number in range(60)]
     assert sender.parts.flow.waiting == 0
+
+
+def test_who_leaves_and_joins_anew_has_not_stood_still() -> None:
+    cluster = running(fencing=False)
+    host = next(one for one in cluster.hosts.values() if one is not dc(cluster))
+    other = next(one for one in cluster.hosts.values() if one is not host)
+    assert other.node is not None
+    for effect in other.node._border([ev.Broadcast(Exclude((host.name,), "a test"))]):
+        assert isinstance(effect, ev.Send)
+        cluster.network.send(other.name, effect.data)
+    cluster.run(500)
+    cluster.network.cut([[host.name], [one for one in cluster.hosts if one != host.name]])
+    cluster.run(12_000)
+    cluster.network.heal()
+    cluster.run(12_000)
+    assert host.node is not None
+    assert len(host.node.members) == 3
+    assert not any(emit.fields.get("what") == "stood-still" for emit in host.emitted)
