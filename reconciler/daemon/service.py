@@ -178,6 +178,7 @@ class Service:
         self._shell.node.proposals.policy = config.guards
         self._sources = {source.name: source for source in map(self._source, config.sources)}
         view = StatusView(self._shell.node, self._shell.parts.fabric.kind, self._shell.events)
+        view.strict = config.strict
         self._api = Api(self._shell, view, self._sources, config.readers, config.writers)
         self._api.stop_asked = self._stop_asked
         self._api.expect = self._expect

@@ -36,6 +36,8 @@ class StatusView:
         self._node = node
         self._events = events
         self._fabric = fabric
+        self.strict = False
+        """Whether this node refuses a commit for its warnings."""
         self._read: tuple[Cib, Standing] | None = None
         self._said: tuple[Standing, ResourceStatus] | None = None
 
@@ -68,6 +70,7 @@ class StatusView:
             "drift": _drift(replica.activations, resources),
             "sources": [{**source_to_plain(status), "rejected": self._refused(status)} for status in sources],
             "warnings": list(warnings),
+            "strict": self.strict,
         }
 
     def resource_ids(self, name: str) -> tuple[str, ...]:

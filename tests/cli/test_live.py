@@ -365,3 +365,65 @@ def test_a_saved_plan_is_confirmed_on_a_terminal(active: Node, cli: Cli) -> None
         terminal.type("n")
         assert terminal.process.wait(10) == 3
     assert active.states() == {"a": "1"}
+
+
+def test_every_version_and_commit_that_status_prints_is_accepted(active: Node, cli: Cli) -> None:
+    line = cli("status").stdout.splitlines()[1].split()
+    commit, version = line[1], line[line.index("version") + 1].rstrip(",")
+    for name in (commit, version):
+        assert cli("show", name).returncode == 0
+        assert cli("diff", name, "source").returncode == 0
+        assert cli("plan", name, "--detailed-exitcode").returncode == 0
+        assert cli("rollback", name, "--no-plan").returncode == 0
+
+
+def test_status_in_json_follows_a_line_for_each_change(active: Node, cli: Cli) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "status", "--watch", "--json", "--socket", active.client.path],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        first = json.loads(process.stdout.readline())
+        assert first["converged"]
+        active.write(active.configuration({"a": "2"}))
+        save_and_apply(cli)
+        version = first["cib"]["version"]
+        for line in process.stdout:
+            if (now := json.loads(line))["cib"]["version"] != version and now["converged"]:
+                break
+        assert now["active"]["commit"] != first["active"]["commit"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        assert process.wait(10) == 0
+
+
+def test_a_plan_judges_as_strictly_as_the_node(tmp_path: Path, run: Run) -> None:
+    made = Node(tmp_path)
+    made.sources = "  {}"
+    made.extra = "validate: {strict: true}\n"
+    made.start()
+    try:
+        made.write("primitives: {a: {agent: 'ocf:reconciler:Dummy'}}\ncluster: {options: {fencing-enabled: false}}\n")
+        live = run("plan", "source", env={"RECONCILER_SOCKET": made.client.path})
+        assert live.returncode == 1
+        assert "[fencing-disabled]" in live.stderr
+        assert run("plan", "source", "--offline").returncode == 0
+    finally:
+        made.stop()
+
+
+def test_a_held_apply_says_how_to_consent_and_consents_travel(active: Node, cli: Cli) -> None:
+    active.write(active.configuration({"a": "1", "b": "1", "c": "1"}))
+    save_and_apply(cli, "--yes")
+    active.write(active.configuration({"c": "1"}))
+    assert cli("plan", "source", "--out", "saved.plan").returncode == 3
+    held = cli("apply", "saved.plan", "--yes")
+    assert held.returncode == 3
+    assert "--allow mass_remove:resources" in held.stderr
+    done = cli("apply", "saved.plan", "--yes", "--allow", "mass_*")
+    assert done.returncode == 0, done.stderr
+    assert active.states() == {"c": "1"}
+    assert cli("apply", "saved.plan", "--yes", "--allow", "nothing:x").returncode == 64

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from reconciler.cli.node.client import Client, add_socket_argument
 from reconciler.cli.node.status_text import lines
+from reconciler.cli.options import UsageError
 from reconciler.cli.terminal.output import write_output
 from reconciler.cli.terminal.paint import Paint, add_colour_argument
 from reconciler.frozen import frozen
@@ -31,8 +32,8 @@ class Options:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument("--json", action="store_true", help="print JSON; with --watch a line for each change")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument(
         "--watch", action="store_true", help="keep the view on the terminal and follow changes (end it with ctrl-c)"
     )
@@ -46,7 +47,13 @@ def run(options: Options) -> int:
     """Print the status; 0 when the node answered, whatever it said."""
     client = Client(options.socket)
     if options.snapshot is not None:
+        if options.json:
+            raise UsageError("argument --json: not allowed with argument --snapshot")
         return _record(client, Path(options.snapshot))
+    if options.watch and options.json:
+        from reconciler.cli.node.status_lines import watch_lines
+
+        return watch_lines(client)
     if options.watch:
         from reconciler.cli.node.status_live import watch
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import queue
-import threading
 import time
 
 from rich.console import Console
@@ -12,6 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from reconciler.cli.node.client import Client, ClientError
+from reconciler.cli.node.status_changes import Changes
 from reconciler.cli.node.status_text import lines
 from reconciler.cli.terminal.paint import Paint
 
@@ -24,8 +23,7 @@ LONGEST_S = 5.0
 
 def watch(client: Client, *, verbose: bool) -> int:
     """Draw until interrupted; 1 when the node is gone and does not come back before the interruption."""
-    changes: queue.Queue[None] = queue.Queue(maxsize=1)
-    threading.Thread(target=_listen, args=(client, changes), daemon=True).start()
+    changes = Changes(client)
     console = Console()
     answered = True
     try:
@@ -34,10 +32,7 @@ def watch(client: Client, *, verbose: bool) -> int:
                 view, answered = _view(client, console, verbose)
                 live.update(view, refresh=True)
                 time.sleep(SHORTEST_S)
-                try:
-                    changes.get(timeout=LONGEST_S - SHORTEST_S)
-                except queue.Empty:
-                    continue
+                changes.wait(LONGEST_S - SHORTEST_S)
     except KeyboardInterrupt:
         return 0 if answered else 1
 
@@ -54,14 +49,3 @@ def _view(client: Client, console: Console, verbose: bool) -> tuple[Text, bool]:
     if len(shown) > room > 1:
         shown = [*shown[: room - 1], f"… {len(shown) - room + 1} more lines (reconciler status shows all)"]
     return Text.from_ansi("\n".join(shown), no_wrap=True, overflow="ellipsis"), True
-
-
-def _listen(client: Client, changes: queue.Queue[None]) -> None:
-    """Say that something changed for every event; wait and try again while the node is away."""
-    while True:
-        try:
-            for event in client.events():
-                if event["type"] != "alive" and not changes.full():
-                    changes.put_nowait(None)
-        except ClientError:
-            time.sleep(1)

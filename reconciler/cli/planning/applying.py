@@ -87,7 +87,7 @@ def apply_configuration(applying: Applying, spec: str) -> int:
     now = moment()
     state = live(client, required=True)
     assert state is not None
-    judge_as_node(wanted)
+    judge_as_node(wanted, client)
     made = plan_from(state, wanted, now)
     if consent(applying, made):
         return nothing_to_do(applying, state.commit)

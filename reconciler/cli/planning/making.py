@@ -106,18 +106,19 @@ def make(path: str, chosen: PlannedFrom, at: str | None) -> Made:
     wanted = configuration_called(path, chosen.socket)
     state = state_for(chosen, wanted.configuration, now)
     if state.version is not None:
-        judge_as_node(wanted)
+        judge_as_node(wanted, Client(chosen.socket))
     return plan_from(state, wanted, now)
 
 
-def judge_as_node(wanted: Named) -> None:
-    """Hold a configuration against the agents installed here, as the node does before it takes it. Raises InputError."""
+def judge_as_node(wanted: Named, client: Client) -> None:
+    """Hold a configuration against the agents installed here, as strictly as the node does before it takes it. Raises InputError."""
     from reconciler.cli.inputs.configurations import agents_here
     from reconciler.language import load
 
     inside = os.path.isdir(wanted.name)
     files = {os.path.normpath(os.path.join(wanted.name, p)) if inside else p: data for p, data in wanted.files.items()}
-    found = load(files, agents=agents_here()) if files else None
+    strict = bool(client.get("/v1/status").get("strict", False))
+    found = load(files, agents=agents_here(), strict=strict) if files else None
     if found is not None and found.configuration is None:
         raise InputError(found.findings)
 

@@ -332,7 +332,7 @@ _shtab_reconciler_simulate_defaults_added=0
 
 _shtab_reconciler_status_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--json[print JSON]"
+  "--json[print JSON\; with --watch a line for each change]"
   "--watch[keep the view on the terminal and follow changes (end it with ctrl-c)]"
   "--snapshot[write the whole state to FILE, for plan --snapshot]:FILE:_files"
   {-v,--verbose}"[show agents\' output and every last operation]"
