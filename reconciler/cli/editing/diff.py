@@ -64,5 +64,5 @@ def run(options: Options) -> int:
 
         paint = Paint(sys.stdout, options.color)
         for line in change_lines(changes, paint):
-            print(paint.signs(line))
+            print(paint.fitted(line))
     return DIFFERENT if changes else SAME

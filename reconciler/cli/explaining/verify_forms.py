@@ -29,7 +29,7 @@ def report(form: Form, result: Analysis) -> None:
             write_output(form.junit, _junit(result))
         paint = Paint(sys.stdout, form.color)
         for line in _text(result, paint, every=form.all):
-            print(paint.signs(line))
+            print(paint.fitted(line))
 
 
 def _text(result: Analysis, paint: Paint, *, every: bool) -> Iterator[str]:

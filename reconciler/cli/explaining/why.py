@@ -61,7 +61,7 @@ def run(options: Options) -> int:
         if number:
             print()
         for line in lines(answer, paint, scores=options.scores):
-            print(paint.signs(line))
+            print(paint.fitted(line))
     return 0
 
 

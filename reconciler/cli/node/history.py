@@ -44,7 +44,7 @@ def run(options: Options) -> int:
     entries = answer["entries"]
     widths = widths_of(entries)
     for entry in entries:
-        print(paint.signs(line(entry, paint, widths)))
+        print(paint.fitted(line(entry, paint, widths)))
     if not answer["entries"]:
         print("No configuration was ever active on this node.")
     return 0

@@ -64,7 +64,7 @@ def run(options: Options) -> int:
         return 0
     paint = Paint(sys.stdout, options.color)
     for line in lines(answer, paint, verbose=options.verbose):
-        print(paint.signs(line))
+        print(paint.fitted(line))
     return 0
 
 

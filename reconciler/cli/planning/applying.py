@@ -98,7 +98,7 @@ def consent(applying: Applying, made: Made) -> bool:
     """Show the plan and ask for consent. True when there is nothing to do. Raises `NeedsConsent` when it is not given."""
     paint = Paint(sys.stderr, applying.color)
     for line in lines(made.found, made.header, paint, concise=False, consented=frozenset(applying.allow)):
-        print(paint.signs(line), file=sys.stderr)
+        print(paint.fitted(line), file=sys.stderr)
     if made.found.empty and made.base_commit is not None:
         return True
     _refuse_held(

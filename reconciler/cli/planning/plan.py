@@ -113,7 +113,7 @@ def _print_text(options: Options, made: Made, consented: frozenset[str]) -> None
 
     paint = Paint(sys.stdout, options.color)
     for line in lines(made.found, made.header, paint, concise=options.concise, consented=consented):
-        print(paint.signs(line))
+        print(paint.fitted(line))
     if options.out is not None and not made.found.empty:
         if made.base.version is None:
             say(f"Saved to {options.out}, for reading: it was not made from a live cluster, so it can't be applied.")

@@ -11,6 +11,7 @@ import os
 import re
 from typing import TextIO
 
+from reconciler.cli.terminal.wrapping import width_of, wrapped
 from reconciler.printable import printable
 
 _CODES = {
@@ -32,6 +33,7 @@ class Paint:
 
     def __init__(self, stream: TextIO, when: str = "auto") -> None:
         self.coloured = _wants_colour(stream, when)
+        self._width = width_of(stream)
         self._unicode = "utf" in (stream.encoding or "").lower()
 
     def __call__(self, style: str, text: str) -> str:
@@ -42,6 +44,10 @@ class Paint:
         """The text as one line with signs that the stream can show: what others wrote into it, bar our own colours, is harmless."""
         line = "".join(self._part(part) for part in _COLOURS.split(text)) if self.coloured else printable(text)
         return line if self._unicode else line.translate(_ASCII).replace("->>", "->")
+
+    def fitted(self, text: str) -> str:
+        """The same, broken between words where the stream is a terminal and the line is wider."""
+        return wrapped(self.signs(text), self._width)
 
     def _part(self, part: str) -> str:
         return part if _COLOURS.fullmatch(part) else printable(part)
