@@ -13,6 +13,7 @@ from reconciler.cib.activity import active_somewhere
 from reconciler.cib.departing import Departure, departure
 from reconciler.cib.moving import moves
 from reconciler.frozen import frozen
+from reconciler.model import settings
 from reconciler.model.cluster import Configuration
 from reconciler.model.resource import primitives
 from reconciler.scheduler.plan import Change, Verb
@@ -27,6 +28,8 @@ WARNINGS = ("renamed", "undermined", "reused_name")
 HELD_PUSHES = ("mass_remove", "fencing_disabled", "stop_all")
 """What holds back a commit that a source brings, unless the node's policy says otherwise."""
 
+_WRITTEN = {one.stored: one.name for one in settings.CLUSTER_OPTIONS.values() if one.stored}
+"""By the name of an option in a CIB the one that files have."""
 _INTERRUPTING = frozenset({Verb.STOP, Verb.MOVE, Verb.RESTART, Verb.RECOVER, Verb.MIGRATE})
 
 
@@ -118,10 +121,11 @@ def _of_all(base: Cib, gone: set[str], lines: tuple[Change, ...]) -> Iterator[Gu
 
 def _of_options(old: Configuration, head: Configuration) -> Iterator[Guard]:
     for name, danger in (("stonith-enabled", "fencing_disabled"), ("no-quorum-policy", "quorum_change")):
+        written = _WRITTEN.get(name, name)
         before, after = _option(old, name), _option(head, name)
         if old.resources and before != after and (danger == "quorum_change" or after == "false"):
-            text = f"{name} changes from {before or 'its default'} to {after or 'its default'}"
-            yield Guard(danger, name, text)
+            text = f"{written} changes from {before or 'its default'} to {after or 'its default'}"
+            yield Guard(danger, written, text)
 
 
 def _of_departure(leaving: Departure, lines: tuple[Change, ...]) -> Iterator[Guard]:

@@ -57,7 +57,7 @@ STOPPED = configuration("a", "b", "c", "d", "e", stop_all_resources="true", **SA
     [
         (configuration("a", "b", "c", "d", **SAME), []),
         (FEWER, ["2 of 5 resources are removed"]),
-        (UNFENCED, ["stonith-enabled changes from true to false"]),
+        (UNFENCED, ["fencing-enabled changes from true to false"]),
     ],
     ids=["one-of-five", "mass-removal", "fencing-disabled"],
 )
