@@ -11,11 +11,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 
 from reconciler.fabric.lab.wire import LabError
 
+_KILLED_WITHIN_S = 5.0
+_LOOK_AGAIN_S = 0.002
 STATES = ("run", "agents")
 """The directories of a host that do not survive its power."""
 
@@ -88,15 +91,16 @@ class LabHost:
         self.frozen = False
 
     def power_off(self) -> None:
-        """Everything of the host is gone, and what only a running machine has."""
+        """Everything of the host is gone, and what only a running machine has. Raises LabError when something can't be killed."""
         self.kill()
-        self.on = False
-        for _ in range(10):
-            marked = list(self._marked())
+        deadline = time.monotonic() + _KILLED_WITHIN_S
+        while marked := self._marked():
             for pid in marked:
                 _kill(pid)
-            if not marked:
-                break
+            if time.monotonic() > deadline:
+                raise LabError(f"what runs on {self.name} does not end: {', '.join(map(str, marked))}")
+            time.sleep(_LOOK_AGAIN_S)
+        self.on = False
         for name in STATES:
             shutil.rmtree(self.directory / name, ignore_errors=True)
 
