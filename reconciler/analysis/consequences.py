@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from reconciler.analysis.causes import cause_place, place_of
 from reconciler.analysis.guards import Guard, guards
-from reconciler.analysis.reason import Reason
+from reconciler.analysis.reason import Reason, blocked_by
 from reconciler.analysis.reasons import reason_of
 from reconciler.analysis.steady import Settled, settle, under
 from reconciler.analysis.timing import Timing
@@ -23,6 +23,7 @@ from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
 from reconciler.scheduler.cause import Why
 from reconciler.scheduler.plan import Change, Plan, Verb
+from reconciler.scheduler.roles import Kind
 
 
 @frozen
@@ -87,6 +88,17 @@ class Consequences:
     def plan(self) -> Plan | None:
         """The first transition, None when there is none."""
         return self.settled.plans[0] if self.settled.plans else None
+
+    @property
+    def blocked(self) -> tuple[str, ...]:
+        """What stays as it is in the end because of a failure, each as a sentence."""
+        final = self.settled.final
+        if final is None or final.decisions is None:
+            return ()
+        made = final.decisions
+        found = [one for one in made.resources if one.kind is Kind.PRIMITIVE and one.blocked]
+        failed = [one for one in found if any(failure.resource == one.id for failure in final.failures)]
+        return tuple([f"{one.id} stays as it is: {blocked_by(one, final.failures)}" for one in failed])
 
     def count(self, *verbs: Verb) -> int:
         """How many transitions have one of the verbs."""

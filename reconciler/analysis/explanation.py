@@ -14,7 +14,7 @@ from reconciler.analysis.causes import cause_place, words
 from reconciler.analysis.edits import Edit, both
 from reconciler.analysis.placement_reasons import blocked_start, leaves, node_obstacle, obstacle, runs
 from reconciler.analysis.promotion_reasons import not_promoted, promoted
-from reconciler.analysis.reason import failure, failure_text, origin
+from reconciler.analysis.reason import blocked_by, failure_text, origin
 from reconciler.analysis.reasons import reason_of
 from reconciler.analysis.remedies import remedies
 from reconciler.cib import Cib
@@ -231,10 +231,7 @@ def _unmanaged(case: _Case, leaf: Decision) -> Iterator[Link]:
         yield Link("fencing-enabled is true, and there is no fence device: nothing is started or stopped without one")
     elif leaf.blocked:
         frozen = [one for one in made.root(leaf).tickets + leaf.tickets if one.policy == "freeze"]
-        failed = failure(leaf, None, case.failures)
-        what = "an operation failed" if failed is None else failed.text
-        ends = f"it is blocked until its failures are cleaned up (reconciler cleanup {leaf.history_name or leaf.config_id})"
-        yield Link(words(frozen[0].cause) if frozen else f"{what}: {ends}")
+        yield Link(words(frozen[0].cause) if frozen else blocked_by(leaf, case.failures))
     elif leaf.maintenance:
         yield Link("it is in maintenance", case.place(Cause(Why.UNMANAGED, leaf.config_id)))
     elif here is not None:

@@ -58,6 +58,14 @@ def failure_text(failed: FailedAction) -> str:
     return f"its {entry.get('operation')} failed on {failed.node} with {result}{tail}"
 
 
+def blocked_by(leaf: Decision, failures: Iterable[FailedAction]) -> str:
+    """What blocks a resource, and what ends it."""
+    failed = failure(leaf, None, failures)
+    what = "an operation failed" if failed is None else failed.text
+    name = leaf.history_name or leaf.config_id
+    return f"{what}: it is blocked until its failures are cleaned up (reconciler cleanup {name})"
+
+
 def is_so(cause: Cause) -> bool:
     """Whether the cause is one at all: an operation that went well made nothing happen."""
     return cause.why is not Why.FAILURE or not cause.detail.endswith("rc 0")

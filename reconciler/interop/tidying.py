@@ -1,7 +1,7 @@
 """Leaving out of an imported configuration what only the XML needed: ids to which nothing refers.
 
 Pacemaker's tools make an id for every block, rule and operation. Nothing is decided by them, but for the set of cluster options
-that comes before all others; and access rights may name them.
+that comes before all others; and access rights and tags may name them.
 Source: the scheduler's specification, part 1, section 4.
 """
 
@@ -43,7 +43,8 @@ T = TypeVar("T")
 def without_ids(configuration: Configuration) -> Configuration:
     """The configuration without the ids of what needs none; it decides the same."""
     named = {permission.reference for role in configuration.acl_roles for permission in role.permissions}
-    tidied = _tidied(configuration, frozenset(name for name in named if name is not None))
+    tagged = {name for tag in configuration.tags for name in tag.references}
+    tidied = _tidied(configuration, frozenset(name for name in named if name is not None) | tagged)
     if len(configuration.options) > 1:
         return replace(tidied, options=configuration.options)
     return tidied

@@ -23,6 +23,7 @@ WHY = {
     "blocked-stop": ("b", ["its stop failed on n1 with 1 (error)", "reconciler cleanup b"], []),
     "ticket-standby": ("rep", ["ticket tB is granted, but in standby", "activate the ticket tB"], ["not granted"]),
     "ticket-promotion": ("db", ["it is not promoted: ticket tA is not granted"], ["nothing gives it"]),
+    "definition-changed": ("a", ["it is to restart: its parameter fake changed"], []),
     "tie": ("a", ["it is there already, and no other node is better"], ["order of nodes"]),
 }
 PLAN = {
@@ -31,6 +32,11 @@ PLAN = {
     "banned-moves": (["because location constraint cli-ban-a-on-n1, left over from a command"], ["no node is better"]),
     "clone-standby": (["because n2 is in standby"], ["limit"]),
     "unfence": (["0 fence", "3 unfence", "unfence  s1"], ["guard: fence"]),
+    "blocked-stop": (
+        ["No changes", "b stays as it is: its stop failed on n1 with 1 (error)", "reconciler cleanup b"],
+        [],
+    ),
+    "definition-changed": (["because its parameter fake changed"], ["the definition of"]),
     "sanitized": (["No changes"], ["restart  "]),
 }
 
@@ -55,6 +61,18 @@ def test_plan(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_verify(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(SITUATIONS / f"{name}.xml"), "--survive", "1"]) == 0
     _check(capsys.readouterr().out, ["kept"], ["BROKEN"])
+
+
+def test_a_tag_may_name_what_has_an_id_only_in_xml(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, written = str(SITUATIONS / "tags.xml"), str(tmp_path / "site")
+    assert main(["import", path, "--out", written]) == 0
+    assert main(["validate", written]) == 0
+    assert main(["plan", written, "--snapshot", path]) == 0
+    assert main(["diff", path, written]) == 0
+    capsys.readouterr()
+    assert main(["export", written]) == 0
+    text = capsys.readouterr().out
+    _check(text, ['<op id="a-mon"', '<obj_ref id="a-mon"', '<obj_ref id="1"'], [])
 
 
 def _check(text: str, said: list[str], unsaid: list[str]) -> None:

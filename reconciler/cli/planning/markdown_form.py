@@ -36,6 +36,7 @@ def comment(found: Consequences, header: Header, consented: frozenset[str], comm
             continue
         state = "allowed" if guard.allowed_by(consented) else f"needs consent: `--allow {_code(guard.consent)}`"
         parts.append(f"> [!CAUTION]\n> {plain(guard.text)} ({state})")
+    parts += [f"> [!WARNING]\n> {plain(text)}" for text in found.blocked]
     if found.impacts:
         rows = [
             (impact.resource, impact.node_from or "-", impact.node_to or "-", _down(impact.node_to, impact.down_ms))

@@ -36,6 +36,7 @@ def lines(
     """The lines of the plan, without newlines."""
     if found.empty:
         yield f"No changes. Cluster {header.cluster} matches {header.head}."
+        yield from (paint("red", f"! {text}") for text in found.blocked)
         return
     yield paint("bold", header.line())
     yield ""
@@ -49,6 +50,7 @@ def lines(
         yield ""
         yield _summary_line(found)
     yield from _endings(found, paint)
+    yield from (paint("red", f"! {text}") for text in found.blocked)
 
 
 def _summary_line(found: Consequences) -> str:

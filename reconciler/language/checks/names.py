@@ -183,7 +183,7 @@ def _check_templates(facts: Facts) -> None:
 
 
 def _check_tags(facts: Facts) -> None:
-    known = Names({name for name, _ in _ids(facts)} | facts.node_names)
+    known = Names({name for name, _ in _ids(facts)} | facts.node_names | _ids_of_xml(facts))
     for tag in facts.configuration.tags:
         for number, name in enumerate(tag.references):
             place = facts.index.value(("tags", tag.id, str(number)))
@@ -193,6 +193,12 @@ def _check_tags(facts: Facts) -> None:
             if name in known or name in facts.draft.broken or not facts.draft.complete:
                 continue
             facts.error("unknown-reference", place, f"{tag.id}: nothing is named '{name}'", did_you_mean(name, known))
+
+
+def _ids_of_xml(facts: Facts) -> set[str]:
+    """Ids that nothing but a tag names: those that nodes and operations were given besides their names."""
+    operations = [one for item in facts.items.values() for one in getattr(item.resource, "operations", ())]
+    return {one.id for one in (*facts.configuration.nodes, *operations) if one.id}
 
 
 _MOST_LONE_TICKETS = 200
