@@ -13,7 +13,6 @@ from reconciler.model.text import is_true
 from reconciler.scheduler.evaluating.options import read_options
 from reconciler.scheduler.reading.nodes import read_nodes
 from reconciler.scheduler.reading.resources import read_resources
-from reconciler.scheduler.reading.settings import is_disabled
 from reconciler.scheduler.recalling.aftermath import stop_containers
 from reconciler.scheduler.recalling.histories import read_histories
 from reconciler.scheduler.recalling.node_state import finish_remote_nodes, read_node_states
@@ -71,5 +70,5 @@ def _count_instances(cluster: Cluster) -> None:
             if leaf.configured.orphan and leaf.found.role <= Role.STOPPED:
                 continue
             cluster.instance_count += 1
-            cluster.disabled_count += is_disabled(leaf)
+            cluster.disabled_count += leaf.configured.role_limit is not None
             cluster.blocked_count += leaf.found.blocked

@@ -51,13 +51,14 @@ class AttributeLayers:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._by_resource: dict[int, Layer] = {}
+        self._by_resource: dict[int, dict[str, str]] = {}
         self._by_operation: dict[Values, _Operation] = {}
         self._about_nodes = [
             {"CRM_meta_on_node": node.name, "CRM_meta_on_node_uuid": node.id} for node in cluster.nodes_by_index
         ]
         self._guests = {node.index for node in cluster.nodes if node.is_guest}
         self._by_rc: dict[int, Layer] = {}
+        self._by_meta: dict[tuple[tuple[str, str], ...], Layer] = {}
 
     def of(self, action: Action) -> tuple[tuple[Layer, ...], Layer | None]:
         """The layers of the action's attributes, the first of which wins where a name repeats; and what is digested.
@@ -95,19 +96,30 @@ class AttributeLayers:
             extra,
             own,
             self._expected(action.expected_rc),
-            _as_meta(action.seen_meta),
+            self._meta(action.seen_meta),
         ]
         made = _Operation(action.expected_rc, tuple([layer for layer in layers if layer]), alike)
         if values is not None and anywhere and not values.per_node and action.own_meta is None:
             self._by_operation[values] = made
         return made
 
-    def _about_resource(self, resource: Resource | None) -> Layer:
+    def _about_resource(self, resource: Resource | None) -> dict[str, str]:
+        """What the resource and all that it is part of add to an action; of a name that repeats the outermost counts."""
         if resource is None:
             return _ABOUT_ALL
         known = self._by_resource.get(id(resource))
         if known is None:
-            known = self._by_resource[id(resource)] = _ABOUT_ALL | _about_chain(resource)
+            around = self._about_resource(resource.parent)
+            own = _about_resource(resource)
+            known = self._by_resource[id(resource)] = _ABOUT_ALL | own | around if own else around
+        return known
+
+    def _meta(self, values: Mapping[str, str]) -> Layer:
+        """The values about an action, made once for all that have the same: of thousands of operations few are different."""
+        told = tuple(values.items())
+        known = self._by_meta.get(told)
+        if known is None:
+            known = self._by_meta[told] = _as_meta(values)
         return known
 
     def _expected(self, rc: int) -> Layer:
@@ -126,16 +138,6 @@ def _digested(cluster: Cluster, action: Action, layers: tuple[Layer, ...]) -> La
     task = _DIGESTED_AS.get(action.task, action.task)
     texts = calculate(cluster, resource, task, action.interval_ms, node).texts
     return None if texts == digested_texts(merged(layers)) else dict(texts)
-
-
-def _about_chain(resource: Resource) -> dict[str, str]:
-    """What the resource and all that it is part of add to an action, the outermost last."""
-    values: dict[str, str] = {}
-    owner: Resource | None = resource
-    while owner is not None:
-        values |= _about_resource(owner)
-        owner = owner.parent
-    return values
 
 
 def _as_meta(values: Mapping[str, str]) -> dict[str, str]:

@@ -74,7 +74,8 @@ def apply_meta(cluster: Cluster, resource: Resource) -> None:
     _apply_management(cluster, resource)
     _apply_recovery(cluster, resource)
     _apply_needs(cluster, resource)
-    if (limit := role_limit(resource)) is not None:
+    resource.configured.role_limit = limit = _role_limit(resource)
+    if limit is not None:
         want_role(resource, limit, Cause(Why.TARGET_ROLE, resource.id))
 
 
@@ -89,18 +90,13 @@ def is_connection_agent(resource: Resource) -> bool:
     )
 
 
-def role_limit(resource: Resource) -> Role | None:
+def _role_limit(resource: Resource) -> Role | None:
     """The highest role that `target-role` lets the resource have; None when it doesn't limit it."""
     text = resource.configured.meta.get("target-role")
     role = None if text is None else ROLE_WORDS.get(text.lower())
     if role is Role.STOPPED or (role is Role.UNPROMOTED and resource.promotable_root):
         return role
     return None
-
-
-def is_disabled(resource: Resource) -> bool:
-    """Whether its target role keeps it stopped or, where it could be promoted, unpromoted."""
-    return role_limit(resource) is not None
 
 
 def _is_unique(resource: Resource) -> bool:

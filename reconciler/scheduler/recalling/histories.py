@@ -17,7 +17,6 @@ from reconciler.scheduler.noting.roles import want_role
 from reconciler.scheduler.reading.connections import contain
 from reconciler.scheduler.reading.index import find
 from reconciler.scheduler.reading.nodes import find_node
-from reconciler.scheduler.reading.settings import role_limit
 from reconciler.scheduler.recalling.aftermath import conclude, keep_recurring, note_known
 from reconciler.scheduler.recalling.history import sort_entries
 from reconciler.scheduler.recalling.node_state import read_remote_state
@@ -136,7 +135,7 @@ def _found_stopped_only(resource: Resource, history: ResourceHistory) -> bool:
 
 def _limit_next_role(resource: Resource, next_role: Role) -> None:
     """Give the resource its next role, at most the one that its target role allows."""
-    limit = role_limit(resource)
+    limit = resource.configured.role_limit
     if limit is not None and (next_role is Role.UNKNOWN or limit < next_role):
         want_role(resource, limit, Cause(Why.TARGET_ROLE, resource.id))
     else:

@@ -12,6 +12,7 @@ from reconciler.model.score import INFINITY
 
 if TYPE_CHECKING:
     from reconciler.model.resource import Agent, Operation
+    from reconciler.scheduler.roles import Role
 
 
 class Configured:
@@ -47,6 +48,7 @@ class Configured:
         "param_cache",
         "priority",
         "reconnect_interval_ms",
+        "role_limit",
         "stickiness",
         "unique",
         "utilization",
@@ -71,6 +73,8 @@ class Configured:
         self.group_collocated = True
         self.priority = 0
         self.stickiness = 0
+        self.role_limit: Role | None = None
+        """The highest role that `target-role` lets it have; None when that doesn't limit it."""
         self.migration_threshold = INFINITY
         self.failure_timeout_s = 0
         self.reconnect_interval_ms = 0
