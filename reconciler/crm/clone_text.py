@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reconciler.crm.instance_text import active, disabled, masked_probe, pending, placeless, probe_text, target_role
+from reconciler.crm.instance_text import disabled, masked_probe, pending, placeless, probe_text, target_role
 from reconciler.crm.outline import Outline
 from reconciler.model.text import natural_key
 from reconciler.scheduler.roles import Kind, Role
+from reconciler.scheduler.working.activity import is_active
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.node import ClusterNode
 from reconciler.scheduler.working.resource import CloneFields, Resource
@@ -59,12 +60,12 @@ def _sort(clone: Resource, show_pending: bool) -> _Sorted:
         if placeless(instance):
             continue
         if clone.configured.unique:
-            if not clone.configured.orphan or active(instance, everywhere=False):
+            if not clone.configured.orphan or is_active(instance):
                 found.in_full.append(instance)
             continue
         if show_pending and instance.kind is Kind.PRIMITIVE and pending(instance):
             found.in_full.append(instance)
-        elif not active(instance, everywhere=False):
+        elif not is_active(instance):
             if not instance.configured.orphan:
                 found.stopped.append(instance)
         elif (node := _ordinary_node(instance)) is None:
@@ -78,7 +79,7 @@ def _sort(clone: Resource, show_pending: bool) -> _Sorted:
 
 def _ordinary_node(instance: Resource) -> ClusterNode | None:
     """The node of an instance that needs no line of its own: nothing unusual in it, and all of it on one good node."""
-    if _unusual(instance) or not active(instance, everywhere=True):
+    if _unusual(instance) or not is_active(instance, wholly=True):
         return None
     places = {node.index: node for leaf in instance.leaves() for node in leaf.found.active_on}
     if len(places) != 1:

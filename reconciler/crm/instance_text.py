@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from reconciler.crm.result_text import code_text
 from reconciler.model.text import is_true
-from reconciler.scheduler.roles import ROLE_WORDS, Kind, Role
-from reconciler.scheduler.working.activity import current_node
+from reconciler.scheduler.roles import ROLE_WORDS, Role
+from reconciler.scheduler.working.activity import current_node, is_active
 from reconciler.scheduler.working.cluster import Cluster, FailedEntry
 from reconciler.scheduler.working.node import ClusterNode
-from reconciler.scheduler.working.resource import BundleReplica, Resource
+from reconciler.scheduler.working.resource import Resource
 
 _PENDING_WORDS = {
     "start": "Starting",
@@ -23,28 +23,9 @@ _PENDING_WORDS = {
 }
 
 
-def replica_parts(replica: BundleReplica) -> list[Resource]:
-    """The resources that a replica of a bundle consists of."""
-    parts = (replica.ip, replica.primitive, replica.container, replica.connection)
-    return [part for part in parts if part is not None]
-
-
-def active(resource: Resource, *, everywhere: bool) -> bool:
-    """Whether all (`everywhere`) or any of a resource's leaves run somewhere; all instances of none count as all."""
-    match resource.kind:
-        case Kind.PRIMITIVE:
-            return any(node.unclean or node.online or not resource.managed for node in resource.found.active_on)
-        case Kind.BUNDLE:
-            replicas = () if resource.bundle is None else resource.bundle.replicas
-            parts = [part for replica in replicas for part in replica_parts(replica)]
-        case _:
-            parts = resource.children
-    return (all if everywhere else any)(active(part, everywhere=everywhere) for part in parts)
-
-
 def placeless(resource: Resource) -> bool:
     """Whether something in it runs, but on no node that it is itself known to run on: such a resource is left out."""
-    return not resource.found.active_on and active(resource, everywhere=False)
+    return not resource.found.active_on and is_active(resource)
 
 
 def listed(resource: Resource) -> bool:

@@ -6,9 +6,10 @@ Source: the scheduler's specification, part 1, section 18.4.
 from __future__ import annotations
 
 from reconciler.crm.clone_text import add_clone
-from reconciler.crm.instance_text import active, disabled, instance_line, listed, placeless
+from reconciler.crm.instance_text import disabled, instance_line, listed, placeless
 from reconciler.crm.outline import Outline
 from reconciler.scheduler.roles import Kind
+from reconciler.scheduler.working.activity import is_active
 from reconciler.scheduler.working.cluster import Cluster
 from reconciler.scheduler.working.resource import BundleReplica, Resource
 
@@ -24,7 +25,7 @@ def add_resources(outline: Outline, cluster: Cluster, *, show_pending: bool) -> 
 
 
 def _left_out(resource: Resource) -> bool:
-    if resource.configured.orphan and not active(resource, everywhere=True):
+    if resource.configured.orphan and not is_active(resource, wholly=True):
         return True
     return placeless(resource)
 

@@ -87,7 +87,9 @@ def test_failures_of_a_plan_say_which_were_recovered_from() -> None:
 
 
 def test_what_actions_of_several_resources_have_in_common_is_kept_once() -> None:
-    given = cib(*(Primitive(id, DUMMY) for id in "AB"), states=(state("n1", done(found()), done(found("B"), name="B")),))
+    given = cib(
+        *(Primitive(id, DUMMY) for id in "AB"), states=(state("n1", done(found()), done(found("B"), name="B")),)
+    )
     one, other = (action for action in schedule(given, Instant(NOW)).actions if action.task == "start")
     assert one.attributes == other.attributes
     assert {id(layer) for layer in one.layers} == {id(layer) for layer in other.layers}

@@ -34,7 +34,7 @@ def order(
     one, other = ordering.first_resource, ordering.then_resource
     if one is None or other is None or one is other or not (one.may_migrate or other.may_migrate):
         return
-    if not (_contains(one, other) or _contains(other, one)):
+    if not (one.is_inside(other) or other.is_inside(one)):
         _order_migrations(cluster, ordering, one, other)
 
 
@@ -64,15 +64,6 @@ def first_key(ordering: Ordering) -> str:
 def then_key(ordering: Ordering) -> str:
     """The key of the then side, whichever way it is named."""
     return ordering.then_action.key if ordering.then_action is not None else ordering.then_key or ""
-
-
-def _contains(ancestor: Resource, resource: Resource) -> bool:
-    parent = resource.parent
-    while parent is not None:
-        if parent is ancestor:
-            return True
-        parent = parent.parent
-    return False
 
 
 def _order_migrations(cluster: Cluster, ordering: Ordering, one: Resource, other: Resource) -> None:

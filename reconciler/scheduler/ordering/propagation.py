@@ -181,7 +181,7 @@ class Propagation:
                 return 0
             if first.optional and then.optional and first.runnable and then.runnable and not effects & _ALWAYS:
                 return 0
-        elif one is not None and other is not None and one is not other and not _inside(other, one):
+        elif one is not None and other is not None and one is not other and not other.is_inside(one):
             first = self._flags.completed(first)
         # Even where the edge has no effect, the flags of collectives have to be computed: that corrects them.
         of_first, of_then = self._flags.of(first, _place(then)), self._flags.of(then, _place(edge.first))
@@ -377,15 +377,6 @@ def _whole(resource: Resource) -> Resource:
 
 def _single(resource: Resource | None) -> bool:
     return resource is None or resource.kind is _PRIMITIVE
-
-
-def _inside(resource: Resource, ancestor: Resource) -> bool:
-    parent = resource.parent
-    while parent is not None:
-        if parent is ancestor:
-            return True
-        parent = parent.parent
-    return False
 
 
 def _apart(one: ClusterNode | None, other: ClusterNode | None) -> bool:

@@ -9,32 +9,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.model.operation import ResultCode
+from reconciler.scheduler.working.table_order import merge_sort
 
 if TYPE_CHECKING:
     from reconciler.model.status import HistoryEntry
 
 
 def sort_entries(entries: Sequence[HistoryEntry]) -> list[HistoryEntry]:
-    """One resource's entries of one node from the earliest to the latest; of equals the later written comes first."""
-    return _merge_sort(list(reversed(entries))) if len(entries) > 1 else list(entries)
+    """One resource's entries of one node from the earliest to the latest; of equals the later written comes first.
+
+    The comparison is no total order, so how they are sorted shows.
+    """
+    return merge_sort(entries[::-1], _in_time)
 
 
-def _merge_sort(entries: list[HistoryEntry]) -> list[HistoryEntry]:
-    """A stable merge sort that splits in halves: the comparison is no total order, so how it is sorted shows."""
-    if len(entries) < 2:
-        return entries
-    middle = len(entries) // 2
-    left, right = _merge_sort(entries[:middle]), _merge_sort(entries[middle:])
-    merged: list[HistoryEntry] = []
-    taken_left = taken_right = 0
-    while taken_left < len(left) and taken_right < len(right):
-        if compare_entries(left[taken_left], right[taken_right], same_node=True) <= 0:
-            merged.append(left[taken_left])
-            taken_left += 1
-        else:
-            merged.append(right[taken_right])
-            taken_right += 1
-    return merged + left[taken_left:] + right[taken_right:]
+def _in_time(left: HistoryEntry, right: HistoryEntry) -> int:
+    return compare_entries(left, right, same_node=True)
 
 
 def compare_entries(left: HistoryEntry, right: HistoryEntry, *, same_node: bool) -> int:

@@ -178,6 +178,13 @@ class Resource:
         """Whether it is a fence device."""
         return self.configured.agent is not None and self.configured.agent.standard.lower() == "stonith"
 
+    def is_inside(self, ancestor: Resource) -> bool:
+        """Whether the other one is above it in the tree, bundles included."""
+        parent = self.parent
+        while parent is not None and parent is not ancestor:
+            parent = parent.parent
+        return parent is not None
+
     def leaves(self) -> list[Resource]:
         """The primitives below it (or itself), in order."""
         if self.kind is Kind.PRIMITIVE:
