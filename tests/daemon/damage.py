@@ -143,7 +143,7 @@ def _started(node: Node, done: list[str]) -> str:
             assert str(node.path / "state") in words, (done, words)
             return "refused"
         held = bool(node.status()["warnings"])
-        node.wait(lambda: node.states() == {"a": VALUES[-1]} and _rests(node), f"the newest after {done}", 60)
+        node.wait(lambda: node.states() == {"a": VALUES[-1]} and is_settled(node), f"the newest after {done}", 60)
         said_so = "newest, with a warning at the start" if held else "newest"
     finally:
         if node.running.poll() is None:
@@ -154,5 +154,7 @@ def _started(node: Node, done: list[str]) -> str:
     return said_so
 
 
-def _rests(node: Node) -> bool:
-    return bool(node.client.get("/v1/health")["converged"])
+def is_settled(node: Node) -> bool:
+    """Whether the node rests and decides: one that is in doubt rests, too."""
+    status = node.status()
+    return bool(status["converged"]) and not any("nothing is started or stopped" in text for text in status["warnings"])

@@ -13,7 +13,7 @@ import pytest
 from reconciler.sources.repository import ACTIVE
 
 from .conftest import Node
-from .damage import damage_run, make_state, outcome, started_run
+from .damage import damage_run, is_settled, make_state, outcome, started_run
 
 
 def test_no_damage_of_state_files_leads_to_an_older_configuration_without_a_doubt(node: Node) -> None:
@@ -41,7 +41,8 @@ def test_what_runs_as_a_lost_configuration_says_is_found_when_that_is_there_agai
     assert outcome(state, newest) == "older, held"
     before = len(node.log())
     node.start()
-    node.at_rest_with({"a": "4"})
+    node.wait(lambda: is_settled(node), "the doubt is over", 60)
+    assert node.states() == {"a": "4"}
     news = [line for line in node.log()[before:] if not line.startswith(("a monitor", "gone monitor"))]
     assert news == [], "nothing was stopped, and nothing started twice"
     assert node.status()["failed_actions"] == []
