@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -49,6 +50,8 @@ def main() -> int:
         f"{len(found.faults)} faults, {found.fenced} fencings, {found.starts} starts, {len(found.acknowledged)} commits acknowledged, "
         f"{found.refused} refused, {found.unknown} with unknown outcome, in {found.seconds:.0f} s"
     )
+    if not found.wrong:
+        shutil.rmtree(directory)
     for text in found.wrong:
         print(f"WRONG: {text}")
     print(f"seed {args.seed}: " + (f"broken; see {directory}" if found.wrong else "everything held"))
