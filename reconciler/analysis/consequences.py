@@ -6,10 +6,11 @@ Source: the design of the command line, "Order of the human plan", "because code
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from reconciler.analysis.causes import cause_place, place_of
 from reconciler.analysis.guards import Guard, guards
+from reconciler.analysis.placement_reasons import runs
 from reconciler.analysis.reason import Reason, blocked_by
 from reconciler.analysis.reasons import reason_of
 from reconciler.analysis.steady import Settled, settle, under
@@ -22,6 +23,7 @@ from reconciler.frozen import frozen, replace
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
 from reconciler.scheduler.cause import Why
+from reconciler.scheduler.decision import Decision, Decisions
 from reconciler.scheduler.plan import Change, Plan, Verb
 from reconciler.scheduler.roles import Kind
 
@@ -85,6 +87,12 @@ class Consequences:
         return not self.changes and not self.transitions
 
     @property
+    def down(self) -> tuple[str, ...]:
+        """The services that are wanted, and do not run in the end."""
+        final = self.settled.final
+        return () if final is None or final.decisions is None else tuple(dict.fromkeys(_down(final.decisions)))
+
+    @property
     def plan(self) -> Plan | None:
         """The first transition, None when there is none."""
         return self.settled.plans[0] if self.settled.plans else None
@@ -146,6 +154,20 @@ def consequences(
         settled,
         head,
     )
+
+
+def _down(made: Decisions) -> Iterator[str]:
+    """What does not run though its target role allows it; of a clone only if no instance does."""
+    for top in made.tops:
+        leaves = [one for one in made.leaves(top) if one.kind is Kind.PRIMITIVE and not (one.internal or one.orphan)]
+        if top.kind is Kind.CLONE and any(map(runs, leaves)):
+            continue
+        yield from (one.config_id for one in leaves if not (runs(one) or _is_disabled(one)))
+
+
+def _is_disabled(leaf: Decision) -> bool:
+    cause = leaf.next_role_cause
+    return cause is not None and cause.why in (Why.TARGET_ROLE, Why.STOP_ALL)
 
 
 def _transition(change: Change, timing: Timing, because: tuple[Because, ...], earlier_steps: int) -> Consequence:

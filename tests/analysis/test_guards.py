@@ -100,3 +100,13 @@ def test_what_is_removed_stops_in_the_order_it_had_and_says_so() -> None:
         (1, "stop", "database", ["removed_resource"]),
         (2, "stop", "files", ["removed_resource"]),
     ]
+
+
+def test_a_plan_without_changes_says_what_does_not_run() -> None:
+    text = (
+        primitives("a", "b")
+        + "constraints:\n  locations:\n    o: {resource: b, rule: 'not_defined rack', score: -INFINITY}\n"
+    )
+    assert change(text, text).down == ("b",)
+    stopped = primitives("a") + "defaults: {resources: {target-role: Stopped}}\n"
+    assert change(stopped, stopped).down == ()

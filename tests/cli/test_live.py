@@ -167,7 +167,7 @@ def test_a_start_that_fails_is_a_failed_apply(node: Node, cli: Cli) -> None:
     assert cli("plan", "source", "--out", "saved.plan").returncode == 0
     done = cli("apply", "--yes", "saved.plan")
     assert done.returncode == 1
-    assert "start a on n1: FAILED (done, 1): asked to fail" in done.stderr
+    assert "start a on n1: FAILED, error: asked to fail" in done.stderr
     assert "is active, with problems" in done.stderr
     assert "a: " in done.stderr.splitlines()[-1]
 

@@ -12,9 +12,11 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from reconciler.cli.node.client import add_socket_argument
+from reconciler.cli.node.client import Client, add_socket_argument
 from reconciler.cli.planning.arguments import Explained, add_explained_arguments
+from reconciler.cli.terminal.excerpt import excerpt
 from reconciler.cli.terminal.paint import Paint, add_colour_argument
+from reconciler.cli.terminal.printing import say
 from reconciler.frozen import frozen
 from reconciler.model.score import show
 
@@ -62,7 +64,22 @@ def run(options: Options) -> int:
             print()
         for line in lines(answer, paint, scores=options.scores):
             print(paint.fitted(line))
+    for line in _said(options):
+        say(line)
     return 0
+
+
+def _said(options: Options) -> Iterator[str]:
+    """What the agent printed when the resource failed last on the running node, if that is what was asked about."""
+    if options.state.snapshot is not None or options.state.path is not None:
+        return
+    failures = Client(options.state.socket).get("/v1/status")["failed_actions"]
+    for failed in failures:
+        printed = list(excerpt(failed.get("output", "")))
+        if printed and failed["resource"].partition(":")[0] == options.resource.partition(":")[0]:
+            yield ""
+            yield f"{failed['text']}; its agent printed:"
+            yield from (f"    {line}" for line in printed)
 
 
 def lines(answer: Explanation, paint: Paint, *, scores: bool) -> Iterator[str]:

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from reconciler.cli.planning.proposal import Ending, Event
+from reconciler.cli.terminal.excerpt import excerpt
 from reconciler.cli.terminal.output import OutputError
 from reconciler.errors import InputError, ReconcilerError
+from reconciler.model.outcome import outcome_word
 from reconciler.printable import printable
 from reconciler.version import __version__
 
@@ -94,6 +96,8 @@ class PlainLines:
         """Print the event, if people want to know of it."""
         if (text := describe(event)) is not None:
             print(printable(text), file=self._stream, flush=True)
+        for line in said(event):
+            print(printable(line), file=self._stream, flush=True)
 
     def finish(self, outcome: Ending) -> None:
         """Print how it ended."""
@@ -164,13 +168,25 @@ def describe(event: Event) -> str | None:
             return f"  {event['operation']} {event['resource']} on {event['node']}: done in {event['execution_ms']} ms"
         case "action_failed":
             reason = f": {event['exit_reason']}" if event.get("exit_reason") else ""
-            return f"  {event['operation']} {event['resource']} on {event['node']}: FAILED ({event['status']}, {event['rc']}){reason}"
+            return f"  {event['operation']} {event['resource']} on {event['node']}: FAILED, {_outcome(event)}{reason}"
         case "transition_aborted":
             return f"  planning again: {event['why']}"
         case "rejected":
             return f"rejected by {event['by']}: {event['reason']}"
         case _:
             return None
+
+
+def _outcome(event: Event) -> str:
+    """What a failure is, in words."""
+    code = event.get("rc")
+    return str(event["status"]) if code is None or event["status"] != "done" else outcome_word(code, 0)
+
+
+def said(event: Event) -> Iterator[str]:
+    """What the agent printed that failed."""
+    if event["type"] == "action_failed":
+        yield from (f"    {line}" for line in excerpt(event.get("output", "")))
 
 
 def ending(outcome: Ending) -> Iterator[str]:
@@ -208,6 +224,8 @@ class _Live:
         if (text := describe(event)) is not None:
             style = "red" if event["type"] in ("action_failed", "rejected") else None
             self._console.print(printable(text), style=style, markup=False)
+        for line in said(event):
+            self._console.print(printable(line), markup=False)
 
     def finish(self, outcome: Ending) -> None:
         self._status.stop()

@@ -37,6 +37,10 @@ def lines(
     if found.empty:
         yield f"No changes. Cluster {header.cluster} matches {header.head}."
         yield from (paint("red", f"! {text}") for text in found.blocked)
+        told = {text.partition(" ")[0] for text in found.blocked}
+        yield from (
+            paint("red", f"! {name} does not run: reconciler why {name}") for name in found.down if name not in told
+        )
         return
     yield paint("bold", header.line())
     yield ""
