@@ -32,6 +32,25 @@ def cib(tmp_path: Path) -> Path:
     return path
 
 
+def test_import_says_where_the_language_differs_from_pacemaker(tmp_path: Path):
+    """Its own defaults are written out, and named."""
+    clones = "".join(
+        f'<clone id="{id}">{meta}<primitive id="{id}i" class="ocf" provider="pacemaker" type="Dummy"/></clone>'
+        for id, meta in (
+            ("silent", ""),
+            ("says", '<meta_attributes id="m"><nvpair id="mi" name="interleave" value="true"/></meta_attributes>'),
+        )
+    )
+    path = tmp_path / "cib.xml"
+    path.write_text(CIB.replace('<odd id="thing"/>', clones))
+    done = reconciler("import", path)
+    notes = [line for line in done.stderr.splitlines() if "note:" in line]
+    assert done.stdout.count("interleave: false") == 1
+    assert [line for line in notes if "interleave" in line and "for silent (" in line] == notes[:1]
+    assert [line for line in notes if "order keeps the order of the CIB" in line] == notes[1:2]
+    assert [line for line in notes if "stonith-enabled is called fencing-enabled" in line] == notes[2:]
+
+
 def test_import_prints_one_text_without_made_up_ids(cib: Path):
     done = reconciler("import", cib)
     assert done.returncode == 0, done.stderr

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reconciler.errors import Finding
+    from reconciler.model.cluster import Configuration
 
 
 class CibImportError(ReconcilerError):
@@ -64,12 +65,30 @@ def run(options: Options) -> int:
         sys.stdout.write(emit.to_text(configuration))
     else:
         _write(options.out, files, force=options.force)
+    _tell_differences(cib.configuration, emit.to_text(configuration))
     loaded = load({str((options.out or Path()) / name): text.encode() for name, text in files.items()})
     _report(loaded.findings)
     if options.out is not None:
         names = ", ".join(sorted(files)) or "nothing"
         complain(f"{options.out}: {names}")
     return 0 if loaded.configuration is not None else 1
+
+
+def _tell_differences(read: Configuration, written: str) -> None:
+    """Say where the language's default is another one than Pacemaker's, so that Pacemaker's was written out."""
+    from reconciler.language.reading.resources import mentions
+    from reconciler.model.resource import Clone
+
+    if not mentions(read.defaults.resources, "interleave"):
+        clones = [one.id for one in read.resources if isinstance(one, Clone) and not mentions(one.meta, "interleave")]
+        if clones:
+            complain(
+                f"note: interleave: false is written out for {', '.join(clones)} (Pacemaker's default; here it is true)"
+            )
+    if "\n  order:" in f"\n{written}":
+        complain("note: cluster: order keeps the order of the CIB, which decides ties for Pacemaker (here names do)")
+    if "fencing-enabled:" in written:
+        complain("note: stonith-enabled is called fencing-enabled here")
 
 
 def _report(findings: Iterable[Finding]) -> None:
