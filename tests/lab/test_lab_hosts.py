@@ -28,9 +28,11 @@ def made(directory: Path, name: str) -> LabHost:
 def test_what_runs_on_a_host_ends_with_its_power_and_nothing_else(tmp_path: Path) -> None:
     host, other = made(tmp_path, "n1"), made(tmp_path, "n11")
     ours, others = running(host, "a"), running(other, "a")
+    git = subprocess.Popen(["sh", "-c", "sleep 60; :", f"--git-dir={host.directory}/state/repository.git"])
     try:
         host.power_off()
         assert ours.wait(5) == -9
+        assert git.wait(5) == -9
         assert not host.on
         assert others.poll() is None
     finally:

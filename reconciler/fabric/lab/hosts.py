@@ -120,18 +120,24 @@ class LabHost:
         (self.directory / "boot").write_text(f"{uuid.uuid4()}\n")
 
     def _marked(self) -> list[int]:
-        """The processes whose environment says that agents of this host started them."""
-        mark = f"RECONCILER_RESOURCE={self.directory / 'run'}/".encode()
-        return [pid for pid in _pids() if any(entry.startswith(mark) for entry in _environment(pid))]
+        """What agents of this host started, as its environment says, and what works on the node's state, as its command line says."""
+        mark, state = f"RECONCILER_RESOURCE={self.directory / 'run'}/".encode(), f"{self.directory / 'state'}/".encode()
+        return [
+            pid
+            for pid in _pids()
+            if any(entry.startswith(mark) for entry in _entries(pid, "environ"))
+            or any(state in word for word in _entries(pid, "cmdline"))
+        ]
 
 
 def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
 
 
-def _environment(pid: int) -> list[bytes]:
+def _entries(pid: int, name: str) -> list[bytes]:
+    """The environment of a process, or its command line; nothing of one that is gone, or not ours."""
     try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
             return file.read().split(b"\0")
     except OSError:
         return []
