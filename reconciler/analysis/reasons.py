@@ -88,12 +88,12 @@ class _Line:
         if start.cause is not None and start.cause.why is Why.QUORUM:
             return Reason(words(start.cause), start.cause)
         if (found := waits_for(start, self.leaf, self.made)) is not None:
-            return found
+            return self._with_what_it_follows(found)
         for hindrance in start.hindrances:
             if hindrance.task == "monitor" and hindrance.cause is not None and hindrance.cause.why is Why.PROBE:
                 return self._unprobed()
             if hindrance.task == "stop":
-                return Reason(f"its stop on {self.change.from_node} is not possible", start.cause)
+                return Reason(f"its stop on {self.change.from_node} is not possible")
         return _told(self.change, start.cause)
 
     def _unprobed(self) -> Reason:

@@ -1,25 +1,32 @@
 """A cited cause is taken away and the scheduler asked again: the line of the plan has to be another one.
 
-python tests/analysis/counterfactuals.py [EVERY | NAME…]     # rates over every EVERYth published case (1), or the named ones
+python tests/analysis/counterfactuals.py [EVERY | NAME… | seeds FIRST END]
+
+Rates over every so manyth published case, over the named ones, or over clusters of our own making.
 """
 
 from __future__ import annotations
 
 import functools
 import sys
+import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from oracle.clusters import NOW_S, Cluster
+from oracle.moments import happen
 from published_cases import catalogue, xml_of
 
 from reconciler.analysis import edits
 from reconciler.analysis.edits import Edit
 from reconciler.analysis.reason import Reason
 from reconciler.analysis.reasons import reason_of
+from reconciler.analysis.steady import settle
 from reconciler.cib import Cib
 from reconciler.frozen import replace
 from reconciler.interop.reading.cib import read_cib
+from reconciler.interop.writing.cib import write_cib
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Colocation, Constraint, Location, Order
 from reconciler.model.date import Instant
@@ -306,6 +313,19 @@ def published(every: int = 1, names: Sequence[str] | None = None) -> Iterator[Tr
         yield from trials(case["name"], cib, now)
 
 
+def generated(seeds: Iterable[int]) -> Iterator[Trial]:
+    """The trials of clusters of our own making, when they have started, and after each of two things that happen to them."""
+    for seed in seeds:
+        cluster = Cluster(seed)
+        cib = read_cib(ElementTree.tostring(cluster.root))
+        for step in range(3):
+            yield from trials(f"seed {seed}.{step}", cib, Instant(NOW_S))
+            cib = settle(cib, Instant(NOW_S), rounds=2).cib
+            root = ElementTree.fromstring(write_cib(cib))
+            happen(cluster, root, NOW_S)
+            cib = read_cib(ElementTree.tostring(root))
+
+
 class Rates:
     """How many lines of each kind have a reason, something to take away, and one without which they are others."""
 
@@ -358,8 +378,15 @@ class Rates:
 
 def main(words: list[str]) -> None:
     """Print the rates."""
+    if words[:1] == ["seeds"]:
+        rates = Rates(generated(range(int(words[1]), int(words[2]))))
+        _print(rates)
+        return
     every = int(words[0]) if len(words) == 1 and words[0].isdecimal() else 1
-    rates = Rates(published(every, words if words and every == 1 else None))
+    _print(Rates(published(every, words if words and every == 1 else None)))
+
+
+def _print(rates: Rates) -> None:
     for trial in rates.failing:
         print(f"does not hold: {trial.case}: {trial.change.verb.value} {trial.change.subject}: {trial.reason.text}")
     print(rates)
