@@ -31,8 +31,17 @@ LIVES = {
     "stopped by other parameters": 2,
     "sender unchecked": 27,
     "unclean forgotten on a change of DC": 27,
+    "two-node activates unfenced": 46,
+    "a report overrides other nodes": 61,
+    "adopt before all promised": 60,
+    "skip the promise's sync": 66,
+    "freeze acts as stop": 82,
+    "outbox dropped": 109,
+    "count a blank member": 124,
+    "reported when sent": 124,
 }
-"""By broken rule the seed of a life that shows it."""
+"""By broken rule the seed of a life that shows it; what changes the core otherwise may move that to one of the next."""
+_MORE = 25
 
 SCRIPTS: dict[str, Callable[[], None]] = {
     "result matched without term": test_findings.test_s5_an_old_result_of_the_same_number_ends_nothing,
@@ -51,11 +60,14 @@ def broken(seed: int) -> str | None:
 
 
 @pytest.mark.parametrize("name", LIVES)
-def test_a_life_shows_that_a_rule_is_broken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert broken(LIVES[name]) is None, "the life is sound with the rule"
-    note_time(monkeypatch)
-    MUTATIONS[name](monkeypatch)
-    assert broken(LIVES[name]) is not None
+def test_a_life_shows_that_a_rule_is_broken(name: str) -> None:
+    first = LIVES[name]
+    with pytest.MonkeyPatch.context() as patch:
+        note_time(patch)
+        MUTATIONS[name](patch)
+        found = next((seed for seed in range(first, first + _MORE) if broken(seed) is not None), None)
+    assert found is not None
+    assert broken(found) is None, "the life is sound with the rule"
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
