@@ -106,7 +106,7 @@ def facts(
     known = shared.nodes.get(node)
     down = tuple(sorted(name for name, one in shared.nodes.items() if one.presence is Presence.DOWN or one.leaving))
     # In another boot, or after we went ourselves, the others may have come and gone on without us.
-    certain = known is not None and known.boot == boot and not known.leaving
+    certain = known is not None and known.boot == boot and not (known.leaving or known.stale)
     return Facts(
         cluster=shared.cluster,
         node=node,
@@ -148,7 +148,9 @@ def _nodes(shared: Shared, installed: Installed) -> dict[str, Member]:
         if name in attendance.present:
             term = known.term if installed.term is None else installed.term
             rank, boot = installed.ranks[name], installed.boots[name]
-            nodes[name] = Member(presence, rank, boot, installed.incarnations[name], term)
+            away = known.leaving or known.boot not in ("", boot)
+            stale = installed.term is None and (known.stale or away)
+            nodes[name] = Member(presence, rank, boot, installed.incarnations[name], term, stale=stale)
         elif name in installed.doubtful and presence is Presence.DOWN:
             nodes[name] = replace(known, presence=Presence.UNCLEAN)
         else:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from reconciler.cib import Cib
 from reconciler.controller.membership.presence import Presence
-from reconciler.controller.quorum.policy import Absence, Permissions, permissions
+from reconciler.controller.quorum.policy import NOTHING, Absence, Permissions, permissions
 from reconciler.controller.quorum.votes import Quorum
 from reconciler.controller.standing import Member, fences, quorum_policy
 
@@ -24,7 +24,12 @@ _ABSENCES = {
 def permitted(
     cib: Cib, nodes: Mapping[str, Member], votes: Mapping[str, int], *, quorate: bool, contested: bool
 ) -> Permissions:
-    """What the members of an installed view may do; `contested`: others could be quorate at the same time."""
+    """What the members of an installed view may do; `contested`: others could be quorate at the same time.
+
+    Then members that were all away may not even fence: the others may have gone on without them, and what they know is the older history.
+    """
+    if contested and all(one.stale for one in nodes.values() if one.presence is Presence.ONLINE):
+        return NOTHING
     missing = missing_of(nodes, votes)
     own = sum(vote for name, vote in votes.items() if name not in missing)
     quorum = Quorum(quorate, not contested, own, sum(votes.values()))

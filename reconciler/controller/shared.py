@@ -450,10 +450,17 @@ def _fenced(shared: Shared, message: FencingMessage) -> Shared:
     known = shared.nodes.get(target)
     if known is None or not fencing.is_down(target) or shared.fencing.is_down(target):
         return made
-    nodes = {**shared.nodes, target: replace(known, presence=Presence.DOWN)}
+    nodes = {**_trusted(shared.nodes, message), target: replace(known, presence=Presence.DOWN)}
     gone = (*recorded(shared.nodes, nodes, fencing=True), HistoryForgotten(target, attributes=True))
     underway = {node: orders for node, orders in made.underway.items() if node != target}
     return observed(replace(made, nodes=nodes, underway=underway), gone)
+
+
+def _trusted(nodes: Mapping[str, Member], message: FencingMessage) -> Mapping[str, Member]:
+    """Who vouches for a node being off lets those go on who are there, whatever it may have decided without them."""
+    if not isinstance(message, FenceConfirmed):
+        return nodes
+    return {name: replace(one, stale=False) if one.stale else one for name, one in nodes.items()}
 
 
 def _missed(shared: Shared, message: FencingMessage) -> Fencing:

@@ -33,7 +33,8 @@ class Member:
     """How a node stands, and as whom it was there the last time.
 
     That is its place among those who joined, the start of its machine, the run of its process, and the newest term in which it was
-    installed. `leaving`: it was told that it may go, as nothing of it runs.
+    installed. `leaving`: it was told that it may go, as nothing of it runs. `stale`: its machine was started anew since, or it had left,
+    and nothing was decided with it after that: the others may have gone on without it.
     """
 
     presence: Presence
@@ -42,6 +43,7 @@ class Member:
     incarnation: str = ""
     term: int = 0
     leaving: bool = False
+    stale: bool = False
 
 
 def recorded(before: Mapping[str, Member], after: Mapping[str, Member], *, fencing: bool) -> tuple[Observation, ...]:

@@ -332,3 +332,40 @@ def test_what_a_dc_begins_all_the_same_is_taken_by_nobody() -> None:
     )
     effects = node.step(ev.Delivered(host.now, "n1", data))
     assert any(isinstance(effect, ev.RunAgent) for effect in effects), "what ends something needs nobody's leave"
+
+
+def test_who_was_fenced_and_boots_alone_does_not_go_on_from_what_it_knew() -> None:
+    """Lives 120002 and 120095: it fenced the one that had gone on without it, and began the same term once more, from an older state."""
+    cluster = cluster_of(2, fencing=True, two_node=True, wait_for_all=False)
+    first = cluster.hosts["n1"]
+    cluster.hosts["n2"].power_off()
+    assert cluster.until(lambda: cluster.world.where("b") == ["n1"], 60_000)
+    second = cluster.apply(wanted(cluster, "a", "b", "c", fencing=True), "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n1") == second, 30_000)
+    cluster.network.cut([["n1"], ["n2"]])
+    cluster.hosts["n2"].power_on()
+    cluster.run(60_000)
+    assert is_quorate(cluster, "n2")
+    assert first.boot == 1, "it fences nobody"
+    assert {host for host, _ in cluster.world.running} == {"n1"}
+    first.power_off()
+    cluster.run(30_000)
+    assert cluster.world.running == {}, "it can't know what was decided without it"
+    confirm(cluster, "n2", "n1")
+    assert cluster.until(lambda: cluster.world.where("a") == ["n2"] and cluster.world.where("b") == ["n2"], 30_000)
+    assert cluster.world.doubles == []
+
+
+def test_who_was_fenced_and_finds_the_other_again_has_what_that_decided() -> None:
+    cluster = cluster_of(2, fencing=True, two_node=True, wait_for_all=False)
+    cluster.hosts["n2"].power_off()
+    second = cluster.apply(wanted(cluster, "a", "b", "c", fencing=True), "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n1") == second, 90_000)
+    cluster.network.cut([["n1"], ["n2"]])
+    cluster.hosts["n2"].power_on()
+    cluster.run(20_000)
+    cluster.network.heal()
+    assert cluster.until(lambda: commit_of(cluster, "n2") == second, 30_000)
+    cluster.run(30_000)
+    assert all(len(cluster.world.where(name)) == 1 for name in "abc")
+    assert cluster.world.doubles == []
