@@ -35,7 +35,7 @@ def order_primitive(cluster: Cluster, resource: Resource) -> None:
         order(cluster, start, (resource, action_key(resource.id, "promote")), RN, cause)
     deletions = (resource, action_key(resource.id, "lrm_delete"))
     order(cluster, deletions, (resource, action_key(resource.id, "monitor")), SAME | CXL, cause)
-    if cluster.unfencing and resource.configured.needs_unfencing and not resource.is_stonith:
+    if cluster.unfencing and resource.configured.needs_unfencing and not resource.configured.is_stonith:
         _order_unfencing(cluster, resource)
     if resource.configured.utilization and cluster.options.placement_strategy != "default":
         order_load(cluster, resource, allowed_nodes(cluster, resource))

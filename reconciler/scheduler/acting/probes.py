@@ -160,7 +160,7 @@ def _probe_primitive(cluster: Cluster, resource: Resource, node: ClusterNode) ->
 def _may_be_there(resource: Resource, node: ClusterNode) -> bool:
     """Whether the resource is of a kind that the node could run at all, and asked for on its own."""
     if node.is_remote:
-        if resource.is_stonith or resource.configured.is_connection:
+        if resource.configured.is_stonith or resource.configured.is_connection:
             return False
         if node.is_guest and any(filler.configured.is_connection for filler in resource.fillers):
             return False
@@ -227,7 +227,7 @@ def _order_before_start(cluster: Cluster, resource: Resource, root: Resource, ac
     A node that can't be asked keeps it from starting, but not from going on where it is active.
     """
     starting = root if root.kind >= Kind.CLONE else resource
-    if resource.is_stonith and cluster.unfencing:
+    if cluster.unfencing and resource.configured.is_stonith:
         starting = resource
     effects = ORD if action.runnable or resource.found.active_on else ORD | RN
     order(cluster, action, (starting, action_key(starting.id, "start")), effects, cause)

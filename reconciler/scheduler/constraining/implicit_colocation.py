@@ -75,7 +75,7 @@ def _add_primitive(cluster: Cluster, resource: Resource) -> None:
     container = resource.container
     if container is not None:
         _place_with_container(cluster, resource, container)
-    if resource.configured.is_connection or resource.is_stonith:
+    if resource.configured.is_connection or resource.configured.is_stonith:
         _keep_off_remote_nodes(cluster, resource)
 
 

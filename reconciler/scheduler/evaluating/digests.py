@@ -128,7 +128,7 @@ def _secure(
     version = cluster.feature_set if entry is None else entry.result.feature_set
     if compare_versions(version, "3.16.0") < 0:
         texts = {name: value for name, value in parameters(cluster, resource, node).items() if is_digested(name)}
-        if resource.is_stonith:
+        if resource.configured.is_stonith:
             texts = {name: value for name, value in texts.items() if not _is_fencing_parameter(name)}
     return digest({name: value for name, value in texts.items() if name not in hidden and is_digested(name)})
 

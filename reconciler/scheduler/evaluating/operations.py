@@ -97,7 +97,7 @@ def action_values(
     if meta is None:
         meta = cluster.operation_values[key] = _values(cluster, resource, task, interval_ms, operation)
     meta = meta.copy()
-    if resource.is_stonith and (task == "start" or _is_probe(task, interval_ms)):
+    if resource.configured.is_stonith and (task == "start" or _is_probe(task, interval_ms)):
         timeout = parameters(cluster, resource, node).get("pcmk_monitor_timeout")
         if timeout is not None:
             meta["timeout"] = timeout

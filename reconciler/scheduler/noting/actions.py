@@ -99,8 +99,18 @@ def assigned_nowhere(cluster: Cluster, resource: Resource) -> None:
 def known_action(cluster: Cluster, resource: Resource | None, key: str, node: ClusterNode | None) -> Action | None:
     """The oldest action of the resource (or, without one, of the cluster) with this key; see `find_actions` for nodes."""
     index = cluster.actions_by_key if resource is None else resource.planned.actions_by_key
-    found = _on(index.get(key.lower()), node)
-    return found[0] if found else None
+    found = index.get(key.lower())
+    if not found:
+        return None
+    if node is None:
+        return found[0]
+    first = None
+    for action in found:
+        if action.node is None:
+            action.node = node
+        if first is None and action.node is node:
+            first = action
+    return first
 
 
 def _on(found: list[Action] | None, node: ClusterNode | None) -> list[Action]:
@@ -145,7 +155,7 @@ def _values(cluster: Cluster, resource: Resource, action: Action) -> Values:
     evaluate = partial(action_values, cluster, resource, action.task, action.interval_ms, operation)
     blocks = cluster.cib.configuration.defaults.operations
     rules_on_node = operation is not None and any(block.rules for block in operation.params)
-    values = Values(operation, evaluate, per_node=resource.is_stonith or rules_on_node)
+    values = Values(operation, evaluate, per_node=resource.configured.is_stonith or rules_on_node)
     if operation is not None:
         blocks += operation.meta
     if rules_on_node or any(block.rules for block in blocks):

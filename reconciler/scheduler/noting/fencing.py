@@ -133,7 +133,7 @@ def _unfencing_devices(resources: list[Resource]) -> list[Resource]:
     for resource in resources:
         if resource.children:
             found += _unfencing_devices(resource.children)
-        elif resource.is_stonith and (
+        elif resource.configured.is_stonith and (
             resource.configured.needs_unfencing or resource.configured.meta.get("provides", "").lower() == "unfencing"
         ):
             found.append(resource)

@@ -32,7 +32,7 @@ def order_after_unfencing(
 
     That is required only where it was never done.
     """
-    if not ((resource.is_stonith and cluster.unfencing) or resource.configured.needs_unfencing):
+    if not ((cluster.unfencing and resource.configured.is_stonith) or resource.configured.needs_unfencing):
         return
     add_edge(unfence(cluster, node), action, effects, Cause(Why.FENCING, node.name, "unfencing"))
     if node.attributes.get(UNFENCED, "0") == "0":
@@ -44,7 +44,7 @@ def require_unfencing(cluster: Cluster, device: Resource | None, node: ClusterNo
 
     Nothing is done where unfencing is not in use, for a resource that is no device, and on nodes that can't be used.
     """
-    if not cluster.unfencing or (device is not None and not device.is_stonith):
+    if not cluster.unfencing or (device is not None and not device.configured.is_stonith):
         return
     if node is not None and _usable(node):
         fence_operation(cluster, node, "on", optional=False, reason=reason)

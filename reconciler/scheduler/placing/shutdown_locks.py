@@ -40,7 +40,7 @@ def _lockable(resource: Resource) -> list[Resource]:
         leaf
         for leaf in resource.leaves()
         if leaf.configured.agent is not None
-        and not leaf.is_stonith
+        and not leaf.configured.is_stonith
         and not (leaf.configured.is_connection and leaf.container is None)
     ]
 

@@ -109,7 +109,8 @@ def _begin(
     resource.configured.description = configured.description
     resource.configured.param_blocks = (configured.params, *(() if parent is None else parent.configured.param_blocks))
     if isinstance(configured, Primitive):
-        resource.configured.agent = configured.agent or Agent("", "")
+        resource.configured.agent = agent = configured.agent or Agent("", "")
+        resource.configured.is_stonith = agent.standard.lower() == "stonith"
         resource.configured.operations = configured.operations
     elif isinstance(configured, Clone):
         resource.clone = clone.begin(configured)
@@ -131,7 +132,7 @@ _KINDS: dict[type[model.Resource], Kind] = {
 
 
 def _complete_primitive(cluster: Cluster, resource: Resource) -> bool:
-    if resource.is_stonith:
+    if resource.configured.is_stonith:
         cluster.has_fence_device = True
     return clone.accept_member(cluster, resource)
 

@@ -144,7 +144,7 @@ def _apply_needs(cluster: Cluster, resource: Resource) -> None:
     options = cluster.options
     needs = resource.configured.meta.get("requires", "").lower()
     if needs not in ("nothing", "quorum", "fencing", "unfencing"):
-        if resource.is_stonith or resource.configured.is_connection:
+        if resource.configured.is_stonith or resource.configured.is_connection:
             needs = "quorum"
         elif cluster.unfencing:
             needs = "unfencing"
@@ -152,7 +152,7 @@ def _apply_needs(cluster: Cluster, resource: Resource) -> None:
             needs = "fencing"
         else:
             needs = "nothing" if options.no_quorum_policy == "ignore" else "quorum"
-    if needs == "unfencing" and (resource.is_stonith or not options.stonith_enabled):
+    if needs == "unfencing" and (resource.configured.is_stonith or not options.stonith_enabled):
         needs = "quorum"
     resource.configured.needs_quorum = needs == "quorum"
     resource.configured.needs_fencing = needs in ("fencing", "unfencing")

@@ -31,6 +31,7 @@ class Configured:
         "group_ordered",
         "internal",
         "is_connection",
+        "is_stonith",
         "maintenance",
         "managed",
         "meta",
@@ -92,5 +93,7 @@ class Configured:
         """Made by the scheduler itself (a guest's or bundle's connection), so not listed."""
         self.is_connection = False
         """A connection resource of a remote or guest node (`ocf:pacemaker:remote`)."""
+        self.is_stonith = False
+        """A fence device."""
         self.orphan = False
         """Nothing of it is configured (any more): only histories know it."""

@@ -105,6 +105,7 @@ class Resource:
         "placed",
         "planned",
         "rank",
+        "root",
         "sequence",
     )
 
@@ -115,6 +116,8 @@ class Resource:
         """The id as configured, without an instance number."""
         self.kind = kind
         self.parent = parent
+        self.root: Resource = self if parent is None or parent.kind is Kind.BUNDLE else parent.root
+        """The collective root: the outermost ancestor, never stepping from a child into a bundle."""
         self.children: list[Resource] = []
         """Instances of a clone are in the order of their numbers, but for while they are placed and their roles chosen."""
         self.instance: int | None = None
@@ -155,14 +158,6 @@ class Resource:
         return 0 if self.found.failures_stay else self.configured.failure_timeout_s
 
     @property
-    def root(self) -> Resource:
-        """The collective root: the outermost ancestor, never stepping from a child into a bundle."""
-        top = self
-        while top.parent is not None and top.parent.kind is not Kind.BUNDLE:
-            top = top.parent
-        return top
-
-    @property
     def bundled(self) -> bool:
         """Whether it is inside a bundle."""
         return self.root.parent is not None
@@ -172,11 +167,6 @@ class Resource:
         """Whether its root is a promotable clone."""
         clone = self.root.clone
         return clone is not None and clone.promotable
-
-    @property
-    def is_stonith(self) -> bool:
-        """Whether it is a fence device."""
-        return self.configured.agent is not None and self.configured.agent.standard.lower() == "stonith"
 
     def is_inside(self, ancestor: Resource) -> bool:
         """Whether the other one is above it in the tree, bundles included."""
