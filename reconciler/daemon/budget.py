@@ -1,4 +1,4 @@
-"""Deciding within bounds of processor time, so that no configuration holds up the loop for ever.
+"""Deciding within bounds of processor time and memory, so that no configuration holds up the loop for ever or takes the machine's memory.
 
 The scheduler is pure Python and works on values of its own, so it can be given up between any two instructions: a timer of the kernel
 counts the processor time of a decision, and its signal raises there. That is simpler than a process for each decision (which would have
@@ -6,18 +6,23 @@ to be sent the state and send back the plan, each time), and it holds for all th
 long. Should it do so all the same, a second timer ends the process, with the stack in the log: what runs goes on running, and after
 three such ends in a row the node starts in its safe mode.
 
+Memory is bounded by the address space that the process may have while it decides: for all of its threads, which is why there is much
+more of it than any decision takes. A commit that needs half as much on a healthy cluster is refused (`compile_apart`).
+
 Processor time, not time: on a machine that is busy with other things a decision takes longer without being longer.
-Source: setitimer(2), ITIMER_VIRTUAL, ITIMER_PROF.
+Source: setitimer(2), ITIMER_VIRTUAL, ITIMER_PROF; getrlimit(2), RLIMIT_AS.
 """
 
 from __future__ import annotations
 
 import contextlib
 import faulthandler
+import os
+import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TypeVar
 
@@ -32,6 +37,8 @@ _PER_RESOURCE_S = 0.002
 """For each primitive on each node: some thirty times what a decision takes."""
 _MOST_S = 30.0
 """However large the cluster: the service manager's watchdog has to be more patient than this."""
+MEMORY_BYTES = 2 * 1024 * 1024 * 1024
+"""What a decision may take beside what is there; the largest that the bounds of a configuration and of time allow takes half a gigabyte."""
 _AGAIN_S = 0.1
 _HARD_S = 20.0
 _HARD_TIMES = 3
@@ -58,13 +65,18 @@ class Budget:
         return self.run(budget_s(cib), ask)
 
     def run(self, seconds: float, ask: Callable[[], T]) -> T:
-        """What `ask` answers. Raises UndecidedError when it takes more than so many seconds of processor time."""
+        """What `ask` answers. Raises UndecidedError when it takes more than so many seconds of processor time, or too much memory."""
         try:
             try:
                 self._arm(seconds)
-                return ask()
+                with memory_bound(MEMORY_BYTES):
+                    return ask()
             finally:
                 self._disarm()
+        except MemoryError:
+            raise UndecidedError(
+                f"deciding took more than {MEMORY_BYTES >> 20} MiB of memory, and was given up"
+            ) from None
         except _OverBudget:
             self._disarm()
         raise UndecidedError(f"deciding took more than {seconds:.1f} s of processor time, and was given up")
@@ -84,6 +96,22 @@ class Budget:
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._armed:
             raise _OverBudget
+
+
+@contextlib.contextmanager
+def memory_bound(more_bytes: int) -> Iterator[None]:
+    """Within it the process can have so much more address space than it has: what wants more gets a MemoryError."""
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm", "rb") as file:
+        size = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE") + more_bytes
+    narrower = all(limit == resource.RLIM_INFINITY or size < limit for limit in limits)
+    if narrower:
+        resource.setrlimit(resource.RLIMIT_AS, (size, limits[1]))
+    try:
+        yield
+    finally:
+        if narrower:
+            resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def budget_s(cib: Cib) -> float:

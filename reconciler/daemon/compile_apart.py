@@ -277,6 +277,7 @@ def _load_modules() -> None:
     """Everything that a request needs, so that the first one is as quick as the others."""
     import reconciler.agents.metadata
     import reconciler.analysis.steady
+    import reconciler.daemon.budget
     import reconciler.language.loading
     import reconciler.language.schema.second  # noqa: F401
 
@@ -331,12 +332,15 @@ def _load(request: _Request) -> Loaded:
 def _try(loaded: Loaded, nodes: tuple[str, ...]) -> None:
     """Decide what a healthy cluster on which nothing runs would do: what that costs, the node would pay again and again."""
     from reconciler.analysis.steady import healthy
+    from reconciler.daemon.budget import MEMORY_BYTES, memory_bound
     from reconciler.model.date import Instant
     from reconciler.scheduler import schedule
 
     assert loaded.configuration is not None
     now = int(time.time())
-    schedule(healthy(loaded.configuration, nodes), Instant(now, time.localtime(now).tm_gmtoff))
+    # Half of what the node has for it: what happens to the cluster makes a decision larger.
+    with memory_bound(MEMORY_BYTES // 2):
+        schedule(healthy(loaded.configuration, nodes), Instant(now, time.localtime(now).tm_gmtoff))
 
 
 def _answer(kind: bytes, data: bytes) -> None:

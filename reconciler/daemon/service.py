@@ -525,6 +525,9 @@ class Service:
                 self._start(self._settle_doubt(doubt))
         elif replica.commit is not None and named != replica.commit:
             self._start(self._shell.record_active(replica.commit))
+        if doubt is None and self._damage:
+            self._shell.hold("damage", "the state is damaged: what runs is looked for first")
+            self._start(self._settle_damage())
 
     def _count_attempts(self) -> None:
         """After some ends in a row decide nothing about the configuration that was active then; the next one overtakes it."""
@@ -573,10 +576,23 @@ class Service:
             )
             if vouched or replica.cib.version.epoch != epoch:
                 break
-        if replica.cib.version.epoch != epoch and (stopped := self._found_stopped()):
-            # They were looked for as a configuration says that was not the newest: with other parameters they may well be found.
-            self._shell.tell(RefreshAsked(moment(), stopped))
+        await self._look_as_configured()
         self._shell.release("state")
+
+    async def _look_as_configured(self) -> None:
+        """What was found stopped is looked for again, with the parameters of now.
+
+        What is remembered of starts is as damaged as the rest: looked for with the parameters of an earlier start, what runs is not found.
+        """
+        while not self._shell.node.recovered:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        if stopped := self._found_stopped():
+            self._shell.tell(RefreshAsked(moment(), stopped))
+
+    async def _settle_damage(self) -> None:
+        """The configuration is the newest, and what was started is not known for sure: look before anything is decided."""
+        await self._look_as_configured()
+        self._shell.release("damage")
 
     async def _wait_for_others(self) -> None:
         """In doubt, one of several counts for nothing until the others have given it what they hold."""

@@ -120,14 +120,14 @@ def started_run(node: Node, dice: random.Random, rounds: int) -> Counter[str]:
     shutil.copytree(state, whole)
     counts: Counter[str] = Counter()
     for _ in range(rounds):
-        shutil.rmtree(state)
-        shutil.copytree(whole, state)
+        shutil.rmtree(state, ignore_errors=True)
+        shutil.copytree(whole, state, dirs_exist_ok=True)
         done = [damage(state, dice)]
         while dice.random() < 0.15 and len(done) < 3:
             done.append(damage(state, dice))
         counts[_started(node, done)] += 1
-    shutil.rmtree(state)
-    shutil.copytree(whole, state)
+    shutil.rmtree(state, ignore_errors=True)
+    shutil.copytree(whole, state, dirs_exist_ok=True)
     return counts
 
 

@@ -48,6 +48,22 @@ def test_what_runs_as_a_lost_configuration_says_is_found_when_that_is_there_agai
     assert node.status()["failed_actions"] == []
 
 
+def test_what_runs_is_found_although_the_record_of_its_start_is_damaged(node: Node) -> None:
+    """The newest configuration is there, and of what was started only what an earlier one said."""
+    newest = make_state(node)
+    state = node.path / "state"
+    (journal,) = [path for path in state.glob("journal-*") if newest.encode() in path.read_bytes()]
+    data = journal.read_bytes()
+    at = data.rindex(b'"is":"run"')
+    journal.write_bytes(data[:at] + b"\0" * 64 + data[at + 64 :])
+    assert outcome(state, newest) == "newest"
+    before = len(node.log())
+    node.start()
+    node.wait(lambda: is_settled(node), "it decides again", 60)
+    news = [line for line in node.log()[before:] if not line.startswith(("a monitor", "gone monitor"))]
+    assert (news, node.states()) == ([], {"a": "4"})
+
+
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Callable[[Path, str], None]]:
     """Mounts a file system of memory at a place, with these options, until the test ends."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import resource
 import time
 
 import pytest
@@ -136,6 +137,14 @@ def test_what_is_interrupted_is_interrupted_again_until_it_ends_and_nothing_afte
     assert budget.run(5, lambda: 7) == 7
     for _ in itertools.takewhile(lambda _: time.process_time() - began < 3, itertools.count()):
         pass
+
+
+def test_a_decision_gets_only_so_much_memory_and_what_comes_after_has_it_again() -> None:
+    budget, before = Budget(), resource.getrlimit(resource.RLIMIT_AS)
+    with pytest.raises(UndecidedError, match="more than 2048 MiB of memory"):
+        budget.run(5, lambda: len(bytes(3 << 30)))
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+    assert budget.run(5, lambda: len(bytearray(1 << 20))) == 1 << 20
 
 
 def test_a_larger_cluster_may_take_longer() -> None:
