@@ -559,12 +559,12 @@ class Service:
             return False
 
     async def _settle_doubt(self, doubt: Doubt) -> None:
-        """Propose the commit that is known to be newer, again and again; any activation ends the doubt.
+        """Propose the commit that is known to be newer, again and again; an activation ends the doubt, but of what was proposed before it.
 
         Where none is known, a source that has the restored commit as its newest vouches for it; where none was restored, nobody can.
         """
         replica = self._shell.node.replica
-        epoch = replica.cib.version.epoch
+        epoch, former = replica.cib.version.epoch, frozenset(replica.proposals)
         for look in itertools.count():
             if doubt.newer is not None and look % _LOOKS_PER_PROPOSAL == 0:
                 offer = CommitArrived(moment(), doubt.newer, "recovery", "the commit that was active", True)
@@ -574,7 +574,8 @@ class Service:
                 status.state is SourceState.OK and status.commit == replica.commit
                 for status in (source.status() for source in self._sources.values())
             )
-            if vouched or replica.cib.version.epoch != epoch:
+            fresh = replica.commit == doubt.newer or replica.commit not in former
+            if vouched or (replica.cib.version.epoch != epoch and fresh):
                 break
         await self._look_as_configured()
         self._shell.release("state")

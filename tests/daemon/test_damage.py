@@ -64,6 +64,23 @@ def test_what_runs_is_found_although_the_record_of_its_start_is_damaged(node: No
     assert (news, node.states()) == ([], {"a": "4"})
 
 
+def test_what_was_under_way_before_the_damage_does_not_end_the_doubt(node: Node) -> None:
+    """It is accepted and activated at the start, as if nothing had come after it: a removed service was started by that."""
+    newest = make_state(node)
+    state = node.path / "state"
+    (journal,) = [path for path in state.glob("journal-*") if newest.encode() in path.read_bytes()]
+    data = journal.read_bytes()
+    lines = data.rstrip(b"\0").splitlines(keepends=True)
+    accept = next(number for number, line in enumerate(lines) if b'"is":"accept"' in line)
+    journal.write_bytes(b"".join(lines[:accept]).ljust(len(data), b"\0"))
+    assert outcome(state, newest) == "older, the newer proposed"
+    before = len(node.log())
+    node.start()
+    node.wait(lambda: is_settled(node), "the doubt is over", 60)
+    assert [line for line in node.log()[before:] if not line.startswith(("a monitor", "gone monitor"))] == []
+    assert (node.states(), str(node.status()["active"]["commit"])) == ({"a": "4"}, newest)
+
+
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Callable[[Path, str], None]]:
     """Mounts a file system of memory at a place, with these options, until the test ends."""
