@@ -18,7 +18,7 @@ from reconciler.cli.terminal.paint import Paint
 from reconciler.crm.dot import drawing
 from reconciler.errors import Finding, Place
 from reconciler.model.attributes import AttributeBlock
-from reconciler.model.cluster import Configuration, Node
+from reconciler.model.cluster import Configuration, NodeDefinition
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Primitive
 from reconciler.printable import printable
@@ -87,7 +87,7 @@ def plan_of_hostile_names():
     agent = Agent("ocf", "Dummy", "pacemaker")
     off = (AttributeBlock({"stonith-enabled": "false"}),)
     primitive = Primitive(HOSTILE, agent, params=(AttributeBlock({"state": NAME}),))
-    wanted = Configuration(NAME, options=off, nodes=(Node(NAME),), resources=(primitive,))
+    wanted = Configuration(NAME, options=off, nodes=(NodeDefinition(NAME),), resources=(primitive,))
     found = consequences(healthy(Configuration(nodes=wanted.nodes), ()), wanted, Instant(0))
     return found, Header(NAME, NAME, NAME, NAME)
 

@@ -8,7 +8,7 @@ from reconciler.frozen import field, frozen
 
 
 @frozen
-class Command:
+class AgentCommand:
     """What to run: absolute argv, the whole environment, the deadline.
 
     `label` names the resource it is for, `operation` what is done with it; `standard_input` None means `/dev/null`. What goes `ahead`

@@ -12,7 +12,7 @@ from functools import partial
 
 from reconciler.agents.attributes import AttributeJournals
 from reconciler.agents.cgroup import delegated_tree
-from reconciler.agents.command import Command
+from reconciler.agents.command import AgentCommand
 from reconciler.agents.installed import Roots, find
 from reconciler.agents.launch import Limits
 from reconciler.agents.lsb import lsb_command
@@ -212,7 +212,7 @@ class AgentRunner:
         name, _, value = self.mark(resource).partition("=")
         return {name: value}
 
-    def _with_mark(self, command: Command, resource: str) -> Command:
+    def _with_mark(self, command: AgentCommand, resource: str) -> AgentCommand:
         return replace(command, environment={**command.environment, **self._marked(resource)})
 
 

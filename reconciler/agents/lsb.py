@@ -5,7 +5,7 @@ Source: LSB Core, "Init script actions".
 
 from __future__ import annotations
 
-from reconciler.agents.command import Command
+from reconciler.agents.command import AgentCommand
 from reconciler.agents.environment import base_environment
 from reconciler.model.operation import AgentCall
 
@@ -19,9 +19,9 @@ _ACTIONS = {
 }
 
 
-def lsb_command(call: AgentCall, path: str) -> Command | None:
+def lsb_command(call: AgentCall, path: str) -> AgentCommand | None:
     """The init script's command line; None for an operation that init scripts do not have."""
     action = _ACTIONS.get(call.operation)
     if action is None:
         return None
-    return Command((path, action), base_environment(), call.timeout_ms, call.resource, operation=call.operation)
+    return AgentCommand((path, action), base_environment(), call.timeout_ms, call.resource, operation=call.operation)

@@ -23,7 +23,7 @@ from reconciler.agents import procfs
 from reconciler.agents.calls import Call, CallTable
 from reconciler.agents.capture import Capture
 from reconciler.agents.cgroup import CallGroup, CgroupTree
-from reconciler.agents.command import Command
+from reconciler.agents.command import AgentCommand
 from reconciler.agents.launch import Limits, started_as
 from reconciler.agents.shortage import Shortage
 from reconciler.frozen import frozen
@@ -84,14 +84,14 @@ class ProcessRunner:
         self.running: set[int] = set()
         """The first process of every call that is not over yet; whoever reaps orphans leaves these alone."""
 
-    async def run(self, command: Command) -> Ended:
+    async def run(self, command: AgentCommand) -> Ended:
         """Run to the end or to the deadline; cancelled, it kills what it started and raises `CancelledError`."""
         asked = time.monotonic_ns()
         async with self._ahead if command.ahead else self._slots:
             queue_ms = (time.monotonic_ns() - asked) // 1_000_000
             return await self._run(command, queue_ms)
 
-    async def _run(self, command: Command, queue_ms: int) -> Ended:
+    async def _run(self, command: AgentCommand, queue_ms: int) -> Ended:
         try:
             child = await self.shortage.outlast(partial(self._started, command))
             started = time.monotonic_ns()
@@ -122,10 +122,10 @@ class ProcessRunner:
             self.running.discard(child.pid)
             self._forget(child.slot, child.group)
 
-    async def _started(self, command: Command) -> _Child:
+    async def _started(self, command: AgentCommand) -> _Child:
         return self._start(command)
 
-    def _start(self, command: Command) -> _Child:
+    def _start(self, command: AgentCommand) -> _Child:
         group = self._make_group(command)
         mark = f"{self._id}-{next(self._serials)}"
         slot = self._note(command, group, mark)
@@ -139,7 +139,7 @@ class ProcessRunner:
             self.calls.name(slot, child.pid)
         return child
 
-    def _note(self, command: Command, group: CallGroup | None, mark: str) -> int | None:
+    def _note(self, command: AgentCommand, group: CallGroup | None, mark: str) -> int | None:
         """Before the process is there: whoever comes after us must know of each one."""
         if self.calls is None:
             return None
@@ -147,7 +147,7 @@ class ProcessRunner:
         path = group.path if group is not None else None
         return self.calls.begin(Call(f"{CALL_MARK}={mark}", command.label, command.operation, ends_by_s, path))
 
-    def _make_group(self, command: Command) -> CallGroup | None:
+    def _make_group(self, command: AgentCommand) -> CallGroup | None:
         """A control group for the call; without one (too many, no memory) it is held by its process group and mark alone."""
         if self._cgroups is None:
             return None
@@ -174,7 +174,7 @@ class ProcessRunner:
 class _Child:
     """One started process with all that belongs to it."""
 
-    def __init__(self, command: Command, group: CallGroup | None, mark: str, limits: Limits) -> None:
+    def __init__(self, command: AgentCommand, group: CallGroup | None, mark: str, limits: Limits) -> None:
         self._spare = _Spare()
         self.capture = self._spare.beside(Capture)
         self._limits = limits
@@ -268,7 +268,7 @@ class _Child:
             self._process.wait()
             raise
 
-    def _spawn(self, command: Command, mark: str) -> subprocess.Popen[bytes]:
+    def _spawn(self, command: AgentCommand, mark: str) -> subprocess.Popen[bytes]:
         # The child enters its group itself: moved from outside, it could have forked before.
         entry = self.group.entry if self.group is not None else None
         argv = started_as(command.argv, self._limits, entry, command.environment)

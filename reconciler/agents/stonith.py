@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.agents.command import Command
+from reconciler.agents.command import AgentCommand
 from reconciler.agents.environment import base_environment
 from reconciler.model.operation import AgentCall
 
@@ -20,7 +20,7 @@ _FOR_THE_CLUSTER = "pcmk_"
 """Parameters that begin so tell the cluster how to use the device; the agent does not know them."""
 
 
-def stonith_command(call: AgentCall, path: str, parameters: Mapping[str, str]) -> Command:
+def stonith_command(call: AgentCall, path: str, parameters: Mapping[str, str]) -> AgentCommand:
     """The fence agent's call: everything it needs comes by standard input, so that no process list shows a password."""
     action = _AGENT_ACTIONS.get(call.operation, call.operation)
     action = parameters.get(f"pcmk_{action}_action") or action
@@ -29,7 +29,7 @@ def stonith_command(call: AgentCall, path: str, parameters: Mapping[str, str]) -
     content = "".join(f"{name}={value}\n" for name, value in sorted(pairs.items()))
     given = content.encode()
     ahead = call.operation in FENCING
-    return Command((path,), base_environment(), call.timeout_ms, call.resource, given, call.operation, ahead)
+    return AgentCommand((path,), base_environment(), call.timeout_ms, call.resource, given, call.operation, ahead)
 
 
 def unreadable_parameters(parameters: Mapping[str, str]) -> list[str]:

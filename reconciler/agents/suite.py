@@ -32,7 +32,7 @@ _STOPPED = frozenset({ResultCode.NOT_RUNNING})
 _PROMOTED = frozenset({ResultCode.PROMOTED})
 
 
-class Verdict(enum.Enum):
+class CheckResult(enum.Enum):
     """How a check ended; a note is neither good nor bad."""
 
     PASSED = "passed"
@@ -45,7 +45,7 @@ class Check:
     """One thing that was looked at, and what came of it."""
 
     text: str
-    verdict: Verdict
+    verdict: CheckResult
     detail: str = ""
 
 
@@ -240,11 +240,11 @@ class AgentSuite:
     def _judge(self, text: str, good: bool, detail: str = "") -> bool:
         self.passed += good
         self.failed += not good
-        self._report(Check(text, Verdict.PASSED if good else Verdict.FAILED, "" if good else detail))
+        self._report(Check(text, CheckResult.PASSED if good else CheckResult.FAILED, "" if good else detail))
         return good
 
     def _note(self, text: str) -> None:
-        self._report(Check(text, Verdict.NOTE))
+        self._report(Check(text, CheckResult.NOTE))
 
 
 def _said(result: AgentResult) -> str:

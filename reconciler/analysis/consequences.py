@@ -13,7 +13,7 @@ from reconciler.analysis.guards import Guard, guards
 from reconciler.analysis.placement_reasons import runs
 from reconciler.analysis.reason import Reason, blocked_by
 from reconciler.analysis.reasons import reason_of
-from reconciler.analysis.steady import Settled, settle, under
+from reconciler.analysis.steady import SteadyState, settle, under
 from reconciler.analysis.timing import Timing
 from reconciler.cib import Cib
 from reconciler.cib.departing import Departure, departure
@@ -78,7 +78,7 @@ class Consequences:
     transitions: tuple[Consequence, ...]
     impacts: tuple[Impact, ...]
     guards: tuple[Guard, ...]
-    settled: Settled
+    settled: SteadyState
     head: Configuration
 
     @property

@@ -13,7 +13,7 @@ from reconciler.model.resource import primitives
 
 
 @frozen
-class Judgement:
+class JudgedExpectation:
     """One expectation with every case that breaks it (case name, what is wrong); kept when there is none."""
 
     expectation: Expectation
@@ -31,11 +31,11 @@ STEADY = "steady state"
 
 def judge(
     expectations: Sequence[Expectation], configuration: Configuration, steady: Services, outcomes: Sequence[CaseOutcome]
-) -> tuple[Judgement, ...]:
+) -> tuple[JudgedExpectation, ...]:
     """A verdict for each expectation, in their order. What no outcome puts to the test is broken: nothing shows that it holds."""
     names = _members(configuration)
     return tuple(
-        Judgement(expectation, tuple(_broken(expectation.claim, names, steady, outcomes)))
+        JudgedExpectation(expectation, tuple(_broken(expectation.claim, names, steady, outcomes)))
         for expectation in expectations
     )
 

@@ -14,7 +14,7 @@ from reconciler.cib import Cib, Version
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen, replace
 from reconciler.model.attributes import AttributeBlock
-from reconciler.model.cluster import Node
+from reconciler.model.cluster import NodeDefinition
 from reconciler.model.resource import Agent
 from reconciler.model.status import TicketState
 from reconciler.model.text import boolean
@@ -207,7 +207,7 @@ class _Work:
         """The state of a node; with `add`, one that is not configured gets configured as a full member, as `crm_simulate` does."""
         configured = next((node for node in self.cib.configuration.nodes if node.name == name), None)
         if configured is None and add:
-            configured = Node(name, name)
+            configured = NodeDefinition(name, name)
             nodes = (*self.cib.configuration.nodes, configured)
             self.cib = replace(self.cib, configuration=replace(self.cib.configuration, nodes=nodes))
         if configured is None and name not in self.status:

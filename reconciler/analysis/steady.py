@@ -8,7 +8,7 @@ from reconciler.analysis.execution import simulate_execution
 from reconciler.cib import FEATURE_SET, Cib
 from reconciler.cib.departing import succeeded, whole
 from reconciler.frozen import frozen, replace
-from reconciler.model.cluster import Configuration, Node
+from reconciler.model.cluster import Configuration, NodeDefinition
 from reconciler.model.date import Instant
 from reconciler.model.status import NodeState, Status
 from reconciler.scheduler import schedule
@@ -21,7 +21,7 @@ _ONLINE = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "me
 
 
 @frozen
-class Settled:
+class SteadyState:
     """What a cluster came to: the state in the end, and the plan of each transition on the way that was not empty.
 
     `final` is the plan that told it was at rest: an empty one, or one that only waits for nodes that can't be fenced. None when it is
@@ -38,7 +38,7 @@ class Settled:
 def healthy(configuration: Configuration, nodes: Iterable[str] = ()) -> Cib:
     """A quorate cluster of all full members of the configuration (and `nodes`), online, with nothing ever run on them."""
     known = {node.name for node in configuration.nodes}
-    added = tuple(Node(name) for name in nodes if name not in known)
+    added = tuple(NodeDefinition(name) for name in nodes if name not in known)
     configuration = replace(configuration, nodes=configuration.nodes + added)
     members = [node for node in configuration.nodes if node.type in (None, "member")]
     states = tuple(NodeState(node.identity, node.name, dict(_ONLINE)) for node in members)
@@ -59,7 +59,7 @@ def settle(
     unfenceable: Collection[str] = frozenset(),
     decisions: bool = False,
     sanitized: bool = False,
-) -> Settled:
+) -> SteadyState:
     """Let the cluster decide and act until nothing is left to do, every action ending as expected.
 
     Only the fencing of the `unfenceable` nodes never succeeds, and what waits for it is not done. The plans have their `decisions` when
@@ -69,16 +69,16 @@ def settle(
     for _ in range(rounds):
         plan = schedule(cib, now, decisions=decisions, sanitized=sanitized)
         if plan.empty:
-            return Settled(cib, tuple(plans), plan)
+            return SteadyState(cib, tuple(plans), plan)
         possible = _without_fencing(plan, unfenceable) if unfenceable else plan
         if possible.empty:
-            return Settled(cib, tuple(plans), plan)
+            return SteadyState(cib, tuple(plans), plan)
         plans.append(plan)
         execution = simulate_execution(possible, cib)
         if execution.unfinished:
-            return Settled(execution.cib, tuple(plans), stuck=True)
+            return SteadyState(execution.cib, tuple(plans), stuck=True)
         cib = execution.cib
-    return Settled(cib, tuple(plans), restless=True)
+    return SteadyState(cib, tuple(plans), restless=True)
 
 
 def _without_fencing(plan: Plan, nodes: Collection[str]) -> Plan:
@@ -93,7 +93,7 @@ def _without_fencing(plan: Plan, nodes: Collection[str]) -> Plan:
     return replace(plan, actions=actions if any(action.kind is not ActionKind.PSEUDO for action in actions) else ())
 
 
-def steady(configuration: Configuration, now: Instant, nodes: Iterable[str] = ()) -> Settled:
+def steady(configuration: Configuration, now: Instant, nodes: Iterable[str] = ()) -> SteadyState:
     """The healthy cluster after it has started everything that the configuration wants."""
     return settle(healthy(configuration, nodes), now)
 

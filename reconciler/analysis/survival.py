@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from reconciler.analysis.failures import Case, noticed, strike
 from reconciler.analysis.fence_devices import devices, out_of_reach
 from reconciler.analysis.soundness import Violation, violations
-from reconciler.analysis.steady import Settled, settle
+from reconciler.analysis.steady import SteadyState, settle
 from reconciler.cib import Cib
 from reconciler.frozen import field, frozen
 from reconciler.model.cluster import Configuration
@@ -120,7 +120,7 @@ def survive(steady: Cib, before: Services, case: Case, now: Instant) -> CaseOutc
 _STOPPING = frozenset({Verb.STOP, Verb.MOVE, Verb.RESTART, Verb.RECOVER})
 
 
-def _fenced(settled: Settled) -> list[str]:
+def _fenced(settled: SteadyState) -> list[str]:
     changes = (change for plan in settled.plans for change in plan.changes)
     return [change.subject for change in changes if change.verb is Verb.FENCE and change.detail != "on"]
 

@@ -108,7 +108,7 @@ class Offer:
 
 
 @frozen
-class Leave:
+class DoNothing:
     """Nothing is to be done."""
 
     why: Rest
@@ -133,7 +133,7 @@ class Stray:
     finding: Finding
 
 
-Decision = Offer | Leave | TryAgain | LookAgain | Stray
+Decision = Offer | DoNothing | TryAgain | LookAgain | Stray
 
 
 def admit(
@@ -151,9 +151,9 @@ def admit(
     if tip.active != active:
         return LookAgain()
     if tip.to_active is Relation.SAME:
-        return Leave(Rest.IN_FORCE)
+        return DoNothing(Rest.IN_FORCE)
     if tip.commit in under_examination:
-        return Leave(Rest.UNDER_EXAMINATION)
+        return DoNothing(Rest.UNDER_EXAMINATION)
     if not tip.asked and refusal is not None and (known := _known(tip, active, refusal, now_ms)) is not None:
         return known
     course = follows(tip.to_active, tip.to_lineage, tip.may_rewrite, tip.asked)
@@ -161,7 +161,7 @@ def admit(
         case Course():
             return Offer(course)
         case Rest():
-            return Leave(course)
+            return DoNothing(course)
         case None:
             return Stray(_stray(tip))
 
@@ -223,7 +223,7 @@ def _known(tip: Tip, active: str | None, refusal: Refusal, now_ms: int) -> Decis
         return TryAgain(refusal.again_at_ms) if now_ms < refusal.again_at_ms else None
     if (refusal.strays or refusal.held) and refusal.base != active:
         return None
-    return Leave(Rest.HELD if refusal.held else Rest.REFUSED_BEFORE)
+    return DoNothing(Rest.HELD if refusal.held else Rest.REFUSED_BEFORE)
 
 
 def _stray(tip: Tip) -> Finding:

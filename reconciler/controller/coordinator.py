@@ -17,7 +17,7 @@ from reconciler.cib.departing import succeeded
 from reconciler.cib.observations import AttributeSet, ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, Emit, SetTimer, Wish
 from reconciler.controller.fencing.messages import FenceWanted
-from reconciler.controller.fencing.record import Cause
+from reconciler.controller.fencing.record import FenceCause
 from reconciler.controller.members import node_state, with_members
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.messages import LARGEST_ORDER_BYTES, Observe, Order, Release, Reported, Run, order_bytes
@@ -250,7 +250,7 @@ class Coordinator:
             return []
         member = known is not None and known.presence is Presence.ONLINE
         wanted = "off" if how == "poweroff" else how
-        cause = Cause.FAILED if member else Cause.LOST
+        cause = FenceCause.FAILED if member else FenceCause.LOST
         return [Broadcast(FenceWanted(target, boot, cause, wanted, f"{action.key} was planned", now.wall_ms))]
 
     def _unfence(self, action: PlannedAction, shared: Shared, now: Moment) -> list[Wish]:
@@ -259,7 +259,7 @@ class Coordinator:
         known = shared.nodes.get(target)
         if known is None or shared.fencing.is_open(target):
             return []
-        wanted = FenceWanted(target, known.boot, Cause.UNFENCE, "on", f"{action.key} was planned", now.wall_ms)
+        wanted = FenceWanted(target, known.boot, FenceCause.UNFENCE, "on", f"{action.key} was planned", now.wall_ms)
         return [Broadcast(wanted)]
 
     def _unfenced(self, transition: Transition, action: PlannedAction, now: Moment) -> Wish:

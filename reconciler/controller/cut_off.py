@@ -16,7 +16,7 @@ from reconciler.controller.membership.events import View
 from reconciler.controller.messages import Order
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
-from reconciler.controller.quorum.policy import Policy
+from reconciler.controller.quorum.policy import QuorumPolicy
 from reconciler.controller.quorum.self_stop import ALONE_MS, Active, acts_after_ms, self_stop
 from reconciler.controller.standing import quorum_policy
 from reconciler.frozen import replace
@@ -43,7 +43,7 @@ class CutOff:
             return [ClearTimer(CUT_OFF_TIMER)]
         policy = quorum_policy(self.parts.replica.shared.cib)
         after_ms = acts_after_ms(policy)
-        if policy is Policy.FENCE and view is not None and view.ring.quorate:
+        if policy is QuorumPolicy.FENCE and view is not None and view.ring.quorate:
             after_ms = ALONE_MS  # Members come and go: what is to be done at once is for who has lost the quorum.
         return [] if after_ms is None else [SetTimer(CUT_OFF_TIMER, now.mono_ms + after_ms)]
 
@@ -60,7 +60,7 @@ class CutOff:
     def installed(self) -> list[Wish]:
         """A view is installed, and we are heard in it: from now on its DC decides, unless it has no quorum and nobody waits for a plan."""
         self._left.clear()
-        if not self.parts.quorate and quorum_policy(self.parts.replica.shared.cib) is Policy.FENCE:
+        if not self.parts.quorate and quorum_policy(self.parts.replica.shared.cib) is QuorumPolicy.FENCE:
             return [ClearTimer(CUT_OFF_TIMER), *self._fence_itself("the members have no quorum")]
         return [ClearTimer(CUT_OFF_TIMER)]
 
@@ -70,8 +70,8 @@ class CutOff:
             return []
         policy = quorum_policy(self.parts.replica.shared.cib)
         # A node that fences itself, and has nothing to do that with, can at least stop what it runs.
-        fenced = self._fence_itself("this node is cut off") if policy is Policy.FENCE else []
-        self._left = deque(self_stop(Policy.STOP if policy is Policy.FENCE else policy, self._active()))
+        fenced = self._fence_itself("this node is cut off") if policy is QuorumPolicy.FENCE else []
+        self._left = deque(self_stop(QuorumPolicy.STOP if policy is QuorumPolicy.FENCE else policy, self._active()))
         if not self._left:
             return []
         text = f"this node is cut off, and stops by itself what it runs ({policy.value})"

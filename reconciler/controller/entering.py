@@ -31,6 +31,7 @@ from reconciler.controller.membership.events import (
     Donate,
     Install,
     Installation,
+    JoinAnew,
     MembershipEffect,
     Promise,
     Reannounce,
@@ -39,7 +40,6 @@ from reconciler.controller.membership.events import (
     View,
     Wait,
 )
-from reconciler.controller.membership.events import Rejoin as MemberRejoin
 from reconciler.controller.membership.messages import MembershipMessage
 from reconciler.controller.messages import GraceOver, Ping, Report, State
 from reconciler.controller.moment import Moment
@@ -133,7 +133,7 @@ class Entering:
                 return [SetTimer(WAIT_TIMER, until_ms)]
             case Install(installation):
                 return self._install(installation, now)
-            case MemberRejoin(why, fenced, for_good):
+            case JoinAnew(why, fenced, for_good):
                 left = self._leave(why, now, fenced=fenced)
                 return [Leave(f"this node can't be a member: {why}")] if for_good else left
             case Reannounce(view):

@@ -21,7 +21,7 @@ from reconciler.controller.fencing.messages import (
     FenceOrdered,
     FenceWanted,
 )
-from reconciler.controller.fencing.record import Cause
+from reconciler.controller.fencing.record import FenceCause
 from reconciler.controller.former import current_message
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
@@ -199,7 +199,7 @@ def may_send(sender: str, message: Message, dc: str | None) -> bool:
         ):
             return sender == dc
         case FenceWanted():
-            return sender == dc or message.cause is Cause.ASKED
+            return sender == dc or message.cause is FenceCause.ASKED
         case FenceEnded():
             return sender == message.executor
         case Reported() | Report() | Heard() | Kept() | WantCommit() | Hello() | Ready() | Ping():

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller.admission import Tip
-from reconciler.controller.fencing.record import Order as FenceOrder
+from reconciler.controller.fencing.record import FenceOrder
 from reconciler.controller.journal import Record
 from reconciler.controller.membership.events import View
 from reconciler.controller.messages import Message

@@ -10,11 +10,10 @@ from collections.abc import Iterable
 from reconciler.analysis.fence_devices import agent_of, levels, parameters, unfencing_level
 from reconciler.cib import Cib
 from reconciler.controller.events import Broadcast, CallFenceAgent, Emit, FenceAgentEnded, SetTimer, Wish
-from reconciler.controller.fencing.executor import CallFenceAgent as Call
-from reconciler.controller.fencing.executor import FenceExecutor
+from reconciler.controller.fencing.executor import FenceCall, FenceExecutor
 from reconciler.controller.fencing.messages import FenceEnded, FenceGivenUp, FenceOrdered, FencingMessage
 from reconciler.controller.fencing.ordering import Circumstances, decide, overdue_ms
-from reconciler.controller.fencing.record import Down, Fencing, Order, Ordered
+from reconciler.controller.fencing.record import Down, FenceOrder, Fencing, Ordered
 from reconciler.controller.fencing.topology import Device, Levels
 from reconciler.controller.moment import Moment
 from reconciler.controller.shared import Shared, allowed
@@ -40,7 +39,7 @@ class Fencer:
         """The orders of ours that were not delivered yet."""
         self.halted = False
         """Whether nobody is fenced from here for now: this node stood still."""
-        self._held: list[Order] = []
+        self._held: list[FenceOrder] = []
 
     def as_somebody_new(self, incarnation: str) -> None:
         """We are another member from now on: orders for the one before are not ours."""
@@ -120,13 +119,13 @@ class Fencer:
             return []
         return [Broadcast(FenceGivenUp(record.order.term, target, record.order.number, now.wall_ms))]
 
-    def _ordered(self, order: Order, cib: Cib) -> list[Wish]:
+    def _ordered(self, order: FenceOrder, cib: Cib) -> list[Wish]:
         if self.halted:
             self._held.append(order)
             return []
         self._executor, answer = self._executor.ordered(order)
         match answer:
-            case Call():
+            case FenceCall():
                 return [_call(order, cib)]
             case FenceEnded():
                 return [Broadcast(answer)]
@@ -162,7 +161,7 @@ def _device(cib: Cib, primitive: Primitive, *, delays: bool = True) -> Device:
     )
 
 
-def _call(order: Order, cib: Cib) -> Wish:
+def _call(order: FenceOrder, cib: Cib) -> Wish:
     """The call of a device's agent, with what the configuration says of it now."""
     configuration = cib.configuration
     device = next(
@@ -173,7 +172,7 @@ def _call(order: Order, cib: Cib) -> Wish:
     return CallFenceAgent(order, agent, values)
 
 
-def _late(order: Order, now: Moment) -> SetTimer:
+def _late(order: FenceOrder, now: Moment) -> SetTimer:
     return SetTimer(f"{LATE_TIMER}{order.target} {order.number}", now.mono_ms + overdue_ms(order))
 
 

@@ -21,7 +21,7 @@ from reconciler.controller.fencing.messages import (
     FencingMessage,
 )
 from reconciler.controller.journal import prepared_record
-from reconciler.controller.keeper import Answer, Vouch
+from reconciler.controller.keeper import SendAcceptance, Vouch
 from reconciler.controller.members import node_state
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
@@ -156,7 +156,9 @@ class Following:
         if made is None:
             return []
         self.parts.replica.prepare(message.commit, made)
-        answer = Answer(Examined(now, message.commit, message.base, made.digest, made.configuration, allow=made.allow))
+        answer = SendAcceptance(
+            Examined(now, message.commit, message.base, made.digest, made.configuration, allow=made.allow)
+        )
         written = self.parts.keeper.write(prepared_record(message.commit, made), now, begins=True)
         return [*written, *self.parts.sync(answer)]
 

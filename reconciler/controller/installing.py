@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from reconciler.cib.canonical import plain_bytes, to_json
 from reconciler.controller.fencing.record import Down, Record
-from reconciler.controller.membership.events import Facts, Installation
+from reconciler.controller.membership.events import Installation, OwnFacts
 from reconciler.controller.membership.history import Rank, StateId, extended
 from reconciler.controller.membership.presence import Attendance, Presence, presences
 from reconciler.controller.shared import Shared, observed, want_lost
@@ -101,13 +101,13 @@ def state_id(shared: Shared) -> StateId:
 
 def facts(
     shared: Shared, node: str, *, promised: int, blank: bool, incarnation: str, boot: str, protocols: tuple[int, int]
-) -> Facts:
+) -> OwnFacts:
     """What a node's hello says by the state that it holds."""
     known = shared.nodes.get(node)
     down = tuple(sorted(name for name, one in shared.nodes.items() if one.presence is Presence.DOWN or one.leaving))
     # In another boot, or after we went ourselves, the others may have come and gone on without us.
     certain = known is not None and known.boot == boot and not (known.leaving or known.stale)
-    return Facts(
+    return OwnFacts(
         cluster=shared.cluster,
         node=node,
         incarnation=incarnation,

@@ -16,7 +16,7 @@ from reconciler.controller.executor import begins
 from reconciler.controller.fencing.messages import FenceOrdered
 from reconciler.controller.following import Following
 from reconciler.controller.journal import message_record, skipped_record
-from reconciler.controller.keeper import Adopting, Answer, Promising, Purpose, Routine, TakeBack, TakeIn, Vouch
+from reconciler.controller.keeper import Adopting, Promising, Purpose, Routine, SendAcceptance, TakeBack, TakeIn, Vouch
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
     Activate,
@@ -178,7 +178,7 @@ class Intake:
                 return self._take_in(purpose.sender, purpose.data, purpose.message, now)
             case TakeBack():
                 return self.parts.proposals.dropped(purpose.message, purpose.reason, now)
-            case Answer():
+            case SendAcceptance():
                 return self.parts.proposals.accept(purpose.examined)
             case Promising(term):
                 return self._entering.promised(term, now)
@@ -206,7 +206,7 @@ class Intake:
                 return self.parts.generation(TakeBack(message, event.reason))
             case TakeBack():
                 return [Leave(f"the state can't be written, nor taken back: {event.reason}")]
-            case Answer():
+            case SendAcceptance():
                 return self.parts.proposals.not_kept(purpose.examined, event.reason, event.now)
             case Promising(term):
                 if self.parts.alone:  # There is nobody to whom it could be broken.

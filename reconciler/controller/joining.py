@@ -7,9 +7,9 @@ from reconciler.controller.installing import facts, installed_of, state_id
 from reconciler.controller.membership import machine
 from reconciler.controller.membership.events import (
     Announced,
-    Heard,
     Installation,
     MembershipEffect,
+    MembershipHeard,
     Promised,
     StateKept,
     View,
@@ -38,14 +38,14 @@ class Joining:
         self._run = run
         self._protocols = protocols
         self._times = 1
-        self._membership: machine.Membership = machine.Down()
+        self._membership: machine.Membership = machine.NoView()
         self._received: Shared | None = None
 
     @property
     def view_anew(self) -> View | None:
         """The view that is installed, of those who take part in it, to be agreed on anew."""
         known = self._membership
-        if not isinstance(known, machine.Installed):
+        if not isinstance(known, machine.InstalledView):
             return None
         return machine.announced_anew(known.installation.view, known.installation.members)
 
@@ -71,7 +71,7 @@ class Joining:
 
     def heard(self, sender: str, message: MembershipMessage, now: Moment) -> Effects:
         """A message of membership was delivered."""
-        return self._step(Heard(sender, message, now.mono_ms))
+        return self._step(MembershipHeard(sender, message, now.mono_ms))
 
     def promised(self, term: int, now: Moment) -> Effects:
         """A promise is durable."""
@@ -117,9 +117,9 @@ class Joining:
 
     def left(self) -> None:
         """We are no member of the group any more; the next time it is as somebody else."""
-        self._membership, self._received = machine.Down(), None
+        self._membership, self._received = machine.NoView(), None
         self._times += 1
 
-    def _step(self, event: Announced | Heard | Promised | StateKept | Waited) -> Effects:
+    def _step(self, event: Announced | MembershipHeard | Promised | StateKept | Waited) -> Effects:
         self._membership, effects = machine.step(self._membership, event)
         return effects

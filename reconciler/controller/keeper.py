@@ -42,7 +42,7 @@ class TakeBack:
 
 
 @frozen
-class Answer:
+class SendAcceptance:
     """Then the acceptance of a commit is sent."""
 
     examined: Examined
@@ -73,7 +73,7 @@ class Routine:
     """Nobody waits for it."""
 
 
-Purpose = TakeIn | TakeBack | Answer | Promising | Vouch | Adopting | Routine
+Purpose = TakeIn | TakeBack | SendAcceptance | Promising | Vouch | Adopting | Routine
 
 
 class Keeper:

@@ -13,7 +13,7 @@ from reconciler.cib import Cib
 from reconciler.cib.departing import whole
 from reconciler.cib.observations import NodeObserved, Observation
 from reconciler.frozen import replace
-from reconciler.model.cluster import Node
+from reconciler.model.cluster import NodeDefinition
 from reconciler.model.status import NodeState, Status
 
 
@@ -25,7 +25,7 @@ def with_members(cib: Cib) -> Cib:
     cib = whole(cib)
     configuration = cib.configuration
     configured = {node.name for node in configuration.nodes}
-    missing = tuple(Node(state.name) for state in cib.status.nodes if state.name not in configured)
+    missing = tuple(NodeDefinition(state.name) for state in cib.status.nodes if state.name not in configured)
     if not missing and all(node.id is None for node in configuration.nodes):
         return cib
     named = tuple(node if node.id is None else replace(node, id=None) for node in configuration.nodes)

@@ -54,7 +54,7 @@ from reconciler.controller.following import INHERITED_TIMER, Following
 from reconciler.controller.intake import Intake
 from reconciler.controller.joining import WAIT_TIMER
 from reconciler.controller.journal import prepared_record
-from reconciler.controller.keeper import GENERATION_TIMER, SYNC_TIMER, Answer
+from reconciler.controller.keeper import GENERATION_TIMER, SYNC_TIMER, SendAcceptance
 from reconciler.controller.members import node_state
 from reconciler.controller.messages import (
     COMPILER,
@@ -331,7 +331,7 @@ class Node:
         prepared = Prepared(event.digest, event.configuration, event.allow)
         self.replica.prepare(event.commit, prepared)
         written = self.keeper.write(prepared_record(event.commit, prepared), event.now, begins=True)
-        return [*written, *self.parts.sync(Answer(event))]
+        return [*written, *self.parts.sync(SendAcceptance(event))]
 
     def _timer_fired(self, event: TimerFired) -> list[Wish]:
         if event.name in (RECHECK, RETRY):

@@ -36,7 +36,7 @@ from reconciler.controller.fencing.messages import (
     FenceWanted,
     FencingMessage,
 )
-from reconciler.controller.fencing.record import Cause, Fencing
+from reconciler.controller.fencing.record import FenceCause, Fencing
 from reconciler.controller.members import by_name
 from reconciler.controller.membership.history import Lineage
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
@@ -468,7 +468,9 @@ def _missed(shared: Shared, message: FencingMessage) -> Fencing:
     known = shared.nodes.get(message_target(message))
     if not isinstance(message, FenceConfirmed) or known is None or known.presence in (Presence.ONLINE, Presence.DOWN):
         return shared.fencing
-    wanted = FenceWanted(message.target, known.boot, Cause.LOST, "off", "an operator vouches for it", message.at_ms)
+    wanted = FenceWanted(
+        message.target, known.boot, FenceCause.LOST, "off", "an operator vouches for it", message.at_ms
+    )
     return delivered(shared.fencing, wanted, present(shared.nodes))
 
 

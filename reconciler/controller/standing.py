@@ -12,7 +12,7 @@ from reconciler.cib import Cib
 from reconciler.cib.observations import NodeObserved, Observation
 from reconciler.controller.fencing.delivery import Present
 from reconciler.controller.membership.presence import GRACE_MS, Presence
-from reconciler.controller.quorum.policy import Policy
+from reconciler.controller.quorum.policy import QuorumPolicy
 from reconciler.controller.quorum.self_stop import lost_node_grace_ms
 from reconciler.frozen import frozen, replace
 from reconciler.model.duration import DEFAULT_TIMEOUT_MS, interval_ms, timeout_ms
@@ -97,11 +97,11 @@ def grace_ms(cib: Cib, presence: Presence, *, fencing: bool, exclusive: bool = T
             assert_never(presence)
 
 
-def quorum_policy(cib: Cib) -> Policy:
+def quorum_policy(cib: Cib) -> QuorumPolicy:
     """What becomes of resources without quorum; what is no policy is as the default."""
     text = option(cib, "no-quorum-policy", "stop")
-    known = {policy.value: policy for policy in Policy} | {"suicide": Policy.FENCE}
-    return known.get(text.lower(), Policy.STOP)
+    known = {policy.value: policy for policy in QuorumPolicy} | {"suicide": QuorumPolicy.FENCE}
+    return known.get(text.lower(), QuorumPolicy.STOP)
 
 
 def _longest_stop_ms(cib: Cib) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from reconciler.controller.admission import (
     LOCAL_SOURCES,
     Course,
-    Leave,
+    DoNothing,
     LookAgain,
     Offer,
     Refusal,
@@ -100,7 +100,7 @@ class Tips:
                 return [LookAt(tip.source)]
             case Stray(finding):
                 return self._answer(tip, finding)
-            case Leave():
+            case DoNothing():
                 return self._answer(tip)
 
     def _answer(self, tip: Tip, *findings: Finding) -> list[Wish]:

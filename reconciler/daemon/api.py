@@ -26,7 +26,7 @@ from reconciler.daemon.shell import Shell, moment
 from reconciler.daemon.status import StatusView
 from reconciler.daemon.threads import Threads
 from reconciler.errors import Finding, InputError, Place, ReconcilerError
-from reconciler.sources.bounds import Bounds, is_configuration
+from reconciler.sources.bounds import TreeBounds, is_configuration
 from reconciler.sources.commit_object import CommitFacts
 from reconciler.sources.source import Source, SourceStatus
 from reconciler.version import __version__
@@ -426,7 +426,7 @@ def _files(given: object) -> dict[str, bytes]:
     """The files of a proposal. Raises InputError with everything that is wrong about their names and sizes."""
     if not isinstance(given, dict) or not all(isinstance(text, str) for text in given.values()):
         raise ApiError(400, "bad-request", "files must be an object of texts")
-    bounds = Bounds()
+    bounds = TreeBounds()
     files = {name: text.encode() for name, text in given.items()}
     findings = [_bad_name(name) for name in sorted(files) if not _is_good_name(name)]
     findings += [

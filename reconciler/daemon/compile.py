@@ -24,7 +24,7 @@ CONSENT_TRAILER = "Reconciler-Allow"
 
 
 @frozen
-class Policy:
+class SourcePolicy:
     """What this node demands of a source's commits: signatures, and whether they may leave the line of what was active."""
 
     signatures: SignaturePolicy = field(default_factory=SignaturePolicy)
@@ -57,7 +57,7 @@ class Judge:
         agents: AgentSettings | None,
         resolve_secret: Callable[[str], str | None],
         strict: bool = False,
-        policy: Callable[[str], Policy] = lambda _: Policy(),
+        policy: Callable[[str], SourcePolicy] = lambda _: SourcePolicy(),
         nodes: Callable[[], tuple[str, ...]] = tuple,
         standing: Callable[[], tuple[Cib, frozenset[str]]] = lambda: (Cib(), frozenset()),
     ) -> None:

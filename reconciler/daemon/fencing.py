@@ -23,7 +23,7 @@ _LONGEST_OUTPUT = 4000
 _NO_ARGUMENT = "none"
 
 
-class Agents(Protocol):
+class FenceAgents(Protocol):
     """What calls agents."""
 
     async def run(self, call: AgentCall) -> AgentResult:
@@ -36,7 +36,7 @@ Metadata = Callable[[Agent], Awaitable[AgentMetadata | None]]
 class AgentFencing:
     """Fences by calling the agent that the device names, with the parameters of the device and the name that it has for the target."""
 
-    def __init__(self, agents: Agents, metadata: Metadata) -> None:
+    def __init__(self, agents: FenceAgents, metadata: Metadata) -> None:
         self._agents = agents
         self._metadata = metadata
 

@@ -65,7 +65,7 @@ class ApiError(Exception):
         self.answer = Answer({"error": {"code": code, "message": message, "findings": list(findings)}}, status)
 
 
-class Service(Protocol):
+class Served(Protocol):
     """What is served. Refusals are ApiErrors."""
 
     def enter(self, peer: Peer) -> None:
@@ -85,7 +85,7 @@ OWN = ".own"
 class UnixServer:
     """Serves one path; where others may come in too, root and our own user have a second one, `PATH.own`, that nobody else can fill."""
 
-    def __init__(self, path: str, service: Service, *, open_to_others: bool) -> None:
+    def __init__(self, path: str, service: Served, *, open_to_others: bool) -> None:
         self.path = path
         self._service = service
         own = Listener(f"{path}{OWN}" if open_to_others else path, 0o600, self._accept, reserve=_RESERVE)

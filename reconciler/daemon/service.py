@@ -44,7 +44,7 @@ from reconciler.controller.shared import lineage
 from reconciler.daemon.api import Api
 from reconciler.daemon.attempts import Attempts
 from reconciler.daemon.budget import Budget
-from reconciler.daemon.compile import Judge, Policy
+from reconciler.daemon.compile import Judge, SourcePolicy
 from reconciler.daemon.compile_apart import AgentSettings
 from reconciler.daemon.config import Access, DirectorySourceConfig, GitSourceConfig, NodeConfig, SourceConfig
 from reconciler.daemon.doctor import examine_place
@@ -60,7 +60,7 @@ from reconciler.daemon.notify import notify, watchdog_interval_s
 from reconciler.daemon.restore import restore_state
 from reconciler.daemon.secret_needs import active_here
 from reconciler.daemon.secrets import Secrets
-from reconciler.daemon.shell import Parts, Shell, moment
+from reconciler.daemon.shell import Shell, ShellParts, moment
 from reconciler.daemon.status import StatusView, source_to_plain
 from reconciler.daemon.store import Store
 from reconciler.daemon.supervisor import Supervisor
@@ -78,7 +78,7 @@ from reconciler.sources.directory import DirectorySettings, DirectorySource
 from reconciler.sources.git import GitSettings, GitSource
 from reconciler.sources.git_request import Credentials
 from reconciler.sources.repository import ACTIVE, Repository
-from reconciler.sources.source import Source, SourceState, Standing
+from reconciler.sources.source import InForce, Source, SourceState
 
 _LAST_AGENTS_S = 5.0
 """How long an end of the daemon waits for agents that are being called; they go on without it after that."""
@@ -301,7 +301,7 @@ class Service:
             self._active_here,
         )
         fabric = _fabric(config)
-        parts = Parts(
+        parts = ShellParts(
             store=self._store,
             fabric=fabric,
             agents=LabAgents(self._runner) if isinstance(fabric, LabFabric) else self._runner,
@@ -319,9 +319,9 @@ class Service:
         return Shell(node, parts, EventLog(run[:8]))
 
     def _source(self, config: SourceConfig) -> Source:
-        def standing() -> Standing:
+        def standing() -> InForce:
             replica = self._shell.node.replica
-            return Standing(replica.commit, lineage(replica.shared, config.name))
+            return InForce(replica.commit, lineage(replica.shared, config.name))
 
         def was_active(commit: str) -> bool:
             return any(one.commit == commit for one in self._shell.node.replica.activations)
@@ -362,15 +362,15 @@ class Service:
             self._expected_at_s = time.monotonic()
             self._shell.supervisor.begin(asyncio.to_thread(self._shell.parts.judge.warm))
 
-    def _policy(self, source: str) -> Policy:
+    def _policy(self, source: str) -> SourcePolicy:
         """What this node demands of a source's commits; of one that it has not, what it demands of proposals."""
         for config in self._config.sources:
             if config.name == source:
                 if isinstance(config, GitSourceConfig):
-                    return Policy(config.signatures, config.rewrite)
+                    return SourcePolicy(config.signatures, config.rewrite)
                 # Its commits follow the active one, but where the repository has lost that.
-                return Policy(rewrite=True)
-        return Policy(self._config.proposals.signatures, self._config.proposals.rewrite)
+                return SourcePolicy(rewrite=True)
+        return SourcePolicy(self._config.proposals.signatures, self._config.proposals.rewrite)
 
     def _git_settings(self, config: GitSourceConfig) -> GitSettings:
         return GitSettings(

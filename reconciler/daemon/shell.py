@@ -85,7 +85,7 @@ class Agents(Protocol):
         """Carry out one operation."""
 
 
-class Parts:
+class ShellParts:
     """What the shell works with; `traits` says of an agent what recording needs, `watch` and `unwatch` follow processes.
 
     `fence` calls a fence agent: whether it did what it was asked, and if not why. `fence_itself` ends this machine at once.
@@ -127,7 +127,7 @@ class Parts:
 class Shell:
     """Drives one node. Everything but `run_agent`s and examinations happens in the loop's own thread."""
 
-    def __init__(self, node: Node, parts: Parts, events: EventLog) -> None:
+    def __init__(self, node: Node, parts: ShellParts, events: EventLog) -> None:
         self.node = node
         self.parts = parts
         self.events = events

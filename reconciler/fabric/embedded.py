@@ -9,7 +9,7 @@ from reconciler.controller.membership.events import View
 from reconciler.controller.quorum.votes import RingVerdict
 
 
-class Listener(Protocol):
+class FabricListener(Protocol):
     """Who is told what the fabric brings."""
 
     def view_changed(self, view: View) -> None:
@@ -24,7 +24,7 @@ class Fabric(Protocol):
 
     kind: str
 
-    def join(self, listener: Listener) -> None:
+    def join(self, listener: FabricListener) -> None:
         """Become a member; from now on the listener is told."""
 
     def broadcast(self, data: bytes) -> None:
@@ -41,9 +41,9 @@ class EmbeddedFabric:
 
     def __init__(self, node: str) -> None:
         self.node = node
-        self._listener: Listener | None = None
+        self._listener: FabricListener | None = None
 
-    def join(self, listener: Listener) -> None:
+    def join(self, listener: FabricListener) -> None:
         """Announce the view of one."""
         self._listener = listener
         listener.view_changed(View(uuid.uuid4().hex, (self.node,), RingVerdict(True, 1), (self.node,)))

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from reconciler.frozen import replace
 from reconciler.model.attributes import AttributeBlock
-from reconciler.model.cluster import AclPermission, Configuration, FencingLevel, Node
+from reconciler.model.cluster import AclPermission, Configuration, FencingLevel, NodeDefinition
 from reconciler.model.constraint import ResourceSet
 from reconciler.model.resource import Operation, PortMapping, StorageMapping
 from reconciler.model.rule import (
@@ -65,7 +65,7 @@ def _tidied(value: T, named: frozenset[str]) -> T:
             changes[name] = new
     if isinstance(value, _NAMELESS) and value.id and value.id not in named:
         changes["id"] = None
-    if isinstance(value, Node) and value.id == value.name:
+    if isinstance(value, NodeDefinition) and value.id == value.name:
         changes["id"] = None  # The XML has to have one, and without one of its own the name is it.
     changed: Any = replace(value, **changes) if changes else value  # type: ignore[type-var]  # Only frozen values have fields.
     result: T = changed

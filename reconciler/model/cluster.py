@@ -16,7 +16,7 @@ from reconciler.model.resource import Resource, Template
 
 
 @frozen
-class Node:
+class NodeDefinition:
     """A member of the cluster; `id` is None where the name is the identity (nodes written in YAML).
 
     `type` is None or `member` for a full member, `remote` for a remote node, `ping` for what never runs anything.
@@ -144,7 +144,7 @@ class Configuration:
 
     name: str | None = None
     options: AttributeBlocks = NO_ATTRIBUTES
-    nodes: tuple[Node, ...] = ()
+    nodes: tuple[NodeDefinition, ...] = ()
     templates: tuple[Template, ...] = ()
     resources: tuple[Resource, ...] = ()
     constraints: tuple[Constraint, ...] = ()

@@ -34,7 +34,7 @@ class Devices(enum.Enum):
     LYING = "nothing, and say that they did it"
 
 
-class Cluster:
+class SimulatedCluster:
     """Hosts that are on, with their processes not started yet; `watch` is told of every step of every node.
 
     `planner` stands in for the scheduler, where one is given.

@@ -16,7 +16,7 @@ from reconciler.cib import Cib
 from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
 from reconciler.controller.envelope import OLDEST, PROTOCOL, Envelope
-from reconciler.controller.fencing.record import Order
+from reconciler.controller.fencing.record import FenceOrder
 from reconciler.controller.guarding import GuardPolicy
 from reconciler.controller.journal import Record, restore, snapshot_bytes
 from reconciler.controller.membership.events import View
@@ -372,7 +372,7 @@ class Host:
             compiled = self.compile(configuration)
             self.tell(ev.Examined(self.now, commit, base, digest(compiled) + other, compiled))
 
-    def _fence(self, order: Order) -> None:
+    def _fence(self, order: FenceOrder) -> None:
         succeeded = self.around.fence(order.target, order.step.action)
         self.tell(ev.FenceAgentEnded(self.now, order, succeeded, "" if succeeded else "the device did not answer"))
 

@@ -15,7 +15,7 @@ from reconciler.controller.messages import Order, Run
 from reconciler.controller.node import Node
 from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
-from reconciler.simulator.cluster import Cluster, Devices
+from reconciler.simulator.cluster import Devices, SimulatedCluster
 from reconciler.simulator.faults import Fault, Trouble
 from reconciler.simulator.host import Host
 from reconciler.simulator.planner import is_simple, plan
@@ -42,7 +42,7 @@ class Life:
 
     def __init__(self, lived: Scenario) -> None:
         self.scenario = lived
-        self.cluster = Cluster(lived.hosts, lived.seed, service_of(lived), planner=plan if lived.toy else None)
+        self.cluster = SimulatedCluster(lived.hosts, lived.seed, service_of(lived), planner=plan if lived.toy else None)
         if lived.quorum == "qdevice":
             self.cluster.network.qdevice = lived.hosts[0]
         self.cluster.world.anonymous = frozenset(name for one in lived.configurations for name in anonymous(one))

@@ -15,7 +15,7 @@ from reconciler.cib import FEATURE_SET, Cib
 from reconciler.cib.departing import departs
 from reconciler.cib.entry_names import fail_count_name, last_id
 from reconciler.cib.observations import transient
-from reconciler.controller.quorum.policy import Policy
+from reconciler.controller.quorum.policy import QuorumPolicy
 from reconciler.controller.standing import fences, option, quorum_policy
 from reconciler.frozen import frozen
 from reconciler.model.attributes import AttributeBlocks
@@ -87,7 +87,7 @@ class _Planning:
         self.cib = cib
         self.fencing = fences(cib)
         self.policy = quorum_policy(cib)
-        self.counts = cib.have_quorum or self.policy is Policy.IGNORE
+        self.counts = cib.have_quorum or self.policy is QuorumPolicy.IGNORE
         self.states = {state.name: state for state in cib.status.nodes}
         self.stands = {name: _stand(state, fencing=self.fencing) for name, state in self.states.items()}
         self.actions: list[PlannedAction] = []
@@ -156,7 +156,7 @@ class _Planning:
     def _target(self, wanted: Primitive, usable: list[str], active: list[str]) -> str | None:
         """Where it is to run; None for nowhere."""
         candidates = [node for node in usable if self.stands[node] is _Stand.ONLINE]
-        if not self.counts and self.policy is Policy.FREEZE:
+        if not self.counts and self.policy is QuorumPolicy.FREEZE:
             candidates = [node for node in candidates if node in active]
         elif not self.counts:
             return None

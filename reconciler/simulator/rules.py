@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reconciler.controller import events as ev
-from reconciler.controller.fencing.record import Order, Ordered
+from reconciler.controller.fencing.record import FenceOrder, Ordered
 from reconciler.controller.replica import Partition
 from reconciler.controller.shared import Shared
 from reconciler.model.cluster import Configuration
-from reconciler.simulator.cluster import Cluster
+from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.host import Host
 from reconciler.simulator.scenario import Scenario, fences
 from reconciler.simulator.world import Double
@@ -33,7 +33,7 @@ _MAY_GO_ON = frozenset({"ignore", "freeze"})
 class Rules:
     """Watches a cluster; `broken` is called with the rule that was."""
 
-    def __init__(self, lived: Scenario, cluster: Cluster, broken: Callable[[str], None]) -> None:
+    def __init__(self, lived: Scenario, cluster: SimulatedCluster, broken: Callable[[str], None]) -> None:
         self.scenario = lived
         self.cluster = cluster
         self._break = broken
@@ -198,7 +198,7 @@ class Rules:
         for by in self._proposed.values():
             by.discard(name)
 
-    def _check_order(self, host: Host, order: Order) -> None:
+    def _check_order(self, host: Host, order: FenceOrder) -> None:
         """Nobody is fenced of whom the state does not say so: a DC that comes after would not know of it."""
         record = None if host.node is None else host.node.replica.shared.fencing.records.get(order.target)
         if not isinstance(record, Ordered) or record.order != order:
@@ -226,7 +226,7 @@ class Rules:
             self.acknowledged.append(commit)
 
 
-def plain_placement(active: Configuration, cluster: Cluster, stuck: set[str], names: list[str]) -> str | None:
+def plain_placement(active: Configuration, cluster: SimulatedCluster, stuck: set[str], names: list[str]) -> str | None:
     """What is not where it should be, where that is plain: without constraints, each resource runs once."""
     for resource in names:
         if len(cluster.world.where(resource)) != 1:

@@ -21,7 +21,7 @@ Named one by one: what Python takes for printable changes with its version, and 
 
 
 @frozen
-class Bounds:
+class TreeBounds:
     """The most that is read of one version: files, bytes of one file, and bytes of all."""
 
     files: int = 5000
@@ -54,7 +54,7 @@ def too_deep(path: str) -> Finding:
     return Finding("too-deep", Place(place), f"more than {DEEPEST} directories inside each other are here")
 
 
-def size_findings(sizes: dict[str, int], bounds: Bounds) -> list[Finding]:
+def size_findings(sizes: dict[str, int], bounds: TreeBounds) -> list[Finding]:
     """What is too large about files of these sizes in bytes."""
     findings = [
         Finding("file-too-large", Place(path), f"the file has {size} bytes; {bounds.file_bytes} are allowed")

@@ -17,10 +17,16 @@ from reconciler.errors import Finding, InputError, Place, ReconcilerError, Sever
 from reconciler.frozen import field, frozen
 from reconciler.ownership import NOBODY_ELSE, Trusted
 from reconciler.sources.ancestry import relation
-from reconciler.sources.bounds import Bounds, nothing_there
+from reconciler.sources.bounds import TreeBounds, nothing_there
 from reconciler.sources.repository import Repository
-from reconciler.sources.snapshot import Snapshot, WatchedDirectory, fingerprint, first_directories, read_directory
-from reconciler.sources.source import OnChange, OnTip, Report, SourceStatus, Standing, StandingOf, keep_going
+from reconciler.sources.snapshot import (
+    DirectorySnapshot,
+    WatchedDirectory,
+    fingerprint,
+    first_directories,
+    read_directory,
+)
+from reconciler.sources.source import InForce, OnChange, OnTip, SourceStatus, StandingOf, StatusReport, keep_going
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -50,7 +56,7 @@ class DirectorySettings:
     author: str = "reconciler <reconciler@localhost>"
     path: str = ""
     trusted: Trusted | None = NOBODY_ELSE
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: TreeBounds = field(default_factory=TreeBounds)
 
 
 class DirectorySource:
@@ -76,13 +82,13 @@ class DirectorySource:
         self._was_active = was_active
         self._on_tip = on_tip
         self._expect = expect
-        self._report = Report(settings.name, self.kind, on_change)
+        self._report = StatusReport(settings.name, self.kind, on_change)
         self._hinted = asyncio.Event()
         self._hint_at = 0.0
         self._asked = False
         self._compare = False
         self._fingerprint = ""
-        self._seen: Snapshot | None = None
+        self._seen: DirectorySnapshot | None = None
         """What was read last, if it can be offered."""
         self._made: _Made | None = None
         self._reference = f"refs/reconciler/candidate/{settings.name}"
@@ -174,7 +180,7 @@ class DirectorySource:
             self._fingerprint = ""
             self._report.failed((Finding("unreadable", Place(self._settings.directory), str(error)),))
 
-    async def _settled(self) -> Snapshot | None:
+    async def _settled(self) -> DirectorySnapshot | None:
         """The content once two readings agree; None if it kept changing."""
         bounds = self._settings.bounds
         before = await asyncio.to_thread(read_directory, self._settings.directory, bounds, self._settings.trusted)
@@ -186,13 +192,13 @@ class DirectorySource:
             before = now
         return None
 
-    async def _tell(self, snapshot: Snapshot, *, asked: bool) -> None:
+    async def _tell(self, snapshot: DirectorySnapshot, *, asked: bool) -> None:
         """Report the commit that stands for the content, with how it stands to what is in force."""
         tip = await asyncio.to_thread(self._tip, snapshot, self._standing(), asked)
         self._report.seen(tip.commit)
         self._on_tip(tip)
 
-    def _tip(self, snapshot: Snapshot, standing: Standing, asked: bool) -> Tip:
+    def _tip(self, snapshot: DirectorySnapshot, standing: InForce, asked: bool) -> Tip:
         """The content as a commit: the one in force, our own last one, or one that is made on top of what is in force."""
         repository, active = self._repository, standing.active
         lost = active is not None and not repository.has(active)
@@ -227,7 +233,7 @@ class DirectorySource:
         except InputError:
             return None
 
-    def _commit(self, snapshot: Snapshot, active: str | None, lost: bool) -> str:
+    def _commit(self, snapshot: DirectorySnapshot, active: str | None, lost: bool) -> str:
         """A commit of the content on top of the active one, unless that was lost; the same as long as both are the same."""
         files = snapshot.files
         if self._made is not None and self._made.parent == active and self._made.files == files:

@@ -19,11 +19,11 @@ from reconciler.controller.admission import Tip
 from reconciler.errors import Finding, Place, ReconcilerError, Severity
 from reconciler.frozen import field, frozen
 from reconciler.sources.ancestry import relation
-from reconciler.sources.bounds import Bounds
+from reconciler.sources.bounds import TreeBounds
 from reconciler.sources.git_request import Credentials, GitAnswer, GitRequest
 from reconciler.sources.repository import INCOMING, Repository
 from reconciler.sources.signatures import SignaturePolicy, fingerprint
-from reconciler.sources.source import OnChange, OnTip, Report, SourceStatus, Standing, StandingOf, keep_going
+from reconciler.sources.source import InForce, OnChange, OnTip, SourceStatus, StandingOf, StatusReport, keep_going
 
 _OVERTIME_S = 30.0
 """How much longer than two fetches may take the child is given for its checks, before it is ended."""
@@ -58,7 +58,7 @@ class GitSettings:
     local_urls: bool = False
     most_pack_bytes: int = 1024 * 1024 * 1024
     credentials: Credentials = field(default_factory=Credentials)
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: TreeBounds = field(default_factory=TreeBounds)
 
 
 class GitSource:
@@ -85,7 +85,7 @@ class GitSource:
         self._on_tip = on_tip
         self._vouch = vouch
         self._expect = expect
-        self._report = Report(settings.name, self.kind, on_change)
+        self._report = StatusReport(settings.name, self.kind, on_change)
         self._woken = asyncio.Event()
         self._asked = False
         self._chance = random.Random(settings.seed)
@@ -173,7 +173,7 @@ class GitSource:
         self._report.seen(tip.commit, stale)
         self._on_tip(tip)
 
-    def _compare(self, commit: str, standing: Standing, asked: bool) -> tuple[Tip, tuple[Finding, ...]]:
+    def _compare(self, commit: str, standing: InForce, asked: bool) -> tuple[Tip, tuple[Finding, ...]]:
         repository, facts = self._repository, self._repository.facts(commit)
         tip = Tip(
             source=self.name,

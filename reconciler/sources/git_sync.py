@@ -15,7 +15,7 @@ import signal
 import sys
 
 from reconciler.errors import Finding, InputError, Place
-from reconciler.sources.bounds import Bounds, nothing_there
+from reconciler.sources.bounds import TreeBounds, nothing_there
 from reconciler.sources.git_command import GitError, TooMuchError, limit_process
 from reconciler.sources.git_fetch import FETCHED, fetch, fetch_whole_history, remote_tip
 from reconciler.sources.git_request import GitAnswer, GitRequest
@@ -104,7 +104,7 @@ def _there(commits: tuple[str, ...], incoming: Repository) -> list[str]:
 
 def _check_tree(request: GitRequest, incoming: Repository, commit: str) -> None:
     """**Raises** TreeRefusedError for what no configuration may hold."""
-    bounds = Bounds(request.most_files, request.most_file_bytes, request.most_total_bytes)
+    bounds = TreeBounds(request.most_files, request.most_file_bytes, request.most_total_bytes)
     if not incoming.files(commit, request.path, bounds):
         raise InputError((nothing_there(request.path or "."),))
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.errors import Finding, Place
 from reconciler.sources.ancestry import descends
-from reconciler.sources.bounds import Bounds, TreeRefusedError, is_configuration, size_findings
+from reconciler.sources.bounds import TreeBounds, TreeRefusedError, is_configuration, size_findings
 from reconciler.sources.commit_object import MOST_COMMIT_BYTES, CommitFacts, CommitObject, parse_commit
 from reconciler.sources.fast_import import import_stream
 from reconciler.sources.few_files import few_files
@@ -70,13 +70,13 @@ class Repository:
             raise GitError(f"make the repository {self.path}: {error.strerror}") from error
         run_git(self.path, "init", "--quiet", "--bare", "--template=", "--initial-branch=main")
 
-    def files(self, commit: str, path: str = "", bounds: Bounds | None = None) -> dict[str, bytes]:
+    def files(self, commit: str, path: str = "", bounds: TreeBounds | None = None) -> dict[str, bytes]:
         """The configuration's files below `path` in a commit, by their path below it.
 
         **Raises** GitError when it can't be read; TreeRefusedError, with a finding for each, for symbolic links, submodules,
         and what is too large.
         """
-        bounds = bounds or Bounds()
+        bounds = bounds or TreeBounds()
         few = self._few(commit, path, bounds)
         entries = self._entries(commit, path) if few is None else list(few)
         findings = path_findings(entries) + size_findings(
@@ -353,7 +353,7 @@ class Repository:
                 if words[1] == b"commit" and len(data) <= MOST_COMMIT_BYTES:
                     yield parse_commit(name, data).facts
 
-    def _few(self, commit: str, path: str, bounds: Bounds) -> dict[TreeEntry, bytes] | None:
+    def _few(self, commit: str, path: str, bounds: TreeBounds) -> dict[TreeEntry, bytes] | None:
         """What is below a path, if it is so little that it is read here; whatever is wrong with it, git says."""
         try:
             return few_files(self._objects, checked_commit(commit), checked_path(path), bounds.file_bytes)
@@ -371,7 +371,7 @@ class Repository:
         given = f"{commit}:{checked_path(path)}\n".encode()
         return b" tree " in run_git(self.path, "cat-file", "--batch-check", given=given)
 
-    def _read_blobs(self, ids: Mapping[str, str], bounds: Bounds) -> dict[str, bytes]:
+    def _read_blobs(self, ids: Mapping[str, str], bounds: TreeBounds) -> dict[str, bytes]:
         if not ids:
             return {}
         given = "".join(f"{name}\n" for name in ids.values()).encode()

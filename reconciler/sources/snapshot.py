@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from reconciler.errors import Finding, Place
 from reconciler.frozen import frozen
 from reconciler.ownership import Trusted, distrust, distrusted
-from reconciler.sources.bounds import DEEPEST, Bounds, is_configuration, name_finding, size_findings, too_deep
+from reconciler.sources.bounds import DEEPEST, TreeBounds, is_configuration, name_finding, size_findings, too_deep
 
 _MOST_ENTRIES = 100_000
 _OWNER_HINT = (
@@ -19,7 +19,7 @@ _OWNER_HINT = (
 
 
 @frozen
-class Snapshot:
+class DirectorySnapshot:
     """The files by path below the directory; empty when there are findings."""
 
     files: dict[str, bytes]
@@ -43,13 +43,15 @@ class _Seen:
     size: int
 
 
-def read_directory(directory: str, bounds: Bounds | None = None, trusted: Trusted | None = None) -> Snapshot:
+def read_directory(
+    directory: str, bounds: TreeBounds | None = None, trusted: Trusted | None = None
+) -> DirectorySnapshot:
     """Read every configuration file below a directory.
 
     Symbolic links that stay inside it are followed, as mounts of configuration maps need; those that lead out, special files,
     what is too large and what can't be read are findings. So is, when it is said who is `trusted`, what anybody else could change.
     """
-    bounds = bounds or Bounds()
+    bounds = bounds or TreeBounds()
     seen, findings = _look(directory, trusted)
     findings += size_findings({one.path: one.size for one in seen}, bounds)
     files: dict[str, bytes] = {}
@@ -61,7 +63,7 @@ def read_directory(directory: str, bounds: Bounds | None = None, trusted: Truste
             else:
                 files[one.path] = content
     findings.sort(key=lambda finding: finding.place)
-    return Snapshot({} if findings else files, tuple(findings), _digest(files, findings))
+    return DirectorySnapshot({} if findings else files, tuple(findings), _digest(files, findings))
 
 
 def fingerprint(directory: str, trusted: Trusted | None = None) -> str:
@@ -181,7 +183,7 @@ def _file(root: str, path: str, entry: os.DirEntry[str], trusted: Trusted | None
     return _Seen(path, real, identity, facts.st_size)
 
 
-def _read(seen: _Seen, bounds: Bounds) -> bytes | Finding:
+def _read(seen: _Seen, bounds: TreeBounds) -> bytes | Finding:
     try:
         # Between the look and this it may have become a link or a pipe.
         descriptor = os.open(seen.real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -26,7 +26,7 @@ _MOST_FINDINGS = 100
 
 
 @frozen
-class Standing:
+class InForce:
     """What is in force now: the active commit, and the source's own last one that was active; None before the first."""
 
     active: str | None = None
@@ -39,7 +39,7 @@ OnTip = Callable[[Tip], None]
 OnChange = Callable[[str], None]
 """`on_change(source)`: the source's status is another one now."""
 
-StandingOf = Callable[[], Standing]
+StandingOf = Callable[[], InForce]
 
 
 class SourceState(enum.Enum):
@@ -87,7 +87,7 @@ class Source(Protocol):
         """How it stands now."""
 
 
-class Report:
+class StatusReport:
     """A source's status as it changes; `on_change` is told of news, not of each look."""
 
     def __init__(self, name: str, kind: str, on_change: OnChange) -> None:
@@ -131,7 +131,7 @@ class Report:
             self._on_change(status.name)
 
 
-async def keep_going(work: Callable[[], Awaitable[None]], report: Report) -> None:
+async def keep_going(work: Callable[[], Awaitable[None]], report: StatusReport) -> None:
     """Do a source's work until cancelled. Whatever it meets (no thread, no memory, a fault of ours) is the source's trouble, not the
     node's: it is reported, and after a pause, each twice as long as the last, the source begins anew.
     """

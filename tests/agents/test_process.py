@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.agents import procfs
 from reconciler.agents.cgroup import CgroupTree, delegated_tree
-from reconciler.agents.command import Command
+from reconciler.agents.command import AgentCommand
 from reconciler.agents.process import Ended, ProcessRunner
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
@@ -28,7 +28,7 @@ def shell(tree: CgroupTree | None) -> Callable[..., Ended]:
     def run(script: str, timeout_ms: int = 20_000, grace_ms: int = 300, **options: object) -> Ended:
         async def go() -> Ended:
             runner = ProcessRunner(cgroups=tree, grace_ms=grace_ms)
-            command = Command(("/bin/sh", "-c", script), ENVIRONMENT, timeout_ms, **options)  # type: ignore[arg-type]
+            command = AgentCommand(("/bin/sh", "-c", script), ENVIRONMENT, timeout_ms, **options)  # type: ignore[arg-type]
             return await runner.run(command)
 
         return asyncio.run(go())
@@ -80,7 +80,7 @@ def test_ended_by_a_signal(shell: Callable[..., Ended]) -> None:
 
 def test_missing_program_is_told_as_the_kernel_tells_it(tree: CgroupTree | None, tmp_path: Path) -> None:
     async def go(path: str) -> Ended:
-        return await ProcessRunner(cgroups=tree).run(Command((path,), ENVIRONMENT))
+        return await ProcessRunner(cgroups=tree).run(AgentCommand((path,), ENVIRONMENT))
 
     plain = tmp_path / "plain"
     plain.write_text("no program")
@@ -195,7 +195,7 @@ def test_cancelled_call_leaves_nothing(tree: CgroupTree | None, tmp_path: Path) 
     async def go() -> None:
         runner = ProcessRunner(cgroups=tree)
         task = asyncio.create_task(
-            runner.run(Command(("/bin/sh", "-c", f"echo $$ >{pidfile}; sleep 600"), ENVIRONMENT))
+            runner.run(AgentCommand(("/bin/sh", "-c", f"echo $$ >{pidfile}; sleep 600"), ENVIRONMENT))
         )
         while not (pidfile.exists() and pidfile.read_text()):
             await asyncio.sleep(0.01)
@@ -211,7 +211,7 @@ def test_cancelled_call_leaves_nothing(tree: CgroupTree | None, tmp_path: Path) 
 def test_limit_holds_calls_back_and_their_deadlines_with_them() -> None:
     async def go() -> list[Ended]:
         runner = ProcessRunner(limit=1)
-        command = Command(("/bin/sleep", "0.3"), ENVIRONMENT, timeout_ms=500)
+        command = AgentCommand(("/bin/sleep", "0.3"), ENVIRONMENT, timeout_ms=500)
         return await asyncio.gather(*(runner.run(command) for _ in range(3)))
 
     ended = asyncio.run(go())
@@ -297,7 +297,7 @@ def test_variables_that_a_shell_can_not_name_arrive(tree: CgroupTree | None) -> 
     environment = {**ENVIRONMENT, "OCF_RESKEY_fail-over": "yes = no\n", "LANG": "C"}
 
     async def go() -> Ended:
-        return await ProcessRunner(cgroups=tree).run(Command(("/usr/bin/env", "-0"), environment))
+        return await ProcessRunner(cgroups=tree).run(AgentCommand(("/usr/bin/env", "-0"), environment))
 
     ended = asyncio.run(go())
     found = dict(pair.split(b"=", 1) for pair in ended.output.split(b"\0") if pair)

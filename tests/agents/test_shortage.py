@@ -17,7 +17,7 @@ import pytest
 
 from reconciler.agents import procfs
 from reconciler.agents.cgroup import CgroupTree
-from reconciler.agents.command import Command
+from reconciler.agents.command import AgentCommand
 from reconciler.agents.executor import AgentRunner, RunnerSettings
 from reconciler.agents.launch import Limits
 from reconciler.agents.liveness import LivenessWatch
@@ -103,7 +103,7 @@ def test_a_call_that_waits_can_be_cancelled() -> None:
     async def go() -> None:
         runner = ProcessRunner()
         with few_descriptors(0):
-            task = asyncio.create_task(runner.run(Command(("/bin/true",), ENVIRONMENT)))
+            task = asyncio.create_task(runner.run(AgentCommand(("/bin/true",), ENVIRONMENT)))
             await asyncio.sleep(0.2)
             assert runner.shortage.present is not None
             task.cancel()
@@ -121,7 +121,7 @@ def test_a_call_that_hangs_is_killed_without_a_descriptor_to_spare(tmp_path: Pat
 
     async def go() -> None:
         runner = ProcessRunner(grace_ms=100)
-        task = asyncio.create_task(runner.run(Command(("/bin/sh", "-c", script), ENVIRONMENT, 1000)))
+        task = asyncio.create_task(runner.run(AgentCommand(("/bin/sh", "-c", script), ENVIRONMENT, 1000)))
         while len(pids.read_text().split() if pids.exists() else ()) < 2:
             await asyncio.sleep(0.01)
         with few_descriptors(0):
@@ -182,7 +182,7 @@ def test_what_is_started_has_the_limits_of_the_machine_and_not_ours(tree: Cgroup
 
     async def go(environment: dict[str, str]) -> list[str]:
         runner = ProcessRunner(cgroups=tree, limits=Limits(descriptors=77, oom_score=5))
-        ended = await runner.run(Command(("/bin/sh", "-c", report), environment))
+        ended = await runner.run(AgentCommand(("/bin/sh", "-c", report), environment))
         return ended.output.decode().split("\n")[:3]
 
     assert asyncio.run(go(ENVIRONMENT)) == ["77", "5", "2 /usr/bin:/bin"]

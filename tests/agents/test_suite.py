@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.agents.executor import AgentRunner, RunnerSettings
 from reconciler.agents.metadata import MetadataLookup
-from reconciler.agents.suite import ActiveError, AgentSuite, Check, Subject, Verdict
+from reconciler.agents.suite import ActiveError, AgentSuite, Check, CheckResult, Subject
 from reconciler.model.resource import Agent
 
 SOUND = """
@@ -51,10 +51,10 @@ def try_out(settings: RunnerSettings, agent: Callable[..., Agent], tmp_path_fact
             subject = Subject(probe, "r", {"needed": "x"} if parameters is None else parameters)
             suite = AgentSuite(runner, lookup, subject, checks.append)
             await suite.run()
-            assert suite.passed + suite.failed == sum(check.verdict is not Verdict.NOTE for check in checks)
+            assert suite.passed + suite.failed == sum(check.verdict is not CheckResult.NOTE for check in checks)
 
         asyncio.run(go())
-        return [check for check in checks if check.verdict is Verdict.FAILED]
+        return [check for check in checks if check.verdict is CheckResult.FAILED]
 
     return run
 

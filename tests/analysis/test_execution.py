@@ -7,8 +7,8 @@ from reconciler.analysis.steady import settle, steady
 from reconciler.cib import Cib
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
-from reconciler.model.cluster import Configuration, Node
-from reconciler.model.constraint import Order
+from reconciler.model.cluster import Configuration, NodeDefinition
+from reconciler.model.constraint import OrderConstraint
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status
@@ -21,11 +21,13 @@ ONLINE = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "mem
 MONITOR = Operation("monitor", "10s", id="m")
 
 
-def cluster(*resources: Primitive, constraints: tuple[Order, ...] = (), nodes: tuple[NodeState, ...] = ()) -> Cib:
+def cluster(
+    *resources: Primitive, constraints: tuple[OrderConstraint, ...] = (), nodes: tuple[NodeState, ...] = ()
+) -> Cib:
     states = nodes or (NodeState("1", "n1", ONLINE),)
     configuration = Configuration(
         options=plain({"stonith-enabled": "false"}),
-        nodes=tuple(Node(state.name, state.id) for state in states),
+        nodes=tuple(NodeDefinition(state.name, state.id) for state in states),
         resources=resources,
         constraints=constraints,
     )
@@ -67,7 +69,7 @@ def test_afterwards_there_is_nothing_left_to_do():
 
 
 def test_what_depends_on_a_failed_action_is_not_carried_out():
-    cib = cluster(dummy("A"), dummy("B"), constraints=(Order("o", "A", "B"),))
+    cib = cluster(dummy("A"), dummy("B"), constraints=(OrderConstraint("o", "A", "B"),))
     execution = carried_out(cib, Failure("A", "start", 0, "n1", 1))
     assert execution.failed
     assert {(action.resource, action.task) for action in execution.unfinished} >= {("B", "start"), ("A", "monitor")}
@@ -147,7 +149,7 @@ def test_a_restart_for_a_parameter_that_is_not_reloadable_happens_once() -> None
     def web(port: str) -> Configuration:
         primitive = Primitive("web", agent, params=plain({"port": port, "note": "x"}))
         options = plain({"stonith-enabled": "false"})
-        return Configuration("c", options=options, nodes=(Node("n1"),), resources=(primitive,))
+        return Configuration("c", options=options, nodes=(NodeDefinition("n1"),), resources=(primitive,))
 
     now = Instant(1_700_000_000)
     before = steady(web("80"), now).cib

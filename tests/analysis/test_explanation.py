@@ -15,8 +15,8 @@ from reconciler.cli.explaining.why import lines
 from reconciler.cli.terminal.paint import Paint
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.attributes import AttributeBlock, plain
-from reconciler.model.cluster import Configuration, Node
-from reconciler.model.constraint import Colocation, Constraint, Location, Order, Ticket
+from reconciler.model.cluster import Configuration, NodeDefinition
+from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint, Ticket
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Clone, Group, Operation, Primitive, Resource
 from reconciler.scheduler import schedule
@@ -44,7 +44,7 @@ class Situation:
     on: str | None = None
     constraints: tuple[Constraint, ...] = ()
     options: dict[str, str] = field(default_factory=lambda: dict(NO_FENCING))
-    nodes: tuple[Node, ...] = (Node("n1"), Node("n2"))
+    nodes: tuple[NodeDefinition, ...] = (NodeDefinition("n1"), NodeDefinition("n2"))
     running: bool = False
     then: Callable[[Cib], Cib] = lambda cib: cib
 
@@ -99,8 +99,11 @@ def failed_start(cib: Cib) -> Cib:
 
 
 BANNED = tuple(Location(f"no-web-on-{node}", "web", node=node, score="-INFINITY") for node in ("n1", "n2"))
-STANDBY = (Node("n1", attributes=plain({"standby": "true"})), Node("n2", attributes=plain({"standby": "true"})))
-DB_PROMOTED_FIRST = Order("db-first", "db-clone", "web", first_action="promote", then_action="start")
+STANDBY = (
+    NodeDefinition("n1", attributes=plain({"standby": "true"})),
+    NodeDefinition("n2", attributes=plain({"standby": "true"})),
+)
+DB_PROMOTED_FIRST = OrderConstraint("db-first", "db-clone", "web", first_action="promote", then_action="start")
 PROMOTABLE = Clone("db-clone", primitive("db"), meta=plain({"promotable": "true"}))
 
 SITUATIONS = {
@@ -123,7 +126,7 @@ SITUATIONS = {
         (primitive("web", utilization={"memory": "64"}),),
         "web",
         options={**NO_FENCING, "placement-strategy": "utilization"},
-        nodes=tuple(Node(name, utilization=plain({"memory": "32"})) for name in ("n1", "n2")),
+        nodes=tuple(NodeDefinition(name, utilization=plain({"memory": "32"})) for name in ("n1", "n2")),
     ),
     "failed-start": Situation((primitive("web"),), "web", then=failed_start),
     "one-failure-recovers-in-place": Situation(
@@ -150,7 +153,7 @@ SITUATIONS = {
     "ordered-after-something-stopped": Situation(
         (primitive("web"), primitive("db", {"target-role": "Stopped"})),
         "web",
-        constraints=(Order("db-then-web", "db", "web"),),
+        constraints=(OrderConstraint("db-then-web", "db", "web"),),
     ),
     "all-nodes-in-standby": Situation((primitive("web"),), "web", nodes=STANDBY),
     "maintenance-mode": Situation((primitive("web"),), "web", options={**NO_FENCING, "maintenance-mode": "true"}),

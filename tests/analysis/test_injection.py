@@ -15,7 +15,7 @@ from reconciler.analysis.injection import (
 )
 from reconciler.cib import Cib
 from reconciler.model.attributes import AttributeBlock, plain
-from reconciler.model.cluster import Configuration, Node
+from reconciler.model.cluster import Configuration, NodeDefinition
 from reconciler.model.resource import Agent
 from reconciler.model.status import NodeState, ResourceHistory, Status, TicketState
 
@@ -31,7 +31,9 @@ def cluster() -> Cib:
     state = NodeState(
         "1", "n1", {"in_ccm": "true", "crmd": "online", "x": "y"}, plain({"a": "1"}), (ResourceHistory("A"),)
     )
-    configuration = Configuration(options=plain({"a": "b"}, id="set"), nodes=(Node("n1", "1"), Node("n2", "2")))
+    configuration = Configuration(
+        options=plain({"a": "b"}, id="set"), nodes=(NodeDefinition("n1", "1"), NodeDefinition("n2", "2"))
+    )
     return Cib(configuration, Status((state,), (TicketState("T", {"granted": "false", "last-granted": "5"}),)))
 
 
@@ -72,7 +74,7 @@ def test_a_node_without_state_gets_one_by_its_configured_id():
 
 def test_an_unknown_node_that_comes_up_is_added():
     cib = after(nodes_up=("n3",))
-    assert cib.configuration.nodes[-1] == Node("n3", "n3")
+    assert cib.configuration.nodes[-1] == NodeDefinition("n3", "n3")
     assert attributes(cib, "n3")["crmd"] == "online"
 
 

@@ -13,8 +13,8 @@ from reconciler.analysis.steady import steady
 from reconciler.analysis.survival import CaseOutcome, ServiceExtent, services, survive
 from reconciler.frozen import replace
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks, plain
-from reconciler.model.cluster import Configuration, FencingLevel, Node
-from reconciler.model.constraint import Colocation, Constraint, Location, Order
+from reconciler.model.cluster import Configuration, FencingLevel, NodeDefinition
+from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Clone, Operation, Primitive, Resource, Template
 from reconciler.model.rule import DateExpression, Rule
@@ -53,7 +53,7 @@ def cluster(
         "stonith-enabled": str(fencing).lower(),
         **{name.replace("_", "-"): text for name, text in options.items()},
     }
-    members = tuple(Node(f"n{number}") for number in range(1, nodes + 1))
+    members = tuple(NodeDefinition(f"n{number}") for number in range(1, nodes + 1))
     return Configuration("test", options=plain(values), nodes=members, resources=resources, constraints=constraints)
 
 
@@ -96,7 +96,7 @@ TABLE: dict[str, tuple[Configuration, Case, dict[str, Any]]] = {
         cluster(
             service("a"),
             service("b"),
-            constraints=(ON_N1, on("a", "n2", "-INFINITY"), on("b", "n2"), Order("o", "a", "b")),
+            constraints=(ON_N1, on("a", "n2", "-INFINITY"), on("b", "n2"), OrderConstraint("o", "a", "b")),
         ),
         Case(lost=("n1",)),
         {"down": ("a", "b"), "stopped": ("b",)},
@@ -292,7 +292,10 @@ def test_which_nodes_are_out_of_reach(
 def test_a_level_can_aim_at_an_attribute() -> None:
     level = FencingLevel("1", ("d1",), target_attribute="rack", target_value="left")
     configuration = replace(cluster(device("d1"), device("d2", "n2")), fencing_levels=(level,))
-    nodes = (Node("n1", attributes=plain({"rack": "left"})), Node("n2", attributes=plain({"rack": "right"})))
+    nodes = (
+        NodeDefinition("n1", attributes=plain({"rack": "left"})),
+        NodeDefinition("n2", attributes=plain({"rack": "right"})),
+    )
     configuration = replace(configuration, nodes=nodes)
     assert out_of_reach(configuration, ("n1", "n2"), ("d1",)) == {"n1"}
 

@@ -9,8 +9,8 @@ from reconciler.analysis.timing import Timing, in_order
 from reconciler.cib import Cib
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
-from reconciler.model.cluster import Configuration, Node
-from reconciler.model.constraint import Constraint, Location, Order
+from reconciler.model.cluster import Configuration, NodeDefinition
+from reconciler.model.constraint import Constraint, Location, OrderConstraint
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Operation, Primitive, Resource
 from reconciler.model.status import HistoryEntry
@@ -30,7 +30,9 @@ def running(*resources: Resource, constraints: tuple[Constraint, ...] = ()) -> C
     """Everything runs on n1, started at a time when nothing was measured."""
     options = plain({"stonith-enabled": "false", "resource-stickiness": "1"})
     here = tuple(Location(f"on-{one.id}", one.id, node="n1", score="10") for one in resources)
-    configuration = Configuration("test", options, nodes=(Node("n1"), Node("n2")), resources=resources)
+    configuration = Configuration(
+        "test", options, nodes=(NodeDefinition("n1"), NodeDefinition("n2")), resources=resources
+    )
     return steady(replace(configuration, constraints=(*here, *constraints)), NOW).cib
 
 
@@ -82,20 +84,20 @@ def test_a_duration_that_was_never_recorded_is_unknown(unknown: tuple[str, str])
 
 
 def test_what_a_resource_waits_for_counts() -> None:
-    cib = running(resource("a"), resource("b"), constraints=(Order("o", "a", "b"),))
+    cib = running(resource("a"), resource("b"), constraints=(OrderConstraint("o", "a", "b"),))
     plan = moved(cib, "a", "b")
     assert told(plan, TIMES, cib) == {"b": (1, 30 + 200 + 1000 + 400), "a": (2, 1200)}
 
 
 @pytest.mark.parametrize("unknown", [("a", "stop"), ("a", "start")])
 def test_what_it_waits_for_unmeasured_makes_it_unknown(unknown: tuple[str, str]) -> None:
-    cib = running(resource("a"), resource("b"), constraints=(Order("o", "a", "b"),))
+    cib = running(resource("a"), resource("b"), constraints=(OrderConstraint("o", "a", "b"),))
     times = {key: ms for key, ms in TIMES.items() if key != unknown}
     assert told(moved(cib, "a", "b"), times, cib) == {"b": (1, None), "a": (2, None)}
 
 
 def test_what_was_unmeasured_before_it_began_does_not_matter() -> None:
-    cib = running(resource("a"), resource("b"), constraints=(Order("o", "a", "b"),))
+    cib = running(resource("a"), resource("b"), constraints=(OrderConstraint("o", "a", "b"),))
     times = {key: ms for key, ms in TIMES.items() if key != ("b", "stop")}
     assert told(moved(cib, "a", "b"), times, cib) == {"b": (1, None), "a": (2, 1200)}
 

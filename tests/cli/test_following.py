@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.node.client import Client
-from reconciler.cli.planning.proposal import FAILED, TIMED_OUT, Ending, follow
+from reconciler.cli.planning.proposal import FAILED, TIMED_OUT, ProposalEnd, follow
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 ANSWER = {"proposal": "p", "commit": "c" * 40, "cursor": "1-1"}
@@ -51,7 +51,7 @@ def telling(path: Path, events: list[dict[str, Any]], pause_s: float = 0.0) -> I
         server.close()
 
 
-def followed(path: Path, *events: dict[str, Any], timeout_s: float = 5.0, pause_s: float = 0.0) -> Ending:
+def followed(path: Path, *events: dict[str, Any], timeout_s: float = 5.0, pause_s: float = 0.0) -> ProposalEnd:
     with telling(path, list(events), pause_s) as client:
         return follow(client, ANSWER, timeout_s, lambda event: None)
 

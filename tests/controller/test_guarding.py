@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.controller import events as ev
-from reconciler.controller.admission import Leave, Offer, Refusal, Relation, Rest, Tip, admit
+from reconciler.controller.admission import DoNothing, Offer, Refusal, Relation, Rest, Tip, admit
 from reconciler.controller.guarding import GuardPolicy, consent
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
@@ -127,7 +127,7 @@ def test_the_first_configuration_is_held_by_nothing(single) -> None:
 def test_a_held_commit_waits_until_something_else_is_in_force() -> None:
     tip = Tip("git", COMMIT, "a change", "a" * 40, Relation.AHEAD, "a" * 40, Relation.AHEAD, COMMIT)
     held = Refusal(COMMIT, COMMIT, "a" * 40, held=True)
-    assert admit(tip, "a" * 40, held, frozenset(), 0) == Leave(Rest.HELD)
+    assert admit(tip, "a" * 40, held, frozenset(), 0) == DoNothing(Rest.HELD)
     other = replace(tip, active="c" * 40)
     assert isinstance(admit(other, "c" * 40, held, frozenset(), 0), Offer)
     assert isinstance(admit(replace(tip, asked=True), "a" * 40, held, frozenset(), 0), Offer)

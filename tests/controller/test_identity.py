@@ -13,7 +13,7 @@ from reconciler.controller.envelope import Envelope, seal
 from reconciler.controller.journal import restore, snapshot_bytes
 from reconciler.controller.messages import Observe, Order, Run
 from reconciler.frozen import replace
-from reconciler.model.cluster import Node
+from reconciler.model.cluster import NodeDefinition
 from reconciler.model.resource import Agent
 
 from .written import configuration, primitive
@@ -31,7 +31,7 @@ def sealed(single, message, *, sender="n1", **changes) -> bytes:
 def test_a_node_is_known_by_its_name_whatever_id_a_commit_gives_it(single, world, identity):
     single.apply(configuration(primitive("a")))
     single.converge()
-    nodes = (Node("n1", identity), Node("n2"))
+    nodes = (NodeDefinition("n1", identity), NodeDefinition("n2"))
     single.apply(replace(configuration(primitive("a"), primitive("b")), nodes=nodes))
     single.converge()
     assert set(world.running) == {"a", "b"}
@@ -66,7 +66,7 @@ def test_what_is_forgotten_of_another_node_is_watched_here_as_before(single):
 
 
 def test_what_a_former_version_told_under_the_configured_id_is_taken_in(single):
-    single.apply(replace(configuration(), nodes=(Node("n1", "1"),)))
+    single.apply(replace(configuration(), nodes=(NodeDefinition("n1", "1"),)))
     single.broadcast(Observe((NodeObserved("1", "n1", {"x": "2"}), AttributeSet("1", "y", "3")), "", 0))
     single.broadcast(Observe((AttributeSet("1", "z", "4"),), "", 0))
     single.settle()

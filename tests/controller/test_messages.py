@@ -35,10 +35,8 @@ from reconciler.controller.fencing.messages import (
     FenceOrdered,
     FenceWanted,
 )
-from reconciler.controller.fencing.record import Cause
-from reconciler.controller.fencing.record import Order as FenceOrder
-from reconciler.controller.fencing.record import Place as FencePlace
-from reconciler.controller.fencing.topology import Step
+from reconciler.controller.fencing.record import FenceCause, FenceOrder, FenceProgress
+from reconciler.controller.fencing.topology import FenceStep
 from reconciler.controller.membership.history import Rank, StateId
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.controller.messages import (
@@ -85,7 +83,9 @@ SEEN = (
     AttributeRaised("n1", "x"),
     NodeObserved("n1", "n1", {"join": "member", "gone": None}),
 )
-FENCE = FenceOrder(3, "n2", 1, "boot", FencePlace(), (Step("power", "reboot", True),), 2, True, "n1", "run.1", 60_000)
+FENCE = FenceOrder(
+    3, "n2", 1, "boot", FenceProgress(), (FenceStep("power", "reboot", True),), 2, True, "n1", "run.1", 60_000
+)
 MESSAGES = (
     Propose("c", None, "site", "subject", True, 3),
     Accept("c", "b", "d", 3),
@@ -107,7 +107,7 @@ MESSAGES = (
     Hello("c", "n1", "run.1", "boot", (2, 2), 3, True, StateId(), False, 1, RingVerdict(True, 2), {"n1": 1}),
     Ready("n1", 3, StateId()),
     Exclude(("n2",), "no hello within the time"),
-    FenceWanted("n2", "boot", Cause.LOST, "reboot", "it was lost", 5),
+    FenceWanted("n2", "boot", FenceCause.LOST, "reboot", "it was lost", 5),
     FenceOrdered(FENCE, 5),
     FenceEnded("n1", 3, "n2", 1, True, "", 5),
     FenceGivenUp(3, "n2", 1, 5),
@@ -304,5 +304,5 @@ def test_any_json_is_read_or_refused(data):
 
 
 def test_an_operator_may_want_anybody_fenced():
-    asked = FenceWanted("n2", "", Cause.ASKED, "reboot", "ann asked for it", 5)
+    asked = FenceWanted("n2", "", FenceCause.ASKED, "reboot", "ann asked for it", 5)
     assert may_send("n1", asked, dc="n3")

@@ -10,7 +10,7 @@ import pytest
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.log import LOG, say, set_up
 from reconciler.errors import Finding, Place
-from reconciler.sources.source import Report
+from reconciler.sources.source import StatusReport
 
 
 def test_events_with_many_findings_push_out_older_ones_sooner() -> None:
@@ -40,7 +40,7 @@ def test_a_line_of_the_log_holds_the_first_of_a_long_list(capsys: pytest.Capture
 
 
 def test_a_source_shows_the_first_hundred_of_what_is_wrong() -> None:
-    report = Report("s", "directory", lambda _: None)
+    report = StatusReport("s", "directory", lambda _: None)
     report.failed(tuple(Finding("file-name", Place(f"{number}"), "odd") for number in range(10_000)))
     assert len(report.status.findings) == 101
     assert report.status.findings[-1].text == "9,900 more were found"

@@ -12,8 +12,8 @@ import pytest
 from reconciler.agents.executor import AgentRunner, RunnerSettings
 from reconciler.agents.installed import Roots
 from reconciler.controller.events import CallFenceAgent
-from reconciler.controller.fencing.record import Order, Place
-from reconciler.controller.fencing.topology import Step
+from reconciler.controller.fencing.record import FenceOrder, FenceProgress
+from reconciler.controller.fencing.topology import FenceStep
 from reconciler.daemon.fencing import AgentFencing
 from reconciler.model.metadata import AgentMetadata, AgentParameter
 from reconciler.model.operation import AgentCall
@@ -34,8 +34,8 @@ def runner_settings(tmp_path: Path) -> RunnerSettings:
 
 
 def call(parameters: Mapping[str, str], action: str = "off", timeout_ms: int = 20_000) -> CallFenceAgent:
-    step = Step("power", action, True)
-    order = Order(1, "n1", 1, "boot", Place(), (step,), 1, True, "n2", "life", timeout_ms)
+    step = FenceStep("power", action, True)
+    order = FenceOrder(1, "n1", 1, "boot", FenceProgress(), (step,), 1, True, "n2", "life", timeout_ms)
     return CallFenceAgent(order, AGENT, parameters)
 
 

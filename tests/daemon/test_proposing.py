@@ -18,7 +18,7 @@ from reconciler.daemon.config import Access
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.http import Answer, ApiError, Request
 from reconciler.daemon.peer import Peer
-from reconciler.daemon.shell import Parts, Shell, moment
+from reconciler.daemon.shell import Shell, ShellParts, moment
 from reconciler.daemon.status import StatusView
 from reconciler.daemon.store import Store
 from reconciler.fabric.embedded import EmbeddedFabric
@@ -42,7 +42,7 @@ class Rig:
     def __init__(self, directory: Path) -> None:
         self.store = Store(str(directory / "state"))
         self.repository = Repository(str(directory / "repository"))
-        parts = Parts(
+        parts = ShellParts(
             store=self.store,
             fabric=EmbeddedFabric("n1"),
             agents=NoAgents(),

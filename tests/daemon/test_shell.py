@@ -17,13 +17,13 @@ from reconciler.cib.canonical import digest
 from reconciler.controller import events as ev
 from reconciler.controller.envelope import unseal
 from reconciler.controller.journal import Record, restore
-from reconciler.controller.keeper import Answer, Keeper
+from reconciler.controller.keeper import Keeper, SendAcceptance
 from reconciler.controller.messages import Run
 from reconciler.controller.node import Node
 from reconciler.controller.replica import Replica
 from reconciler.daemon.compile import Judgement
 from reconciler.daemon.events import EventLog
-from reconciler.daemon.shell import Parts, Shell, moment
+from reconciler.daemon.shell import Shell, ShellParts, moment
 from reconciler.daemon.store import Store, StoreError
 from reconciler.fabric.embedded import EmbeddedFabric
 from reconciler.model.attributes import plain
@@ -82,7 +82,7 @@ class Rig:
         replica, problems = restore("n1", *self.store.read()[:2])
         assert problems == []
         self.agents, self.judge = Agents(), Judge()
-        self.parts = Parts(
+        self.parts = ShellParts(
             store=self.store,
             fabric=EmbeddedFabric("n1"),
             agents=self.agents,
@@ -165,7 +165,7 @@ def test_a_snapshot_has_everything_that_the_journal_had(tmp_path: Path, monkeypa
 
 
 def is_preparing(rig: Rig) -> bool:
-    return any(isinstance(purpose, Answer) for purpose, _ in rig.shell.node.keeper._waiting.values())
+    return any(isinstance(purpose, SendAcceptance) for purpose, _ in rig.shell.node.keeper._waiting.values())
 
 
 def test_a_snapshot_waits_for_what_is_being_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,8 @@ from reconciler.language.reading.files import read_files
 from reconciler.language.text.findings import Findings
 from reconciler.language.writing import files as emit
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks, encode_secret, plain
-from reconciler.model.cluster import Configuration, FencingLevel, Node, Tag
-from reconciler.model.constraint import Colocation, Location, Order, ResourceSet, Ticket
+from reconciler.model.cluster import Configuration, FencingLevel, NodeDefinition, Tag
+from reconciler.model.constraint import Colocation, Location, OrderConstraint, ResourceSet, Ticket
 from reconciler.model.date import Instant, parse
 from reconciler.model.resource import Agent, Bundle, BundleNetwork, Clone, Group, Operation, PortMapping, Primitive
 from reconciler.model.rule import AttributeExpression, DateExpression, OperationExpression, Rule
@@ -112,7 +112,7 @@ def tidy(cib: Cib) -> Cib:
 def of_files(options: AttributeBlocks, resource: Primitive | Group | Clone, rules: tuple[Rule, ...]) -> Cib:
     configuration = Configuration(
         options=options,
-        nodes=(Node("n1", "1", attributes=plain({"site": "x"})), Node("n2", "2")),
+        nodes=(NodeDefinition("n1", "1", attributes=plain({"site": "x"})), NodeDefinition("n2", "2")),
         resources=(resource,),
         constraints=(Location("l", resource=resource.id, rules=rules),) if rules else (),
     )
@@ -154,12 +154,15 @@ def everything() -> Cib:
         Location("l1", resource="A", rules=(rule,), resource_discovery="exclusive"),
         Location("l2", pattern="^A", node="n1", score="INFINITY"),
         Colocation("c", sets=(ResourceSet(("A", "B"), sequential="false"),), score="100"),
-        Order("o", sets=(ResourceSet(("A",), require_all="false"), ResourceSet(("G",), action="start"))),
+        OrderConstraint("o", sets=(ResourceSet(("A",), require_all="false"), ResourceSet(("G",), action="start"))),
         Ticket("t", "T", resource="A", loss_policy="stop"),
     )
     configuration = Configuration(
         options=plain({"stonith-enabled": "false", "cluster-name": 'say "&<>"'}),
-        nodes=(Node("n1", "1", utilization=plain({"cpu": "4"})), Node("n2", "2", attributes=plain({"site": "x"}))),
+        nodes=(
+            NodeDefinition("n1", "1", utilization=plain({"cpu": "4"})),
+            NodeDefinition("n2", "2", attributes=plain({"site": "x"})),
+        ),
         resources=(primitive, bundle, Group("G", (Primitive("m", agent),)), fencing),
         constraints=constraints,
         fencing_levels=(FencingLevel("1", ("F",), target="n1"), FencingLevel("1", ("F",), target_pattern="n2")),
@@ -208,6 +211,6 @@ def test_a_shared_block_is_written_once():
 
 
 def test_a_node_whose_id_is_its_name_has_none_of_its_own_again() -> None:
-    written = Configuration(nodes=(Node("n1"), Node("n2", id="2")))
+    written = Configuration(nodes=(NodeDefinition("n1"), NodeDefinition("n2", id="2")))
     read = without_ids(read_cib(write_cib(Cib(written))).configuration)
     assert [(node.name, node.id) for node in read.nodes] == [("n1", None), ("n2", "2")]

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.fabric.lab import hosts
 from reconciler.fabric.lab.hosts import LabHost
-from reconciler.fabric.lab.supervisor import Supervisor
+from reconciler.fabric.lab.supervisor import LabSupervisor
 from reconciler.fabric.lab.wire import LabError
 
 
@@ -46,7 +46,7 @@ def test_a_host_on_which_something_goes_on_is_not_off_nor_fenced(
     monkeypatch.setattr(hosts, "_KILLED_WITHIN_S", 0.1)
     monkeypatch.setattr(hosts, "_kill", lambda _: None)
     (tmp_path / "n1").mkdir()
-    lab = Supervisor(tmp_path, ("n1",))
+    lab = LabSupervisor(tmp_path, ("n1",))
     host = lab.hosts["n1"]
     process = running(host, "a")
     try:

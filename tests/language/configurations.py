@@ -19,10 +19,10 @@ from reconciler.model.cluster import (
     AlertSelect,
     Configuration,
     FencingLevel,
-    Node,
+    NodeDefinition,
     Tag,
 )
-from reconciler.model.constraint import Colocation, Constraint, Location, Order, ResourceSet, Ticket
+from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint, ResourceSet, Ticket
 from reconciler.model.keys import keys_of
 from reconciler.model.resource import (
     Agent,
@@ -337,10 +337,10 @@ class Draw:
         more = {"lifetime": self.lifetime(), "extra": self.extra()}
         return Colocation(self.name("c"), *self.pair_or_sets(), **keys, **more)
 
-    def order(self) -> Order:
-        keys = self.keys(Order, "first", "then")
+    def order(self) -> OrderConstraint:
+        keys = self.keys(OrderConstraint, "first", "then")
         more = {"lifetime": self.lifetime(), "extra": self.extra()}
-        return Order(self.name("c"), *self.pair_or_sets(), **keys, **more)
+        return OrderConstraint(self.name("c"), *self.pair_or_sets(), **keys, **more)
 
     def ticket(self) -> Ticket:
         resource, sets = self.pick((self.name(), ()), (None, self.several(self.set, 2, 1)))
@@ -353,11 +353,11 @@ class Draw:
         )
         return FencingLevel(self.pick("1", "2", "9"), self.several(self.name, 2, 1), *targets, self.maybe(self.name))
 
-    def node(self) -> Node:
+    def node(self) -> NodeDefinition:
         attributes = self.blocks()
         if self.coin():
             attributes = (AttributeBlock({self.pick("rack", "standby", "maintenance"): self.boolean()}),)
-        return Node(
+        return NodeDefinition(
             self.name(),
             self.maybe(self.name),
             self.maybe(lambda: self.pick("member", "remote")),

@@ -19,17 +19,17 @@ from reconciler.language import load
 from reconciler.language.schema.sections import section
 from reconciler.language.writing.files import to_text
 from reconciler.model.attributes import AttributeBlock
-from reconciler.model.cluster import Configuration, Node
-from reconciler.model.constraint import Colocation, Constraint, Location, Order, Ticket
+from reconciler.model.cluster import Configuration, NodeDefinition
+from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint, Ticket
 from reconciler.model.keys import Key, keys_of
 from reconciler.model.resource import Agent, Primitive
 from reconciler.model.settings import RESOURCE_META
 
-SECTIONS = {Location: "locations", Colocation: "colocations", Order: "orders", Ticket: "tickets"}
+SECTIONS = {Location: "locations", Colocation: "colocations", OrderConstraint: "orders", Ticket: "tickets"}
 LEAST: dict[type, Constraint] = {
     Location: Location("c", "a", node="n1", score="5"),
     Colocation: Colocation("c", "a", "b", score="5"),
-    Order: Order("c", "a", "b"),
+    OrderConstraint: OrderConstraint("c", "a", "b"),
     Ticket: Ticket("c", "t", "a"),
 }
 """The shortest constraint of each kind."""
@@ -53,7 +53,7 @@ def configuration(constraint: Constraint) -> Configuration:
     agent = Agent("ocf", "Dummy", "pacemaker")
     off = (AttributeBlock({"stonith-enabled": "false"}),)
     resources = (Primitive("a", agent), Primitive("b", agent))
-    return Configuration(options=off, nodes=(Node("n1"),), resources=resources, constraints=(constraint,))
+    return Configuration(options=off, nodes=(NodeDefinition("n1"),), resources=resources, constraints=(constraint,))
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES, ids=lambda part: getattr(part, "__name__", part))

@@ -14,10 +14,10 @@ from exploring import Explored, Step, explore
 
 from reconciler.controller.fencing import delivery
 from reconciler.controller.fencing.delivery import Present, delivered, installed
-from reconciler.controller.fencing.executor import CallFenceAgent, FenceExecutor
+from reconciler.controller.fencing.executor import FenceCall, FenceExecutor
 from reconciler.controller.fencing.messages import FenceConfirmed, FenceOrdered
 from reconciler.controller.fencing.ordering import Circumstances, decide
-from reconciler.controller.fencing.record import Fencing, Order, Wanted
+from reconciler.controller.fencing.record import FenceOrder, Fencing, Wanted
 from reconciler.controller.fencing.topology import Device
 from reconciler.frozen import replace
 
@@ -37,7 +37,7 @@ class World(NamedTuple):
     processes: tuple[int, int] = (0, 0)
     fencing: Fencing = Fencing()
     executors: tuple[FenceExecutor, FenceExecutor] = (FenceExecutor("n1", "0"), FenceExecutor("n2", "0"))
-    agents: tuple[tuple[Order, str], ...] = ()
+    agents: tuple[tuple[FenceOrder, str], ...] = ()
     cuts: int = 0
     restarts: int = 0
 
@@ -83,7 +83,7 @@ def order(world: World) -> Iterator[Step[World]]:
         executors, agents = list(after.executors), after.agents
         for index, executor in enumerate(executors):
             executors[index], wish = executor.ordered(one)
-            if isinstance(wish, CallFenceAgent):
+            if isinstance(wish, FenceCall):
                 agents = (*agents, (one, "called"))
         yield f"order {one.number} by {one.executor}", after._replace(executors=tuple(executors), agents=agents)
 
@@ -119,7 +119,7 @@ def happen(world: World) -> Iterator[Step[World]]:
             yield f"the process of n{peer + 1} is another", installed_anew(after)
 
 
-def act(world: World, agent: tuple[Order, str]) -> Iterator[Step[World]]:
+def act(world: World, agent: tuple[FenceOrder, str]) -> Iterator[Step[World]]:
     one, phase = agent
     others = tuple(other for other in world.agents if other is not agent)
     if phase == "called":

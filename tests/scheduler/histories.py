@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from reconciler.cib import Cib
 from reconciler.model.attributes import Defaults, plain
-from reconciler.model.cluster import Configuration, Node
+from reconciler.model.cluster import Configuration, NodeDefinition
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Clone, Operation, Primitive, Resource
 from reconciler.model.score import INFINITY
@@ -81,7 +81,7 @@ def state(name: str, *histories: ResourceHistory, transient: Texts | None = None
 def cib(
     *resources: Resource,
     states: Sequence[NodeState] = (),
-    nodes: Sequence[str | Node] = ("n1", "n2"),
+    nodes: Sequence[str | NodeDefinition] = ("n1", "n2"),
     options: Texts | None = None,
     defaults: Defaults | None = None,
     quorum: bool = True,
@@ -89,7 +89,7 @@ def cib(
     """A cluster with fencing disabled, unless the options say otherwise."""
     configuration = Configuration(
         options=plain({"stonith-enabled": "false", **(options or {})}),
-        nodes=tuple(Node(node, id=node) if isinstance(node, str) else node for node in nodes),
+        nodes=tuple(NodeDefinition(node, id=node) if isinstance(node, str) else node for node in nodes),
         resources=resources,
         defaults=defaults or Defaults(),
     )

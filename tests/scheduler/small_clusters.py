@@ -12,7 +12,7 @@ from finished import Finished
 
 from reconciler.cib import Cib
 from reconciler.model.attributes import NO_ATTRIBUTES, AttributeBlocks, Defaults, plain
-from reconciler.model.cluster import Configuration, Node, Tag
+from reconciler.model.cluster import Configuration, NodeDefinition, Tag
 from reconciler.model.constraint import Colocation, Constraint, Location, ResourceSet, Ticket
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Bundle, BundleNetwork, Clone, Group, Primitive, Resource
@@ -89,7 +89,7 @@ def colocated_sets(score: int | str, *sets: Sequence[str] | ResourceSet) -> Colo
 
 def cib(
     *resources: Resource,
-    nodes: Iterable[str | Node] = ("n1", "n2"),
+    nodes: Iterable[str | NodeDefinition] = ("n1", "n2"),
     constraints: Iterable[Constraint] = (),
     options: Texts | None = None,
     active: Mapping[str, Sequence[str]] | None = None,
@@ -106,7 +106,7 @@ def cib(
     """A CIB: `active` says on which nodes primitives (ids without number) were started, `probed` where they were found stopped,
     `failed` where a monitor failed after the start. `attributes` are transient ones by node.
     """
-    made = tuple(Node(node, id=node) if isinstance(node, str) else node for node in nodes)
+    made = tuple(NodeDefinition(node, id=node) if isinstance(node, str) else node for node in nodes)
     configuration = Configuration(
         options=block({"stonith-enabled": "false", **(options or {})}, "cib-bootstrap-options"),
         nodes=made,
@@ -132,7 +132,7 @@ def cib(
 
 
 def _state(
-    node: Node, histories: tuple[ResourceHistory, ...], attributes: Mapping[str, Texts], offline: bool
+    node: NodeDefinition, histories: tuple[ResourceHistory, ...], attributes: Mapping[str, Texts], offline: bool
 ) -> NodeState:
     up = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "member"}
     down = {"in_ccm": "false", "crmd": "offline", "join": "down", "expected": "down"}
@@ -145,7 +145,7 @@ def _state(
     )
 
 
-def _histories(node: Node, *by_kind: Mapping[str, Sequence[str]]) -> tuple[ResourceHistory, ...]:
+def _histories(node: NodeDefinition, *by_kind: Mapping[str, Sequence[str]]) -> tuple[ResourceHistory, ...]:
     """Histories of what was started, was found stopped, and failed after its start."""
     active, probed, failed = by_kind
     entries: dict[str, list[HistoryEntry]] = {}

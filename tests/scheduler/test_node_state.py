@@ -7,7 +7,7 @@ import itertools
 import pytest
 from histories import FENCE_DEVICE, cib, entry, history, primitive, read, state
 
-from reconciler.model.cluster import Node
+from reconciler.model.cluster import NodeDefinition
 from reconciler.model.resource import Agent, Primitive
 from reconciler.model.score import INFINITY
 from reconciler.scheduler.recalling.node_state import Membership, judge_with_fencing, judge_without_fencing
@@ -147,7 +147,7 @@ ATTRIBUTES = [
 def test_attributes(permanent: dict[str, str], transient: dict[str, str], expected: str) -> None:
     from reconciler.model.attributes import plain
 
-    cluster = cluster_of(state("n1", transient=transient), nodes=[Node("n1", attributes=plain(permanent))])
+    cluster = cluster_of(state("n1", transient=transient), nodes=[NodeDefinition("n1", attributes=plain(permanent))])
     node = cluster.node_index["n1"]
     flags = [name for name in ("standby", "maintenance", "shutdown") if getattr(node, name)]
     assert " ".join(flags) == expected

@@ -14,7 +14,7 @@ from small_transitions import cib, order, ordered_sets, summary, unchanged, wait
 from reconciler.cib import Cib
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
-from reconciler.model.cluster import Node, Tag
+from reconciler.model.cluster import NodeDefinition, Tag
 from reconciler.model.constraint import Constraint, ResourceSet
 
 STOPPED = {"target-role": "Stopped"}
@@ -183,8 +183,8 @@ def stopping(of_c: dict[str, str], of_d: dict[str, str]) -> Cib:
     return unchanged(cib(*clones, active=everywhere, constraints=[order("C", "D")]))
 
 
-def node(name: str, cpu: str) -> Node:
-    return Node(name, id=name, utilization=plain({"cpu": cpu}))
+def node(name: str, cpu: str) -> NodeDefinition:
+    return NodeDefinition(name, id=name, utilization=plain({"cpu": cpu}))
 
 
 COLLECTIVES = [

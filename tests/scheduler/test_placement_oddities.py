@@ -28,7 +28,7 @@ from small_clusters import (
 
 from reconciler.cib import Cib
 from reconciler.model.attributes import plain
-from reconciler.model.cluster import Node
+from reconciler.model.cluster import NodeDefinition
 from reconciler.model.constraint import Constraint
 from reconciler.model.resource import Resource
 
@@ -43,7 +43,7 @@ def two(*constraints: Constraint) -> Cib:
 
 def remotes(*extra_nodes: str) -> Cib:
     """Two new remote nodes; B prefers one of them, A is to avoid B."""
-    nodes = [Node("n1", id="n1"), *(Node(name, id=name, type="remote") for name in extra_nodes)]
+    nodes = [NodeDefinition("n1", id="n1"), *(NodeDefinition(name, id=name, type="remote") for name in extra_nodes)]
     return cib(
         primitive("ra", agent=REMOTE),
         primitive("rb", agent=REMOTE),
@@ -93,7 +93,7 @@ def clones(maximum: int) -> Cib:
 def with_utilization(resources: list[tuple[str, str]], capacities: list[str], strategy: str) -> Cib:
     """Resources that need cpu, nodes that have some, and B bound to A where both exist."""
     nodes = [
-        Node(f"n{number}", id=f"n{number}", utilization=plain({"cpu": cpu}, id=f"u{number}"))
+        NodeDefinition(f"n{number}", id=f"n{number}", utilization=plain({"cpu": cpu}, id=f"u{number}"))
         for number, cpu in enumerate(capacities, 1)
     ]
     made = [primitive(id, utilization={"cpu": cpu}) for id, cpu in resources]
@@ -490,7 +490,7 @@ PLACES = [
             primitive("A"),
             options={"placement-strategy": "balanced"},
             nodes=[
-                Node(name, id=name, utilization=plain({"cpu": cpu, "mem": mem}, id=f"u-{name}"))
+                NodeDefinition(name, id=name, utilization=plain({"cpu": cpu, "mem": mem}, id=f"u-{name}"))
                 for name, cpu, mem in (("n1", "1", "3"), ("n2", "0", "6"), ("n3", "3", "5"))
             ],
         ),
@@ -502,7 +502,10 @@ PLACES = [
             primitive("A", {"is-managed": "false"}, utilization={"mem": "4"}),
             primitive("B", utilization={"mem": "0"}),
             options={"placement-strategy": "utilization"},
-            nodes=[Node("n1", id="n1", utilization=plain({"mem": "1"}, id="u1")), Node("n2", id="n2")],
+            nodes=[
+                NodeDefinition("n1", id="n1", utilization=plain({"mem": "1"}, id="u1")),
+                NodeDefinition("n2", id="n2"),
+            ],
             constraints=[location("B", "n1", 50)],
             active={"A": ["n1"]},
         ),
@@ -584,10 +587,10 @@ def test_scores_do_not_depend_on_what_happens_without_quorum(policy: str) -> Non
 
 
 def test_standby_moves_without_touching_scores() -> None:
-    standby = Node("n1", id="n1", attributes=plain({"standby": "on"}, id="a1"))
+    standby = NodeDefinition("n1", id="n1", attributes=plain({"standby": "on"}, id="a1"))
     given = cib(
         primitive("A"),
-        nodes=[standby, Node("n2", id="n2")],
+        nodes=[standby, NodeDefinition("n2", id="n2")],
         active={"A": ["n1"]},
         defaults={"resource-stickiness": "100"},
     )

@@ -26,7 +26,7 @@ from small_clusters import (
 
 from reconciler.cib import Cib
 from reconciler.model.attributes import plain
-from reconciler.model.cluster import Node
+from reconciler.model.cluster import NodeDefinition
 from reconciler.model.constraint import Location, ResourceSet
 from reconciler.model.rule import AttributeExpression
 from reconciler.scheduler.working.table import NEVER
@@ -59,10 +59,12 @@ def influenced(critical: str, influence: str | None = None, *, active: bool = Tr
     )
 
 
-def racks(*values: str | None) -> list[Node]:
+def racks(*values: str | None) -> list[NodeDefinition]:
     """Nodes in racks, or in none."""
     return [
-        Node(f"n{number}", id=f"n{number}", attributes=plain({"rack": value} if value else {}, id=f"a{number}"))
+        NodeDefinition(
+            f"n{number}", id=f"n{number}", attributes=plain({"rack": value} if value else {}, id=f"a{number}")
+        )
         for number, value in enumerate(values, 1)
     ]
 

@@ -13,7 +13,7 @@ from histories import FENCE_DEVICE, NOW, UP, Texts, primitive
 from reconciler.cib import Cib
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
-from reconciler.model.cluster import Configuration, Node
+from reconciler.model.cluster import Configuration, NodeDefinition
 from reconciler.model.constraint import Location
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Bundle, BundleNetwork, Clone, Group, Primitive, Resource
@@ -224,7 +224,7 @@ def test_an_answer_that_cannot_come_keeps_it_from_starting() -> None:
 def test_configuration_nodes_without_state_are_not_asked() -> None:
     configuration = Configuration(
         options=plain({"stonith-enabled": "false"}),
-        nodes=(Node("n1", id="n1"), Node("n3", id="n3")),
+        nodes=(NodeDefinition("n1", id="n1"), NodeDefinition("n3", id="n3")),
         resources=(primitive(),),
     )
     given = replace(unknown(primitive()), configuration=configuration)

@@ -188,9 +188,9 @@ def test_target_roles(word: str, is_promotable: bool, expected: str) -> None:
 
 
 def test_tables_hold_the_nodes_known_by_then_with_their_scores() -> None:
-    from reconciler.model.cluster import Node
+    from reconciler.model.cluster import NodeDefinition
 
-    cluster = read(cib(primitive(), nodes=[Node("n1", id="n1", score="7"), Node("n2", id="n2")]))
+    cluster = read(cib(primitive(), nodes=[NodeDefinition("n1", id="n1", score="7"), NodeDefinition("n2", id="n2")]))
     assert made(cluster).placed.table.scores == {0: 7, 1: 0}
 
 

@@ -11,17 +11,17 @@ from reconciler.controller.membership import machine
 from reconciler.controller.membership.events import (
     Announced,
     Donate,
-    Facts,
-    Heard,
     Install,
     Installation,
+    JoinAnew,
     MembershipEffect,
     MembershipEvent,
+    MembershipHeard,
+    OwnFacts,
     Promise,
     Promised,
     Reannounce,
     Receive,
-    Rejoin,
     StateKept,
     Tell,
     View,
@@ -97,7 +97,7 @@ class Member:
     def start(self) -> None:
         self.life += 1
         self.up = True
-        self.machine: machine.Membership = machine.Down()
+        self.machine: machine.Membership = machine.NoView()
         self.held, self.promised = Held(), 0
         self.blank = self.blank or not self.disk.records
         for kind, value in self.disk.records:
@@ -135,10 +135,10 @@ class Member:
 
     @property
     def installed(self) -> Installation | None:
-        return self.machine.installation if isinstance(self.machine, machine.Installed) else None
+        return self.machine.installation if isinstance(self.machine, machine.InstalledView) else None
 
-    def facts(self) -> Facts:
-        return Facts(
+    def facts(self) -> OwnFacts:
+        return OwnFacts(
             cluster="c",
             node=self.name,
             incarnation=f"{self.name}-{self.life}",
@@ -173,7 +173,7 @@ class Member:
     def _delivered(self, item: Message) -> None:
         match item.payload:
             case Hello() | Ready() | Exclude():
-                self.step(Heard(item.sender, item.payload, self.cluster.clock.now_ms))
+                self.step(MembershipHeard(item.sender, item.payload, self.cluster.clock.now_ms))
             case State(held):
                 self._receive(held)
             case Entry(name) if (installed := self.installed) is not None and item.sender in installed.members:
@@ -234,9 +234,9 @@ class Member:
             case Reannounce(view):
                 self.kept = None
                 self.step(Announced(view, self.facts(), clock.now_ms))
-            case Rejoin():
+            case JoinAnew():
                 self.cluster.network.leave(self.name)
-                self.machine = machine.Down()
+                self.machine = machine.NoView()
                 self.life += 1
                 self.cluster.network.join(self.name, self._woken)
 

@@ -29,11 +29,11 @@ from reconciler.controller import executor as executing
 from reconciler.controller.events import Broadcast, Leave
 from reconciler.controller.fencing import delivery
 from reconciler.controller.fencing.record import Down, Fencing, Ordered
-from reconciler.controller.keeper import Answer, Promising, TakeIn, Vouch
+from reconciler.controller.keeper import Promising, SendAcceptance, TakeIn, Vouch
 from reconciler.controller.membership import agreement, machine
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.own import Own
-from reconciler.controller.quorum.policy import Permissions, Policy
+from reconciler.controller.quorum.policy import Permissions, QuorumPolicy
 from reconciler.frozen import replace
 from reconciler.simulator import planner
 
@@ -114,7 +114,7 @@ def skip_the_sync_of_the_promise(patch: Patch) -> None:
 
 def skip_the_sync_of_the_prepared_form(patch: Patch) -> None:
     """A commit is accepted before what it compiles to is durable."""
-    _hastily(patch, Answer, lambda self, wanted: self.proposals.accept(wanted.examined))
+    _hastily(patch, SendAcceptance, lambda self, wanted: self.proposals.accept(wanted.examined))
 
 
 def skip_the_sync_of_an_order(patch: Patch) -> None:
@@ -342,9 +342,9 @@ def no_new_order_after_the_executor_was_lost(patch: Patch) -> None:
 def freeze_acts_as_stop(patch: Patch) -> None:
     """Under the policy freeze a member without quorum stops what it runs."""
 
-    def policy(cib: Any) -> Policy:
+    def policy(cib: Any) -> QuorumPolicy:
         known = standing.quorum_policy(cib)
-        return Policy.STOP if known is Policy.FREEZE else known
+        return QuorumPolicy.STOP if known is QuorumPolicy.FREEZE else known
 
     for module in (cut_off, planner):
         patch.setattr(module, "quorum_policy", policy)

@@ -19,7 +19,7 @@ from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Location
 from reconciler.model.resource import Agent, Operation, Primitive
-from reconciler.simulator.cluster import Cluster
+from reconciler.simulator.cluster import SimulatedCluster
 
 DEVICE = Primitive("power", Agent("stonith", "fence_lab"))
 
@@ -36,11 +36,13 @@ def configuration(*names: str, fencing: bool, prefer: dict[str, str], **options:
     )
 
 
-def cluster_of(count: int, *, fencing: bool, seed: int = 1, qdevice: str | None = None, **quorum: object) -> Cluster:
+def cluster_of(
+    count: int, *, fencing: bool, seed: int = 1, qdevice: str | None = None, **quorum: object
+) -> SimulatedCluster:
     """So many nodes, `a` on the first and `b` on the last one."""
     names = [f"n{number}" for number in range(1, count + 1)]
     service = Votequorum.of(dict.fromkeys(names, 1), qdevice_votes=int(qdevice is not None), **quorum)  # type: ignore[arg-type]
-    cluster = Cluster(names, seed, service)
+    cluster = SimulatedCluster(names, seed, service)
     cluster.network.qdevice = qdevice
     cluster.start()
     cluster.apply(wanted(cluster, "a", "b", fencing=fencing), "n1")
@@ -49,22 +51,22 @@ def cluster_of(count: int, *, fencing: bool, seed: int = 1, qdevice: str | None 
     return cluster
 
 
-def wanted(cluster: Cluster, *resources: str, fencing: bool, **options: str) -> Configuration:
+def wanted(cluster: SimulatedCluster, *resources: str, fencing: bool, **options: str) -> Configuration:
     names = list(cluster.hosts)
     return configuration(*resources, fencing=fencing, prefer={"a": names[0], "b": names[-1]}, **options)
 
 
-def commit_of(cluster: Cluster, name: str) -> str | None:
+def commit_of(cluster: SimulatedCluster, name: str) -> str | None:
     node = cluster.hosts[name].node
     return None if node is None else node.replica.commit
 
 
-def confirm(cluster: Cluster, at: str, target: str) -> None:
+def confirm(cluster: SimulatedCluster, at: str, target: str) -> None:
     host = cluster.hosts[at]
     host.tell(ev.ConfirmAsked(host.now, target, "alice"))
 
 
-def is_quorate(cluster: Cluster, name: str) -> bool:
+def is_quorate(cluster: SimulatedCluster, name: str) -> bool:
     node = cluster.hosts[name].node
     return node is not None and node.quorate
 
@@ -89,7 +91,7 @@ CUTS = (
 by_name = pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.name)
 
 
-def cut_off(cut: Cut, *, fencing: bool, seed: int = 1) -> Cluster:
+def cut_off(cut: Cut, *, fencing: bool, seed: int = 1) -> SimulatedCluster:
     cluster = cluster_of(cut.count, fencing=fencing, seed=seed, **cut.quorum)  # type: ignore[arg-type]
     rest = [name for name in cluster.hosts if name not in cut.side]
     cluster.network.cut([cut.side, rest])
@@ -233,7 +235,7 @@ def test_with_a_grace_of_the_operators_the_side_starts_but_activates_nothing() -
     assert commit_of(cluster, "n1") == second
 
 
-def last_two_of_five(*, fencing: bool) -> Cluster:
+def last_two_of_five(*, fencing: bool) -> SimulatedCluster:
     cluster = cluster_of(5, fencing=fencing, last_man_standing=True)
     cluster.network.cut([["n1", "n2", "n3"], ["n4"], ["n5"]])
     cluster.run(40_000)

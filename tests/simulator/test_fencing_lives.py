@@ -12,16 +12,16 @@ from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Location
 from reconciler.model.resource import Agent, Operation, Primitive
-from reconciler.simulator.cluster import Cluster
+from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.host import Host
 
 DEVICE = Primitive("power", Agent("stonith", "fence_lab"))
 SERVICE = Primitive("a", Agent("ocf", "Dummy", "reconciler"), operations=(Operation("monitor", "10s"),))
 
 
-def cluster_with(*, on: str = "n2", **options: str) -> Cluster:
+def cluster_with(*, on: str = "n2", **options: str) -> SimulatedCluster:
     """Three nodes with a device, and a service that likes one of them best."""
-    cluster = Cluster(("n1", "n2", "n3"), 1)
+    cluster = SimulatedCluster(("n1", "n2", "n3"), 1)
     cluster.start()
     written = {"stonith-enabled": "true"} | {name.replace("_", "-"): value for name, value in options.items()}
     likes = Location("best", resource="a", node=on, score="100")
@@ -32,13 +32,13 @@ def cluster_with(*, on: str = "n2", **options: str) -> Cluster:
     return cluster
 
 
-def record_of(cluster: Cluster, target: str, seen_by: str = "n1"):
+def record_of(cluster: SimulatedCluster, target: str, seen_by: str = "n1"):
     node = cluster.hosts[seen_by].node
     assert node is not None
     return node.replica.shared.fencing.records.get(target)
 
 
-def told(cluster: Cluster, host: Host, what: str) -> list[str]:
+def told(cluster: SimulatedCluster, host: Host, what: str) -> list[str]:
     return [e.fields["text"] for e in host.emitted if e.type == "fencing" and e.fields["what"] == what]
 
 
@@ -75,7 +75,7 @@ def test_as_long_as_no_device_works_nothing_is_started_twice() -> None:
     assert cluster.world.faults == []
 
 
-def record_of_history(cluster: Cluster):
+def record_of_history(cluster: SimulatedCluster):
     node = cluster.hosts["n1"].node
     assert node is not None
     return node.replica.shared.fencing.history
@@ -146,7 +146,7 @@ def test_a_node_whose_process_is_gone_is_fenced_once_its_grace_is_over() -> None
 
 def test_a_node_gets_its_way_to_the_resources_before_anything_that_needs_it_runs_there() -> None:
     """By all devices that do that, and once: what is remembered on the node says so."""
-    cluster = Cluster(("n1", "n2", "n3"), 1)
+    cluster = SimulatedCluster(("n1", "n2", "n3"), 1)
     cluster.start()
     ways = tuple(
         Primitive(name, Agent("stonith", "fence_lab"), meta=plain({"provides": "unfencing"}))

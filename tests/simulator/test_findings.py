@@ -18,10 +18,10 @@ from reconciler.controller.members import node_state
 from reconciler.controller.messages import Accept, Activate, Heard, Message, Observe, Order, Reported, Run
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
-from reconciler.model.cluster import Configuration, Node
+from reconciler.model.cluster import Configuration, NodeDefinition
 from reconciler.model.constraint import Location
 from reconciler.model.resource import Agent, Operation, Primitive
-from reconciler.simulator.cluster import Cluster
+from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.host import Host
 
 
@@ -40,26 +40,26 @@ def configuration(*resources: Primitive, prefer: dict[str, str] | None = None, *
     return Configuration(options=plain(written), resources=resources, constraints=constraints)
 
 
-def running(*names: str, others: tuple[str, ...] = (), seed: int = 1) -> Cluster:
+def running(*names: str, others: tuple[str, ...] = (), seed: int = 1) -> SimulatedCluster:
     """A cluster whose nodes know each other; `others` are hosts whose process does not run yet."""
-    cluster = Cluster((*names, *others), seed)
+    cluster = SimulatedCluster((*names, *others), seed)
     cluster.start(*names)
     return cluster
 
 
-def nodes(cluster: Cluster):
+def nodes(cluster: SimulatedCluster):
     return [host.node for host in cluster.hosts.values() if host.node is not None]
 
 
-def all_have(cluster: Cluster, commit: str) -> bool:
+def all_have(cluster: SimulatedCluster, commit: str) -> bool:
     return all(node.replica.commit == commit for node in nodes(cluster))
 
 
-def all_agree(cluster: Cluster) -> bool:
+def all_agree(cluster: SimulatedCluster) -> bool:
     return len({digest(node.replica.shared) for node in nodes(cluster)}) == 1
 
 
-def dc(cluster: Cluster) -> Host:
+def dc(cluster: SimulatedCluster) -> Host:
     return next(host for host in cluster.hosts.values() if host.node is not None and host.node.is_dc)
 
 
@@ -67,7 +67,9 @@ def message_of(effect: ev.Effect) -> Message | Chunk | None:
     return unseal(effect.data).message if isinstance(effect, ev.Send) else None
 
 
-def once(cluster: Cluster, wanted: Callable[[Host, Message | Chunk], bool], then: Callable[[Host], None]) -> None:
+def once(
+    cluster: SimulatedCluster, wanted: Callable[[Host, Message | Chunk], bool], then: Callable[[Host], None]
+) -> None:
     """When a node first sends such a message, something happens before the message has left the host."""
     done = []
 
@@ -81,7 +83,7 @@ def once(cluster: Cluster, wanted: Callable[[Host, Message | Chunk], bool], then
     cluster.watch.append(watcher)
 
 
-def settled(cluster: Cluster, *resources: str) -> bool:
+def settled(cluster: SimulatedCluster, *resources: str) -> bool:
     return all(len(cluster.world.where(resource)) == 1 for resource in resources)
 
 
@@ -223,7 +225,7 @@ def test_s10_an_id_that_a_commit_gives_a_node_changes_nothing() -> None:
     cluster = running("n1")
     cluster.apply(configuration(primitive("a")), "n1")
     assert cluster.until(lambda: settled(cluster, "a"))
-    named = replace(configuration(primitive("a"), primitive("b")), nodes=(Node("n1", id="1"),))
+    named = replace(configuration(primitive("a"), primitive("b")), nodes=(NodeDefinition("n1", id="1"),))
     cluster.apply(named, "n1")
     assert cluster.until(lambda: settled(cluster, "a", "b"), 20_000)
     cluster.run(10_000)

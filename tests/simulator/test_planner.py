@@ -12,7 +12,7 @@ from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Location
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Clone, Operation, Primitive
-from reconciler.simulator.cluster import Cluster
+from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.planner import is_simple, plan
 
 SERVICE = Primitive("a", Agent("ocf", "Dummy", "reconciler"), operations=(Operation("monitor", "10s"),))
@@ -23,8 +23,8 @@ def configured(*resources: Primitive, fencing: bool = False) -> Configuration:
     return Configuration(options=plain({"stonith-enabled": "true" if fencing else "false"}), resources=resources)
 
 
-def cluster_of(configuration: Configuration, *, toy: bool = True) -> Cluster:
-    cluster = Cluster(("n1", "n2", "n3"), 1, planner=plan if toy else None)
+def cluster_of(configuration: Configuration, *, toy: bool = True) -> SimulatedCluster:
+    cluster = SimulatedCluster(("n1", "n2", "n3"), 1, planner=plan if toy else None)
     cluster.start()
     cluster.apply(configuration, "n1")
     assert cluster.until(lambda: bool(cluster.world.where("a")))
@@ -32,7 +32,7 @@ def cluster_of(configuration: Configuration, *, toy: bool = True) -> Cluster:
     return cluster
 
 
-def tasks(cluster: Cluster, host: str = "n1") -> list[tuple[str, str | None]]:
+def tasks(cluster: SimulatedCluster, host: str = "n1") -> list[tuple[str, str | None]]:
     node = cluster.hosts[host].node
     assert node is not None
     return [(one.key, one.node) for one in plan(node.replica.cib, Instant(0)).actions]
@@ -47,7 +47,7 @@ def test_both_planners_run_a_service_once_and_look_after_it(toy: bool) -> None:
 
 
 def test_it_looks_everywhere_before_it_starts_and_watches_what_it_started() -> None:
-    cluster = Cluster(("n1", "n2"), 1, planner=plan)
+    cluster = SimulatedCluster(("n1", "n2"), 1, planner=plan)
     cluster.start()
     node = cluster.hosts["n1"].node
     assert node is not None

@@ -9,9 +9,9 @@ from reconciler.controller import events as ev
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import Colocation, Location, Order
+from reconciler.model.constraint import Colocation, Location, OrderConstraint
 from reconciler.model.resource import Agent, Operation, Primitive
-from reconciler.simulator.cluster import Cluster
+from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.host import Host
 
 
@@ -27,7 +27,7 @@ def configuration(*resources: Primitive, constraints=(), moved: dict[str, str] |
 
 FILES, DATABASE, WEB = primitive("files"), primitive("database"), primitive("web")
 TIED = (
-    Order("files-then-database", first="files", then="database"),
+    OrderConstraint("files-then-database", first="files", then="database"),
     Colocation("database-with-files", resource="database", with_resource="files", score="INFINITY"),
     Location("files-on-n2", resource="files", node="n2", score="100"),
 )
@@ -37,7 +37,7 @@ BOTH = configuration(FILES, DATABASE, WEB, constraints=TIED)
 class Calls:
     """What agents were called for, in the order in which the calls began, without monitors."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: SimulatedCluster) -> None:
         self.made: list[tuple[str, str]] = []
         cluster.watch.append(self._watch)
 
@@ -47,8 +47,8 @@ class Calls:
 
 
 @pytest.fixture
-def cluster() -> Cluster:
-    made = Cluster(("n1", "n2", "n3"), 1)
+def cluster() -> SimulatedCluster:
+    made = SimulatedCluster(("n1", "n2", "n3"), 1)
     made.start()
     made.apply(BOTH, "n1")
     assert made.until(lambda: made.world.where("database") == ["n2"] and len(made.world.where("web")) == 1)
@@ -56,20 +56,20 @@ def cluster() -> Cluster:
     return made
 
 
-def nodes(cluster: Cluster):
+def nodes(cluster: SimulatedCluster):
     return [host.node for host in cluster.hosts.values() if host.node is not None]
 
 
-def agree(cluster: Cluster) -> bool:
+def agree(cluster: SimulatedCluster) -> bool:
     return len({digest(node.replica.shared) for node in nodes(cluster)}) == 1
 
 
-def at_rest(cluster: Cluster) -> bool:
+def at_rest(cluster: SimulatedCluster) -> bool:
     return all(node.converged and not node.replica.cib.departing.resources for node in nodes(cluster))
 
 
 @pytest.mark.parametrize("lost", [None, "dc", "n2", "n3"])
-def test_whoever_dies_amid_a_removal_the_order_is_kept(cluster: Cluster, lost: str | None) -> None:
+def test_whoever_dies_amid_a_removal_the_order_is_kept(cluster: SimulatedCluster, lost: str | None) -> None:
     calls = Calls(cluster)
     commit = cluster.apply(configuration(WEB), "n1")
     assert cluster.until(lambda: all(node.replica.commit == commit for node in nodes(cluster)))
@@ -93,7 +93,7 @@ def test_whoever_dies_amid_a_removal_the_order_is_kept(cluster: Cluster, lost: s
     assert cluster.world.faults == []
 
 
-def test_a_revert_amid_a_removal_brings_all_back(cluster: Cluster) -> None:
+def test_a_revert_amid_a_removal_brings_all_back(cluster: SimulatedCluster) -> None:
     cluster.apply(configuration(WEB), "n1")
     assert cluster.until(lambda: not cluster.world.where("database"))
     commit = cluster.apply(replace(BOTH, constraints=TIED[:2]), "n3")
@@ -110,7 +110,7 @@ RENAMED = configuration(
     primitive("db"),
     WEB,
     constraints=(
-        Order("files-then-database", first="files", then="db"),
+        OrderConstraint("files-then-database", first="files", then="db"),
         Colocation("database-with-files", resource="db", with_resource="files", score="INFINITY"),
         TIED[2],
     ),
@@ -122,11 +122,11 @@ def fenced(made: Configuration) -> Configuration:
     return replace(made, options=plain({"stonith-enabled": "true"}), resources=(DEVICE, *made.resources))
 
 
-def histories(cluster: Cluster) -> set[str]:
+def histories(cluster: SimulatedCluster) -> set[str]:
     return {one.id for state in nodes(cluster)[0].replica.cib.status.nodes for one in state.history} - {"device"}
 
 
-def test_a_rename_stops_nothing_on_any_node(cluster: Cluster) -> None:
+def test_a_rename_stops_nothing_on_any_node(cluster: SimulatedCluster) -> None:
     calls = Calls(cluster)
     commit = cluster.apply(RENAMED, "n3")
     assert cluster.until(lambda: all(node.replica.commit == commit for node in nodes(cluster)))
@@ -140,7 +140,7 @@ def test_a_rename_stops_nothing_on_any_node(cluster: Cluster) -> None:
 
 def test_who_was_down_amid_a_rename_takes_it_over_when_it_comes_back() -> None:
     """Its process was away: it remembers the old name, finds that running, and the others hold the new name against it."""
-    cluster = Cluster(("n1", "n2", "n3"), 1)
+    cluster = SimulatedCluster(("n1", "n2", "n3"), 1)
     cluster.start()
     cluster.apply(fenced(BOTH), "n1")
     assert cluster.until(lambda: cluster.world.where("database") == ["n2"] and len(cluster.world.where("web")) == 1)

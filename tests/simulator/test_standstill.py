@@ -11,7 +11,7 @@ from reconciler.controller import events as ev
 from reconciler.controller.cut_off import CUT_OFF_TIMER
 from reconciler.controller.envelope import Envelope, seal, unseal
 from reconciler.controller.fencing.messages import FenceOrdered, FenceWanted
-from reconciler.controller.fencing.record import Cause
+from reconciler.controller.fencing.record import FenceCause
 from reconciler.controller.flow import WINDOW_BYTES
 from reconciler.controller.messages import Abandoned, Heard, Message, Observe, Order, Ping, Report, Run, Underway
 from reconciler.controller.moment import Moment
@@ -20,14 +20,14 @@ from reconciler.controller.replica import Partition
 from reconciler.frozen import replace
 from reconciler.model.operation import AgentResult, OperationStatus
 from reconciler.model.resource import Agent
-from reconciler.simulator.cluster import Cluster
+from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.host import Host
 
 both = pytest.mark.parametrize("fencing", [False, True], ids=["without fencing", "with fencing"])
 
 
-def running(*, fencing: bool, **options: str) -> Cluster:
-    cluster = Cluster(("n1", "n2", "n3"), 1)
+def running(*, fencing: bool, **options: str) -> SimulatedCluster:
+    cluster = SimulatedCluster(("n1", "n2", "n3"), 1)
     cluster.start()
     cluster.apply(configuration("a", "b", fencing=fencing, prefer={"a": "n1", "b": "n3"}, **options), "n1")
     assert cluster.until(lambda: cluster.world.where("a") == ["n1"] and cluster.world.where("b") == ["n3"])
@@ -35,7 +35,7 @@ def running(*, fencing: bool, **options: str) -> Cluster:
     return cluster
 
 
-def dc(cluster: Cluster) -> Host:
+def dc(cluster: SimulatedCluster) -> Host:
     return next(host for host in cluster.hosts.values() if host.node is not None and host.node.is_dc)
 
 
@@ -108,7 +108,7 @@ def test_after_a_gap_nobody_is_fenced_before_a_ping_of_ours_came_back() -> None:
     now = after_a_gap(host)
     target = next(name for name in node.members if name != host.name)
     boot = node.replica.shared.nodes[target].boot
-    effects = hear(host, FenceWanted(target, boot, Cause.FAILED, "off", "a test", 1), now)
+    effects = hear(host, FenceWanted(target, boot, FenceCause.FAILED, "off", "a test", 1), now)
     (ping,) = (message for message in told(effects) if isinstance(message, Ping))
     assert not any(isinstance(message, FenceOrdered) for message in told(effects))
     effects = hear(host, ping, now)
@@ -202,7 +202,7 @@ def test_what_was_under_way_when_the_view_began_is_awaited_as_long_as_it_can_tak
 
 def test_what_members_record_is_in_the_clock_of_the_cluster() -> None:
     """A day of difference between clocks would make failures expire, or never."""
-    cluster = Cluster(("n1", "n2", "n3"), 1)
+    cluster = SimulatedCluster(("n1", "n2", "n3"), 1)
     cluster.hosts["n3"].skew_ms = 86_400_000
     cluster.start()
     cluster.apply(configuration("b", fencing=False, prefer={"b": "n3"}), "n1")
@@ -231,7 +231,7 @@ def test_what_members_record_is_in_the_clock_of_the_cluster() -> None:
 
 def test_the_scheduler_is_asked_in_one_zone_whichever_member_asks() -> None:
     """A date that names no zone would mean another moment after a failover, and move resources."""
-    cluster = Cluster(("n1", "n2", "n3"), 1)
+    cluster = SimulatedCluster(("n1", "n2", "n3"), 1)
     asked: list[int] = []
 
     def watch(host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
@@ -283,7 +283,7 @@ def test_who_holds_another_state_gives_it_up_for_that_of_the_others() -> None:
 
 
 def test_a_node_alone_has_no_pulse() -> None:
-    cluster = Cluster(("n1",), 1)
+    cluster = SimulatedCluster(("n1",), 1)
     cluster.start()
     sent: list[Message] = []
     cluster.watch.append(lambda host, event, effects: sent.extend(told(effects)))

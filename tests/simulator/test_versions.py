@@ -13,16 +13,16 @@ from reconciler.controller.messages import Cleanup
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
-from reconciler.simulator.cluster import Cluster
+from reconciler.simulator.cluster import SimulatedCluster
 
 NOW, NEWER, STRANGE = (2, 2), (2, 3), (3, 3)
 """What this version speaks, one that speaks one more, and one that does not speak ours any more."""
 
 
-def cluster_of(*protocols: tuple[int, int]) -> tuple[Cluster, list[int]]:
+def cluster_of(*protocols: tuple[int, int]) -> tuple[SimulatedCluster, list[int]]:
     """Hosts whose versions speak these, and the protocols in which they speak from now on."""
     names = [f"n{number}" for number in range(1, 1 + len(protocols))]
-    cluster = Cluster(names, 1)
+    cluster = SimulatedCluster(names, 1)
     for host, spoken_there in zip(cluster.hosts.values(), protocols, strict=True):
         host.protocols = spoken_there
     spoken: list[int] = []
@@ -34,7 +34,7 @@ def cluster_of(*protocols: tuple[int, int]) -> tuple[Cluster, list[int]]:
     return cluster, spoken
 
 
-def members(cluster: Cluster) -> set[tuple[str, ...]]:
+def members(cluster: SimulatedCluster) -> set[tuple[str, ...]]:
     return {host.node.members for host in cluster.hosts.values() if host.node is not None}
 
 

@@ -15,7 +15,7 @@ import pytest
 from reconciler.controller.admission import LookAgain, Offer, Stray, Tip, admit
 from reconciler.errors import Finding
 from reconciler.sources.repository import Repository
-from reconciler.sources.source import SourceState, Standing
+from reconciler.sources.source import InForce, SourceState
 
 GIT_ENVIRONMENT = {
     "PATH": os.environ["PATH"],
@@ -92,8 +92,8 @@ class Followed:
         self.activated.append(commit)
         self.source.look()
 
-    def standing(self) -> Standing:
-        return Standing(self.active, next((one for one in reversed(self.activated) if one in self.commits), None))
+    def standing(self) -> InForce:
+        return InForce(self.active, next((one for one in reversed(self.activated) if one in self.commits), None))
 
     def on_tip(self, tip: Tip) -> None:
         self.tips.append(tip)

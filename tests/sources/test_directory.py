@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.frozen import replace
-from reconciler.sources.bounds import Bounds
+from reconciler.sources.bounds import TreeBounds
 from reconciler.sources.directory import DirectorySettings, DirectorySource, _Watch
 from reconciler.sources.repository import Repository
-from reconciler.sources.snapshot import Snapshot, fingerprint, first_directories, read_directory
+from reconciler.sources.snapshot import DirectorySnapshot, fingerprint, first_directories, read_directory
 from reconciler.sources.source import SourceState
 
 from .conftest import Followed
@@ -117,7 +117,7 @@ def test_only_what_was_read_twice_alike_is_offered(
     """The second reading finds another file than the first: half of what somebody is just copying must not become a commit."""
     readings = []
 
-    def read(path: str, bounds: Bounds, _: object) -> Snapshot:
+    def read(path: str, bounds: TreeBounds, _: object) -> DirectorySnapshot:
         readings.append(read_directory(path, bounds))
         if len(readings) < 4:
             (directory / f"{len(readings)}.yaml").write_text("more: 1\n")
@@ -139,7 +139,7 @@ def test_what_never_comes_to_rest_is_not_offered(
     monkeypatch.setattr("reconciler.sources.directory._MOST_LOOKS", 3)
     count = iter(range(1_000_000))
 
-    def read(path: str, bounds: Bounds, _: object) -> Snapshot:
+    def read(path: str, bounds: TreeBounds, _: object) -> DirectorySnapshot:
         (directory / "a.yaml").write_text(f"a: {next(count)}\n")
         return read_directory(path, bounds)
 
@@ -342,7 +342,7 @@ def test_too_much_is_refused_without_reading_it(directory: Path) -> None:
     with open(directory / "big.yaml", "wb") as file:
         file.truncate(50 * 1024 * 1024)
     assert [one.code for one in read_directory(str(directory)).findings] == ["file-too-large"]
-    bounds = Bounds(files=1, file_bytes=1 << 30, total_bytes=10)
+    bounds = TreeBounds(files=1, file_bytes=1 << 30, total_bytes=10)
     assert sorted(one.code for one in read_directory(str(directory), bounds).findings) == [
         "too-many-files",
         "tree-too-large",

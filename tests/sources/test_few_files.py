@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import reconciler.sources.repository as module
-from reconciler.sources.bounds import Bounds, TreeRefusedError
+from reconciler.sources.bounds import TreeBounds, TreeRefusedError
 from reconciler.sources.repository import Repository
 
 NAMES = st.sampled_from(["a.yaml", "b.yml", "notes", ".hidden.yaml", "x/a.yaml", "x/y/c.yaml", "ä b.yaml", "x-y.yaml"])
@@ -27,7 +27,7 @@ def made(repository: Repository, files: dict[str, bytes]) -> str:
     return repository.commit(files, "m", reference="refs/heads/main", parent=None, time_s=1)
 
 
-def by_git(repository: Repository, commit: str, path: str, bounds: Bounds | None = None) -> dict[str, bytes]:
+def by_git(repository: Repository, commit: str, path: str, bounds: TreeBounds | None = None) -> dict[str, bytes]:
     """The answer of git processes alone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "few_files", lambda *_: None)
@@ -54,7 +54,7 @@ def test_a_small_one_takes_no_process(repository: Repository, monkeypatch: pytes
 
 def test_what_is_refused_is_refused_with_git_s_words(repository: Repository) -> None:
     commit = made(repository, {"a.yaml": b"x" * 100})
-    for bounds in (Bounds(file_bytes=10), Bounds(total_bytes=10), Bounds(files=0)):
+    for bounds in (TreeBounds(file_bytes=10), TreeBounds(total_bytes=10), TreeBounds(files=0)):
         texts = []
         for ask in (repository.files, lambda *words: by_git(repository, *words)):
             with pytest.raises(TreeRefusedError) as caught:

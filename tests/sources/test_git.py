@@ -18,7 +18,7 @@ import pytest
 from reconciler.controller.admission import Relation
 from reconciler.frozen import replace
 from reconciler.sources.ancestry import relation
-from reconciler.sources.bounds import Bounds
+from reconciler.sources.bounds import TreeBounds
 from reconciler.sources.git import GitSettings, GitSource
 from reconciler.sources.git_fetch import public_url, ssh_argv
 from reconciler.sources.git_request import Credentials, GitAnswer, GitRequest
@@ -518,7 +518,7 @@ def test_bounds_of_the_node_reach_the_child(repository: Repository, work) -> Non
         await followed.until(lambda: len(followed.findings) == 1)
         assert followed.findings[0][0].code == "too-many-files"
 
-    follow(repository, GitSettings("web", str(work.path), local_urls=True, bounds=Bounds(files=1)), story)
+    follow(repository, GitSettings("web", str(work.path), local_urls=True, bounds=TreeBounds(files=1)), story)
 
 
 def test_cancelled_source_leaves_no_process(repository: Repository) -> None:

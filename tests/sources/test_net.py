@@ -13,7 +13,7 @@ from reconciler.sources import source as sources
 from reconciler.sources.directory import DirectorySettings, DirectorySource
 from reconciler.sources.git import GitSettings, GitSource
 from reconciler.sources.repository import Repository
-from reconciler.sources.source import Report, SourceState, keep_going
+from reconciler.sources.source import SourceState, StatusReport, keep_going
 
 from .conftest import Followed
 
@@ -75,7 +75,7 @@ def test_one_that_fails_for_good_fails_more_and_more_rarely(monkeypatch: pytest.
         raise KeyError("x")
 
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(keep_going(broken, Report("web", "git", told.append)))
+        asyncio.run(keep_going(broken, StatusReport("web", "git", told.append)))
     assert pauses[0] < pauses[1] < pauses[2]
     assert pauses[-1] == pauses[-2] <= sources._LONGEST_PAUSE_S
     assert told == ["web"], "it is told once"
@@ -98,7 +98,7 @@ def test_a_source_ends_when_it_is_told_to(followed: Followed) -> None:
 
 def test_why_a_commit_can_not_follow_is_shown_until_the_source_moves() -> None:
     changes: list[str] = []
-    report = Report("web", "git", changes.append)
+    report = StatusReport("web", "git", changes.append)
     stray = Finding("history-rewritten", Place(""), "no")
     report.answered("a", (stray,))
     assert report.status.state is SourceState.WAITING, "nothing was seen yet"

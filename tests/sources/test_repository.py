@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.sources.bounds import Bounds, TreeRefusedError
+from reconciler.sources.bounds import TreeBounds, TreeRefusedError
 from reconciler.sources.git_command import GitError
 from reconciler.sources.repository import Repository
 
@@ -192,12 +192,12 @@ def test_links_outside_the_path_do_not_matter(repository: Repository, work) -> N
 def test_too_much_is_refused(repository: Repository) -> None:
     commit = make(repository, {f"{n}.yaml": b"x" * 100 for n in range(10)})
     with pytest.raises(TreeRefusedError, match="too-many-files"):
-        repository.files(commit, bounds=Bounds(files=9))
+        repository.files(commit, bounds=TreeBounds(files=9))
     with pytest.raises(TreeRefusedError, match="file-too-large"):
-        repository.files(commit, bounds=Bounds(file_bytes=99))
+        repository.files(commit, bounds=TreeBounds(file_bytes=99))
     with pytest.raises(TreeRefusedError, match="tree-too-large"):
-        repository.files(commit, bounds=Bounds(total_bytes=999))
-    assert len(repository.files(commit, bounds=Bounds(10, 100, 1000))) == 10
+        repository.files(commit, bounds=TreeBounds(total_bytes=999))
+    assert len(repository.files(commit, bounds=TreeBounds(10, 100, 1000))) == 10
 
 
 def test_missing_path_is_a_finding(repository: Repository) -> None:

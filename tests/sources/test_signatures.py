@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.daemon.compile import Judge, Policy
+from reconciler.daemon.compile import Judge, SourcePolicy
 from reconciler.errors import InputError
 from reconciler.frozen import replace
 from reconciler.sources.git_command import GitError
@@ -242,8 +242,8 @@ def test_each_member_looks_at_the_signatures_by_its_own_policy(
     key = ssh_key(tmp_path, "key")
     signers = tmp_path / "signers"
     signers.write_text(f"ops@example.org {key.with_suffix('.pub').read_text()}")
-    policies = {"strict": Policy(SignaturePolicy("all", str(signers))), "forward": Policy(rewrite=False)}
-    judge = Judge(repository, None, lambda _: None, policy=lambda source: policies.get(source, Policy()))
+    policies = {"strict": SourcePolicy(SignaturePolicy("all", str(signers))), "forward": SourcePolicy(rewrite=False)}
+    judge = Judge(repository, None, lambda _: None, policy=lambda source: policies.get(source, SourcePolicy()))
     first = signed(work, key, "cluster: {name: a}\n")
     unsigned = work.commit("unsigned")
     other = Repository(str(work.path / ".git"))

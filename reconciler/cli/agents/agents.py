@@ -171,13 +171,13 @@ def _test(options: Trial) -> int:
 
 def _reporter(options: Trial, checks: list[Check]) -> Any:
     """Keeps every check, and prints it as soon as it is done, unless JSON is asked for at the end."""
-    from reconciler.agents.suite import Verdict
+    from reconciler.agents.suite import CheckResult
 
-    signs = {Verdict.PASSED: "ok  ", Verdict.FAILED: "FAIL", Verdict.NOTE: "note"}
+    signs = {CheckResult.PASSED: "ok  ", CheckResult.FAILED: "FAIL", CheckResult.NOTE: "note"}
 
     def report(check: Check) -> None:
         checks.append(check)
-        if not options.json and (options.verbose or check.verdict is not Verdict.PASSED):
+        if not options.json and (options.verbose or check.verdict is not CheckResult.PASSED):
             say(f"{signs[check.verdict]}  {check.text}" + (f": {check.detail}" if check.detail else ""))
             sys.stdout.flush()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from xml.etree import ElementTree
 
-from reconciler.analysis.expectations import STEADY, Judgement
+from reconciler.analysis.expectations import STEADY, JudgedExpectation
 from reconciler.analysis.survival import CaseOutcome
 from reconciler.cli.explaining.question import Form
 from reconciler.cli.explaining.verifying import Analysed, Analysis
@@ -68,7 +68,7 @@ def _text(result: Analysis, paint: Paint, *, every: bool) -> Iterator[str]:
     yield _verdict(result)
 
 
-def _first(verdict: Judgement, most: int = 10) -> Iterator[tuple[str, str]]:
+def _first(verdict: JudgedExpectation, most: int = 10) -> Iterator[tuple[str, str]]:
     yield from verdict.broken[:most]
     if len(verdict.broken) > most:
         yield "…", f"{len(verdict.broken) - most} more"

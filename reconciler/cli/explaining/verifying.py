@@ -7,9 +7,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconciler.analysis.expectations import STEADY, Judgement, judge, unknown_resources
+from reconciler.analysis.expectations import STEADY, JudgedExpectation, judge, unknown_resources
 from reconciler.analysis.failures import Case, cases
-from reconciler.analysis.steady import Settled, settle, steady
+from reconciler.analysis.steady import SteadyState, settle, steady
 from reconciler.analysis.survival import CaseOutcome, Services, services, survive
 from reconciler.cib import Cib
 from reconciler.cli.explaining.question import Question
@@ -47,7 +47,7 @@ class Analysis:
 
     head: Analysed
     base: Analysed | None
-    verdicts: tuple[Judgement, ...]
+    verdicts: tuple[JudgedExpectation, ...]
     regressions: tuple[tuple[str, str], ...]
     """(case name, service) that the base survived and the head does not."""
 
@@ -74,7 +74,7 @@ def verify(question: Question) -> Analysis:
 class _Start:
     name: str
     path: Path | None
-    settled: Settled
+    settled: SteadyState
 
 
 def _start(question: Question, spec: str, now: Instant) -> _Start:

@@ -115,11 +115,13 @@ def run(options: Options) -> int:
 
         return explore(options.exhaustive, options.jobs)
     if options.simulate is not None:
-        from reconciler.cli.lab.simulating import Question, simulate
+        from reconciler.cli.lab.simulating import LivesAsked, simulate
 
         path = options.words[0] if options.words else None
         return simulate(
-            Question(options.simulate, options.seed, options.nodes, path, options.faults, options.jobs, options.planner)
+            LivesAsked(
+                options.simulate, options.seed, options.nodes, path, options.faults, options.jobs, options.planner
+            )
         )
     from reconciler.cli.lab.control import act
 

@@ -20,7 +20,7 @@ _MOST_TOLD = 3
 
 
 @frozen
-class Question:
+class LivesAsked:
     """Which lives: so many from a seed on, of so many nodes, over a configuration or drawn ones, and with which of the faults."""
 
     count: int
@@ -33,7 +33,7 @@ class Question:
     """`toy` or `real`; None when the seed decides."""
 
 
-def simulate(question: Question) -> int:
+def simulate(question: LivesAsked) -> int:
     """Live them. 0: all rules held; 2: some were broken."""
     configurations = _configurations(question.path)
     begun = time.monotonic()
@@ -58,7 +58,7 @@ def _configurations(path: str | None) -> tuple[Configuration, ...]:
     return (named(path).configuration,)
 
 
-def _lived(question: Question, configurations: tuple[Configuration, ...]) -> Iterator[Verdict]:
+def _lived(question: LivesAsked, configurations: tuple[Configuration, ...]) -> Iterator[Verdict]:
     """Every life, in the order of the seeds."""
     seeds = range(question.seed, question.seed + question.count)
     jobs = min(question.jobs or os.cpu_count() or 1, question.count)
@@ -70,7 +70,7 @@ def _lived(question: Question, configurations: tuple[Configuration, ...]) -> Ite
         yield from pool.imap(_live, work, chunksize=8)
 
 
-def _live(work: tuple[int, Question, tuple[Configuration, ...]]) -> Verdict:
+def _live(work: tuple[int, LivesAsked, tuple[Configuration, ...]]) -> Verdict:
     from reconciler.simulator.life import Life
     from reconciler.simulator.shrinking import shrink
 
@@ -79,7 +79,7 @@ def _live(work: tuple[int, Question, tuple[Configuration, ...]]) -> Verdict:
     return verdict if verdict.broken is None or question.faults is not None else shrink(verdict)
 
 
-def _scenario(seed: int, question: Question, configurations: tuple[Configuration, ...]) -> Scenario:
+def _scenario(seed: int, question: LivesAsked, configurations: tuple[Configuration, ...]) -> Scenario:
     from reconciler.frozen import replace
     from reconciler.simulator.scenario import scenario
 
@@ -107,7 +107,7 @@ def _numbers(text: str, count: int) -> list[int]:
     return sorted(set(numbers))
 
 
-def _tell(question: Question, verdict: Verdict, whole: bool) -> None:
+def _tell(question: LivesAsked, verdict: Verdict, whole: bool) -> None:
     """A failure: its story, and how to live through it again."""
     lived = verdict.scenario
     if whole:

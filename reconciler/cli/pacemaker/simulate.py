@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Source:
+class CibSource:
     """Where the CIB comes from."""
 
     xml_file: str | None
@@ -89,7 +89,7 @@ class Artefacts:
 class Options:
     """What the command line asks for."""
 
-    source: Source
+    source: CibSource
     operations: Operations
     events: Events
     artefacts: Artefacts

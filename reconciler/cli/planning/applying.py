@@ -19,7 +19,7 @@ from reconciler.cli.node.client import Client, Refused
 from reconciler.cli.planning.arguments import Applying
 from reconciler.cli.planning.making import Made, judge_as_node, live, moment, plan_from
 from reconciler.cli.planning.progress import Progress, open_progress
-from reconciler.cli.planning.proposal import FAILED, STALE, Ending, follow
+from reconciler.cli.planning.proposal import FAILED, STALE, ProposalEnd, follow
 from reconciler.cli.planning.saved import SavedPlan
 from reconciler.cli.planning.text_form import lines
 from reconciler.cli.terminal.paint import Paint
@@ -121,7 +121,7 @@ def consent(applying: Applying, made: Made) -> bool:
 def nothing_to_do(applying: Applying, commit: str | None) -> int:
     """End an apply that changes nothing, in the form that is asked for."""
     with open_progress(json=applying.json, json_into=applying.json_into) as progress:
-        progress.finish(Ending(0, "nothing to do", commit=commit))
+        progress.finish(ProposalEnd(0, "nothing to do", commit=commit))
     return 0
 
 
@@ -158,7 +158,7 @@ def _refused(error: Refused, progress: Progress) -> int:
     if error.reason in ("stale-base", "stale-state"):
         raise StalePlan(f"the cluster has moved on: {error}; plan again") from None
     findings = tuple(str(finding) for finding in error.findings)
-    progress.finish(Ending(FAILED, str(error), findings))
+    progress.finish(ProposalEnd(FAILED, str(error), findings))
     return FAILED
 
 

@@ -41,7 +41,7 @@ class StateError(ReconcilerError):
 
 
 @frozen
-class State:
+class PlanningState:
     """A state to plan from: the CIB, the configuration as it was written, and of a live one the commit and version."""
 
     cib: Cib
@@ -61,7 +61,7 @@ class Made:
     found: Consequences
     header: Header
     wanted: Named
-    base: State
+    base: PlanningState
     now: Instant
 
     @property
@@ -123,7 +123,7 @@ def judge_as_node(wanted: Named, client: Client) -> None:
         raise InputError(found.findings)
 
 
-def plan_from(state: State, wanted: Named, now: Instant) -> Made:
+def plan_from(state: PlanningState, wanted: Named, now: Instant) -> Made:
     """What becomes of the state when `wanted` becomes the configuration."""
     found = consequences(state.cib, wanted.configuration, now, state.written, sanitized=state.sanitized)
     found = replace(found, changes=in_file_words(found.changes))
@@ -141,7 +141,7 @@ def moment(text: str | None = None) -> Instant:
     return parsed
 
 
-def state_for(chosen: PlannedFrom, wanted: Configuration, now: Instant) -> State:
+def state_for(chosen: PlannedFrom, wanted: Configuration, now: Instant) -> PlanningState:
     """The state that was chosen."""
     if chosen.snapshot is not None:
         return _recorded(Path(chosen.snapshot))
@@ -149,13 +149,15 @@ def state_for(chosen: PlannedFrom, wanted: Configuration, now: Instant) -> State
         base = named(chosen.base)
         nodes = chosen.node or _unnamed(base.configuration, wanted)
         cib = steady(base.configuration, now, nodes).cib
-        return State(cib, base.name, f"assumed: healthy{_listed(nodes)}, running {base.name}", base.configuration)
+        return PlanningState(
+            cib, base.name, f"assumed: healthy{_listed(nodes)}, running {base.name}", base.configuration
+        )
     if not chosen.offline and (state := _live_or_none(chosen.socket)) is not None:
         return state
     nodes = chosen.node or _unnamed(wanted)
     cib = healthy(Configuration(wanted.name, nodes=wanted.nodes), nodes)
     nothing = Configuration(wanted.name, nodes=wanted.nodes)
-    return State(cib, "nothing", f"assumed: healthy nodes{_listed(nodes)}, nothing running", nothing)
+    return PlanningState(cib, "nothing", f"assumed: healthy nodes{_listed(nodes)}, nothing running", nothing)
 
 
 def explained_state(chosen: Explained, now: Instant) -> Cib:
@@ -185,7 +187,7 @@ def _listed(nodes: tuple[str, ...]) -> str:
     return f" ({', '.join(nodes[:4])}{' …' if len(nodes) > 4 else ''})" if nodes else ""
 
 
-def _live_or_none(socket: str | None) -> State | None:
+def _live_or_none(socket: str | None) -> PlanningState | None:
     """The state of the running node, if there is one; a socket that nobody serves is not passed over in silence."""
     path = find_socket(socket)
     state = live(Client(socket), required=socket is not None)
@@ -194,7 +196,7 @@ def _live_or_none(socket: str | None) -> State | None:
     return state
 
 
-def live(client: Client, *, required: bool) -> State | None:
+def live(client: Client, *, required: bool) -> PlanningState | None:
     """The state of the running node; None when there is none and none is required."""
     try:
         answer = client.get("/v1/cib")
@@ -206,7 +208,7 @@ def live(client: Client, *, required: bool) -> State | None:
     return state if state.commit is None else _with_places(state, client)
 
 
-def _with_places(state: State, client: Client) -> State:
+def _with_places(state: PlanningState, client: Client) -> PlanningState:
     """The state with the places of its configuration, which the node keeps only as the files of the active commit."""
     from reconciler.language import load
 
@@ -219,17 +221,17 @@ def _with_places(state: State, client: Client) -> State:
     return replace(state, cib=cib, written=written)
 
 
-def _observed(answer: dict[str, Any], origin: str) -> State:
+def _observed(answer: dict[str, Any], origin: str) -> PlanningState:
     from reconciler.controller.members import with_members
 
     cib = from_json(Cib, answer["cib"])
     commit = answer.get("commit")
     name = commit[:12] if commit else "nothing"
     version = str(cib.version) if origin == "live" else None
-    return State(with_members(cib), name, origin, cib.configuration, commit, version)
+    return PlanningState(with_members(cib), name, origin, cib.configuration, commit, version)
 
 
-def _recorded(path: Path) -> State:
+def _recorded(path: Path) -> PlanningState:
     try:
         if path.stat().st_size > LARGEST_SNAPSHOT:
             raise StateError(f"{path}: a snapshot has at most {LARGEST_SNAPSHOT} bytes")
@@ -241,7 +243,7 @@ def _recorded(path: Path) -> State:
 
         cib = read_cib(data)
         written = as_written(cib.configuration)
-        return State(
+        return PlanningState(
             replace(cib, configuration=written), path.name, f"snapshot {path.name} (Pacemaker)", written, sanitized=True
         )
     from reconciler.cli.planning.recorded import read_snapshot

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from reconciler.cli.planning.proposal import Ending, Event
+from reconciler.cli.planning.proposal import Event, ProposalEnd
 from reconciler.cli.terminal.excerpt import excerpt
 from reconciler.cli.terminal.output import OutputError
 from reconciler.errors import InputError, ReconcilerError
@@ -29,7 +29,7 @@ class Progress(Protocol):
     def event(self, event: Event) -> None:
         """One event of the node."""
 
-    def finish(self, outcome: Ending) -> None:
+    def finish(self, outcome: ProposalEnd) -> None:
         """How it ended."""
 
 
@@ -61,7 +61,7 @@ def errors_as_asked(json: bool) -> Iterator[None]:
         cause = f": {error.__cause__}" if error.__cause__ is not None else ""
         stream = JsonLines(sys.stdout)
         stream.error(f"{error}{cause}", error.code, [str(finding) for finding in findings])
-        stream.finish(Ending(error.exit_code, f"not applied: {error.code}"))
+        stream.finish(ProposalEnd(error.exit_code, f"not applied: {error.code}"))
         sys.stdout.flush()
         raise SystemExit(error.exit_code) from None
 
@@ -81,7 +81,7 @@ class _Several:
         for view in self._views:
             view.event(event)
 
-    def finish(self, outcome: Ending) -> None:
+    def finish(self, outcome: ProposalEnd) -> None:
         for view in self._views:
             view.finish(outcome)
 
@@ -99,7 +99,7 @@ class PlainLines:
         for line in said(event):
             print(printable(line), file=self._stream, flush=True)
 
-    def finish(self, outcome: Ending) -> None:
+    def finish(self, outcome: ProposalEnd) -> None:
         """Print how it ended."""
         for line in ending(outcome):
             print(printable(line), file=self._stream, flush=True)
@@ -117,7 +117,7 @@ class JsonLines:
         for kind, text, fields in _machine(event):
             self._write(kind, text, fields)
 
-    def finish(self, outcome: Ending) -> None:
+    def finish(self, outcome: ProposalEnd) -> None:
         """Write the summary."""
         fields = {"exit_code": outcome.exit_code, "commit": outcome.commit, "problems": list(outcome.problems)}
         self._write("summary", outcome.text, fields, level="info" if outcome.exit_code == 0 else "error")
@@ -189,7 +189,7 @@ def said(event: Event) -> Iterator[str]:
         yield from (f"    {line}" for line in excerpt(event.get("output", "")))
 
 
-def ending(outcome: Ending) -> Iterator[str]:
+def ending(outcome: ProposalEnd) -> Iterator[str]:
     """The lines that say how it ended."""
     yield outcome.text
     for problem in outcome.problems:
@@ -227,7 +227,7 @@ class _Live:
         for line in said(event):
             self._console.print(printable(line), markup=False)
 
-    def finish(self, outcome: Ending) -> None:
+    def finish(self, outcome: ProposalEnd) -> None:
         self._status.stop()
         for line in ending(outcome):
             self._console.print(printable(line), style="green" if outcome.exit_code == 0 else "red", markup=False)

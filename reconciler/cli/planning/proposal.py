@@ -17,7 +17,7 @@ FAILED, GUARDED, STALE, TIMED_OUT = 1, 3, 4, 124
 
 
 @frozen
-class Ending:
+class ProposalEnd:
     """How a proposal ended: the exit code, a sentence, and the problems that are left."""
 
     exit_code: int
@@ -26,12 +26,12 @@ class Ending:
     commit: str | None = None
 
 
-def follow(client: Client, answer: Event, timeout_s: float, seen: Callable[[Event], None]) -> Ending:
+def follow(client: Client, answer: Event, timeout_s: float, seen: Callable[[Event], None]) -> ProposalEnd:
     """Pass every event to `seen` until the proposal is rejected, or active where most votes are, durably, and the cluster at rest."""
     commit = str(answer["commit"])
     proposal = answer.get("proposal")
     if proposal is None:
-        return Ending(0, f"{commit[:12]} is the active configuration already", commit=commit)
+        return ProposalEnd(0, f"{commit[:12]} is the active configuration already", commit=commit)
     deadline = time.monotonic() + timeout_s
     active = confirmed = False
     rest: Event | None = None
@@ -60,13 +60,13 @@ def follow(client: Client, answer: Event, timeout_s: float, seen: Callable[[Even
         state = (
             "is active here, but may be lost: members with most of the votes have not said that they have it on disk"
         )
-    return Ending(TIMED_OUT, f"{commit[:12]} {state} within {timeout_s:g} s", commit=commit)
+    return ProposalEnd(TIMED_OUT, f"{commit[:12]} {state} within {timeout_s:g} s", commit=commit)
 
 
-def _rejected(event: Event, commit: str) -> Ending:
+def _rejected(event: Event, commit: str) -> ProposalEnd:
     findings = tuple(map(_finding, event.get("findings", ())))
     codes = {finding.get("code") for finding in event.get("findings", ())}
-    return Ending(
+    return ProposalEnd(
         STALE if "stale-plan" in codes else GUARDED if "needs-consent" in codes else FAILED,
         f"{commit[:12]} was rejected by {event.get('by', 'the node')}: {event['reason']}",
         findings,
@@ -81,8 +81,8 @@ def _finding(finding: Event) -> str:
     return f"{f'{place}: ' if place.file else ''}{finding['text']}{hint} [{finding['code']}]"
 
 
-def _converged(event: Event, commit: str) -> Ending:
+def _converged(event: Event, commit: str) -> ProposalEnd:
     problems = tuple(f"{problem['resource']}: {problem['text']}" for problem in event.get("problems", ()))
     if problems:
-        return Ending(FAILED, f"{commit[:12]} is active, with problems", problems, commit)
-    return Ending(0, f"{commit[:12]} is active, and the cluster is at rest", commit=commit)
+        return ProposalEnd(FAILED, f"{commit[:12]} is active, with problems", problems, commit)
+    return ProposalEnd(0, f"{commit[:12]} is active, and the cluster is at rest", commit=commit)

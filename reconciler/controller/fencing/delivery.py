@@ -16,13 +16,13 @@ from reconciler.controller.fencing.messages import (
 from reconciler.controller.fencing.record import (
     LONGEST_REASON,
     MOST_HISTORY,
-    Cause,
     Down,
+    FenceCause,
+    FenceOrder,
+    FenceProgress,
     Fencing,
     HistoryLine,
-    Order,
     Ordered,
-    Place,
     Record,
     Wanted,
 )
@@ -47,7 +47,7 @@ def delivered(now: Fencing, message: FencingMessage, members: Mapping[str, Prese
     """
     after = _deliver(now, message, members)
     left, present = after.records.get(message_target(message)), members.get(message_target(message))
-    if isinstance(left, Wanted) and left.cause is Cause.LOST and present is not None and present.boot == left.boot:
+    if isinstance(left, Wanted) and left.cause is FenceCause.LOST and present is not None and present.boot == left.boot:
         return _drop(after, left.target)
     return after
 
@@ -92,7 +92,7 @@ def installed(
             history = (*history, HistoryLine(target, "return", "", "", at_ms, True))
     for target, boot in sorted(unclean.items()):
         if target not in records and target not in members:
-            records[target] = Wanted(target, boot, Cause.LOST, action, "it was lost", at_ms)
+            records[target] = Wanted(target, boot, FenceCause.LOST, action, "it was lost", at_ms)
     return replace(now, records=records, history=history[-MOST_HISTORY:])
 
 
@@ -107,14 +107,14 @@ def _at_installation(record: Record, target: str, members: Mapping[str, Present]
     wanted = _wanted_of(record)
     if present is not None and present.boot != record_boot(record):
         return None
-    if wanted is not None and wanted.cause is Cause.UNFENCE and present is None:
+    if wanted is not None and wanted.cause is FenceCause.UNFENCE and present is None:
         return None
     if isinstance(record, Ordered):
         executor = members.get(record.order.executor)
         if executor is not None and executor.incarnation == record.order.incarnation:
             return record
         record = record.wanted
-    if isinstance(record, Wanted) and present is not None and record.cause is Cause.LOST:
+    if isinstance(record, Wanted) and present is not None and record.cause is FenceCause.LOST:
         return None
     return record
 
@@ -146,14 +146,14 @@ def _want(now: Fencing, message: FenceWanted) -> Fencing:
     )
     if isinstance(known, Wanted | Ordered):
         open_one = _wanted_of(known)
-        if open_one is None or open_one.cause is not Cause.LOST or message.cause is Cause.LOST:
+        if open_one is None or open_one.cause is not FenceCause.LOST or message.cause is FenceCause.LOST:
             return now
         stronger = replace(open_one, cause=message.cause, action=message.action, why=wanted.why)
         return _set(now, replace(known, wanted=stronger) if isinstance(known, Ordered) else stronger)
     return _set(now, wanted)
 
 
-def _order(now: Fencing, order: Order, members: Mapping[str, Present]) -> Fencing:
+def _order(now: Fencing, order: FenceOrder, members: Mapping[str, Present]) -> Fencing:
     """An order takes effect only for what is wanted as it says, by a process that is a member."""
     known = now.records.get(order.target)
     executor = members.get(order.executor)
@@ -189,7 +189,7 @@ def _next_step(now: Fencing, known: Ordered, at_ms: int) -> Fencing:
     place = order.place
     if place.step + 1 < len(order.steps):
         return _set(now, replace(wanted, place=replace(place, step=place.step + 1, tries=0), not_before_ms=0))
-    if wanted.cause is Cause.UNFENCE:
+    if wanted.cause is FenceCause.UNFENCE:
         return _drop(now, order.target)
     return _set(now, Down(order.target, order.boot, order.executor, at_ms))
 
@@ -206,9 +206,9 @@ def _failed(now: Fencing, known: Ordered, why: str, at_ms: int) -> Fencing:
     if place.tries + 1 < order.tries:
         return _set(noted, replace(wanted, place=replace(place, tries=place.tries + 1)))
     if not order.last_level:
-        return _set(noted, replace(wanted, place=Place(level=place.level + 1, rounds=place.rounds)))
+        return _set(noted, replace(wanted, place=FenceProgress(level=place.level + 1, rounds=place.rounds)))
     pause_ms = min(_FIRST_PAUSE_MS << min(place.rounds, 16), _LONGEST_PAUSE_MS)
-    again = Place(rounds=place.rounds + 1)
+    again = FenceProgress(rounds=place.rounds + 1)
     return _set(noted, replace(wanted, place=again, not_before_ms=at_ms + pause_ms))
 
 
@@ -222,7 +222,7 @@ def _confirm(now: Fencing, message: FenceConfirmed, members: Collection[str]) ->
     return _set(replace(now, history=(*now.history, line)[-MOST_HISTORY:]), down)
 
 
-def _note(now: Fencing, order: Order, succeeded: bool, why: str, at_ms: int) -> Fencing:
+def _note(now: Fencing, order: FenceOrder, succeeded: bool, why: str, at_ms: int) -> Fencing:
     step = order.step
     line = HistoryLine(order.target, step.action, step.device, order.executor, at_ms, succeeded, why[:LONGEST_REASON])
     return replace(now, history=(*now.history, line)[-MOST_HISTORY:])

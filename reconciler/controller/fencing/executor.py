@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.controller.fencing.messages import FenceEnded
-from reconciler.controller.fencing.record import LONGEST_REASON, Order
+from reconciler.controller.fencing.record import LONGEST_REASON, FenceOrder
 from reconciler.frozen import field, frozen, replace
 
 OrderId = tuple[int, str, int]
 
 
 @frozen
-class CallFenceAgent:
+class FenceCall:
     """Wait as long as the order says, chance deciding between its bounds, call the agent, and tell how it ended."""
 
-    order: Order
+    order: FenceOrder
 
 
 @frozen
@@ -30,15 +30,15 @@ class FenceExecutor:
     orders: Mapping[OrderId, FenceEnded | None] = field(default_factory=dict)
     untold: tuple[OrderId, ...] = ()
 
-    def ordered(self, order: Order) -> tuple[FenceExecutor, CallFenceAgent | FenceEnded | None]:
+    def ordered(self, order: FenceOrder) -> tuple[FenceExecutor, FenceCall | FenceEnded | None]:
         """An order took effect in the shared state: what to do if it names this process."""
         if (order.executor, order.incarnation) != (self.node, self.incarnation):
             return self, None
         if order.id in self.orders:
             return self, self.orders[order.id]
-        return replace(self, orders={**self.orders, order.id: None}), CallFenceAgent(order)
+        return replace(self, orders={**self.orders, order.id: None}), FenceCall(order)
 
-    def ended(self, order: Order, succeeded: bool, why: str, at_ms: int) -> tuple[FenceExecutor, FenceEnded]:
+    def ended(self, order: FenceOrder, succeeded: bool, why: str, at_ms: int) -> tuple[FenceExecutor, FenceEnded]:
         """The agent has ended: what to tell, again in each view until it is delivered."""
         told = FenceEnded(self.node, *order.id, succeeded, why[:LONGEST_REASON], at_ms)
         orders = {**self.orders, order.id: told}

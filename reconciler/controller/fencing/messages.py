@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.controller.fencing.record import Cause, Order
+from reconciler.controller.fencing.record import FenceCause, FenceOrder
 from reconciler.frozen import frozen
 
 
@@ -12,7 +12,7 @@ class FenceWanted:
 
     target: str
     boot: str
-    cause: Cause
+    cause: FenceCause
     action: str
     why: str
     at_ms: int
@@ -22,7 +22,7 @@ class FenceWanted:
 class FenceOrdered:
     """The DC gives an order; nothing is called before this was delivered."""
 
-    order: Order
+    order: FenceOrder
     at_ms: int
 
 

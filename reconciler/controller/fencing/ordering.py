@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from reconciler.controller.fencing.delivery import Present
-from reconciler.controller.fencing.record import Fencing, Order, Ordered, Place, Wanted
+from reconciler.controller.fencing.record import FenceOrder, FenceProgress, Fencing, Ordered, Wanted
 from reconciler.controller.fencing.topology import Device, Levels, steps
 from reconciler.frozen import frozen
 
@@ -14,10 +14,10 @@ MARGIN_MS = 60_000
 
 
 @frozen
-class Decision:
+class FenceDecision:
     """The orders to give now; when to look again (cluster time, None: not by itself); and the targets that nothing can fence."""
 
-    orders: tuple[Order, ...]
+    orders: tuple[FenceOrder, ...]
     again_at_ms: int | None
     unreachable: tuple[str, ...]
 
@@ -32,11 +32,11 @@ class Circumstances:
     one_at_a_time: bool = False
 
 
-def decide(now: Fencing, levels: Callable[[str], Levels], around: Circumstances, at_ms: int) -> Decision:
+def decide(now: Fencing, levels: Callable[[str], Levels], around: Circumstances, at_ms: int) -> FenceDecision:
     """Give what orders can be given. An order is sent once: the caller asks again when it was delivered, or when something else changed."""
     if not around.may_fence:
-        return Decision((), None, ())
-    orders: list[Order] = []
+        return FenceDecision((), None, ())
+    orders: list[FenceOrder] = []
     unreachable: list[str] = []
     waits: list[int] = []
     busy = any(isinstance(record, Ordered) for record in now.records.values())
@@ -53,10 +53,10 @@ def decide(now: Fencing, levels: Callable[[str], Levels], around: Circumstances,
             unreachable.append(target)
         else:
             orders.append(order)
-    return Decision(tuple(orders), min(waits, default=None), tuple(unreachable))
+    return FenceDecision(tuple(orders), min(waits, default=None), tuple(unreachable))
 
 
-def make_order(wanted: Wanted, number: int, levels: Levels, around: Circumstances) -> Order | None:
+def make_order(wanted: Wanted, number: int, levels: Levels, around: Circumstances) -> FenceOrder | None:
     """The order for the step that is next; None when there is no device for it, or no member that may use it.
 
     Where the topology has fewer levels or steps than before, the tries begin anew.
@@ -65,7 +65,7 @@ def make_order(wanted: Wanted, number: int, levels: Levels, around: Circumstance
         return None
     place = wanted.place
     if place.level >= len(levels) or place.step >= len(steps(levels[place.level], wanted.action)):
-        place = Place(rounds=place.rounds)
+        place = FenceProgress(rounds=place.rounds)
     level = levels[place.level]
     planned = steps(level, wanted.action)
     step = planned[place.step]
@@ -74,7 +74,7 @@ def make_order(wanted: Wanted, number: int, levels: Levels, around: Circumstance
     if executor is None:
         return None
     first = place.level == place.step == place.tries == place.rounds == 0
-    return Order(
+    return FenceOrder(
         term=around.term,
         target=wanted.target,
         number=number,
@@ -100,6 +100,6 @@ def choose_executor(device: Device, target: str, members: Mapping[str, Present],
     return able[0] if able else None
 
 
-def overdue_ms(order: Order) -> int:
+def overdue_ms(order: FenceOrder) -> int:
     """How long after its delivery an order is given up."""
     return order.delay_most_ms + order.timeout_ms + MARGIN_MS

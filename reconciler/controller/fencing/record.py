@@ -5,14 +5,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 
-from reconciler.controller.fencing.topology import Step
+from reconciler.controller.fencing.topology import FenceStep
 from reconciler.frozen import field, frozen
 
 MOST_HISTORY = 200
 LONGEST_REASON = 500
 
 
-class Cause(enum.Enum):
+class FenceCause(enum.Enum):
     """Why a target is to be fenced."""
 
     LOST = "lost"
@@ -26,7 +26,7 @@ class Cause(enum.Enum):
 
 
 @frozen
-class Place:
+class FenceProgress:
     """How far the tries have come: which level, which of its steps, how often that was tried, and how often all levels failed."""
 
     level: int = 0
@@ -41,16 +41,16 @@ class Wanted:
 
     target: str
     boot: str
-    cause: Cause
+    cause: FenceCause
     action: str
     why: str
     since_ms: int
-    place: Place = Place()
+    place: FenceProgress = FenceProgress()
     not_before_ms: int = 0
 
 
 @frozen
-class Order:
+class FenceOrder:
     """One call of a fence agent: step `place.step` of `steps`. It is told by (term, target, number), and counts only for this boot.
 
     `last_level` says that after this level all have been tried; `tries` how often a step of it is tried. The executor waits for
@@ -61,8 +61,8 @@ class Order:
     target: str
     number: int
     boot: str
-    place: Place
-    steps: tuple[Step, ...]
+    place: FenceProgress
+    steps: tuple[FenceStep, ...]
     tries: int
     last_level: bool
     executor: str
@@ -72,7 +72,7 @@ class Order:
     delay_most_ms: int = 0
 
     @property
-    def step(self) -> Step:
+    def step(self) -> FenceStep:
         """What is to be done."""
         return self.steps[self.place.step]
 
@@ -87,7 +87,7 @@ class Ordered:
     """An order is given; whether the agent was called, its executor knows."""
 
     wanted: Wanted
-    order: Order
+    order: FenceOrder
 
 
 @frozen
@@ -139,7 +139,7 @@ class Fencing:
     def is_to_be_unfenced(self, target: str) -> bool:
         """Whether the target is to be given its way to the resources."""
         record = self.records.get(target)
-        return isinstance(record, Wanted) and record.cause is Cause.UNFENCE
+        return isinstance(record, Wanted) and record.cause is FenceCause.UNFENCE
 
     def is_open(self, target: str) -> bool:
         """Whether the target is still to be fenced."""

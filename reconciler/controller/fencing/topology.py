@@ -38,7 +38,7 @@ class Device:
 
 
 @frozen
-class Step:
+class FenceStep:
     """One call: this device does this action. After `decides`, all that makes the target down has been done."""
 
     device: str
@@ -50,9 +50,9 @@ Levels = tuple[tuple[Device, ...], ...]
 """The levels of a target, the first to be tried first."""
 
 
-def steps(level: tuple[Device, ...], action: str) -> tuple[Step, ...]:
+def steps(level: tuple[Device, ...], action: str) -> tuple[FenceStep, ...]:
     """What a level takes for an action."""
     if action != "reboot" or len(level) == 1:
-        return tuple(Step(device.name, action, device is level[-1]) for device in level)
-    offs = tuple(Step(device.name, "off", device is level[-1]) for device in level)
-    return offs + tuple(Step(device.name, "on", False) for device in level)
+        return tuple(FenceStep(device.name, action, device is level[-1]) for device in level)
+    offs = tuple(FenceStep(device.name, "off", device is level[-1]) for device in level)
+    return offs + tuple(FenceStep(device.name, "on", False) for device in level)

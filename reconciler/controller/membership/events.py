@@ -25,7 +25,7 @@ class View:
 
 
 @frozen
-class Facts:
+class OwnFacts:
     """What this node knows of itself and by its state when a view is announced: the parts of its hello that are not the view's."""
 
     cluster: str
@@ -49,12 +49,12 @@ class Announced:
     """The fabric announced a view. `facts` are what holds at this moment."""
 
     view: View
-    facts: Facts
+    facts: OwnFacts
     at_ms: int
 
 
 @frozen
-class Heard:
+class MembershipHeard:
     """A message of membership was delivered that was sent in the view at hand."""
 
     sender: str
@@ -92,7 +92,7 @@ class Lost:
     at_ms: int
 
 
-MembershipEvent = Announced | Heard | Promised | StateKept | Waited | Lost
+MembershipEvent = Announced | MembershipHeard | Promised | StateKept | Waited | Lost
 
 
 @frozen
@@ -140,7 +140,7 @@ class Install:
 
 
 @frozen
-class Rejoin:
+class JoinAnew:
     """Leave the group, and join anew as another incarnation; `for_good`: do not, as we would be turned away again and disturb the others.
 
     With `fenced` because the cluster has fenced this life of ours.
@@ -158,7 +158,7 @@ class Reannounce:
     view: View
 
 
-MembershipEffect = Tell | Promise | Donate | Receive | Wait | Install | Rejoin | Reannounce
+MembershipEffect = Tell | Promise | Donate | Receive | Wait | Install | JoinAnew | Reannounce
 
 
 @frozen

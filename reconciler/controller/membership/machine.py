@@ -16,18 +16,18 @@ from reconciler.controller.membership.agreement import Agreement, Exclusion, agr
 from reconciler.controller.membership.events import (
     Announced,
     Donate,
-    Facts,
-    Heard,
     Install,
     Installation,
+    JoinAnew,
     Lost,
     MembershipEffect,
     MembershipEvent,
+    MembershipHeard,
+    OwnFacts,
     Promise,
     Promised,
     Reannounce,
     Receive,
-    Rejoin,
     StateKept,
     Tell,
     View,
@@ -47,16 +47,16 @@ Effects = tuple[MembershipEffect, ...]
 
 
 @frozen
-class Down:
+class NoView:
     """There is no view."""
 
 
 @frozen
-class Sync:
+class Syncing:
     """A view was announced: the hellos of its members are awaited. `early` is the term that is promised before our own hello."""
 
     view: View
-    facts: Facts
+    facts: OwnFacts
     early: int | None = None
     hellos: Mapping[str, Hello] = field(default_factory=dict)
     ready: frozenset[str] = frozenset()
@@ -69,7 +69,7 @@ class Sync:
 class Transfer:
     """All hellos are there, and what follows from them: the promise and the donor's state have to be on our disk."""
 
-    sync: Sync
+    sync: Syncing
     agreement: Agreement
     promised: bool
     kept: bool
@@ -79,19 +79,19 @@ class Transfer:
 class Readied:
     """We are ready; that all others are is awaited."""
 
-    sync: Sync
+    sync: Syncing
     agreement: Agreement
 
 
 @frozen
-class Installed:
+class InstalledView:
     """The view is installed."""
 
-    sync: Sync
+    sync: Syncing
     installation: Installation
 
 
-Membership = Down | Sync | Transfer | Readied | Installed
+Membership = NoView | Syncing | Transfer | Readied | InstalledView
 
 
 def step(now: Membership, event: MembershipEvent, state_bytes: int = 0) -> tuple[Membership, Effects]:
@@ -100,14 +100,14 @@ def step(now: Membership, event: MembershipEvent, state_bytes: int = 0) -> tuple
         case Announced():
             return _announced(now, event)
         case Lost():
-            return Down(), ()
+            return NoView(), ()
         case Promised(term):
             return _promised(now, term, event.at_ms, state_bytes)
         case StateKept(state):
             if isinstance(now, Transfer) and state == now.agreement.state:
                 return _advance(replace(now, kept=True))
             return now, ()
-        case Heard(sender, message):
+        case MembershipHeard(sender, message):
             return _heard(now, sender, message, event.at_ms, state_bytes)
         case Waited():
             return _exclude_silent(now, event.at_ms)
@@ -121,14 +121,14 @@ def is_fast(installation: Installation, view: View) -> bool:
 
 
 def _announced(now: Membership, event: Announced) -> tuple[Membership, Effects]:
-    sync = Sync(event.view, event.facts)
+    sync = Syncing(event.view, event.facts)
     wait = Wait(event.at_ms + PATIENCE_MS)
-    if isinstance(now, Installed) and is_fast(now.installation, event.view):
+    if isinstance(now, InstalledView) and is_fast(now.installation, event.view):
         return replace(sync, early=event.facts.promised + 1), (Promise(event.facts.promised + 1), wait)
     return sync, (Tell(_hello(sync)), wait)
 
 
-def _hello(sync: Sync) -> Hello:
+def _hello(sync: Syncing) -> Hello:
     facts = sync.facts
     return Hello(
         cluster=facts.cluster,
@@ -152,7 +152,7 @@ def _hello(sync: Sync) -> Hello:
 
 
 def _promised(now: Membership, term: int, at_ms: int, state_bytes: int) -> tuple[Membership, Effects]:
-    if isinstance(now, Sync) and now.early == term:
+    if isinstance(now, Syncing) and now.early == term:
         told = replace(now, facts=replace(now.facts, promised=term))
         return told, (Tell(_hello(told)),)
     if isinstance(now, Transfer) and term == now.agreement.must_promise(now.sync.facts.node):
@@ -165,7 +165,7 @@ def _heard(
 ) -> tuple[Membership, Effects]:
     match message:
         case Hello():
-            if isinstance(now, Sync) and message.node == sender and sender in now.view.members:
+            if isinstance(now, Syncing) and message.node == sender and sender in now.view.members:
                 return _agree(replace(now, hellos={**now.hellos, sender: message}), at_ms, state_bytes)
             return now, ()
         case Ready():
@@ -176,7 +176,7 @@ def _heard(
             assert_never(message)
 
 
-def _agree(sync: Sync, at_ms: int, state_bytes: int) -> tuple[Membership, Effects]:
+def _agree(sync: Syncing, at_ms: int, state_bytes: int) -> tuple[Membership, Effects]:
     """Go on once every member that is not excluded has said hello."""
     if any(member not in sync.hellos and member not in sync.excluded for member in sync.view.members):
         return sync, ()
@@ -185,7 +185,7 @@ def _agree(sync: Sync, at_ms: int, state_bytes: int) -> tuple[Membership, Effect
     own = sync.facts.node
     if agreement is None or own not in agreement.members:
         why = None if agreement is None else agreement.excluded.get(own)
-        return Down(), (_rejoin(why),)
+        return NoView(), (_rejoin(why),)
     needed = agreement.must_promise(own)
     promised = own in agreement.promised or (needed <= sync.facts.promised and agreement.term is None)
     kept = own not in agreement.receivers
@@ -230,29 +230,29 @@ def _ready(now: Membership, sender: str, message: Ready) -> tuple[Membership, Ef
     return replace(now, sync=sync), ()
 
 
-def _install(sync: Sync, agreement: Agreement) -> tuple[Membership, Effects]:
+def _install(sync: Syncing, agreement: Agreement) -> tuple[Membership, Effects]:
     rank = agreement.state.rank
     if agreement.term is not None:
         rank = Rank(rank.admin_epoch, agreement.term, 0)
     installation = Installation(sync.view, agreement, agreement.state, rank, agreement.excluded)
-    return Installed(sync, installation), (Install(installation),)
+    return InstalledView(sync, installation), (Install(installation),)
 
 
 def _exclude_silent(now: Membership, at_ms: int) -> tuple[Membership, Effects]:
     """The time is over: the lowest of those who did their part names those who did not; if nothing comes of that, the next one too."""
     match now:
-        case Sync():
+        case Syncing():
             awaited, done, excluded, what = now.view.members, frozenset(now.hellos), now.excluded, "hello"
         case Transfer() | Readied():
             agreement = now.agreement
             awaited, done, excluded, what = agreement.members, now.sync.ready, agreement.excluded, "ready"
-        case Down() | Installed():
+        case NoView() | InstalledView():
             return now, ()
         case _:
             assert_never(now)
-    sync = now if isinstance(now, Sync) else now.sync
+    sync = now if isinstance(now, Syncing) else now.sync
     waiting = replace(sync, waits=sync.waits + 1)
-    after = waiting if isinstance(now, Sync) else replace(now, sync=waiting)
+    after = waiting if isinstance(now, Syncing) else replace(now, sync=waiting)
     effects: list[MembershipEffect] = [Wait(at_ms + PATIENCE_MS)]
     silent = tuple(member for member in awaited if member not in done and member not in excluded)
     speakers = sorted(member for member in done if member not in excluded)[: waiting.waits]
@@ -265,24 +265,24 @@ def _exclude(
     now: Membership, sender: str, message: Exclude, at_ms: int, state_bytes: int
 ) -> tuple[Membership, Effects]:
     """Members are as if lost. Amid an agreement the others agree anew; an installed view is announced anew without them."""
-    if isinstance(now, Down):
+    if isinstance(now, NoView):
         return now, ()
-    sync = now if isinstance(now, Sync) else now.sync
+    sync = now if isinstance(now, Syncing) else now.sync
     named = {
         node: Exclusion.SILENT for node in message.nodes if node in sync.view.members and node not in sync.excluded
     }
     if not named or sender in sync.excluded:
         return now, ()
     if sync.facts.node in named:
-        return Down(), (_rejoin(Exclusion.SILENT),)
+        return NoView(), (_rejoin(Exclusion.SILENT),)
     excluded = {**sync.excluded, **named}
     match now:
-        case Sync():
+        case Syncing():
             return _agree(replace(now, excluded=excluded), at_ms, state_bytes)
         case Transfer() | Readied():
             again = replace(sync, excluded=excluded, ready=frozenset())
             return _agree(again, at_ms, state_bytes)
-        case Installed():
+        case InstalledView():
             left = tuple(member for member in sync.view.members if member not in excluded)
             return now, (Reannounce(announced_anew(sync.view, left)),)
         case _:
@@ -294,7 +294,7 @@ def announced_anew(view: View, members: tuple[str, ...]) -> View:
     return replace(view, id=f"{view.id}'", members=members)
 
 
-def _rejoin(why: Exclusion | None) -> Rejoin:
+def _rejoin(why: Exclusion | None) -> JoinAnew:
     text = "the view has no member that can go on" if why is None else why.value
     strange = why in (Exclusion.FOREIGN, Exclusion.PROTOCOL)
-    return Rejoin(text, fenced=why is Exclusion.FENCED, for_good=strange)
+    return JoinAnew(text, fenced=why is Exclusion.FENCED, for_good=strange)

@@ -13,7 +13,7 @@ from reconciler.controller.quorum.votes import Quorum
 from reconciler.frozen import frozen
 
 
-class Policy(enum.Enum):
+class QuorumPolicy(enum.Enum):
     """What becomes of resources without quorum (`no-quorum-policy`)."""
 
     STOP = "stop"
@@ -51,7 +51,7 @@ NOTHING = Permissions(False, False, False, False, False)
 
 
 def permissions(
-    quorum: Quorum, installed: bool, policy: Policy, missing: Mapping[str, Absence], *, fencing: bool
+    quorum: Quorum, installed: bool, policy: QuorumPolicy, missing: Mapping[str, Absence], *, fencing: bool
 ) -> Permissions:
     """What the members of a view may do, given what is known of each node that is missing from it.
 
@@ -67,11 +67,11 @@ def permissions(
         begins = Absence.UNKNOWN not in missing.values()
         return Permissions(decides, decides, begins, begins, fence=fencing)
     match policy:
-        case Policy.IGNORE:
+        case QuorumPolicy.IGNORE:
             return Permissions(False, False, start=True, recover=True, fence=fencing)
-        case Policy.FREEZE:
+        case QuorumPolicy.FREEZE:
             return Permissions(False, False, start=True, recover=False, fence=False)
-        case Policy.STOP | Policy.DEMOTE | Policy.FENCE:
+        case QuorumPolicy.STOP | QuorumPolicy.DEMOTE | QuorumPolicy.FENCE:
             return NOTHING
         case _:
             assert_never(policy)

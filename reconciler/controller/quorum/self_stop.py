@@ -9,7 +9,7 @@ import enum
 from collections.abc import Collection
 from typing import assert_never
 
-from reconciler.controller.quorum.policy import Policy
+from reconciler.controller.quorum.policy import QuorumPolicy
 from reconciler.frozen import frozen
 
 ALONE_MS = 5_000
@@ -31,34 +31,34 @@ class Minority(enum.Enum):
     GO_ON = "go-on"
 
 
-def in_minority(policy: Policy) -> Minority:
+def in_minority(policy: QuorumPolicy) -> Minority:
     """What the DC of a view without quorum plans, and what a member does by itself that has had no installed view for `ALONE_MS`.
 
     With FENCE (suicide) no DC plans anything: each member fences itself at once.
     """
     match policy:
-        case Policy.STOP:
+        case QuorumPolicy.STOP:
             return Minority.STOP_ALL
-        case Policy.DEMOTE:
+        case QuorumPolicy.DEMOTE:
             return Minority.DEMOTE_THEN_STOP
-        case Policy.FREEZE:
+        case QuorumPolicy.FREEZE:
             return Minority.NOTHING_NEW
-        case Policy.FENCE:
+        case QuorumPolicy.FENCE:
             return Minority.FENCE_ITSELF
-        case Policy.IGNORE:
+        case QuorumPolicy.IGNORE:
             return Minority.GO_ON
         case _:
             assert_never(policy)
 
 
-def acts_after_ms(policy: Policy) -> int | None:
+def acts_after_ms(policy: QuorumPolicy) -> int | None:
     """How long after the view (or after the loop stood still) a member acts by itself; None: it never does."""
     match policy:
-        case Policy.FENCE:
+        case QuorumPolicy.FENCE:
             return 0
-        case Policy.STOP | Policy.DEMOTE | Policy.FREEZE:
+        case QuorumPolicy.STOP | QuorumPolicy.DEMOTE | QuorumPolicy.FREEZE:
             return ALONE_MS
-        case Policy.IGNORE:
+        case QuorumPolicy.IGNORE:
             return None
         case _:
             assert_never(policy)
@@ -73,7 +73,7 @@ class Active:
     promoted: bool = False
 
 
-def self_stop(policy: Policy, active: Collection[Active]) -> tuple[tuple[str, str], ...]:
+def self_stop(policy: QuorumPolicy, active: Collection[Active]) -> tuple[tuple[str, str], ...]:
     """What a member that is cut off does about what is active on it, one after the other: (task, resource)."""
     latest_first = sorted(active, key=lambda one: (-one.started, one.resource))
     demotes = tuple(("demote", one.resource) for one in latest_first if one.promoted)
@@ -95,7 +95,7 @@ def _demote_and_stop(one: Active) -> tuple[tuple[str, str], tuple[str, str]]:
 
 
 def lost_node_grace_ms(
-    configured_ms: int | None, policy: Policy, longest_stop_ms: int, *, exclusive: bool = True
+    configured_ms: int | None, policy: QuorumPolicy, longest_stop_ms: int, *, exclusive: bool = True
 ) -> int | None:
     """How long the quorate side waits, without fencing, before it starts what a lost node may run; None: it must never.
 
@@ -104,7 +104,7 @@ def lost_node_grace_ms(
     """
     if configured_ms is not None:
         return configured_ms
-    if not exclusive or policy in (Policy.FREEZE, Policy.IGNORE):
+    if not exclusive or policy in (QuorumPolicy.FREEZE, QuorumPolicy.IGNORE):
         return None
     return ALONE_MS + longest_stop_ms + MARGIN_MS
 

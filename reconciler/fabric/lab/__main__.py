@@ -6,6 +6,6 @@ import asyncio
 import sys
 from pathlib import Path
 
-from reconciler.fabric.lab.supervisor import Supervisor
+from reconciler.fabric.lab.supervisor import LabSupervisor
 
-asyncio.run(Supervisor(Path(sys.argv[1]), tuple(sys.argv[2:])).run())
+asyncio.run(LabSupervisor(Path(sys.argv[1]), tuple(sys.argv[2:])).run())

@@ -14,7 +14,7 @@ from reconciler.fabric.lab.wire import LabError
 from reconciler.model.operation import AgentCall, AgentResult, ResultCode
 
 
-class Agents(Protocol):
+class LabDevices(Protocol):
     """What calls agents."""
 
     async def run(self, call: AgentCall) -> AgentResult:
@@ -46,7 +46,7 @@ class LabFencing:
 class LabAgents:
     """Calls agents, but none that fences: a device runs here from its start to its stop, and that is all."""
 
-    def __init__(self, agents: Agents) -> None:
+    def __init__(self, agents: LabDevices) -> None:
         self._agents = agents
         self._devices: set[str] = set()
 

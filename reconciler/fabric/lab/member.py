@@ -10,7 +10,7 @@ import uuid
 
 from reconciler.controller.membership.events import View
 from reconciler.controller.quorum.votes import RingVerdict
-from reconciler.fabric.embedded import Listener
+from reconciler.fabric.embedded import FabricListener
 from reconciler.fabric.lab.sequencer import view_from_plain
 from reconciler.fabric.lab.wire import LabError, frame, read_frame
 
@@ -26,13 +26,13 @@ class LabFabric:
     def __init__(self, node: str, path: str) -> None:
         self.node = node
         self.path = path
-        self._listener: Listener | None = None
+        self._listener: FabricListener | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._fencing: dict[int, asyncio.Future[str]] = {}
         self._asked = 0
 
-    def join(self, listener: Listener) -> None:
+    def join(self, listener: FabricListener) -> None:
         """Become a member; from now on the listener is told."""
         self._listener = listener
         self._task = asyncio.get_running_loop().create_task(self._stay())

@@ -30,7 +30,7 @@ _MOST_WAITING_BYTES = 64 * 1024 * 1024
 """What may wait for a process that does not read; more, and its connection ends."""
 
 
-class Supervisor:
+class LabSupervisor:
     """A lab in its directory, for the nodes that have one there."""
 
     def __init__(self, directory: Path, nodes: tuple[str, ...]) -> None:

@@ -18,7 +18,7 @@ from reconciler.model.cluster import (
     AlertRecipient,
     AlertSelect,
     FencingLevel,
-    Node,
+    NodeDefinition,
     Tag,
 )
 
@@ -29,9 +29,9 @@ def _tagged(owner: Element | None, *tags: str) -> Iterator[Element]:
     return (child for child in (() if owner is None else owner) if child.tag in tags)
 
 
-def read_nodes(document: Document, owner: Element | None) -> tuple[Node, ...]:
+def read_nodes(document: Document, owner: Element | None) -> tuple[NodeDefinition, ...]:
     """The nodes in document order; one without id is dropped, one without name is an error."""
-    nodes: list[Node] = []
+    nodes: list[NodeDefinition] = []
     for element in _tagged(owner, "node"):
         id, name = element.get("id"), element.get("uname")
         if id is None:
@@ -40,7 +40,7 @@ def read_nodes(document: Document, owner: Element | None) -> tuple[Node, ...]:
             document.fail(element, "node-without-name", f"the node with id {id} has no uname")
         else:
             nodes.append(
-                Node(
+                NodeDefinition(
                     name,
                     id,
                     type=element.get("type"),

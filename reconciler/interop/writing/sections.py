@@ -8,7 +8,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element, SubElement
 
 from reconciler.interop.writing.blocks import BlockWriter, element, keys_of_value
-from reconciler.model.cluster import AclRole, AclTarget, Alert, AlertSelect, FencingLevel, Node, Tag
+from reconciler.model.cluster import AclRole, AclTarget, Alert, AlertSelect, FencingLevel, NodeDefinition, Tag
 from reconciler.model.status import NodeState, ResourceHistory, Status
 
 
@@ -19,7 +19,7 @@ class SectionWriter:
         self.blocks = blocks
         self.ids = blocks.ids
 
-    def add_node(self, owner: Element, node: Node) -> None:
+    def add_node(self, owner: Element, node: NodeDefinition) -> None:
         """Add a node."""
         keys = {"id": node.identity, "uname": node.name, "type": node.type, "score": node.score}
         made = element(owner, "node", {**keys, "description": node.description, **node.extra})

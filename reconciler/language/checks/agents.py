@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from reconciler.errors import Place
-from reconciler.language.checks.facts import Facts, Item, certain, mentioned
+from reconciler.language.checks.facts import Facts, ResourceItem, certain, mentioned
 from reconciler.language.checks.settings import operations_at
 from reconciler.language.text.nearest import Names, did_you_mean
 from reconciler.model.attributes import AttributeBlocks, secret_name
@@ -36,7 +36,7 @@ _TYPES = {
 def check_agents(facts: Facts, agents: AgentLookup | None) -> None:
     """Report parameters and operations that an agent does not take, and values that must not be shared; asks each agent once."""
     known: dict[Agent, AgentMetadata | NotAsked | None] = {}
-    shared: dict[tuple[str, ...], tuple[Item, Place]] = {}
+    shared: dict[tuple[str, ...], tuple[ResourceItem, Place]] = {}
     for item, primitive in facts.primitives():
         agent = facts.agent(primitive)
         if agent is None:
@@ -53,7 +53,7 @@ def check_agents(facts: Facts, agents: AgentLookup | None) -> None:
 
 
 def _check_known(
-    facts: Facts, item: Item, agent: Agent, metadata: AgentMetadata | NotAsked | None, agents: AgentLookup
+    facts: Facts, item: ResourceItem, agent: Agent, metadata: AgentMetadata | NotAsked | None, agents: AgentLookup
 ) -> None:
     """Say of an agent why its parameters were not checked, where something is amiss: that nobody wanted it asked is no finding."""
     place = facts.index.value((*item.address, "agent"), (*item.address, "template"))
@@ -73,7 +73,7 @@ def _nearest(agent: Agent, agents: object) -> str:
     return "" if near is None else f"did you mean '{near}'?"
 
 
-def _blocks(facts: Facts, item: Item) -> AttributeBlocks:
+def _blocks(facts: Facts, item: ResourceItem) -> AttributeBlocks:
     """All blocks that may give a resource parameters, those that lose first."""
     assert isinstance(item.resource, Primitive)
     found = list(facts.configuration.defaults.resource_params)
@@ -87,7 +87,9 @@ def _blocks(facts: Facts, item: Item) -> AttributeBlocks:
     return (*found, *item.resource.params)
 
 
-def _check_parameters(facts: Facts, item: Item, primitive: Primitive, metadata: AgentMetadata, agent: Agent) -> None:
+def _check_parameters(
+    facts: Facts, item: ResourceItem, primitive: Primitive, metadata: AgentMetadata, agent: Agent
+) -> None:
     stonith = agent.standard.lower() == "stonith"
     known = {*metadata.parameters, *_OCF, *(FENCING_PARAMETERS if stonith else ())}
     base = (*item.address, "params")
@@ -113,7 +115,7 @@ def _check_parameters(facts: Facts, item: Item, primitive: Primitive, metadata: 
     _check_required(facts, item, metadata, agent)
 
 
-def _check_required(facts: Facts, item: Item, metadata: AgentMetadata, agent: Agent) -> None:
+def _check_required(facts: Facts, item: ResourceItem, metadata: AgentMetadata, agent: Agent) -> None:
     blocks = _blocks(facts, item)
     for name, parameter in sorted(metadata.parameters.items()):
         given = mentioned(blocks, name) or any(mentioned(blocks, other) for other in parameter.replaced_by)
@@ -132,7 +134,7 @@ def _filled_in(agent: Agent, name: str) -> bool:
     return agent.standard.lower() == "stonith" and name in ("action", "port", "plug", "nodename")
 
 
-def _check_value(facts: Facts, item: Item, parameter: AgentParameter, value: str, place: Place) -> None:
+def _check_value(facts: Facts, item: ResourceItem, parameter: AgentParameter, value: str, place: Place) -> None:
     if secret_name(value) is not None:
         return
     pattern = _TYPES.get(parameter.type)
@@ -159,7 +161,7 @@ def _fits(pattern: re.Pattern[str] | None, parameter: AgentParameter, value: str
     return pattern is None or pattern.match(value) is not None
 
 
-def _check_operations(facts: Facts, item: Item, primitive: Primitive, metadata: AgentMetadata) -> None:
+def _check_operations(facts: Facts, item: ResourceItem, primitive: Primitive, metadata: AgentMetadata) -> None:
     template = facts.templates.get(primitive.template or "")
     operations = [(at, one, True) for at, one in operations_at(facts, item.address, primitive.operations)]
     if template is not None:
@@ -176,7 +178,7 @@ def _check_operations(facts: Facts, item: Item, primitive: Primitive, metadata: 
 
 
 def _check_operation(
-    facts: Facts, item: Item, metadata: AgentMetadata, at: Address, operation: Operation, ours: bool
+    facts: Facts, item: ResourceItem, metadata: AgentMetadata, at: Address, operation: Operation, ours: bool
 ) -> None:
     advice = metadata.action(operation.name, operation.attributes.get("role"))
     if advice is None:
@@ -190,7 +192,7 @@ def _check_operation(
         _check_interval(facts, item, advice.interval, at, operation)
 
 
-def _check_interval(facts: Facts, item: Item, advised: str | None, at: Address, operation: Operation) -> None:
+def _check_interval(facts: Facts, item: ResourceItem, advised: str | None, at: Address, operation: Operation) -> None:
     ours, theirs = interval_ms(operation.interval), simple_ms(advised)
     if ours and theirs and theirs > ours:
         place = facts.index.value((*at, "interval"))
@@ -198,7 +200,9 @@ def _check_interval(facts: Facts, item: Item, advised: str | None, at: Address, 
         facts.warning("interval-below-advice", place, text)
 
 
-def _check_timeout(facts: Facts, item: Item, metadata: AgentMetadata, operation: Operation, place: Place) -> None:
+def _check_timeout(
+    facts: Facts, item: ResourceItem, metadata: AgentMetadata, operation: Operation, place: Place
+) -> None:
     advice = metadata.action(operation.name, operation.attributes.get("role"))
     if advice is None or advice.timeout is None:
         return
@@ -216,10 +220,10 @@ def _check_timeout(facts: Facts, item: Item, metadata: AgentMetadata, operation:
 
 def _check_unique(
     facts: Facts,
-    item: Item,
+    item: ResourceItem,
     agent: Agent,
     metadata: AgentMetadata | None,
-    shared: dict[tuple[str, ...], tuple[Item, Place]],
+    shared: dict[tuple[str, ...], tuple[ResourceItem, Place]],
 ) -> None:
     """Parameters that identify something may not have the same value in two resources of an agent."""
     blocks = _blocks(facts, item)

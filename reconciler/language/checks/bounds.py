@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from reconciler.errors import Place
-from reconciler.language.checks.facts import Facts, Item
+from reconciler.language.checks.facts import Facts, ResourceItem
 from reconciler.language.checks.names import constraint_address
 from reconciler.language.text import limits
 from reconciler.model import bounds
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Address
-from reconciler.model.constraint import Colocation, Location, Order
+from reconciler.model.constraint import Colocation, Location, OrderConstraint
 from reconciler.model.pattern import USUAL_NAME, PatternError, compile_pattern
 from reconciler.model.resource import Bundle, Clone, Group
 from reconciler.model.text import integer
@@ -46,7 +46,7 @@ def _check_instances(facts: Facts) -> None:
         facts.error("too-many-instances", largest[1], text, f"{largest[2]} asks for {largest[0]:,} of them")
 
 
-def _wanted(facts: Facts, item: Item) -> Iterator[tuple[int, Place, str]]:
+def _wanted(facts: Facts, item: ResourceItem) -> Iterator[tuple[int, Place, str]]:
     """What is asked for, with its place and name, wherever a rule may let it apply."""
     match item.resource:
         case Clone():
@@ -67,7 +67,7 @@ def _numbers(facts: Facts, base: Address, blocks: AttributeBlocks, name: str) ->
             yield integer(block.values[name]), facts.value_place(base, number, name), name
 
 
-def _parts(item: Item) -> int:
+def _parts(item: ResourceItem) -> int:
     """How many resources one instance is made of."""
     match item.resource:
         case Clone() if isinstance(item.resource.resource, Group):
@@ -102,7 +102,7 @@ def _check_pairs(facts: Facts) -> None:
     """Each colocation and order is one between single resources in the end; tags and sets multiply."""
     total = 0
     for constraint in facts.configuration.constraints:
-        if not isinstance(constraint, Colocation | Order):
+        if not isinstance(constraint, Colocation | OrderConstraint):
             continue
         total += _pairs(facts, constraint)
         if total > bounds.PAIRS:
@@ -115,12 +115,12 @@ def _check_pairs(facts: Facts) -> None:
             return
 
 
-def _pairs(facts: Facts, constraint: Colocation | Order) -> int:
+def _pairs(facts: Facts, constraint: Colocation | OrderConstraint) -> int:
     """How many pairs a constraint comes down to at most."""
     if not constraint.sets:
         ends = (
             (constraint.first, constraint.then)
-            if isinstance(constraint, Order)
+            if isinstance(constraint, OrderConstraint)
             else (constraint.resource, constraint.with_resource)
         )
         left, right = (len(facts.expand(name or "")) for name in ends)

@@ -20,20 +20,20 @@ from reconciler.model.resource import Agent, Bundle, Clone, Group, Primitive, Re
 from reconciler.model.text import boolean
 
 
-class Item:
+class ResourceItem:
     """One resource with its place in the whole: what holds it, what it holds, and its address."""
 
     __slots__ = ("address", "children", "id", "parent", "resource")
 
-    def __init__(self, resource: Resource, address: Address, parent: Item | None) -> None:
+    def __init__(self, resource: Resource, address: Address, parent: ResourceItem | None) -> None:
         self.id = resource.id
         self.resource = resource
         self.address = address
         self.parent = parent
-        self.children: list[Item] = []
+        self.children: list[ResourceItem] = []
 
     @property
-    def top(self) -> Item:
+    def top(self) -> ResourceItem:
         """The outermost resource around this one."""
         item = self
         while item.parent is not None:
@@ -45,7 +45,7 @@ class Item:
         """Whether it runs in several instances: it is a clone or bundle, or inside one."""
         return isinstance(self.top.resource, Clone | Bundle)
 
-    def leaves(self) -> Iterator[Item]:
+    def leaves(self) -> Iterator[ResourceItem]:
         """The primitives in it, itself if it is one."""
         if isinstance(self.resource, Primitive):
             yield self
@@ -67,12 +67,12 @@ class Facts:
         """Whether patterns are tried on names: not when that would take too long."""
         self.pairs_judged = True
         """Whether colocations and orders are judged pair by pair: not when there are too many pairs."""
-        self.items: dict[str, Item] = {}
+        self.items: dict[str, ResourceItem] = {}
         for resource in self.configuration.resources:
             self._add(resource, None)
 
-    def _add(self, resource: Resource, parent: Item | None) -> Item:
-        item = Item(resource, self._address(resource), parent)
+    def _add(self, resource: Resource, parent: ResourceItem | None) -> ResourceItem:
+        item = ResourceItem(resource, self._address(resource), parent)
         self.items.setdefault(resource.id, item)
         match resource:
             case Group(_, members):
@@ -102,11 +102,11 @@ class Facts:
         """Report what is accepted but probably not meant."""
         self.findings.add(Finding(code, place, text, hint, Severity.WARNING))
 
-    def top_items(self) -> Iterator[Item]:
+    def top_items(self) -> Iterator[ResourceItem]:
         """The resources that nothing else holds."""
         return (item for item in self.items.values() if item.parent is None)
 
-    def primitives(self) -> Iterator[tuple[Item, Primitive]]:
+    def primitives(self) -> Iterator[tuple[ResourceItem, Primitive]]:
         """Every primitive, devices and members included."""
         return ((item, item.resource) for item in self.items.values() if isinstance(item.resource, Primitive))
 
@@ -195,16 +195,16 @@ class Facts:
         value = boolean(self.option(name, str(default).lower()))
         return default if value is None else value
 
-    def meta(self, item: Item, name: str) -> str | None:
+    def meta(self, item: ResourceItem, name: str) -> str | None:
         """A meta-attribute in force for a resource, as far as it is certain: its own, its template's, its holders', the default."""
         for blocks in self.meta_blocks(item):
             if any(name in block.values for block in blocks):
                 return certain(blocks, name)
         return None
 
-    def meta_blocks(self, item: Item) -> Iterator[AttributeBlocks]:
+    def meta_blocks(self, item: ResourceItem) -> Iterator[AttributeBlocks]:
         """The blocks that say the meta-attributes of a resource, those that win first."""
-        at: Item | None = item
+        at: ResourceItem | None = item
         while at is not None:
             yield at.resource.meta
             if isinstance(at.resource, Primitive) and at.resource.template in self.templates:

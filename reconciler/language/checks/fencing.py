@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from reconciler.errors import Place
-from reconciler.language.checks.facts import Facts, Item, certain, mentioned
+from reconciler.language.checks.facts import Facts, ResourceItem, certain, mentioned
 from reconciler.language.checks.names import check_pattern, knows_node
 from reconciler.language.reading.files import level_address
 from reconciler.language.text.nearest import did_you_mean
@@ -32,8 +32,8 @@ def check_fencing(facts: Facts) -> None:
     _check_times(facts, devices)
 
 
-def _devices(facts: Facts) -> dict[str, Item]:
-    found: dict[str, Item] = {}
+def _devices(facts: Facts) -> dict[str, ResourceItem]:
+    found: dict[str, ResourceItem] = {}
     for item, primitive in facts.primitives():
         agent = facts.agent(primitive)
         if agent is not None and agent.standard.lower() == "stonith":
@@ -41,18 +41,18 @@ def _devices(facts: Facts) -> dict[str, Item]:
     return found
 
 
-def _params(facts: Facts, item: Item) -> AttributeBlocks:
+def _params(facts: Facts, item: ResourceItem) -> AttributeBlocks:
     """A device's own parameters and, first, those of its template: the later ones win."""
     assert isinstance(item.resource, Primitive)
     template = facts.templates.get(item.resource.template or "")
     return (*(() if template is None else template.params), *item.resource.params)
 
 
-def _place(facts: Facts, item: Item, name: str) -> Place:
+def _place(facts: Facts, item: ResourceItem, name: str) -> Place:
     return facts.index.value((*item.address, "params", name), (*item.address, "params", "0", "values", name))
 
 
-def _check_level(facts: Facts, level: FencingLevel, devices: dict[str, Item]) -> None:
+def _check_level(facts: Facts, level: FencingLevel, devices: dict[str, ResourceItem]) -> None:
     base = level_address(level)
     if not level.index.isdecimal() or not 1 <= integer(level.index) <= 9:
         facts.error(
@@ -80,7 +80,7 @@ def _check_level_twice(facts: Facts) -> None:
         seen[address] = level.devices
 
 
-def _static_hosts(facts: Facts, item: Item) -> set[str] | None:
+def _static_hosts(facts: Facts, item: ResourceItem) -> set[str] | None:
     """The nodes that a device can fence by its configuration; None when the device finds out itself, or rules decide."""
     params = _params(facts, item)
     names = ("pcmk_host_check", "pcmk_host_list", "pcmk_host_map")
@@ -102,7 +102,7 @@ def _mapped(text: str | None) -> list[str]:
     return [part.partition(":")[0] for part in re.split(r"[\s;]+", text or "") if part.partition(":")[0]]
 
 
-def _check_hosts(facts: Facts, item: Item) -> None:
+def _check_hosts(facts: Facts, item: ResourceItem) -> None:
     params = _params(facts, item)
     listed, mapped = certain(params, "pcmk_host_list"), certain(params, "pcmk_host_map")
     for name, hosts in (("pcmk_host_list", _listed(listed)), ("pcmk_host_map", _mapped(mapped))):
@@ -121,7 +121,7 @@ def _check_hosts(facts: Facts, item: Item) -> None:
         )
 
 
-def _check_coverage(facts: Facts, devices: dict[str, Item]) -> None:
+def _check_coverage(facts: Facts, devices: dict[str, ResourceItem]) -> None:
     if not facts.enabled("stonith-enabled", default=True):
         if len(facts.nodes) != 1:
             text = "without fencing, a lost node may go on writing to what is started elsewhere: data can be lost"
@@ -153,7 +153,7 @@ def _enabled_place(facts: Facts) -> Place:
     return facts.index.key(options) if options in facts.index.keys else first
 
 
-def _check_nodes(facts: Facts, devices: dict[str, Item]) -> None:
+def _check_nodes(facts: Facts, devices: dict[str, ResourceItem]) -> None:
     hosts = [_static_hosts(facts, item) for item in devices.values()]
     if any(found is None for found in hosts):
         return
@@ -177,7 +177,7 @@ def _check_quorum(facts: Facts) -> None:
         facts.warning("quorum-ignored", place, text, "use corosync's two_node for clusters of two")
 
 
-def _check_times(facts: Facts, devices: dict[str, Item]) -> None:
+def _check_times(facts: Facts, devices: dict[str, ResourceItem]) -> None:
     """What a deadline has to leave time for must be shorter than the deadline."""
     timeout = facts.option("stonith-timeout", "60s")
     watchdog = facts.option("stonith-watchdog-timeout", "0")
@@ -190,7 +190,7 @@ def _check_times(facts: Facts, devices: dict[str, Item]) -> None:
         _check_delays(facts, item, timeout)
 
 
-def _check_delays(facts: Facts, item: Item, timeout: str) -> None:
+def _check_delays(facts: Facts, item: ResourceItem, timeout: str) -> None:
     params = _params(facts, item)
     longest, base = certain(params, "pcmk_delay_max"), certain(params, "pcmk_delay_base")
     delay, name = (longest, "pcmk_delay_max") if longest else (base, "pcmk_delay_base")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.language.checks.facts import Facts, Item, certain
+from reconciler.language.checks.facts import Facts, ResourceItem, certain
 from reconciler.language.checks.settings import is_duration, operations_at
 from reconciler.model.cluster import Address
 from reconciler.model.duration import interval_ms, simple_ms
@@ -53,7 +53,7 @@ def _check_on_fail(facts: Facts, at: Address, operation: Operation) -> None:
         facts.warning("on-fail", place, f"on-fail: {on_fail} has no effect on stop", "use fence, block or ignore")
 
 
-def _check_failure_timeout(facts: Facts, item: Item, primitive: Primitive) -> None:
+def _check_failure_timeout(facts: Facts, item: ResourceItem, primitive: Primitive) -> None:
     """A failure that is forgotten before the next monitor can find it again never adds up to the threshold."""
     timeout = facts.meta(item, "failure-timeout")
     threshold = facts.meta(item, "migration-threshold")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.language.checks.colocations import together_edges
-from reconciler.language.checks.facts import Facts, Item, certain
+from reconciler.language.checks.facts import Facts, ResourceItem, certain
 from reconciler.language.checks.names import constraint_address
 from reconciler.language.checks.pairs import colocations, orders, path
 from reconciler.model import score
@@ -136,7 +136,7 @@ def _check_partners(facts: Facts, bans: Bans) -> None:
             facts.warning("order-without-partner", pair.place, text, hint)
 
 
-def _interleaves(facts: Facts, item: Item) -> bool:
+def _interleaves(facts: Facts, item: ResourceItem) -> bool:
     """Whether each instance of a clone waits only for those on its own node."""
     return isinstance(item.resource, Clone) and boolean(facts.meta(item, "interleave")) is True
 
@@ -153,7 +153,7 @@ def _required(facts: Facts, edges: dict[str, set[str]], name: str) -> set[str]:
     return found
 
 
-def _bans_of(item: Item, bans: Bans) -> dict[str, str]:
+def _bans_of(item: ResourceItem, bans: Bans) -> dict[str, str]:
     """The bans of a resource: its own, those of what holds it, and of a group those of its members."""
     found = dict(bans.get(item.id, {}))
     at = item.parent
@@ -166,14 +166,14 @@ def _bans_of(item: Item, bans: Bans) -> dict[str, str]:
     return found
 
 
-def _inner_bans(item: Item, bans: Bans) -> dict[str, str]:
+def _inner_bans(item: ResourceItem, bans: Bans) -> dict[str, str]:
     found = dict(bans.get(item.id, {}))
     for child in item.children:
         found = _inner_bans(child, bans) | found
     return found
 
 
-def _report(facts: Facts, item: Item, bans: Bans, banned: dict[str, str], together: str) -> None:
+def _report(facts: Facts, item: ResourceItem, bans: Bans, banned: dict[str, str], together: str) -> None:
     if not any(bans.get(each.id) for each in (item, *item.leaves())) and not together:
         return
     names = ", ".join(sorted(set(banned.values())))
@@ -218,7 +218,7 @@ def _check_utilization(facts: Facts) -> None:
             facts.error("utilization-fits-nowhere", place, text, "give a node more capacity, or the resource less")
 
 
-def _needed(facts: Facts, item: Item) -> dict[str, int]:
+def _needed(facts: Facts, item: ResourceItem) -> dict[str, int]:
     """What a resource certainly needs; of a group all that its members need together."""
     total: dict[str, int] = {}
     for leaf in item.leaves():

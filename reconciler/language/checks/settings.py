@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from reconciler.errors import Place
-from reconciler.language.checks.facts import Facts, Item
+from reconciler.language.checks.facts import Facts, ResourceItem
 from reconciler.language.checks.names import constraint_address
 from reconciler.language.text.nearest import did_you_mean, nearest
 from reconciler.model import settings
@@ -58,7 +58,7 @@ def check_settings(facts: Facts) -> None:
     _check_constraint_scores(facts)
 
 
-def _check_item(facts: Facts, item: Item) -> None:
+def _check_item(facts: Facts, item: ResourceItem) -> None:
     match item.resource:
         case Primitive():
             _check_primitive(facts, item.address, item.resource)

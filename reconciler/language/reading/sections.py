@@ -15,18 +15,18 @@ from reconciler.model.cluster import (
     AlertRecipient,
     AlertSelect,
     FencingLevel,
-    Node,
+    NodeDefinition,
     Tag,
 )
 
 _ALERT_META = settings.names_of(settings.ALERT_META)
 
 
-def read_node(entry: Entry) -> Node:
+def read_node(entry: Entry) -> NodeDefinition:
     """A node; `standby` and `maintenance` become the attributes that the cluster reads."""
     value = entry.value
     if value.kind == "null":
-        return Node(entry.name)
+        return NodeDefinition(entry.name)
     attributes = read_blocks(entry, value.get("attributes"))
     for name in settings.NODE_ATTRIBUTES:
         part = value.get(name)
@@ -36,7 +36,7 @@ def read_node(entry: Entry) -> Node:
             entry.error("given-twice", part, f"'{name}' is given here and in attributes", "keep one of the two")
         attributes = with_value(attributes, name, part.text)
     score = value.get("score")
-    return Node(
+    return NodeDefinition(
         entry.name,
         entry.text("id"),
         entry.text("type"),

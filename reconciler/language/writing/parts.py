@@ -8,7 +8,15 @@ from typing import Any
 from reconciler.language.writing.yaml_text import Data, Plain
 from reconciler.model import settings
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks, secret_name
-from reconciler.model.cluster import AclRole, AclTarget, Alert, AlertRecipient, AlertSelect, FencingLevel, Node
+from reconciler.model.cluster import (
+    AclRole,
+    AclTarget,
+    Alert,
+    AlertRecipient,
+    AlertSelect,
+    FencingLevel,
+    NodeDefinition,
+)
 from reconciler.model.keys import keys_of, written_order
 from reconciler.model.rule import (
     AgentExpression,
@@ -144,7 +152,7 @@ def _fields(values: Mapping[str, str], order: Iterable[str]) -> Map:
     return {name: Plain(value) for name, value in (known | dict(values)).items()}
 
 
-def node_data(node: Node) -> Map:
+def node_data(node: NodeDefinition) -> Map:
     """A node, with standby and maintenance in front where they are simply given."""
     attributes = node.attributes
     lifted: Map = {}

@@ -14,8 +14,8 @@ from reconciler.language.reading.files import level_key
 from reconciler.language.reading.resources import mentions, with_value
 from reconciler.model import settings
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks
-from reconciler.model.cluster import Alert, Configuration, Node
-from reconciler.model.constraint import Colocation, Constraint, Location, Order, ResourceSet, Ticket
+from reconciler.model.cluster import Alert, Configuration, NodeDefinition
+from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint, ResourceSet, Ticket
 from reconciler.model.resource import Bundle, Clone, Group, Operation, Primitive, Resource, Template
 from reconciler.model.rule import Rule
 from reconciler.model.settings import RENAMED_ROLES, Setting
@@ -120,7 +120,7 @@ def _rule(rule: Rule) -> Rule:
     return replace(rule, expressions=inner, role=_optional(_role, rule.role))
 
 
-def _node(node: Node) -> Node:
+def _node(node: NodeDefinition) -> NodeDefinition:
     return replace(node, attributes=_blocks(node.attributes, _NODE), utilization=_blocks(node.utilization, {}))
 
 
@@ -194,7 +194,7 @@ def _bundle(bundle: Bundle) -> Bundle:
 
 def _constraint(constraint: Constraint) -> Constraint:
     sets = tuple(_set(part) for part in constraint.sets)
-    role = _optional(_role, constraint.role) if not isinstance(constraint, Order) else None
+    role = _optional(_role, constraint.role) if not isinstance(constraint, OrderConstraint) else None
     match constraint:
         case Location():
             return replace(
@@ -210,7 +210,7 @@ def _constraint(constraint: Constraint) -> Constraint:
             return replace(
                 constraint, sets=sets, role=role, with_role=with_role, influence=influence, lifetime=lifetime
             )
-        case Order():
+        case OrderConstraint():
             return replace(
                 constraint,
                 sets=sets,

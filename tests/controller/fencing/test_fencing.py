@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.controller.fencing.delivery import Present, delivered, has_fenced, installed
-from reconciler.controller.fencing.executor import CallFenceAgent, FenceExecutor
+from reconciler.controller.fencing.executor import FenceCall, FenceExecutor
 from reconciler.controller.fencing.messages import (
     FenceConfirmed,
     FenceEnded,
@@ -15,8 +15,8 @@ from reconciler.controller.fencing.messages import (
     FenceWanted,
 )
 from reconciler.controller.fencing.ordering import Circumstances, decide, overdue_ms
-from reconciler.controller.fencing.record import MOST_HISTORY, Cause, Down, Fencing, Order, Ordered, Wanted
-from reconciler.controller.fencing.topology import Device, Levels, Step, steps
+from reconciler.controller.fencing.record import MOST_HISTORY, Down, FenceCause, FenceOrder, Fencing, Ordered, Wanted
+from reconciler.controller.fencing.topology import Device, FenceStep, Levels, steps
 from reconciler.frozen import replace
 
 MEMBERS = {"n1": Present("n1-1", "b1"), "n2": Present("n2-1", "b2")}
@@ -28,18 +28,18 @@ def lost(target: str = "n3", boot: str = "b3") -> Fencing:
     return installed(Fencing(), MEMBERS, {target: boot}, "reboot", 0)
 
 
-def only(now: Fencing, levels: Levels = ((IPMI,),), at_ms: int = 0, members=MEMBERS, **more) -> Order:
+def only(now: Fencing, levels: Levels = ((IPMI,),), at_ms: int = 0, members=MEMBERS, **more) -> FenceOrder:
     """The one order that the DC gives."""
     (order,) = decide(now, lambda target: levels, Circumstances(7, members, True, **more), at_ms).orders
     return order
 
 
-def give(now: Fencing, levels: Levels = ((IPMI,),), at_ms: int = 0) -> tuple[Fencing, Order]:
+def give(now: Fencing, levels: Levels = ((IPMI,),), at_ms: int = 0) -> tuple[Fencing, FenceOrder]:
     order = only(now, levels, at_ms)
     return delivered(now, FenceOrdered(order, at_ms), MEMBERS), order
 
 
-def end(now: Fencing, order: Order, succeeded: bool, at_ms: int = 0, members=MEMBERS) -> Fencing:
+def end(now: Fencing, order: FenceOrder, succeeded: bool, at_ms: int = 0, members=MEMBERS) -> Fencing:
     told = FenceEnded(order.executor, *order.id, succeeded, "" if succeeded else "no power", at_ms)
     return delivered(now, told, members)
 
@@ -48,7 +48,7 @@ def test_who_was_lost_is_wanted_ordered_and_down() -> None:
     now = lost()
     assert now.is_open("n3")
     now, order = give(now)
-    assert (order.executor, order.step, order.boot) == ("n1", Step("ipmi", "reboot", True), "b3")
+    assert (order.executor, order.step, order.boot) == ("n1", FenceStep("ipmi", "reboot", True), "b3")
     assert isinstance(now.records["n3"], Ordered)
     now = end(now, order, True, 50)
     assert now.records["n3"] == Down("n3", "b3", "n1", 50)
@@ -122,7 +122,7 @@ def test_one_device_of_a_level_is_not_enough() -> None:
 
 
 def test_the_target_fences_itself_only_when_nobody_else_can() -> None:
-    wanted = FenceWanted("n1", "b1", Cause.FAILED, "reboot", "stop of db failed", 0)
+    wanted = FenceWanted("n1", "b1", FenceCause.FAILED, "reboot", "stop of db failed", 0)
     now = delivered(Fencing(), wanted, MEMBERS)
     assert only(now).executor == "n2"
     assert only(now, members={"n1": MEMBERS["n1"]}).executor == "n1"
@@ -187,14 +187,14 @@ def test_who_is_back_amid_its_fencing_stays_unclean_until_that_has_failed() -> N
 
 
 def test_who_failed_is_not_cured_by_being_there() -> None:
-    now = delivered(Fencing(), FenceWanted("n2", "b2", Cause.FAILED, "reboot", "stop of db failed", 0), MEMBERS)
+    now = delivered(Fencing(), FenceWanted("n2", "b2", FenceCause.FAILED, "reboot", "stop of db failed", 0), MEMBERS)
     assert installed(now, MEMBERS, {}, "reboot", 5).is_open("n2")
     anew = MEMBERS | {"n2": Present("n2-2", "b2'")}
     assert not installed(now, anew, {}, "reboot", 5).is_open("n2")
 
 
 def test_a_failure_outweighs_a_loss() -> None:
-    now = delivered(lost(), FenceWanted("n3", "b3", Cause.FAILED, "off", "stop of db failed", 0), MEMBERS)
+    now = delivered(lost(), FenceWanted("n3", "b3", FenceCause.FAILED, "off", "stop of db failed", 0), MEMBERS)
     back = MEMBERS | {"n3": Present("n3-2", "b3")}
     assert installed(now, back, {}, "reboot", 5).is_open("n3")
     assert only(now).step.action == "off"
@@ -220,7 +220,7 @@ def test_an_operator_confirms_who_is_no_member_and_wanted() -> None:
     assert confirmed.records["n3"] == Down("n3", "b3", "ann", 5)
     ordered, _ = give(lost())
     assert delivered(ordered, FenceConfirmed("n3", "ann", 5), MEMBERS).is_down("n3")
-    member = delivered(Fencing(), FenceWanted("n2", "b2", Cause.FAILED, "reboot", "", 0), MEMBERS)
+    member = delivered(Fencing(), FenceWanted("n2", "b2", FenceCause.FAILED, "reboot", "", 0), MEMBERS)
     assert delivered(member, FenceConfirmed("n2", "ann", 5), MEMBERS) == member
     assert delivered(Fencing(), FenceConfirmed("n9", "ann", 5), MEMBERS) == Fencing()
 
@@ -235,7 +235,7 @@ def test_who_learns_that_it_was_fenced_knows_it_by_its_boot() -> None:
 
 
 def test_unfencing_gives_a_member_its_way_and_ends_with_it() -> None:
-    wanted = FenceWanted("n2", "b2", Cause.UNFENCE, "on", "it joined", 0)
+    wanted = FenceWanted("n2", "b2", FenceCause.UNFENCE, "on", "it joined", 0)
     now = delivered(Fencing(), wanted, MEMBERS)
     now, order = give(now, ((IPMI,),))
     assert (order.step.action, order.executor) == ("on", "n1")
@@ -247,7 +247,7 @@ def test_an_executor_calls_once_and_tells_until_it_is_delivered() -> None:
     _, order = give(lost())
     executor = FenceExecutor("n1", "n1-1")
     executor, wish = executor.ordered(order)
-    assert wish == CallFenceAgent(order)
+    assert wish == FenceCall(order)
     executor, wish = executor.ordered(order)
     assert wish is None, "it runs already"
     executor, told = executor.ended(order, True, "", 5)
@@ -277,7 +277,7 @@ happenings = st.lists(
         st.tuples(st.just("view"), st.sets(st.sampled_from(["n1", "n2", "n3"]))),
         st.tuples(st.just("boot"), st.sampled_from(["n1", "n2", "n3"])),
         st.tuples(st.just("confirm"), st.none()),
-        st.tuples(st.just("want"), st.sampled_from(list(Cause))),
+        st.tuples(st.just("want"), st.sampled_from(list(FenceCause))),
     ),
     max_size=30,
 )

@@ -6,14 +6,14 @@ from reconciler.controller.membership.agreement import Exclusion
 from reconciler.controller.membership.events import (
     Announced,
     Donate,
-    Facts,
-    Heard,
     Install,
+    JoinAnew,
+    MembershipHeard,
+    OwnFacts,
     Promise,
     Promised,
     Reannounce,
     Receive,
-    Rejoin,
     StateKept,
     Tell,
     View,
@@ -23,11 +23,11 @@ from reconciler.controller.membership.events import (
 from reconciler.controller.membership.history import Rank, StateId
 from reconciler.controller.membership.machine import (
     PATIENCE_MS,
-    Down,
-    Installed,
+    InstalledView,
     Membership,
+    NoView,
     Readied,
-    Sync,
+    Syncing,
     Transfer,
     step,
 )
@@ -43,12 +43,12 @@ def view(*members: str, id: str = "v1") -> View:
     return View(id, members, RingVerdict(len(members) > 1, 2), members)
 
 
-def facts(node: str, state: StateId = OLD, promised: int = 2) -> Facts:
-    return Facts("c", node, f"{node}-1", f"boot-{node}", (1, 1), promised, state, votes=VOTES)
+def facts(node: str, state: StateId = OLD, promised: int = 2) -> OwnFacts:
+    return OwnFacts("c", node, f"{node}-1", f"boot-{node}", (1, 1), promised, state, votes=VOTES)
 
 
 def hello_of(node: str, in_view: View, state: StateId = OLD, promised: int = 2) -> Hello:
-    _, effects = step(Down(), Announced(in_view, facts(node, state, promised), 0))
+    _, effects = step(NoView(), Announced(in_view, facts(node, state, promised), 0))
     return next(effect.message for effect in effects if isinstance(effect, Tell))
 
 
@@ -59,32 +59,32 @@ def drive(now: Membership, *events) -> tuple[Membership, tuple]:
     return now, effects
 
 
-def installed(*members: str, promised: int = 2) -> Installed:
+def installed(*members: str, promised: int = 2) -> InstalledView:
     """n1 with equals, installed by the long way."""
     where = view(*members)
-    now, _ = drive(Down(), Announced(where, facts("n1", promised=promised), 0))
+    now, _ = drive(NoView(), Announced(where, facts("n1", promised=promised), 0))
     for member in members:
-        now, _ = step(now, Heard(member, hello_of(member, where, promised=promised), 0))
+        now, _ = step(now, MembershipHeard(member, hello_of(member, where, promised=promised), 0))
     now, _ = step(now, Promised(promised + 1, 0))
     for member in members:
-        now, _ = step(now, Heard(member, Ready(member, promised + 1, OLD), 0))
-    assert isinstance(now, Installed)
+        now, _ = step(now, MembershipHeard(member, Ready(member, promised + 1, OLD), 0))
+    assert isinstance(now, InstalledView)
     return now
 
 
 def test_a_view_begins_with_our_hello_and_a_time_to_answer() -> None:
-    now, effects = step(Down(), Announced(view("n1", "n2"), facts("n1"), 100))
-    assert isinstance(now, Sync)
+    now, effects = step(NoView(), Announced(view("n1", "n2"), facts("n1"), 100))
+    assert isinstance(now, Syncing)
     assert effects == (Tell(hello_of("n1", view("n1", "n2"))), Wait(100 + PATIENCE_MS))
 
 
 def test_with_all_hellos_the_term_is_promised_before_we_are_ready() -> None:
     where = view("n1", "n2")
     now, effects = drive(
-        Down(),
+        NoView(),
         Announced(where, facts("n1"), 0),
-        Heard("n2", hello_of("n2", where), 0),
-        Heard("n1", hello_of("n1", where), 0),
+        MembershipHeard("n2", hello_of("n2", where), 0),
+        MembershipHeard("n1", hello_of("n1", where), 0),
     )
     assert isinstance(now, Transfer)
     assert Promise(3) in effects
@@ -92,17 +92,17 @@ def test_with_all_hellos_the_term_is_promised_before_we_are_ready() -> None:
     now, effects = step(now, Promised(3, 0))
     assert isinstance(now, Readied)
     assert effects == (Tell(Ready("n1", 3, OLD)),)
-    now, effects = step(now, Heard("n1", Ready("n1", 3, OLD), 0))
+    now, effects = step(now, MembershipHeard("n1", Ready("n1", 3, OLD), 0))
     assert effects == ()
-    now, (install,) = step(now, Heard("n2", Ready("n2", 3, OLD), 0))
+    now, (install,) = step(now, MembershipHeard("n2", Ready("n2", 3, OLD), 0))
     assert isinstance(install, Install)
     assert install.installation.rank == Rank(0, 3, 0)
 
 
 def test_who_holds_less_takes_the_state_before_it_is_ready() -> None:
     where = view("n1", "n2")
-    hellos = [Heard("n1", hello_of("n1", where), 0), Heard("n2", hello_of("n2", where, NEW), 0)]
-    now, effects = drive(Down(), Announced(where, facts("n1"), 0), *hellos)
+    hellos = [MembershipHeard("n1", hello_of("n1", where), 0), MembershipHeard("n2", hello_of("n2", where, NEW), 0)]
+    now, effects = drive(NoView(), Announced(where, facts("n1"), 0), *hellos)
     assert Receive("n2", NEW) in effects
     now, effects = step(now, Promised(3, 0))
     assert isinstance(now, Transfer), "the state is not there"
@@ -110,7 +110,7 @@ def test_who_holds_less_takes_the_state_before_it_is_ready() -> None:
     assert isinstance(now, Transfer), "this is another state"
     now, effects = step(now, StateKept(NEW, 0))
     assert effects == (Tell(Ready("n1", 3, NEW)),)
-    _, effects = drive(Down(), Announced(where, facts("n2", NEW), 0), *hellos)
+    _, effects = drive(NoView(), Announced(where, facts("n2", NEW), 0), *hellos)
     assert Donate(NEW, frozenset({"n1"})) in effects
 
 
@@ -123,7 +123,7 @@ def test_when_only_members_were_lost_hello_is_ready() -> None:
     assert isinstance(told.message, Hello)
     assert (told.message.promised, told.message.early) == (4, True)
     other = replace(told.message, node="n2")
-    now, effects = drive(now, Heard("n1", told.message, 0), Heard("n2", other, 0))
+    now, effects = drive(now, MembershipHeard("n1", told.message, 0), MembershipHeard("n2", other, 0))
     assert any(isinstance(effect, Install) for effect in effects)
 
 
@@ -134,19 +134,19 @@ def test_a_grown_view_takes_the_long_way() -> None:
 
 def test_any_view_begins_anew_and_forgets_what_was_heard() -> None:
     where, next_one = view("n1", "n2"), view("n1", "n2", id="v2")
-    now, _ = drive(Down(), Announced(where, facts("n1"), 0), Heard("n2", hello_of("n2", where), 0))
+    now, _ = drive(NoView(), Announced(where, facts("n1"), 0), MembershipHeard("n2", hello_of("n2", where), 0))
     now, _ = step(now, Announced(next_one, facts("n1"), 0))
-    assert isinstance(now, Sync)
+    assert isinstance(now, Syncing)
     assert now.hellos == {}
 
 
 def test_the_lowest_that_answered_names_the_silent_and_the_next_one_if_nothing_comes_of_it() -> None:
     where = view("n1", "n2", "n3")
-    heard = [Heard(node, hello_of(node, where), 0) for node in ("n1", "n2")]
-    first, _ = drive(Down(), Announced(where, facts("n1"), 0), *heard)
+    heard = [MembershipHeard(node, hello_of(node, where), 0) for node in ("n1", "n2")]
+    first, _ = drive(NoView(), Announced(where, facts("n1"), 0), *heard)
     _, effects = step(first, Waited(PATIENCE_MS))
     assert Tell(Exclude(("n3",), "no hello within the time")) in effects
-    second, _ = drive(Down(), Announced(where, facts("n2"), 0), *heard)
+    second, _ = drive(NoView(), Announced(where, facts("n2"), 0), *heard)
     second, effects = step(second, Waited(PATIENCE_MS))
     assert effects == (Wait(2 * PATIENCE_MS),)
     _, effects = step(second, Waited(2 * PATIENCE_MS))
@@ -155,8 +155,10 @@ def test_the_lowest_that_answered_names_the_silent_and_the_next_one_if_nothing_c
 
 def test_the_others_go_on_without_who_was_excluded() -> None:
     where = view("n1", "n2", "n3")
-    heard = [Heard(node, hello_of(node, where), 0) for node in ("n1", "n2")]
-    now, _ = drive(Down(), Announced(where, facts("n1"), 0), *heard, Heard("n1", Exclude(("n3",), "silent"), 0))
+    heard = [MembershipHeard(node, hello_of(node, where), 0) for node in ("n1", "n2")]
+    now, _ = drive(
+        NoView(), Announced(where, facts("n1"), 0), *heard, MembershipHeard("n1", Exclude(("n3",), "silent"), 0)
+    )
     assert isinstance(now, Transfer)
     assert now.agreement.members == ("n1", "n2")
     assert now.agreement.excluded == {"n3": Exclusion.SILENT}
@@ -164,45 +166,49 @@ def test_the_others_go_on_without_who_was_excluded() -> None:
 
 def test_who_learns_that_it_was_excluded_joins_anew() -> None:
     where = view("n1", "n2", "n3")
-    now, (rejoin,) = drive(Down(), Announced(where, facts("n3"), 0), Heard("n1", Exclude(("n3",), "silent"), 0))
-    assert isinstance(now, Down)
-    assert rejoin == Rejoin(Exclusion.SILENT.value)
+    now, (rejoin,) = drive(
+        NoView(), Announced(where, facts("n3"), 0), MembershipHeard("n1", Exclude(("n3",), "silent"), 0)
+    )
+    assert isinstance(now, NoView)
+    assert rejoin == JoinAnew(Exclusion.SILENT.value)
 
 
 def test_an_exclusion_from_an_installed_view_announces_it_anew() -> None:
-    now, effects = step(installed("n1", "n2", "n3"), Heard("n2", Exclude(("n3",), "ten seconds behind"), 0))
+    now, effects = step(installed("n1", "n2", "n3"), MembershipHeard("n2", Exclude(("n3",), "ten seconds behind"), 0))
     anew = replace(view("n1", "n2", "n3"), id="v1'", members=("n1", "n2"))
     assert effects == (Reannounce(anew),), "what was sent in it before counts no more"
-    assert isinstance(now, Installed)
+    assert isinstance(now, InstalledView)
 
 
 def test_a_term_that_was_told_is_never_taken_back() -> None:
     """n3 had promised most; when it is excluded amid the agreement, the others do not fall below what they promised for it."""
     where = view("n1", "n2", "n3")
-    heard = [Heard(node, hello_of(node, where, promised=9 if node == "n3" else 2), 0) for node in where.members]
-    now, effects = drive(Down(), Announced(where, facts("n1"), 0), *heard)
+    heard = [
+        MembershipHeard(node, hello_of(node, where, promised=9 if node == "n3" else 2), 0) for node in where.members
+    ]
+    now, effects = drive(NoView(), Announced(where, facts("n1"), 0), *heard)
     assert Promise(10) in effects
-    now, effects = step(now, Heard("n1", Exclude(("n3",), "no ready within the time"), 0))
+    now, effects = step(now, MembershipHeard("n1", Exclude(("n3",), "no ready within the time"), 0))
     assert Promise(10) in effects
 
 
 def test_a_ready_for_another_term_or_state_counts_for_nothing() -> None:
     where = view("n1", "n2")
     now, _ = drive(
-        Down(),
+        NoView(),
         Announced(where, facts("n1"), 0),
-        *(Heard(node, hello_of(node, where), 0) for node in where.members),
+        *(MembershipHeard(node, hello_of(node, where), 0) for node in where.members),
         Promised(3, 0),
-        Heard("n1", Ready("n1", 3, OLD), 0),
+        MembershipHeard("n1", Ready("n1", 3, OLD), 0),
     )
     for wrong in (Ready("n2", 2, OLD), Ready("n2", 3, NEW), Ready("n1", 3, OLD)):
-        after, effects = step(now, Heard("n2", wrong, 0))
+        after, effects = step(now, MembershipHeard("n2", wrong, 0))
         assert isinstance(after, Readied), wrong
         assert effects == ()
 
 
 def test_nobody_speaks_for_another() -> None:
     where = view("n1", "n2")
-    now, _ = drive(Down(), Announced(where, facts("n1"), 0), Heard("n1", hello_of("n2", where), 0))
-    assert isinstance(now, Sync)
+    now, _ = drive(NoView(), Announced(where, facts("n1"), 0), MembershipHeard("n1", hello_of("n2", where), 0))
+    assert isinstance(now, Syncing)
     assert now.hellos == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.controller.quorum.policy import NOTHING, Absence, Permissions, Policy, permissions
+from reconciler.controller.quorum.policy import NOTHING, Absence, Permissions, QuorumPolicy, permissions
 from reconciler.controller.quorum.self_stop import (
     ALONE_MS,
     Active,
@@ -113,36 +113,44 @@ ALL = Permissions(True, True, True, True, True)
 UNKNOWN, FENCED = {"n3": Absence.UNKNOWN}, {"n3": Absence.DOWN}
 
 MAY = [
-    ("a majority may do everything", MAJORITY, True, Policy.STOP, UNKNOWN, True, ALL),
-    ("nobody may do anything in a view that is not installed", MAJORITY, False, Policy.IGNORE, {}, True, NOTHING),
-    ("a minority that stops begins nothing", MINORITY, True, Policy.STOP, UNKNOWN, True, NOTHING),
-    ("a minority that demotes begins nothing", MINORITY, True, Policy.DEMOTE, UNKNOWN, True, NOTHING),
-    ("a minority that fences itself begins nothing", MINORITY, True, Policy.FENCE, UNKNOWN, True, NOTHING),
+    ("a majority may do everything", MAJORITY, True, QuorumPolicy.STOP, UNKNOWN, True, ALL),
+    ("nobody may do anything in a view that is not installed", MAJORITY, False, QuorumPolicy.IGNORE, {}, True, NOTHING),
+    ("a minority that stops begins nothing", MINORITY, True, QuorumPolicy.STOP, UNKNOWN, True, NOTHING),
+    ("a minority that demotes begins nothing", MINORITY, True, QuorumPolicy.DEMOTE, UNKNOWN, True, NOTHING),
+    ("a minority that fences itself begins nothing", MINORITY, True, QuorumPolicy.FENCE, UNKNOWN, True, NOTHING),
     (
         "a frozen minority starts what can't run outside, and fences nobody",
-        *(MINORITY, True, Policy.FREEZE, UNKNOWN, True),
+        *(MINORITY, True, QuorumPolicy.FREEZE, UNKNOWN, True),
         Permissions(False, False, True, False, False),
     ),
     (
         "a minority that ignores it goes on and fences, but takes no configuration and no override",
-        *(MINORITY, True, Policy.IGNORE, UNKNOWN, True),
+        *(MINORITY, True, QuorumPolicy.IGNORE, UNKNOWN, True),
         Permissions(False, False, True, True, True),
     ),
     (
         "one of two only fences until the other is accounted for",
-        *(SHARED, True, Policy.STOP, UNKNOWN, True),
+        *(SHARED, True, QuorumPolicy.STOP, UNKNOWN, True),
         Permissions(False, False, False, False, True),
     ),
-    ("one of two may do everything once the other is fenced", SHARED, True, Policy.STOP, FENCED, True, ALL),
-    ("one of two may once the other has gone cleanly", SHARED, True, Policy.STOP, {"n3": Absence.LEFT}, True, ALL),
+    ("one of two may do everything once the other is fenced", SHARED, True, QuorumPolicy.STOP, FENCED, True, ALL),
+    (
+        "one of two may once the other has gone cleanly",
+        SHARED,
+        True,
+        QuorumPolicy.STOP,
+        {"n3": Absence.LEFT},
+        True,
+        ALL,
+    ),
     (
         "without fencing, one of two may start once the other was waited for, and decide nothing",
-        *(SHARED, True, Policy.STOP, {"n3": Absence.WAITED}, False),
+        *(SHARED, True, QuorumPolicy.STOP, {"n3": Absence.WAITED}, False),
         Permissions(False, False, True, True, False),
     ),
     (
         "one missing node that is not accounted for is enough",
-        *(SHARED, True, Policy.STOP, FENCED | {"n4": Absence.UNKNOWN}, True),
+        *(SHARED, True, QuorumPolicy.STOP, FENCED | {"n4": Absence.UNKNOWN}, True),
         Permissions(False, False, False, False, True),
     ),
 ]
@@ -157,11 +165,11 @@ def test_what_a_view_may_do(row) -> None:
 ACTIVE = (Active("ip", 1), Active("db", 2, promoted=True), Active("web", 3))
 
 CUT_OFF = [
-    (Policy.STOP, Minority.STOP_ALL, ALONE_MS, "demote db, stop db, stop web, stop ip"),
-    (Policy.DEMOTE, Minority.DEMOTE_THEN_STOP, ALONE_MS, "demote db, stop web, stop db, stop ip"),
-    (Policy.FREEZE, Minority.NOTHING_NEW, ALONE_MS, ""),
-    (Policy.FENCE, Minority.FENCE_ITSELF, 0, ""),
-    (Policy.IGNORE, Minority.GO_ON, None, ""),
+    (QuorumPolicy.STOP, Minority.STOP_ALL, ALONE_MS, "demote db, stop db, stop web, stop ip"),
+    (QuorumPolicy.DEMOTE, Minority.DEMOTE_THEN_STOP, ALONE_MS, "demote db, stop web, stop db, stop ip"),
+    (QuorumPolicy.FREEZE, Minority.NOTHING_NEW, ALONE_MS, ""),
+    (QuorumPolicy.FENCE, Minority.FENCE_ITSELF, 0, ""),
+    (QuorumPolicy.IGNORE, Minority.GO_ON, None, ""),
 ]
 
 
@@ -173,19 +181,19 @@ def test_what_a_member_does_that_is_cut_off(policy, what, after_ms, steps) -> No
 
 
 def test_every_policy_has_its_row() -> None:
-    assert [row[0] for row in CUT_OFF] == list(Policy)
+    assert [row[0] for row in CUT_OFF] == list(QuorumPolicy)
 
 
 @pytest.mark.parametrize(
     ("configured", "policy", "wanted"),
     [
-        (None, Policy.STOP, 5_000 + 20_000 + 5_000),
-        (None, Policy.DEMOTE, 30_000),
-        (None, Policy.FENCE, 30_000),
-        (None, Policy.FREEZE, None),
-        (None, Policy.IGNORE, None),
-        (0, Policy.STOP, 0),
-        (7_000, Policy.IGNORE, 7_000),
+        (None, QuorumPolicy.STOP, 5_000 + 20_000 + 5_000),
+        (None, QuorumPolicy.DEMOTE, 30_000),
+        (None, QuorumPolicy.FENCE, 30_000),
+        (None, QuorumPolicy.FREEZE, None),
+        (None, QuorumPolicy.IGNORE, None),
+        (0, QuorumPolicy.STOP, 0),
+        (7_000, QuorumPolicy.IGNORE, 7_000),
     ],
 )
 def test_how_long_the_others_wait_without_fencing(configured, policy, wanted) -> None:
@@ -193,8 +201,8 @@ def test_how_long_the_others_wait_without_fencing(configured, policy, wanted) ->
 
 
 def test_who_may_be_quorate_as_well_is_waited_for_only_as_an_operator_says() -> None:
-    assert lost_node_grace_ms(None, Policy.STOP, 20_000, exclusive=False) is None
-    assert lost_node_grace_ms(7_000, Policy.STOP, 20_000, exclusive=False) == 7_000
+    assert lost_node_grace_ms(None, QuorumPolicy.STOP, 20_000, exclusive=False) is None
+    assert lost_node_grace_ms(7_000, QuorumPolicy.STOP, 20_000, exclusive=False) == 7_000
 
 
 @pytest.mark.parametrize(
