@@ -24,10 +24,14 @@ from reconciler.model.resource import Agent
 
 @frozen
 class Started:
-    """The process runs, with the state that the store had. `boot` names this start of the machine."""
+    """The process runs, with the state that the store had. `boot` names this start of the machine.
+
+    `trouble` tells why nothing that was proposed before is trusted: it may have been what ended the process, again and again.
+    """
 
     now: Moment
     boot: str
+    trouble: str | None = None
 
 
 @frozen

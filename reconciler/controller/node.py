@@ -198,6 +198,7 @@ class Node:
     def _handle(self, event: Event) -> list[Wish]:
         match event:
             case Started():
+                self.parts.proposals.distrust(event.trouble)
                 begun = self.parts.recovery.begin(self.replica, self.executor, event.now)
                 return self.parts.generation() + begun + self.entering.join_if_ready()
             case ViewChanged():

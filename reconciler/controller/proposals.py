@@ -60,6 +60,14 @@ class Proposals:
         self.foresee: Callable[[Cib, Configuration, Moment], Plan] = _foreseen
         """Answers what would be done first under another configuration. Raises UndecidedError."""
         self._activating: str | None = None
+        self._distrusted: dict[str, str] = {}
+        """By the digests of configurations: why they become active no more as long as this process lives."""
+
+    def distrust(self, why: str | None) -> None:
+        """Unless there is no reason to, refuse what was about to become active when the process ended, in whatever commit it comes."""
+        prepared = self.replica.own.prepared
+        under_way = (prepared[commit].digest for commit in self.replica.proposals if commit in prepared)
+        self._distrusted = {} if why is None else dict.fromkeys(under_way, why)
 
     def resumed(self, prepared: Mapping[str, Prepared], now: Moment, *, dc: bool) -> list[Wish]:
         """A view was installed: acceptances of earlier ones are void, proposals are not; each member answers from what it prepared."""
@@ -165,6 +173,9 @@ class Proposals:
             return []
         if (finding := self._staleness(accepted, now, busy=busy)) is not None:
             return [Broadcast(Reject(accepted.commit, finding.text, (finding,), replica.term, now.wall_ms))]
+        if (why := self._distrusted.get(accepted.answers[self.own])) is not None:
+            text = _text(f"it was about to become active when {why}")
+            return [Broadcast(Reject(accepted.commit, text, (), replica.term, now.wall_ms))]
         if (unsettled := self._unsettled(accepted, busy=busy)) is not None:
             return [Broadcast(Reject(accepted.commit, unsettled, (), replica.term, now.wall_ms, transient=True))]
         found = self._guarded(accepted, now)

@@ -253,7 +253,7 @@ class Service:
         boot = _boot_id(self._config)
         await self._trust_active()
         self._count_attempts()
-        shell.tell(Started(moment(), boot))
+        shell.tell(Started(moment(), boot, self._attempts.safe_mode))
         self._expect()
         for _, source in sorted(self._sources.items()):
             self._start(source.run())

@@ -101,6 +101,8 @@ class SingleNode:
         self.latency_ms = 10
         self.drop: type | None = None
         """The kind of message that the disk does not make durable, though it took it."""
+        self.trouble: str | None = None
+        """Why the next start trusts nothing that was proposed before."""
         self.full = False
         """Whether the disk takes nothing more."""
         self.trailers: tuple[str, ...] = ()
@@ -129,7 +131,7 @@ class SingleNode:
         self.agents: list[tuple[int, int, AgentCall]] = []
         self.pending: deque[object] = deque()
         self.watched: set[str] = set()
-        self.feed(ev.Started(self.now, self.boot))
+        self.feed(ev.Started(self.now, self.boot, self.trouble))
 
     def crash(self, *, in_flight_done: bool = True) -> None:
         """The process dies; what agents were doing still happens, or never did."""

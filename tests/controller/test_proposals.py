@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from reconciler.controller import events as ev
 from reconciler.controller.envelope import unseal
 from reconciler.controller.messages import Accept, Activate, Propose
@@ -73,6 +75,28 @@ def test_members_that_understand_a_commit_differently_refuse_it(single):
     replica.take_in("n2", b"", Accept("two", None, "other digest", replica.term))
     assert agreed(replica.shared, ("n1", "n2")) is None
     assert differing(replica.shared, ("n1", "n2")) is not None
+
+
+def test_what_was_under_way_at_ends_in_a_row_is_refused_and_what_is_proposed_afterwards_is_not(single):
+    active = single.apply(configuration(primitive("a")))
+    single.converge()
+    harmful = configuration(primitive("a"), primitive("b"))
+
+    def end(*_: object) -> None:
+        raise SystemExit
+
+    single.node.parts.proposals.foresee = end
+    with pytest.raises(SystemExit):
+        single.apply(harmful)
+    single.trouble = "the daemon ended 3 times in a row"
+    single.start()
+    single.run(5_000)
+    single.apply(harmful)
+    assert single.cib.configuration.resources == (primitive("a"),)
+    assert (single.node.replica.commit, dict(single.node.replica.proposals)) == (active, {})
+    assert "when the daemon ended 3 times" in single.events("rejected")[-1]["reason"]
+    single.apply(configuration(primitive("c")))
+    assert [one.id for one in single.cib.configuration.resources] == ["c"]
 
 
 def test_silence_is_never_acceptance(single):
