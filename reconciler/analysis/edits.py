@@ -13,7 +13,7 @@ from reconciler.cib.observations import observe
 from reconciler.frozen import frozen, replace
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks
 from reconciler.model.cluster import NodeDefinition
-from reconciler.model.constraint import Colocation, Location, OrderConstraint
+from reconciler.model.constraint import Colocation, Location, Order
 from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource
 from reconciler.model.score import read, show
 from reconciler.model.status import NodeState, TicketState
@@ -169,18 +169,18 @@ def prefer(resource: str, node: str, score: int) -> Edit:
     return Edit(f"prefer {node} for {resource} with a score of {show(score)}", 1, apply)
 
 
-def make_optional(constraint: OrderConstraint | Colocation) -> Edit:
+def make_optional(constraint: Order | Colocation) -> Edit:
     """Turn a mandatory order into an optional one, or a mandatory colocation into a preference."""
 
     def apply(cib: Cib) -> Cib:
-        if isinstance(constraint, OrderConstraint):
-            softer: OrderConstraint | Colocation = replace(constraint, kind="Optional")
+        if isinstance(constraint, Order):
+            softer: Order | Colocation = replace(constraint, kind="Optional")
         else:
             softer = replace(constraint, score="-1000" if read(constraint.score) < 0 else "1000")
         constraints = tuple(softer if one.id == constraint.id else one for one in cib.configuration.constraints)
         return _configured(cib, constraints=constraints)
 
-    kind = "order" if isinstance(constraint, OrderConstraint) else "colocation"
+    kind = "order" if isinstance(constraint, Order) else "colocation"
     return Edit(f"make the {kind} {constraint.id} optional", 2, apply)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconciler.analysis import edits
 from reconciler.analysis.edits import Edit
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import Colocation, OrderConstraint
+from reconciler.model.constraint import Colocation, Order
 from reconciler.model.score import INFINITY
 from reconciler.model.text import integer
 from reconciler.scheduler.cause import Cause, Why
@@ -145,7 +145,7 @@ class _Search:
         for other in self._made.leaves(self._made.resources[hindrance.resource])[:2]:
             yield from self.of(other, None, seen)
         for constraint in self._configuration.constraints:
-            if cause is not None and isinstance(constraint, OrderConstraint) and constraint.id == cause.subject:
+            if cause is not None and isinstance(constraint, Order) and constraint.id == cause.subject:
                 yield edits.make_optional(constraint)
 
     def _of_scores(self, leaf: Decision, place: str, on: DecidedNode) -> Iterator[Edit]:

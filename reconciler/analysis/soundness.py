@@ -26,7 +26,7 @@ from typing import NamedTuple
 from reconciler.analysis.timing import in_order
 from reconciler.cib import Cib
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import Colocation, Location, OrderConstraint
+from reconciler.model.constraint import Colocation, Location, Order
 from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource, primitives
 from reconciler.model.score import INFINITY, read
 from reconciler.model.status import ResourceHistory
@@ -248,7 +248,7 @@ def _ban(facts: _Facts) -> Iterator[Violation]:
 def _prerequisite(facts: _Facts) -> Iterator[Violation]:
     """A start ordered after another primitive's start waits for it, and does not happen when that one can't run."""
     for order in facts.cib.configuration.constraints:
-        if not isinstance(order, OrderConstraint) or not _is_plain_mandatory(order, facts):
+        if not isinstance(order, Order) or not _is_plain_mandatory(order, facts):
             continue
         assert order.first is not None
         assert order.then is not None
@@ -264,7 +264,7 @@ def _prerequisite(facts: _Facts) -> Iterator[Violation]:
                 yield Violation("prerequisite", f"{order.then} starts without {order.first} ({order.id})", (then.id,))
 
 
-def _is_plain_mandatory(order: OrderConstraint, facts: _Facts) -> bool:
+def _is_plain_mandatory(order: Order, facts: _Facts) -> bool:
     if order.sets or order.first is None or order.then is None:
         return False
     if order.lifetime is not None or {order.first, order.then} - facts.homes.keys():

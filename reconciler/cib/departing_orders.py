@@ -17,7 +17,7 @@ from reconciler.cib.precedence import Precedence
 from reconciler.cib.twins import twins
 from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import Constraint, Location, OrderConstraint, ResourceSet
+from reconciler.model.constraint import Constraint, Location, Order, ResourceSet
 from reconciler.model.resource import Bundle, Clone, Group, Resource, primitives
 from reconciler.model.text import boolean
 
@@ -35,7 +35,7 @@ def orders_of(parting: Parting, nodes: Iterable[str]) -> tuple[Constraint, ...]:
 def left_of(constraints: Iterable[Constraint], gone: frozenset[str]) -> tuple[Constraint, ...]:
     """The constraints that are left once these have departed."""
     constraints = tuple(constraints)
-    orders = [one for one in constraints if isinstance(one, OrderConstraint) and gone.isdisjoint(mentioned(one))]
+    orders = [one for one in constraints if isinstance(one, Order) and gone.isdisjoint(mentioned(one))]
     waiting = {order.then for order in orders if order.first_action == "stop"}
     return (*orders, *(one for one in constraints if isinstance(one, Location) and one.resource in waiting))
 
@@ -49,7 +49,7 @@ def _read(parting: Parting) -> _Orders:
     """The orders that there were."""
     made = _Orders(parting)
     for constraint in parting.old.constraints:
-        if isinstance(constraint, OrderConstraint):
+        if isinstance(constraint, Order):
             made.read(constraint)
     for resource in parting.old.resources:
         made.read_group(resource)
@@ -58,7 +58,7 @@ def _read(parting: Parting) -> _Orders:
 
 def mentioned(constraint: Constraint) -> frozenset[str]:
     """The resources that an order is about."""
-    if not isinstance(constraint, OrderConstraint):
+    if not isinstance(constraint, Order):
         return frozenset()
     inside = {name for one in constraint.sets for name in one.resources}
     return frozenset(inside | {name for name in (constraint.first, constraint.then) if name is not None})
@@ -69,15 +69,15 @@ class _Orders:
 
     def __init__(self, parting: Parting) -> None:
         self.parting = parting
-        self.orders: list[OrderConstraint] = []
+        self.orders: list[Order] = []
         self._names = set(parting.names)
         self._pairs: set[tuple[str, str, str | None, str | None]] = set()
-        self.later: list[tuple[str, str, OrderConstraint]] = []
+        self.later: list[tuple[str, str, Order]] = []
         self._resources = _by_name(parting.old.resources)
         self._new = _handles(parting.new)
         self._tags = _sets_of_names(parting.old)
 
-    def read(self, order: OrderConstraint) -> None:
+    def read(self, order: Order) -> None:
         """An order of the old configuration."""
         if not any(self._departs(name) for name in mentioned(order)):
             return
@@ -99,7 +99,7 @@ class _Orders:
             return
         for one, other in combinations([member.id for member in members], 2):
             if one in self.parting.handles or other in self.parting.handles:
-                self._pair(one, other, OrderConstraint(f"{id}-order"))
+                self._pair(one, other, Order(f"{id}-order"))
 
     def part_twins(self, nodes: Iterable[str]) -> tuple[Location, ...]:
         """What is the same under a new name starts once the old one has stopped, and is looked for on no node before."""
@@ -107,7 +107,7 @@ class _Orders:
         for old, new in found:
             handle = self.parting.handles[old]
             self._add(
-                OrderConstraint(
+                Order(
                     f"{handle}-before-{new}",
                     first=handle,
                     then=new,
@@ -130,13 +130,13 @@ class _Orders:
             return
         precedence = Precedence((*self.parting.new.resources, *self.parting.resources))
         for constraint in (*self.parting.new.constraints, *self.orders):
-            if isinstance(constraint, OrderConstraint):
+            if isinstance(constraint, Order):
                 precedence.add(constraint)
         for first, then, order in self.later:
             if not precedence.leads(then, first):
                 self._add(replace(order, first=first, then=then, kind="Optional", score=None))
 
-    def _keep(self, order: OrderConstraint) -> None:
+    def _keep(self, order: Order) -> None:
         """An order of which all departs: it holds as it was, under the names of what departs."""
         handles = self.parting.handles
         first = None if order.first is None else handles[order.first]
@@ -148,7 +148,7 @@ class _Orders:
         if first is None or first != then:
             self._add(replace(order, first=first, then=then, sets=sets))
 
-    def _pair(self, first: str, then: str, order: OrderConstraint) -> None:
+    def _pair(self, first: str, then: str, order: Order) -> None:
         """Of two of which at least one departs, the one comes after the other."""
         for one, other in product(self._found(first), self._found(then)):
             if one == other or (one, other, order.first_action, order.then_action) in self._pairs:
@@ -164,7 +164,7 @@ class _Orders:
     def _going(self) -> frozenset[str]:
         return frozenset(self.parting.handles.values())
 
-    def _add(self, order: OrderConstraint) -> None:
+    def _add(self, order: Order) -> None:
         self.orders.append(replace(order, id=self._fresh(order.id)))
 
     def _fresh(self, name: str) -> str:
@@ -194,7 +194,7 @@ class _Orders:
             yield from (self._new[one] for one in inside if one in self._new)
 
 
-def _pairs(order: OrderConstraint) -> Iterator[tuple[str, str, OrderConstraint]]:
+def _pairs(order: Order) -> Iterator[tuple[str, str, Order]]:
     """An order of two, or of sets, as orders of two."""
     plain = replace(order, sets=())
     if order.first is not None and order.then is not None:
@@ -206,11 +206,11 @@ def _pairs(order: OrderConstraint) -> Iterator[tuple[str, str, OrderConstraint]]
         yield from ((a, b, _with(plain, one, other)) for a, b in product(one.resources, other.resources))
 
 
-def _with(order: OrderConstraint, first: ResourceSet, then: ResourceSet) -> OrderConstraint:
+def _with(order: Order, first: ResourceSet, then: ResourceSet) -> Order:
     return replace(order, first_action=first.action, then_action=then.action)
 
 
-def _is_symmetrical(order: OrderConstraint) -> bool:
+def _is_symmetrical(order: Order) -> bool:
     return boolean(order.symmetrical) is not False and (order.kind or "").lower() != "serialize"
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.model.cluster import Address
-from reconciler.model.constraint import Colocation, Location, OrderConstraint, Ticket
+from reconciler.model.constraint import Colocation, Location, Order, Ticket
 from reconciler.model.keys import keys_of
 
 Leaves = dict[Address, Any]
 
 _RENAMED = {
     field: key.name
-    for kind in (Location, Colocation, OrderConstraint, Ticket)
+    for kind in (Location, Colocation, Order, Ticket)
     for field, key in keys_of(kind).items()
     if key.name != field.replace("_", "-")
 }

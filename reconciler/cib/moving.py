@@ -14,7 +14,7 @@ from reconciler.cib.entry_names import fail_count_name, last_failure_name
 from reconciler.frozen import replace
 from reconciler.model.attributes import AttributeBlock
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import Constraint, OrderConstraint
+from reconciler.model.constraint import Constraint, Order
 from reconciler.model.resource import Agent, Bundle, Clone, Group, Primitive, Resource, primitives
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status
 
@@ -159,7 +159,7 @@ def _primitive(primitive: Primitive, names: Names) -> Primitive:
 
 
 def _constraint(constraint: Constraint, names: Names) -> Constraint:
-    if not isinstance(constraint, OrderConstraint):
+    if not isinstance(constraint, Order):
         return constraint
     first, then = (None if one is None else name_after(one, names) for one in (constraint.first, constraint.then))
     sets = tuple(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
-from reconciler.model.constraint import OrderConstraint
+from reconciler.model.constraint import Order
 from reconciler.model.resource import Bundle, Clone, Group, Resource, primitives
 from reconciler.model.text import boolean
 
@@ -26,7 +26,7 @@ class Precedence:
         for resource in resources:
             self._read(resource)
 
-    def add(self, order: OrderConstraint) -> None:
+    def add(self, order: Order) -> None:
         """An order of two, or of sets."""
         both = boolean(order.symmetrical) is False or (order.kind or "").lower() == "serialize"
         if order.first is not None and order.then is not None:

@@ -20,7 +20,7 @@ from reconciler.controller.fencing.messages import FenceWanted
 from reconciler.controller.fencing.record import FenceCause
 from reconciler.controller.members import node_state, with_members
 from reconciler.controller.membership.presence import Presence
-from reconciler.controller.messages import LARGEST_ORDER_BYTES, Observe, Order, Release, Reported, Run, order_bytes
+from reconciler.controller.messages import LARGEST_ORDER_BYTES, AgentOrder, Observe, Release, Reported, Run, order_bytes
 from reconciler.controller.moment import Moment
 from reconciler.controller.orders import bundles, history_id, make_order
 from reconciler.controller.replica import Replica
@@ -196,7 +196,7 @@ class Coordinator:
     def _launch(self, transition: Transition, replica: Replica, members: frozenset[str], now: Moment) -> list[Wish]:
         """Launch until nothing more may run; the orders of one moment travel together, in messages of a bounded size."""
         effects: list[Wish] = []
-        orders: list[tuple[Order, int]] = []
+        orders: list[tuple[AgentOrder, int]] = []
         while launched := transition.launch(now):
             for action in launched:
                 if action.kind is ActionKind.CLUSTER:

@@ -13,7 +13,7 @@ from reconciler.cib.entry_names import last_id
 from reconciler.controller.events import ClearTimer, Emit, FenceItself, SetTimer, Wish
 from reconciler.controller.members import node_state
 from reconciler.controller.membership.events import View
-from reconciler.controller.messages import Order
+from reconciler.controller.messages import AgentOrder
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
 from reconciler.controller.quorum.policy import QuorumPolicy
@@ -102,9 +102,9 @@ class CutOff:
                 return self.parts.executor.by_itself(self._order(launched, task), now)
         return []
 
-    def _order(self, started: Launched, task: str) -> Order:
+    def _order(self, started: Launched, task: str) -> AgentOrder:
         launched = replace(started, task=task, transition_key=f"0:0:0:{self._run}", target_rc=0, interval_ms=0)
-        return Order(0, timeout_ms(started.attributes.get("CRM_meta_timeout")), launched)
+        return AgentOrder(0, timeout_ms(started.attributes.get("CRM_meta_timeout")), launched)
 
     def _active(self) -> list[Active]:
         """What runs here, as far as this node knows, in the order in which it was started."""

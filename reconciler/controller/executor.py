@@ -14,7 +14,7 @@ from reconciler.cib.moving import Names, name_after
 from reconciler.cib.observations import EntryForgotten, Observation, ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, RunAgent, SetTimer, Unwatch, Watch, Wish
 from reconciler.controller.memory import under_new_name
-from reconciler.controller.messages import Order, Reported, Run, Underway
+from reconciler.controller.messages import AgentOrder, Reported, Run, Underway
 from reconciler.controller.moment import Moment
 from reconciler.frozen import replace
 from reconciler.model.duration import interval_ms as read_interval_ms
@@ -51,7 +51,7 @@ class Job:
 
     def __init__(
         self,
-        order: Order,
+        order: AgentOrder,
         cause: Cause,
         recurring: Recurring | None = None,
         adopting: bool = False,
@@ -78,7 +78,7 @@ class Recurring:
 
     __slots__ = ("again", "cause", "order", "queued", "reported", "unwatched", "watch_from_ms")
 
-    def __init__(self, order: Order, cause: Cause) -> None:
+    def __init__(self, order: AgentOrder, cause: Cause) -> None:
         self.order = order
         self.cause = cause
         self.reported: tuple[int, OperationStatus] | None = None
@@ -140,7 +140,7 @@ class Executor:
         return not self.running
 
     def order(
-        self, order: Order, message: Run, started: Mapping[str, Launched], now: Moment, gate: Gate | None = None
+        self, order: AgentOrder, message: Run, started: Mapping[str, Launched], now: Moment, gate: Gate | None = None
     ) -> list[Wish]:
         """Take an order of the DC out of its message.
 
@@ -161,7 +161,7 @@ class Executor:
         waits_for = gate if begins(order) else None
         return self._enqueue(Job(order, cause, gate=waits_for, started=launched.resource in started), now)
 
-    def by_itself(self, order: Order, now: Moment) -> list[Wish]:
+    def by_itself(self, order: AgentOrder, now: Moment) -> list[Wish]:
         """Carry out what nobody ordered: this node is cut off. How that ended is told once there is somebody to tell."""
         return self._end_monitoring(order.launched.resource) + self._enqueue(Job(order, (0, 0)), now)
 
@@ -222,7 +222,7 @@ class Executor:
             attributes=_probe_attributes(launched.attributes),
             digested=launched.digested,
         )
-        return self._enqueue(Job(Order(0, timeout_ms, probe), (0, 0), adopting=True), now)
+        return self._enqueue(Job(AgentOrder(0, timeout_ms, probe), (0, 0), adopting=True), now)
 
     def finished(
         self, token: int, result: AgentResult, traits: AgentTraits, now: Moment
@@ -284,7 +284,7 @@ class Executor:
         self._forget_failures(resource)
         return self._end_monitoring(resource)
 
-    def _begin_recurring(self, order: Order, cause: Cause, now: Moment) -> list[Wish]:
+    def _begin_recurring(self, order: AgentOrder, cause: Cause, now: Moment) -> list[Wish]:
         recurring = Recurring(order, cause)
         known = self.recurring.pop(recurring.key, None)
         effects: list[Wish] = [] if known is None else self._clear(known)
@@ -374,7 +374,7 @@ class Executor:
             effects += self._run_recurring(recurring, now)
         return effects
 
-    def _cancel(self, order: Order, cause: Cause, now: Moment) -> list[Wish]:
+    def _cancel(self, order: AgentOrder, cause: Cause, now: Moment) -> list[Wish]:
         """End one recurring operation; the answer comes after what runs for the resource, so that nothing overlaps."""
         key = _cancelled(order.launched)
         recurring = self.recurring.pop(key, None)
@@ -470,12 +470,12 @@ class Executor:
         )
 
 
-def _renamed_order(order: Order, names: Names) -> Order:
+def _renamed_order(order: AgentOrder, names: Names) -> AgentOrder:
     launched = under_new_name(order.launched, names)
     return order if launched is order.launched else replace(order, launched=launched)
 
 
-def begins(order: Order) -> bool:
+def begins(order: AgentOrder) -> bool:
     """Whether an order makes something active."""
     return order.launched.task in _BEGINNINGS
 
@@ -485,7 +485,7 @@ def gate_of(message: Run) -> Gate:
     return message.term, message.transition, message.orders[0].action
 
 
-def agent_call(order: Order) -> AgentCall:
+def agent_call(order: AgentOrder) -> AgentCall:
     """The agent's call for an order: parameters apart from meta-attributes."""
     launched = order.launched
     return AgentCall(

@@ -122,7 +122,7 @@ class Observe:
 
 
 @frozen
-class Order:
+class AgentOrder:
     """One operation that the DC orders: action `action` of its transition; `timeout_ms` bounds the agent's call."""
 
     action: int
@@ -136,7 +136,7 @@ class Run:
 
     term: int
     transition: int
-    orders: tuple[Order, ...]
+    orders: tuple[AgentOrder, ...]
     at_ms: int
 
 
@@ -379,7 +379,7 @@ Message = (
 )
 
 
-def order_bytes(order: Order) -> int:
+def order_bytes(order: AgentOrder) -> int:
     """How many bytes an order takes in a message."""
     return len(canonical_bytes(order))
 

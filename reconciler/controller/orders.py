@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from reconciler.analysis.recording import Launched
 from reconciler.cib import Cib
 from reconciler.controller.members import node_state
-from reconciler.controller.messages import Order
+from reconciler.controller.messages import AgentOrder
 from reconciler.model.resource import Agent
 from reconciler.scheduler.plan import Plan, PlannedAction
 
@@ -19,7 +19,7 @@ _BUNDLE_BYTES = 1024 * 1024
 _MOST_TOGETHER = 200
 
 
-def make_order(plan: Plan, action: PlannedAction, cib: Cib, transition: int, run: str) -> Order:
+def make_order(plan: Plan, action: PlannedAction, cib: Cib, transition: int, run: str) -> AgentOrder:
     """The order for a resource action of the plan; `run` is the identity of the cluster's current run in its keys."""
     launched = Launched(
         resource=history_id(action, cib),
@@ -34,12 +34,12 @@ def make_order(plan: Plan, action: PlannedAction, cib: Cib, transition: int, run
         start_failure_is_fatal=plan.terms.start_failure_is_fatal,
         digested=action.digested,
     )
-    return Order(action.id, action.timeout_ms, launched)
+    return AgentOrder(action.id, action.timeout_ms, launched)
 
 
-def bundles(orders: Iterable[tuple[Order, int]]) -> Iterator[tuple[Order, ...]]:
+def bundles(orders: Iterable[tuple[AgentOrder, int]]) -> Iterator[tuple[AgentOrder, ...]]:
     """Orders in their order, each with its size in bytes; as many together as a message of a bounded size takes."""
-    together: list[Order] = []
+    together: list[AgentOrder] = []
     size = 0
     for order, more in orders:
         if together and (size + more > _BUNDLE_BYTES or len(together) == _MOST_TOGETHER):

@@ -25,7 +25,7 @@ from reconciler.cib.observations import (
 from reconciler.controller.events import Watch, Wish
 from reconciler.controller.executor import RUNNING_CODES, Executor, agent_call
 from reconciler.controller.members import node_state
-from reconciler.controller.messages import Order
+from reconciler.controller.messages import AgentOrder
 from reconciler.controller.moment import Moment
 from reconciler.controller.replica import Replica
 from reconciler.frozen import replace
@@ -88,7 +88,7 @@ class Recovery:
             stopped = tuple(sorted(name for name in self.wanted if not _runs(executor.adopted[name][1])))
             seen += _findings(state, self.wanted, executor, now)
             calls = (
-                agent_call(Order(0, DEFAULT_TIMEOUT_MS, executor.adopted[name][0]))
+                agent_call(AgentOrder(0, DEFAULT_TIMEOUT_MS, executor.adopted[name][0]))
                 for name in sorted(self.wanted.difference(stopped))
             )
             effects = [Watch(call.resource, call) for call in calls]

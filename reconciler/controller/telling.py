@@ -8,11 +8,11 @@ from typing import Any
 from reconciler.controller.events import Emit
 from reconciler.controller.executor import RUNNING_CODES
 from reconciler.controller.membership.events import Installation
-from reconciler.controller.messages import Message, Order, Report, Reported, Settled
+from reconciler.controller.messages import AgentOrder, Message, Report, Reported, Settled
 from reconciler.model.operation import OperationStatus
 
 
-def ordered(transition: int, order: Order) -> Emit:
+def ordered(transition: int, order: AgentOrder) -> Emit:
     """An operation was ordered."""
     launched = order.launched
     fields = {

@@ -12,7 +12,7 @@ from itertools import pairwise
 from reconciler.errors import Finding, Place
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import Colocation, OrderConstraint
+from reconciler.model.constraint import Colocation, Order
 from reconciler.model.resource import Bundle, Clone, Group, Resource, primitives
 from reconciler.model.text import integer
 
@@ -74,7 +74,7 @@ def _too_many_pairs(configuration: Configuration, place: Place) -> Iterator[Find
     sizes = {tag.id: len(tag.references) for tag in configuration.tags} | dict(users)
     total = 0
     for constraint in configuration.constraints:
-        if isinstance(constraint, Colocation | OrderConstraint):
+        if isinstance(constraint, Colocation | Order):
             total += _pairs(constraint, sizes)
             if total > PAIRS:
                 text = f"the constraints up to {constraint.id} come down to {total:,} pairs of resources; at most {PAIRS:,} are taken"
@@ -82,13 +82,13 @@ def _too_many_pairs(configuration: Configuration, place: Place) -> Iterator[Find
                 return
 
 
-def _pairs(constraint: Colocation | OrderConstraint, sizes: Mapping[str, int]) -> int:
+def _pairs(constraint: Colocation | Order, sizes: Mapping[str, int]) -> int:
     if constraint.sets:
         counts = [sum(sizes.get(name, 1) for name in one.resources) for one in constraint.sets]
         return sum(counts) + sum(left * right for left, right in pairwise(counts))
     ends = (
         (constraint.first, constraint.then)
-        if isinstance(constraint, OrderConstraint)
+        if isinstance(constraint, Order)
         else (constraint.resource, constraint.with_resource)
     )
     left, right = (sizes.get(name or "", 1) for name in ends)

@@ -94,7 +94,7 @@ class Colocation:
 
 
 @frozen
-class OrderConstraint:
+class Order:
     """An action of `first` comes before an action of `then`, or the sets follow one another."""
 
     id: str
@@ -140,4 +140,4 @@ class Ticket:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-Constraint = Location | Colocation | OrderConstraint | Ticket
+Constraint = Location | Colocation | Order | Ticket

@@ -11,7 +11,7 @@ from reconciler.controller import events as ev
 from reconciler.controller.envelope import Envelope, seal
 from reconciler.controller.members import node_state
 from reconciler.controller.membership.presence import Presence
-from reconciler.controller.messages import Order, Run
+from reconciler.controller.messages import AgentOrder, Run
 from reconciler.controller.node import Node
 from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
@@ -214,7 +214,7 @@ class Life:
         ]
         if started:
             launched = replace(started[number % len(started)], task="start", node=host.name, node_id=host.name)
-            order = Run(node.replica.term, _FORGED, (Order(1, 20_000, launched),), host.now.wall_ms)
+            order = Run(node.replica.term, _FORGED, (AgentOrder(1, 20_000, launched),), host.now.wall_ms)
             shared, view = node.replica.shared, node.replica.partition.view
             self.cluster.network.send(host.name, seal(Envelope(shared.cluster, view, host.name, order)))
 

@@ -28,7 +28,7 @@ from reconciler.frozen import replace
 from reconciler.interop.reading.cib import read_cib
 from reconciler.interop.writing.cib import write_cib
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint
+from reconciler.model.constraint import Colocation, Constraint, Location, Order
 from reconciler.model.date import Instant
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory
 from reconciler.scheduler import schedule
@@ -283,7 +283,7 @@ def _independent(configuration: Configuration, id: str) -> Edit:
 
 
 def _pair(constraint: Constraint) -> frozenset[str | None]:
-    if isinstance(constraint, OrderConstraint):
+    if isinstance(constraint, Order):
         return frozenset({constraint.first, constraint.then} - {None})
     return (
         frozenset({constraint.resource, constraint.with_resource} - {None})

@@ -8,7 +8,7 @@ from reconciler.cib import Cib
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, NodeDefinition
-from reconciler.model.constraint import OrderConstraint
+from reconciler.model.constraint import Order
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status
@@ -21,9 +21,7 @@ ONLINE = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "mem
 MONITOR = Operation("monitor", "10s", id="m")
 
 
-def cluster(
-    *resources: Primitive, constraints: tuple[OrderConstraint, ...] = (), nodes: tuple[NodeState, ...] = ()
-) -> Cib:
+def cluster(*resources: Primitive, constraints: tuple[Order, ...] = (), nodes: tuple[NodeState, ...] = ()) -> Cib:
     states = nodes or (NodeState("1", "n1", ONLINE),)
     configuration = Configuration(
         options=plain({"stonith-enabled": "false"}),
@@ -69,7 +67,7 @@ def test_afterwards_there_is_nothing_left_to_do():
 
 
 def test_what_depends_on_a_failed_action_is_not_carried_out():
-    cib = cluster(dummy("A"), dummy("B"), constraints=(OrderConstraint("o", "A", "B"),))
+    cib = cluster(dummy("A"), dummy("B"), constraints=(Order("o", "A", "B"),))
     execution = carried_out(cib, Failure("A", "start", 0, "n1", 1))
     assert execution.failed
     assert {(action.resource, action.task) for action in execution.unfinished} >= {("B", "start"), ("A", "monitor")}

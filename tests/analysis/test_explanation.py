@@ -16,7 +16,7 @@ from reconciler.cli.terminal.paint import Paint
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.attributes import AttributeBlock, plain
 from reconciler.model.cluster import Configuration, NodeDefinition
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint, Ticket
+from reconciler.model.constraint import Colocation, Constraint, Location, Order, Ticket
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Clone, Group, Operation, Primitive, Resource
 from reconciler.scheduler import schedule
@@ -103,7 +103,7 @@ STANDBY = (
     NodeDefinition("n1", attributes=plain({"standby": "true"})),
     NodeDefinition("n2", attributes=plain({"standby": "true"})),
 )
-DB_PROMOTED_FIRST = OrderConstraint("db-first", "db-clone", "web", first_action="promote", then_action="start")
+DB_PROMOTED_FIRST = Order("db-first", "db-clone", "web", first_action="promote", then_action="start")
 PROMOTABLE = Clone("db-clone", primitive("db"), meta=plain({"promotable": "true"}))
 
 SITUATIONS = {
@@ -153,7 +153,7 @@ SITUATIONS = {
     "ordered-after-something-stopped": Situation(
         (primitive("web"), primitive("db", {"target-role": "Stopped"})),
         "web",
-        constraints=(OrderConstraint("db-then-web", "db", "web"),),
+        constraints=(Order("db-then-web", "db", "web"),),
     ),
     "all-nodes-in-standby": Situation((primitive("web"),), "web", nodes=STANDBY),
     "maintenance-mode": Situation((primitive("web"),), "web", options={**NO_FENCING, "maintenance-mode": "true"}),

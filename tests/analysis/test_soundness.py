@@ -12,7 +12,7 @@ from reconciler.cib import Cib
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, NodeDefinition
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint
+from reconciler.model.constraint import Colocation, Constraint, Location, Order
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Clone, Operation, Primitive, Resource
 from reconciler.model.status import HistoryEntry, ResourceHistory
@@ -71,7 +71,7 @@ def test_sound_plans_have_no_violations() -> None:
         primitive("a"),
         primitive("b"),
         Clone("c", primitive("ci")),
-        constraints=(OrderConstraint("o", "a", "b"), Colocation("k", "b", "a", score="INFINITY")),
+        constraints=(Order("o", "a", "b"), Colocation("k", "b", "a", score="INFINITY")),
     )
     assert violations(*planned(configuration)) == ()
     assert violations(*moved(configuration, Location("l", "a", node="n1", score="-INFINITY"))) == ()
@@ -116,12 +116,12 @@ def test_a_start_on_a_banned_node_is_found(named: str) -> None:
 
 
 def test_a_start_that_does_not_wait_for_its_prerequisite_is_found() -> None:
-    cib, plan = planned(cluster(primitive("a"), primitive("b"), constraints=(OrderConstraint("o", "a", "b"),)))
+    cib, plan = planned(cluster(primitive("a"), primitive("b"), constraints=(Order("o", "a", "b"),)))
     assert rules(cib, changed(plan, is_start("b"), triggers=())) == {"prerequisite"}
 
 
 def test_a_start_without_its_prerequisite_is_found() -> None:
-    cib, plan = planned(cluster(primitive("a"), primitive("b"), constraints=(OrderConstraint("o", "a", "b"),)))
+    cib, plan = planned(cluster(primitive("a"), primitive("b"), constraints=(Order("o", "a", "b"),)))
     plan = replace(plan, actions=tuple(action for action in plan.actions if not is_start("a")(action)))
     assert rules(cib, plan) == {"prerequisite"}
 

@@ -14,7 +14,7 @@ from reconciler.analysis.survival import CaseOutcome, ServiceExtent, services, s
 from reconciler.frozen import replace
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks, plain
 from reconciler.model.cluster import Configuration, FencingLevel, NodeDefinition
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint
+from reconciler.model.constraint import Colocation, Constraint, Location, Order
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Clone, Operation, Primitive, Resource, Template
 from reconciler.model.rule import DateExpression, Rule
@@ -96,7 +96,7 @@ TABLE: dict[str, tuple[Configuration, Case, dict[str, Any]]] = {
         cluster(
             service("a"),
             service("b"),
-            constraints=(ON_N1, on("a", "n2", "-INFINITY"), on("b", "n2"), OrderConstraint("o", "a", "b")),
+            constraints=(ON_N1, on("a", "n2", "-INFINITY"), on("b", "n2"), Order("o", "a", "b")),
         ),
         Case(lost=("n1",)),
         {"down": ("a", "b"), "stopped": ("b",)},

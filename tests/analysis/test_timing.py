@@ -10,7 +10,7 @@ from reconciler.cib import Cib
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, NodeDefinition
-from reconciler.model.constraint import Constraint, Location, OrderConstraint
+from reconciler.model.constraint import Constraint, Location, Order
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Operation, Primitive, Resource
 from reconciler.model.status import HistoryEntry
@@ -84,20 +84,20 @@ def test_a_duration_that_was_never_recorded_is_unknown(unknown: tuple[str, str])
 
 
 def test_what_a_resource_waits_for_counts() -> None:
-    cib = running(resource("a"), resource("b"), constraints=(OrderConstraint("o", "a", "b"),))
+    cib = running(resource("a"), resource("b"), constraints=(Order("o", "a", "b"),))
     plan = moved(cib, "a", "b")
     assert told(plan, TIMES, cib) == {"b": (1, 30 + 200 + 1000 + 400), "a": (2, 1200)}
 
 
 @pytest.mark.parametrize("unknown", [("a", "stop"), ("a", "start")])
 def test_what_it_waits_for_unmeasured_makes_it_unknown(unknown: tuple[str, str]) -> None:
-    cib = running(resource("a"), resource("b"), constraints=(OrderConstraint("o", "a", "b"),))
+    cib = running(resource("a"), resource("b"), constraints=(Order("o", "a", "b"),))
     times = {key: ms for key, ms in TIMES.items() if key != unknown}
     assert told(moved(cib, "a", "b"), times, cib) == {"b": (1, None), "a": (2, None)}
 
 
 def test_what_was_unmeasured_before_it_began_does_not_matter() -> None:
-    cib = running(resource("a"), resource("b"), constraints=(OrderConstraint("o", "a", "b"),))
+    cib = running(resource("a"), resource("b"), constraints=(Order("o", "a", "b"),))
     times = {key: ms for key, ms in TIMES.items() if key != ("b", "stop")}
     assert told(moved(cib, "a", "b"), times, cib) == {"b": (1, None), "a": (2, 1200)}
 

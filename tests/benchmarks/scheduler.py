@@ -30,7 +30,7 @@ from reconciler.frozen import replace
 from reconciler.interop.writing.cib import write_cib
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, NodeDefinition
-from reconciler.model.constraint import Colocation, OrderConstraint
+from reconciler.model.constraint import Colocation, Order
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Clone, Group, Operation, Primitive, Resource
 from reconciler.scheduler import schedule
@@ -46,16 +46,16 @@ def primitive(name: str) -> Primitive:
     )
 
 
-def block(number: int) -> tuple[list[Resource], list[Colocation | OrderConstraint]]:
+def block(number: int) -> tuple[list[Resource], list[Colocation | Order]]:
     """Twenty primitives as a mixed cluster has them: two groups of four, a clone, eleven alone of which four are a chain."""
     groups = [Group(f"g{number}-{i}", tuple(primitive(f"g{number}-{i}-{j}") for j in range(4))) for i in range(2)]
     clone = Clone(f"c{number}", primitive(f"c{number}-i"), meta=plain({"interleave": "true"}))
     alone = [primitive(f"p{number}-{i}") for i in range(11)]
     links = [(clone.id, groups[0].id), (groups[0].id, groups[1].id)]
     links += [(alone[i].id, alone[i + 1].id) for i in range(3)]
-    constraints: list[Colocation | OrderConstraint] = []
+    constraints: list[Colocation | Order] = []
     for first, then in links:
-        constraints.append(OrderConstraint(f"o-{first}-{then}", first, then))
+        constraints.append(Order(f"o-{first}-{then}", first, then))
         constraints.append(Colocation(f"c-{then}-{first}", then, first, score="INFINITY"))
     return [*groups, clone, *alone], constraints
 
@@ -63,7 +63,7 @@ def block(number: int) -> tuple[list[Resource], list[Colocation | OrderConstrain
 def configuration(nodes: int, resources: int, mixed: bool) -> Configuration:
     """A regular cluster of the size."""
     found: list[Resource] = [Primitive("fencing", Agent("stonith", "fence_ssh"))]
-    constraints: list[Colocation | OrderConstraint] = []
+    constraints: list[Colocation | Order] = []
     number = 0
     while resources > 0:
         if mixed and resources >= 20:

@@ -16,7 +16,7 @@ from reconciler.cib.canonical import CanonicalError, canonical_bytes, digest, fr
 from reconciler.errors import Place
 from reconciler.model.attributes import AttributeBlock, plain
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import Colocation, Location, OrderConstraint
+from reconciler.model.constraint import Colocation, Location, Order
 from reconciler.model.operation import AgentResult, OperationStatus
 from reconciler.model.resource import Agent, Group, Operation, Primitive
 from reconciler.model.rule import AttributeExpression, DateExpression, Rule
@@ -32,7 +32,7 @@ EXAMPLE = Cib(
         ),
         constraints=(
             Colocation("c", "a", "ip", score="INFINITY"),
-            OrderConstraint("o", "ip", "a", kind="Mandatory"),
+            Order("o", "ip", "a", kind="Mandatory"),
             Location(
                 "l",
                 "ip",

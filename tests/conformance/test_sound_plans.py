@@ -13,7 +13,7 @@ from reconciler.analysis.steady import settle, steady
 from reconciler.interop.reading.cib import read_cib
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, NodeDefinition
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint
+from reconciler.model.constraint import Colocation, Constraint, Location, Order
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Clone, Group, Operation, Primitive, Resource
 from reconciler.scheduler import schedule
@@ -61,7 +61,7 @@ def random_configuration(seed: int) -> Configuration:
         then, first = resources[number].id, resources[chance.randrange(number)].id
         match chance.randrange(4):
             case 0:
-                constraints.append(OrderConstraint(f"o{number}", first, then))
+                constraints.append(Order(f"o{number}", first, then))
             case 1:
                 constraints.append(Colocation(f"k{number}", then, first, score=chance.choice(("INFINITY", "50"))))
             case 2:

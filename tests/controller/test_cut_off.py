@@ -9,7 +9,7 @@ from reconciler.controller.membership.events import View
 from reconciler.controller.quorum.votes import RingVerdict
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import OrderConstraint
+from reconciler.model.constraint import Order
 from reconciler.model.resource import Agent, Clone, Operation, Primitive
 
 AGENT = Agent("ocf", "Dummy", "reconciler")
@@ -23,7 +23,7 @@ def running(single, policy: str) -> None:
     """Two resources, the second after the first, and one that is promoted."""
     single.world.scores["db"] = "10"
     resources = (primitive("a"), primitive("b"), Clone("dbs", primitive("db"), meta=plain({"promotable": "true"})))
-    order = OrderConstraint("o", first="a", then="b")
+    order = Order("o", first="a", then="b")
     options = plain({"stonith-enabled": "false", "no-quorum-policy": policy})
     single.apply(Configuration(options=options, resources=resources, constraints=(order,)))
     single.converge()

@@ -11,7 +11,7 @@ from reconciler.controller.messages import Settled
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import Colocation, OrderConstraint
+from reconciler.model.constraint import Colocation, Order
 from reconciler.model.resource import Agent, Clone, Group, Operation, Primitive
 
 
@@ -26,7 +26,7 @@ def configuration(*resources, constraints=(), **options: str) -> Configuration:
 
 
 FILES, DATABASE, WEB = primitive("files"), primitive("database"), primitive("web")
-UNDER = OrderConstraint("files-then-database", first="files", then="database")
+UNDER = Order("files-then-database", first="files", then="database")
 WITH = Colocation("database-with-files", resource="database", with_resource="files", score="INFINITY")
 BOTH = configuration(FILES, DATABASE, WEB, constraints=(UNDER, WITH))
 REST = configuration(WEB)
@@ -123,11 +123,11 @@ def test_what_goes_stops_before_what_it_depended_on_is_restarted(running, world)
 def test_an_order_that_is_turned_round_does_not_close_a_circle(single, world) -> None:
     """`middle` came after `low` and before `high`, of which now the one comes after the other."""
     low, middle, high = (primitive(name) for name in ("low", "middle", "high"))
-    orders = (OrderConstraint("a", first="low", then="middle"), OrderConstraint("b", first="middle", then="high"))
+    orders = (Order("a", first="low", then="middle"), Order("b", first="middle", then="high"))
     single.apply(configuration(low, middle, high, constraints=orders))
     single.converge()
     told(world)
-    turned = (OrderConstraint("c", first="high", then="low"),)
+    turned = (Order("c", first="high", then="low"),)
     single.apply(configuration(primitive("low", x="1"), primitive("high", x="1"), constraints=turned))
     single.converge()
     assert told(world) == ["middle stop", "low stop", "high stop", "high start", "low start"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.analysis.recording import AgentTraits, Launched
 from reconciler.controller.events import RunAgent
 from reconciler.controller.executor import Executor
-from reconciler.controller.messages import Order, Run
+from reconciler.controller.messages import AgentOrder, Run
 from reconciler.controller.moment import Moment
 from reconciler.model.operation import AgentResult
 from reconciler.model.resource import Agent
@@ -16,7 +16,7 @@ DUMMY = Agent("ocf", "Dummy", "reconciler")
 
 def order(executor: Executor, action: int, task: str, interval_ms: int = 0):
     launched = Launched("a", task, "n1", "n1", DUMMY, f"{action}:1:0:run", interval_ms=interval_ms)
-    return executor.order(one := Order(action, 20_000, launched), Run(1, 1, (one,), NOW.wall_ms), {}, NOW)
+    return executor.order(one := AgentOrder(action, 20_000, launched), Run(1, 1, (one,), NOW.wall_ms), {}, NOW)
 
 
 def run_of(wishes) -> int:

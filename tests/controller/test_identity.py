@@ -11,14 +11,14 @@ from reconciler.cib.observations import AttributeSet, NodeObserved, ResourceForg
 from reconciler.controller import events as ev
 from reconciler.controller.envelope import Envelope, seal
 from reconciler.controller.journal import restore, snapshot_bytes
-from reconciler.controller.messages import Observe, Order, Run
+from reconciler.controller.messages import AgentOrder, Observe, Run
 from reconciler.frozen import replace
 from reconciler.model.cluster import NodeDefinition
 from reconciler.model.resource import Agent
 
 from .written import configuration, primitive
 
-START = Order(1, 20_000, Launched("r", "start", "n1", "n1", Agent("ocf", "Dummy", "reconciler"), "1:9:0:u"))
+START = AgentOrder(1, 20_000, Launched("r", "start", "n1", "n1", Agent("ocf", "Dummy", "reconciler"), "1:9:0:u"))
 
 
 def sealed(single, message, *, sender="n1", **changes) -> bytes:

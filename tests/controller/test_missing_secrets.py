@@ -7,7 +7,7 @@ import pytest
 from reconciler.analysis.recording import AgentTraits, Launched
 from reconciler.controller.events import RunAgent
 from reconciler.controller.executor import Executor
-from reconciler.controller.messages import Order, Run
+from reconciler.controller.messages import AgentOrder, Run
 from reconciler.controller.moment import Moment
 from reconciler.model.operation import AgentResult, OperationStatus
 from reconciler.model.resource import Agent
@@ -22,7 +22,7 @@ def launched(task: str, interval_ms: int = 0, target_rc: int = 0) -> Launched:
 
 
 def ordered(executor: Executor, what: Launched, started: dict[str, Launched]) -> int:
-    one = Order(1, 20_000, what)
+    one = AgentOrder(1, 20_000, what)
     wishes = executor.order(one, Run(1, 1, (one,), NOW.wall_ms), started, NOW)
     (token,) = [wish.token for wish in wishes if isinstance(wish, RunAgent)]
     return token

@@ -9,7 +9,7 @@ from reconciler.controller import events as ev
 from reconciler.language import load
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import OrderConstraint
+from reconciler.model.constraint import Order
 from reconciler.model.resource import Agent, Clone, Group, Operation, Primitive
 
 
@@ -23,11 +23,9 @@ def configuration(*resources, moved: dict[str, str] | None = None, constraints=(
     return Configuration(options=options, resources=resources, constraints=constraints, moved=moved or {})
 
 
-BEFORE = configuration(
-    primitive("files"), primitive("database"), constraints=(OrderConstraint("o", "files", "database"),)
-)
+BEFORE = configuration(primitive("files"), primitive("database"), constraints=(Order("o", "files", "database"),))
 AFTER = configuration(
-    primitive("files"), primitive("db"), constraints=(OrderConstraint("o", "files", "db"),), moved={"database": "db"}
+    primitive("files"), primitive("db"), constraints=(Order("o", "files", "db"),), moved={"database": "db"}
 )
 
 

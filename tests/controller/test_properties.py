@@ -17,7 +17,7 @@ from reconciler.controller.replica import Replica
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import OrderConstraint
+from reconciler.model.constraint import Order
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Group, Operation, Primitive
 from reconciler.scheduler import schedule
@@ -38,7 +38,7 @@ def configurations(draw) -> Configuration:
     if len(resources) > 1 and draw(st.booleans()):
         resources = (Group("g", resources[:2]), *resources[2:])
     elif len(resources) > 1:
-        constraints = (OrderConstraint("o", first=resources[0].id, then=resources[1].id),)
+        constraints = (Order("o", first=resources[0].id, then=resources[1].id),)
     return Configuration(
         options=plain({"stonith-enabled": "false", "start-failure-is-fatal": "false"}),
         resources=resources,

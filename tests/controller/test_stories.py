@@ -13,7 +13,7 @@ import pytest
 from reconciler.analysis.recording import AgentTraits
 from reconciler.controller import events as ev
 from reconciler.model.attributes import plain
-from reconciler.model.constraint import OrderConstraint
+from reconciler.model.constraint import Order
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus
 from reconciler.model.resource import Clone, Group
 
@@ -77,7 +77,7 @@ def story(single) -> Story:
 
 def test_a_service_is_started_changed_and_removed(story: Story, single, golden: Golden) -> None:
     story.note("two resources, one after the other")
-    order = (OrderConstraint("o", first="a", then="b"),)
+    order = (Order("o", first="a", then="b"),)
     single.apply(configuration(primitive("a", x="1"), primitive("b"), constraints=order))
     single.converge()
     story.note("a parameter is changed")

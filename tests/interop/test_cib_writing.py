@@ -20,7 +20,7 @@ from reconciler.language.text.findings import Findings
 from reconciler.language.writing import files as emit
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks, encode_secret, plain
 from reconciler.model.cluster import Configuration, FencingLevel, NodeDefinition, Tag
-from reconciler.model.constraint import Colocation, Location, OrderConstraint, ResourceSet, Ticket
+from reconciler.model.constraint import Colocation, Location, Order, ResourceSet, Ticket
 from reconciler.model.date import Instant, parse
 from reconciler.model.resource import Agent, Bundle, BundleNetwork, Clone, Group, Operation, PortMapping, Primitive
 from reconciler.model.rule import AttributeExpression, DateExpression, OperationExpression, Rule
@@ -154,7 +154,7 @@ def everything() -> Cib:
         Location("l1", resource="A", rules=(rule,), resource_discovery="exclusive"),
         Location("l2", pattern="^A", node="n1", score="INFINITY"),
         Colocation("c", sets=(ResourceSet(("A", "B"), sequential="false"),), score="100"),
-        OrderConstraint("o", sets=(ResourceSet(("A",), require_all="false"), ResourceSet(("G",), action="start"))),
+        Order("o", sets=(ResourceSet(("A",), require_all="false"), ResourceSet(("G",), action="start"))),
         Ticket("t", "T", resource="A", loss_policy="stop"),
     )
     configuration = Configuration(

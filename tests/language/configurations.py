@@ -22,7 +22,7 @@ from reconciler.model.cluster import (
     NodeDefinition,
     Tag,
 )
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint, ResourceSet, Ticket
+from reconciler.model.constraint import Colocation, Constraint, Location, Order, ResourceSet, Ticket
 from reconciler.model.keys import keys_of
 from reconciler.model.resource import (
     Agent,
@@ -337,10 +337,10 @@ class Draw:
         more = {"lifetime": self.lifetime(), "extra": self.extra()}
         return Colocation(self.name("c"), *self.pair_or_sets(), **keys, **more)
 
-    def order(self) -> OrderConstraint:
-        keys = self.keys(OrderConstraint, "first", "then")
+    def order(self) -> Order:
+        keys = self.keys(Order, "first", "then")
         more = {"lifetime": self.lifetime(), "extra": self.extra()}
-        return OrderConstraint(self.name("c"), *self.pair_or_sets(), **keys, **more)
+        return Order(self.name("c"), *self.pair_or_sets(), **keys, **more)
 
     def ticket(self) -> Ticket:
         resource, sets = self.pick((self.name(), ()), (None, self.several(self.set, 2, 1)))

@@ -20,16 +20,16 @@ from reconciler.language.schema.sections import section
 from reconciler.language.writing.files import to_text
 from reconciler.model.attributes import AttributeBlock
 from reconciler.model.cluster import Configuration, NodeDefinition
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint, Ticket
+from reconciler.model.constraint import Colocation, Constraint, Location, Order, Ticket
 from reconciler.model.keys import Key, keys_of
 from reconciler.model.resource import Agent, Primitive
 from reconciler.model.settings import RESOURCE_META
 
-SECTIONS = {Location: "locations", Colocation: "colocations", OrderConstraint: "orders", Ticket: "tickets"}
+SECTIONS = {Location: "locations", Colocation: "colocations", Order: "orders", Ticket: "tickets"}
 LEAST: dict[type, Constraint] = {
     Location: Location("c", "a", node="n1", score="5"),
     Colocation: Colocation("c", "a", "b", score="5"),
-    OrderConstraint: OrderConstraint("c", "a", "b"),
+    Order: Order("c", "a", "b"),
     Ticket: Ticket("c", "t", "a"),
 }
 """The shortest constraint of each kind."""

@@ -10,7 +10,7 @@ from reconciler.errors import Place
 from reconciler.language import load
 from reconciler.model.attributes import AttributeBlock, plain, secret_name
 from reconciler.model.cluster import Configuration, FencingLevel
-from reconciler.model.constraint import Colocation, Location, OrderConstraint, ResourceSet
+from reconciler.model.constraint import Colocation, Location, Order, ResourceSet
 from reconciler.model.resource import Agent, Clone, Group, Primitive
 from reconciler.model.rule import AttributeExpression, DateExpression, Rule
 
@@ -150,9 +150,7 @@ def test_short_and_long_constraints() -> None:
         "by", "a", rules=(Rule((AttributeExpression("rack", "eq", "x"),), score="7", role="Promoted"),)
     )
     assert co == Colocation("co", sets=(ResourceSet(("a", "b")), ResourceSet(("c",), role="Started")), score="5")
-    assert o == OrderConstraint(
-        "o", sets=(ResourceSet(("a",)), ResourceSet(("b", "c"), "false", "false")), kind="Optional"
-    )
+    assert o == Order("o", sets=(ResourceSet(("a",)), ResourceSet(("b", "c"), "false", "false")), kind="Optional")
 
 
 def test_the_order_where_pacemaker_goes_by_order_is_by_name_unless_said() -> None:

@@ -9,7 +9,7 @@ from small_clusters import DUMMY, cib
 
 from reconciler.cib import Cib
 from reconciler.frozen import replace
-from reconciler.model.constraint import OrderConstraint, ResourceSet
+from reconciler.model.constraint import Order, ResourceSet
 from reconciler.model.resource import Agent, Primitive
 from reconciler.model.status import HistoryEntry, ResourceHistory, Status
 from reconciler.scheduler.working.action import Action
@@ -33,17 +33,17 @@ __all__ = [
 ]
 
 
-def order(first: str, then: str, **more: str) -> OrderConstraint:
+def order(first: str, then: str, **more: str) -> Order:
     """The first before the other; everything else as the constraint's keys say."""
-    return OrderConstraint(f"{first}-then-{then}", first=first, then=then, **more)
+    return Order(f"{first}-then-{then}", first=first, then=then, **more)
 
 
-def ordered_sets(*sets: Iterable[str] | ResourceSet, **more: str) -> OrderConstraint:
+def ordered_sets(*sets: Iterable[str] | ResourceSet, **more: str) -> Order:
     made = tuple(
         one if isinstance(one, ResourceSet) else ResourceSet(tuple(one), id=f"set-{number}")
         for number, one in enumerate(sets, 1)
     )
-    return OrderConstraint("sets", sets=made, **more)
+    return Order("sets", sets=made, **more)
 
 
 def unchanged(given: Cib) -> Cib:

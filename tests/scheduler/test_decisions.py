@@ -8,7 +8,7 @@ from histories import DUMMY, NOW, cib, primitive
 from reconciler.cib import Cib
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
-from reconciler.model.constraint import Location, OrderConstraint
+from reconciler.model.constraint import Location, Order
 from reconciler.model.date import Instant
 from reconciler.model.resource import Clone, Group, Primitive
 from reconciler.scheduler import schedule
@@ -73,7 +73,7 @@ def test_parts_and_owners() -> None:
 
 def test_what_can_not_start_says_for_what_it_waits() -> None:
     given = cib(primitive("A", {"target-role": "Stopped"}), primitive("B"), states=(state("n1"), state("n2")))
-    order = OrderConstraint("o", "A", "B")
+    order = Order("o", "A", "B")
     decisions = made(replace(given, configuration=replace(given.configuration, constraints=(order,))))
     (start,) = one(decisions, "B").impossible
     assert (start.task, start.node) == ("start", one(decisions, "B").node)

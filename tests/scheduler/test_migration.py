@@ -12,7 +12,7 @@ from histories import FENCE_DEVICE, Texts, primitive
 
 from reconciler.cib import Cib
 from reconciler.frozen import replace
-from reconciler.model.constraint import Constraint, OrderConstraint
+from reconciler.model.constraint import Constraint, Order
 from reconciler.model.status import HistoryEntry
 
 CAN = {"allow-migrate": "true"}
@@ -42,7 +42,7 @@ def graph(plan: Finished) -> list[str]:
     return order
 
 
-A_THEN_B = OrderConstraint("o", first="A", then="B")
+A_THEN_B = Order("o", first="A", then="B")
 
 SHAPES = [
     pytest.param(

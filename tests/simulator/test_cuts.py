@@ -12,7 +12,7 @@ import pytest
 from reconciler.analysis.recording import Launched
 from reconciler.controller import events as ev
 from reconciler.controller.envelope import Envelope, seal
-from reconciler.controller.messages import Activate, Order, Run
+from reconciler.controller.messages import Activate, AgentOrder, Run
 from reconciler.controller.quorum.votes import Votequorum
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
@@ -321,7 +321,7 @@ def test_what_a_dc_begins_all_the_same_is_taken_by_nobody() -> None:
     stop = replace(start, resource="a", task="stop")
     begun = [
         Activate(commit, shared.cib.version.epoch + 1, proposal.answers["n1"], 1, shared.term),
-        Run(shared.term, 9, (Order(1, 20_000, start),), 1),
+        Run(shared.term, 9, (AgentOrder(1, 20_000, start),), 1),
     ]
     for message in begun:
         before = node.skipped
@@ -330,7 +330,7 @@ def test_what_a_dc_begins_all_the_same_is_taken_by_nobody() -> None:
         assert node.skipped == before + 1
         assert not any(isinstance(effect, ev.RunAgent | ev.RecordActive) for effect in effects)
     data = seal(
-        Envelope(shared.cluster, node.replica.partition.view, "n1", Run(shared.term, 9, (Order(1, 1, stop),), 1))
+        Envelope(shared.cluster, node.replica.partition.view, "n1", Run(shared.term, 9, (AgentOrder(1, 1, stop),), 1))
     )
     effects = node.step(ev.Delivered(host.now, "n1", data))
     assert any(isinstance(effect, ev.RunAgent) for effect in effects), "what ends something needs nobody's leave"

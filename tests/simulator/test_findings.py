@@ -15,7 +15,7 @@ from reconciler.cib.observations import transient
 from reconciler.controller import events as ev
 from reconciler.controller.envelope import Chunk, Envelope, seal, unseal
 from reconciler.controller.members import node_state
-from reconciler.controller.messages import Accept, Activate, Heard, Message, Observe, Order, Reported, Run
+from reconciler.controller.messages import Accept, Activate, AgentOrder, Heard, Message, Observe, Reported, Run
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, NodeDefinition
@@ -366,7 +366,9 @@ def test_who_stood_still_starts_nothing_by_a_word_that_only_it_has_heard() -> No
     node = dc_host.node
     assert node is not None
     others = [name for name in cluster.hosts if name != dc_host.name]
-    order = Order(1, 20_000, Launched("a", "start", dc_host.name, dc_host.name, Agent("ocf", "Dummy", "x"), "1:9:0:u"))
+    order = AgentOrder(
+        1, 20_000, Launched("a", "start", dc_host.name, dc_host.name, Agent("ocf", "Dummy", "x"), "1:9:0:u")
+    )
     effects = node.step(
         ev.Delivered(
             dc_host.now,

@@ -9,7 +9,7 @@ from reconciler.controller import events as ev
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import Colocation, Location, OrderConstraint
+from reconciler.model.constraint import Colocation, Location, Order
 from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.host import Host
@@ -27,7 +27,7 @@ def configuration(*resources: Primitive, constraints=(), moved: dict[str, str] |
 
 FILES, DATABASE, WEB = primitive("files"), primitive("database"), primitive("web")
 TIED = (
-    OrderConstraint("files-then-database", first="files", then="database"),
+    Order("files-then-database", first="files", then="database"),
     Colocation("database-with-files", resource="database", with_resource="files", score="INFINITY"),
     Location("files-on-n2", resource="files", node="n2", score="100"),
 )
@@ -110,7 +110,7 @@ RENAMED = configuration(
     primitive("db"),
     WEB,
     constraints=(
-        OrderConstraint("files-then-database", first="files", then="db"),
+        Order("files-then-database", first="files", then="db"),
         Colocation("database-with-files", resource="db", with_resource="files", score="INFINITY"),
         TIED[2],
     ),

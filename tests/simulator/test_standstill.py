@@ -13,7 +13,7 @@ from reconciler.controller.envelope import Envelope, seal, unseal
 from reconciler.controller.fencing.messages import FenceOrdered, FenceWanted
 from reconciler.controller.fencing.record import FenceCause
 from reconciler.controller.flow import WINDOW_BYTES
-from reconciler.controller.messages import Abandoned, Heard, Message, Observe, Order, Ping, Report, Run, Underway
+from reconciler.controller.messages import Abandoned, AgentOrder, Heard, Message, Observe, Ping, Report, Run, Underway
 from reconciler.controller.moment import Moment
 from reconciler.controller.pulse import PULSE_TIMER
 from reconciler.controller.replica import Partition
@@ -68,7 +68,7 @@ def replace_mono(now: Moment) -> Moment:
 
 def start_of(host: Host, resource: str) -> Run:
     agent = Agent("ocf", "Dummy", "x")
-    order = Order(1, 20_000, Launched(resource, "start", host.name, host.name, agent, "1:9:0:u"))
+    order = AgentOrder(1, 20_000, Launched(resource, "start", host.name, host.name, agent, "1:9:0:u"))
     assert host.node is not None
     return Run(host.node.replica.term, 9, (order,), 1)
 

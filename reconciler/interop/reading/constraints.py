@@ -11,13 +11,13 @@ from xml.etree.ElementTree import Element
 
 from reconciler.interop.reading.blocks import keys_in, others_in, read_rules
 from reconciler.interop.xml.document import Document
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint, ResourceSet, Ticket
+from reconciler.model.constraint import Colocation, Constraint, Location, Order, ResourceSet, Ticket
 from reconciler.model.rule import Rule
 
 _KINDS: Mapping[str, type[Constraint]] = {
     "rsc_location": Location,
     "rsc_colocation": Colocation,
-    "rsc_order": OrderConstraint,
+    "rsc_order": Order,
     "rsc_ticket": Ticket,
 }
 

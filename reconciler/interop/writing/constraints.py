@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from xml.etree.ElementTree import Element, SubElement
 
 from reconciler.interop.writing.blocks import BlockWriter, element, keys_of_value
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint, ResourceSet, Ticket
+from reconciler.model.constraint import Colocation, Constraint, Location, Order, ResourceSet, Ticket
 from reconciler.model.rule import Rule
 
 _TAGS: Mapping[type, str] = {
     Location: "rsc_location",
     Colocation: "rsc_colocation",
-    OrderConstraint: "rsc_order",
+    Order: "rsc_order",
     Ticket: "rsc_ticket",
 }
 

@@ -12,7 +12,7 @@ from reconciler.language.text import limits
 from reconciler.model import bounds
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Address
-from reconciler.model.constraint import Colocation, Location, OrderConstraint
+from reconciler.model.constraint import Colocation, Location, Order
 from reconciler.model.pattern import USUAL_NAME, PatternError, compile_pattern
 from reconciler.model.resource import Bundle, Clone, Group
 from reconciler.model.text import integer
@@ -102,7 +102,7 @@ def _check_pairs(facts: Facts) -> None:
     """Each colocation and order is one between single resources in the end; tags and sets multiply."""
     total = 0
     for constraint in facts.configuration.constraints:
-        if not isinstance(constraint, Colocation | OrderConstraint):
+        if not isinstance(constraint, Colocation | Order):
             continue
         total += _pairs(facts, constraint)
         if total > bounds.PAIRS:
@@ -115,12 +115,12 @@ def _check_pairs(facts: Facts) -> None:
             return
 
 
-def _pairs(facts: Facts, constraint: Colocation | OrderConstraint) -> int:
+def _pairs(facts: Facts, constraint: Colocation | Order) -> int:
     """How many pairs a constraint comes down to at most."""
     if not constraint.sets:
         ends = (
             (constraint.first, constraint.then)
-            if isinstance(constraint, OrderConstraint)
+            if isinstance(constraint, Order)
             else (constraint.resource, constraint.with_resource)
         )
         left, right = (len(facts.expand(name or "")) for name in ends)

@@ -9,13 +9,13 @@ from reconciler.errors import Place
 from reconciler.language.checks.facts import Facts
 from reconciler.language.text.nearest import Names, did_you_mean
 from reconciler.model.cluster import Address
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint, Ticket
+from reconciler.model.constraint import Colocation, Constraint, Location, Order, Ticket
 from reconciler.model.pattern import PatternError, compile_pattern
 from reconciler.model.resource import Bundle, Clone, Group, Primitive
 
 _PERL = re.compile(r"\\[a-zA-Z](?<![wWsSbB])")
 _ID = re.compile(r"[^\W\d][\w.\-]*\Z")
-_SORTS = {Location: "locations", Colocation: "colocations", OrderConstraint: "orders", Ticket: "tickets"}
+_SORTS = {Location: "locations", Colocation: "colocations", Order: "orders", Ticket: "tickets"}
 
 
 def constraint_address(constraint: Constraint) -> Address:
@@ -105,7 +105,7 @@ def _check_constraint(facts: Facts, constraint: Constraint) -> None:
                 _check_pattern(facts, constraint.pattern, facts.index.value((*base, "pattern")))
         case Colocation():
             named = [("resource", constraint.resource), ("with", constraint.with_resource)]
-        case OrderConstraint():
+        case Order():
             named = [("first", constraint.first), ("then", constraint.then)]
         case Ticket():
             named = [("resource", constraint.resource)]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from reconciler.language.checks.facts import Facts
 from reconciler.language.checks.names import constraint_address
 from reconciler.language.checks.pairs import Before, cycles, orders, path
-from reconciler.model.constraint import OrderConstraint
+from reconciler.model.constraint import Order
 from reconciler.model.resource import Bundle, Clone, Group
 from reconciler.model.text import boolean
 
@@ -22,7 +22,7 @@ def check_orders(facts: Facts) -> None:
             facts.error("order-loop", pair.place, f"{pair.constraint}: '{pair.first}' is ordered after itself")
     _check_loops(facts, [pair for pair in pairs if (pair.first, pair.first_action) != (pair.then, pair.then_action)])
     for constraint in facts.configuration.constraints:
-        if isinstance(constraint, OrderConstraint):
+        if isinstance(constraint, Order):
             _check_actions(facts, constraint)
 
 
@@ -80,7 +80,7 @@ def _add_promotions(facts: Facts, edges: dict[str, set[str]]) -> None:
             edges.setdefault(node, set()).add(f"stop {name}")
 
 
-def _check_actions(facts: Facts, constraint: OrderConstraint) -> None:
+def _check_actions(facts: Facts, constraint: Order) -> None:
     base = constraint_address(constraint)
     for name, action, key in (
         (constraint.first, constraint.first_action, "first-action"),

@@ -13,7 +13,7 @@ from reconciler.errors import Place
 from reconciler.language.checks.facts import Facts
 from reconciler.language.checks.names import constraint_address
 from reconciler.model import score
-from reconciler.model.constraint import Colocation, OrderConstraint, ResourceSet
+from reconciler.model.constraint import Colocation, Order, ResourceSet
 from reconciler.model.text import boolean
 
 
@@ -108,7 +108,7 @@ def _sequential(one: ResourceSet) -> bool:
 def orders(facts: Facts) -> Iterator[Before]:
     """Every pair of every mandatory order that always holds."""
     for constraint in facts.configuration.constraints:
-        if not isinstance(constraint, OrderConstraint) or constraint.lifetime is not None:
+        if not isinstance(constraint, Order) or constraint.lifetime is not None:
             continue
         place = facts.index.key(constraint_address(constraint))
         if constraint.sets:
@@ -128,7 +128,7 @@ def is_mandatory(kind: str | None, value: str | None) -> bool:
     return value is None or score.read(value) != 0
 
 
-def _order_sets(facts: Facts, constraint: OrderConstraint, place: Place) -> Iterator[Before]:
+def _order_sets(facts: Facts, constraint: Order, place: Place) -> Iterator[Before]:
     earlier: tuple[ResourceSet, list[str]] | None = None
     for one in constraint.sets:
         members = _members(facts, one)
@@ -147,7 +147,7 @@ def _between(
     earlier: tuple[ResourceSet, list[str]],
     one: ResourceSet,
     members: Sequence[str],
-    constraint: OrderConstraint,
+    constraint: Order,
     place: Place,
 ) -> Iterator[Before]:
     """All members of a set before all of the next, through a name in between: sets may be large, and pairs would be many."""

@@ -6,7 +6,7 @@ from reconciler.frozen import replace
 from reconciler.language.checks.facts import Facts
 from reconciler.language.checks.names import constraint_address
 from reconciler.model import score
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint
+from reconciler.model.constraint import Colocation, Constraint, Location, Order
 
 
 def check_redundant(facts: Facts) -> None:
@@ -37,7 +37,7 @@ def _pair(constraint: Constraint) -> tuple[object, ...] | None:
         case Colocation() if not constraint.sets and constraint.lifetime is None:
             roles = (constraint.role, constraint.with_role, constraint.node_attribute)
             return "colocation", constraint.resource, constraint.with_resource, *roles
-        case OrderConstraint() if not constraint.sets and constraint.lifetime is None:
+        case Order() if not constraint.sets and constraint.lifetime is None:
             actions = (constraint.first_action, constraint.then_action, constraint.symmetrical, constraint.require_all)
             return "order", constraint.first, constraint.then, *actions
     return None
@@ -47,7 +47,7 @@ def _binding(constraint: Constraint) -> tuple[object, ...] | None:
     """The pair of a constraint that binds; None for others."""
     if isinstance(constraint, Colocation) and abs(score.read(constraint.score)) < score.INFINITY:
         return None
-    if isinstance(constraint, OrderConstraint) and (
+    if isinstance(constraint, Order) and (
         (constraint.kind or "Mandatory").lower() != "mandatory" or constraint.score is not None
     ):
         return None
@@ -60,6 +60,6 @@ def _weak(constraint: Constraint) -> tuple[object, ...] | None:
         return None
     if isinstance(constraint, Colocation) and 0 < abs(score.read(constraint.score)) < score.INFINITY:
         return _pair(constraint)
-    if isinstance(constraint, OrderConstraint) and (constraint.kind or "").lower() == "optional":
+    if isinstance(constraint, Order) and (constraint.kind or "").lower() == "optional":
         return _pair(constraint)
     return None

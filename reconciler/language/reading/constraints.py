@@ -8,7 +8,7 @@ from reconciler.frozen import replace
 from reconciler.language.reading.blocks import read_keys, read_preference, read_rule
 from reconciler.language.reading.entries import Entry
 from reconciler.language.text.document import Value
-from reconciler.model.constraint import Colocation, Location, OrderConstraint, ResourceSet, Ticket
+from reconciler.model.constraint import Colocation, Location, Order, ResourceSet, Ticket
 from reconciler.model.rule import Rule
 
 
@@ -54,14 +54,14 @@ def read_colocation(entry: Entry) -> Colocation | None:
     return Colocation(entry.name, **_shared(entry, Colocation) | {"score": read_preference(entry, entry.value)})
 
 
-def read_order(entry: Entry) -> OrderConstraint | None:
+def read_order(entry: Entry) -> Order | None:
     """An order constraint; None (with a finding) when it names neither a pair nor sets."""
     if not _pair_or_sets(entry, "first", "then"):
         return None
     if "score" in entry.value.values:
         hint = "write `kind: Optional` for 0, `kind: Mandatory` otherwise"
         entry.key_warning("deprecated-name", entry.value, "score", "'score' is the former way to say the kind", hint)
-    return OrderConstraint(entry.name, **_shared(entry, OrderConstraint))
+    return Order(entry.name, **_shared(entry, Order))
 
 
 def read_ticket(entry: Entry) -> Ticket | None:

@@ -30,7 +30,7 @@ from reconciler.language.schema.parts import (
     text,
     words,
 )
-from reconciler.model.constraint import Colocation, Location, OrderConstraint, Ticket
+from reconciler.model.constraint import Colocation, Location, Order, Ticket
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -55,7 +55,7 @@ _ATTRIBUTE: Schema = {"score-attribute": text("The node attribute that holds the
 def _constraints() -> Schema:
     location = properties_of(Location, {**_SHARED, "rules": _RULES, "score": _PREFERENCE | _ATTRIBUTE})
     colocation = properties_of(Colocation, {**_SHARED, "score": _PREFERENCE})
-    order, ticket = properties_of(OrderConstraint, _SHARED), properties_of(Ticket, _SHARED)
+    order, ticket = properties_of(Order, _SHARED), properties_of(Ticket, _SHARED)
     return object_of(
         {
             "locations": map_of(object_of(location, "Where resources may or should run."), "Location constraints."),

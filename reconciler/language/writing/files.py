@@ -19,7 +19,7 @@ from reconciler.language.writing.yaml_text import Data, to_yaml
 from reconciler.model import settings
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint
+from reconciler.model.constraint import Colocation, Constraint, Location, Order
 from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource
 
 Entries = dict[str, Data]
@@ -162,7 +162,7 @@ def _constraint_sections(constraints: Iterable[Constraint]) -> Entries:
                 sort = "locations"
             case Colocation():
                 sort = "colocations"
-            case OrderConstraint():
+            case Order():
                 sort = "orders"
             case _:
                 sort = "tickets"

@@ -15,7 +15,7 @@ from reconciler.language.reading.resources import mentions, with_value
 from reconciler.model import settings
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks
 from reconciler.model.cluster import Alert, Configuration, NodeDefinition
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint, ResourceSet, Ticket
+from reconciler.model.constraint import Colocation, Constraint, Location, Order, ResourceSet, Ticket
 from reconciler.model.resource import Bundle, Clone, Group, Operation, Primitive, Resource, Template
 from reconciler.model.rule import Rule
 from reconciler.model.settings import RENAMED_ROLES, Setting
@@ -194,7 +194,7 @@ def _bundle(bundle: Bundle) -> Bundle:
 
 def _constraint(constraint: Constraint) -> Constraint:
     sets = tuple(_set(part) for part in constraint.sets)
-    role = _optional(_role, constraint.role) if not isinstance(constraint, OrderConstraint) else None
+    role = _optional(_role, constraint.role) if not isinstance(constraint, Order) else None
     match constraint:
         case Location():
             return replace(
@@ -210,7 +210,7 @@ def _constraint(constraint: Constraint) -> Constraint:
             return replace(
                 constraint, sets=sets, role=role, with_role=with_role, influence=influence, lifetime=lifetime
             )
-        case OrderConstraint():
+        case Order():
             return replace(
                 constraint,
                 sets=sets,

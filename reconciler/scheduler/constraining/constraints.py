@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.model.constraint import Colocation, Constraint, Location, OrderConstraint, Ticket
+from reconciler.model.constraint import Colocation, Constraint, Location, Order, Ticket
 from reconciler.scheduler.constraining.colocation import read_colocation
 from reconciler.scheduler.constraining.location import read_location
 from reconciler.scheduler.constraining.node_health import apply_node_health
@@ -33,7 +33,7 @@ def _read(cluster: Cluster, constraint: Constraint) -> None:
             read_location(cluster, constraint)
         case Colocation():
             read_colocation(cluster, constraint)
-        case OrderConstraint():
+        case Order():
             read_order(cluster, constraint)
         case Ticket():
             read_ticket(cluster, constraint)

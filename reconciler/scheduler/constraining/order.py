@@ -21,7 +21,7 @@ from reconciler.scheduler.roles import Role
 from reconciler.scheduler.working.effects import ANTI, ANY, ASY, ORD, RF, RN, RT, SER, SHT
 
 if TYPE_CHECKING:
-    from reconciler.model.constraint import OrderConstraint
+    from reconciler.model.constraint import Order
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
     from reconciler.scheduler.working.constraints import ColocationPair
@@ -64,7 +64,7 @@ class _Members(NamedTuple):
     written: ResourceSet
 
 
-def read_order(cluster: Cluster, constraint: OrderConstraint) -> None:
+def read_order(cluster: Cluster, constraint: Order) -> None:
     """Turn a configured order into orderings. One that names an unknown resource is ignored from there on."""
     strength = _strength(cluster, constraint, constraint.id)
     form = _form(constraint.symmetrical, None, strength)
@@ -97,7 +97,7 @@ def _gaining(role: Role) -> tuple[str, ...]:
     return ("start", "demote") if role is Role.UNPROMOTED else ("start",)
 
 
-def _strength(cluster: Cluster, written: OrderConstraint | ResourceSet, constraint_id: str) -> _Strength:
+def _strength(cluster: Cluster, written: Order | ResourceSet, constraint_id: str) -> _Strength:
     """The kind as written; without one, the score decides: 0 means optional."""
     if written.kind is None:
         optional = written.score is not None and score.read(written.score) == 0
@@ -144,7 +144,7 @@ def _order_tasks(
 # One resource before another
 
 
-def _order_pair(cluster: Cluster, constraint: OrderConstraint, strength: _Strength, form: _Form) -> None:
+def _order_pair(cluster: Cluster, constraint: Order, strength: _Strength, form: _Form) -> None:
     first = _instance(constrained(cluster, constraint.first or ""), constraint.first_instance)
     then = _instance(constrained(cluster, constraint.then or ""), constraint.then_instance)
     if first is None or then is None:
@@ -166,7 +166,7 @@ def _order_pair(cluster: Cluster, constraint: OrderConstraint, strength: _Streng
         _order_tasks(cluster, then, _INVERSE[then_task], first, _INVERSE[first_task], effects, cause)
 
 
-def _needed_instances(first: Resource, constraint: OrderConstraint) -> int:
+def _needed_instances(first: Resource, constraint: Order) -> int:
     """How many instances of a clone satisfy the order; 0 when it is to be ordered as a whole."""
     if first.clone is None:
         return 0
@@ -199,7 +199,7 @@ def _through(
 
 
 def _order_sets(
-    cluster: Cluster, constraint: OrderConstraint, sets: tuple[ResourceSet, ...], strength: _Strength, form: _Form
+    cluster: Cluster, constraint: Order, sets: tuple[ResourceSet, ...], strength: _Strength, form: _Form
 ) -> None:
     """Order the members of each set among themselves, then each set after the one before."""
     previous: _Members | None = None
@@ -226,7 +226,7 @@ def _members(cluster: Cluster, written: ResourceSet, default_id: str) -> _Member
     return _Members(written.id or default_id, resources, written.action or "start", written)
 
 
-def _order_within(cluster: Cluster, constraint: OrderConstraint, within: _Members, parents: _Strength) -> None:
+def _order_within(cluster: Cluster, constraint: Order, within: _Members, parents: _Strength) -> None:
     written, resources, action = within.written, within.resources, within.action
     if len(resources) < 2:
         return
@@ -252,7 +252,7 @@ def _order_within(cluster: Cluster, constraint: OrderConstraint, within: _Member
 
 
 def _order_between(
-    cluster: Cluster, constraint: OrderConstraint, first: _Members, then: _Members, strength: _Strength, form: _Form
+    cluster: Cluster, constraint: Order, first: _Members, then: _Members, strength: _Strength, form: _Form
 ) -> None:
     """Order one set before another. In the inverse pass the caller exchanged the sets; here the actions are inverted."""
     inverse = form is _Form.INVERSE
@@ -287,7 +287,7 @@ def _instance(resource: Resource | None, number: str | None) -> Resource | None:
     return resource if resource is None or number is None else instance_of(resource, number)
 
 
-def _as_sets(cluster: Cluster, constraint: OrderConstraint) -> tuple[ResourceSet, ...]:
+def _as_sets(cluster: Cluster, constraint: Order) -> tuple[ResourceSet, ...]:
     """A pair that names a tag or template, as two sets; empty when both sides are resources or one is unknown."""
     sets = []
     expanded = False
