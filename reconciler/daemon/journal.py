@@ -33,7 +33,7 @@ class Reached(NamedTuple):
     chain: int
 
 
-class Snapshot(NamedTuple):
+class StoredSnapshot(NamedTuple):
     """A snapshot as it was read; `chain` is what its journal's checksums continue, None for one of an older program."""
 
     data: bytes
@@ -71,7 +71,7 @@ def framed(record: Record, chain: int) -> tuple[bytes, int]:
     return b"%08x %s\n" % (checksum, content), checksum
 
 
-def read_snapshot(path: str) -> Snapshot | None:
+def read_snapshot(path: str) -> StoredSnapshot | None:
     """A snapshot, or None when the file is not there or is none. Raises OSError when it can't be read."""
     try:
         with open(path, "rb") as file:
@@ -85,7 +85,7 @@ def read_snapshot(path: str) -> Snapshot | None:
         json.loads(record.data)
     except (ValueError, RecursionError):
         return None
-    return Snapshot(record.data, int(data[:8], 16) if record.kind == _SNAPSHOT else None)
+    return StoredSnapshot(record.data, int(data[:8], 16) if record.kind == _SNAPSHOT else None)
 
 
 def is_old_snapshot(path: str) -> bool:

@@ -22,7 +22,7 @@ from reconciler.daemon.journal import (
     Journal,
     Mark,
     Reached,
-    Snapshot,
+    StoredSnapshot,
     framed,
     framed_beginning,
     framed_snapshot,
@@ -326,7 +326,7 @@ def _generations(directory: str) -> list[int]:
     return sorted(found)
 
 
-def _stray(journal: Journal, snapshot: Snapshot | None, before: Reached | None) -> str | None:
+def _stray(journal: Journal, snapshot: StoredSnapshot | None, before: Reached | None) -> str | None:
     """Why a journal does not follow its snapshot, or the journal before it; None when it does."""
     if snapshot is not None and journal.snapshot is not None and journal.snapshot != snapshot.chain:
         return "belongs to another snapshot"

@@ -26,7 +26,7 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         node = Node(Path(directory))
-        node.sources = "  {}"
+        node.sources, node.extra = "  {}", "guards: {hold: []}"
         node.start()
         began = time.monotonic()
         counts = crash_run(node, random.Random(args.seed), args.rounds)

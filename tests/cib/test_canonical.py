@@ -106,8 +106,8 @@ def test_the_digest_is_the_same_in_every_process() -> None:
     program = (
         "from reconciler.cib.canonical import digest\n"
         "from reconciler.model.attributes import plain\n"
-        "from reconciler.model.cluster import Configuration, Node\n"
-        "print(digest(Configuration(nodes=(Node('n1', attributes=plain({'b': '1', 'a': '2'})),))))\n"
+        "from reconciler.model.cluster import Configuration, NodeDefinition\n"
+        "print(digest(Configuration(nodes=(NodeDefinition('n1', attributes=plain({'b': '1', 'a': '2'})),))))\n"
     )
     seen = {
         subprocess.run(

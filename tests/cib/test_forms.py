@@ -67,7 +67,7 @@ def spoiled(data: dict[str, Any], draw: random.Random) -> dict[str, Any]:
 def test_codec_and_schema_take_and_refuse_the_same(seed: int) -> None:
     data = spoiled(snapshot(seed % 50), random.Random(seed))
     try:
-        from_json(recorded.RecordedState, data)
+        from_json(recorded.Snapshot, data)
     except CanonicalError:
         accepted = False
     else:

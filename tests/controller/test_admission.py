@@ -130,9 +130,9 @@ def test_pauses_double_up_to_the_longest() -> None:
         assert refusal.again_at_ms == 1000 + refusal.pause_ms
     assert pauses[:3] == [FIRST_PAUSE_MS, 2 * FIRST_PAUSE_MS, 4 * FIRST_PAUSE_MS]
     assert pauses[-2:] == [LONGEST_PAUSE_MS] * 2
-    other = refused(replace(TIP, commit="other"), refusal, "active", strays=False, transient=True, now_ms=0)
+    other = refused(replace(TIP, commit="other"), refusal, "active", (), transient=True, now_ms=0)
     assert other.pause_ms == FIRST_PAUSE_MS
-    final = refused(TIP, refusal, "active", strays=False, transient=False, now_ms=0)
+    final = refused(TIP, refusal, "active", (), transient=False, now_ms=0)
     assert (final.again_at_ms, final.pause_ms) == (None, 0)
 
 

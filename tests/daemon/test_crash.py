@@ -14,6 +14,7 @@ from .crash import crash_run
 def test_a_crash_at_any_moment_loses_and_mixes_nothing(stopped_node: Node) -> None:
     node = stopped_node
     node.sources = "  {}"
+    node.extra = "guards: {hold: []}"
     node.start()
     counts = crash_run(node, random.Random(20), rounds=20)
     assert counts["before"] + counts["after"] == 20

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.cib import Cib
 from reconciler.cib.canonical import canonical_bytes
-from reconciler.cli.planning.recorded import RecordedState, read_snapshot
+from reconciler.cli.planning.recorded import Snapshot, read_snapshot
 from reconciler.errors import InputError
 from reconciler.frozen import replace
 from reconciler.interop.reading.cib import read_cib
@@ -81,7 +81,7 @@ def test_a_recorded_state_is_bounded() -> None:
     many = Tag("s", tuple(f"r{number}" for number in range(316)) * 2)
     wide = replace(configuration, tags=(many, *configuration.tags[1:]))
     for one, fits in ((configuration, True), (wide, False)):
-        data = canonical_bytes(RecordedState(Cib(one)))
+        data = canonical_bytes(Snapshot(Cib(one)))
         if fits:
             read_snapshot(Path("x.json"), data)
             continue

@@ -1,7 +1,6 @@
 """Several nodes on one machine, with faults on command; or whole clusters simulated, with every fault that there is.
 
-  up [PATH]              start a lab whose nodes run the configuration in PATH (default: cluster.d), each in a process of its own;
-                         all its fence devices are the lab's, whichever agents they name
+  up [PATH]              start a lab of what PATH describes (default: cluster.d), in which the lab itself is every fence device
   status                 which nodes there are, and which view each is in
   kill NODE              end the node's process, as kill -9 does; its resources go on
   off NODE               switch the node off: its resources are gone, too

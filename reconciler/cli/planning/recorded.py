@@ -24,7 +24,7 @@ class SnapshotError(ReconcilerError):
 
 
 @frozen
-class RecordedState:
+class Snapshot:
     """What was recorded: the CIB, and the commit that was active."""
 
     cib: Cib
@@ -34,7 +34,7 @@ class RecordedState:
 
 def schema() -> dict[str, Any]:
     """The schema of a snapshot, as `schemas/snapshot.json` has it."""
-    return form_of(RecordedState, "snapshot", "Snapshot of a node's state")
+    return form_of(Snapshot, "snapshot", "Snapshot of a node's state")
 
 
 def read_snapshot(path: Path, data: bytes) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def read_snapshot(path: Path, data: bytes) -> dict[str, Any]:
     if not isinstance(plain, dict) or "cib" not in plain:
         raise SnapshotError(f"{path} is no snapshot (make one with: reconciler status --snapshot {path})")
     try:
-        snapshot = from_json(RecordedState, plain)
+        snapshot = from_json(Snapshot, plain)
     except CanonicalError as error:
         raise SnapshotError(f"{path} is no snapshot that this program understands: {error}") from error
     if findings := excess(snapshot.cib.configuration, str(path)):

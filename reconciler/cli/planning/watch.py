@@ -1,7 +1,7 @@
 """Apply a directory whenever it changes, until interrupted.
 
 Every state of the directory that has come to rest is proposed to the node; what is wrong with it is printed, and what was
-active stays. Nothing is asked: guards hold back only what `plan` and `apply` propose. A node can watch a directory by
+active stays. Nothing is asked: what would do harm is refused until it has consent, as a push is. A node can watch a directory by
 itself as well (`sources:` in its node.yaml).
 """
 
