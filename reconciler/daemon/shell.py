@@ -75,6 +75,17 @@ _EXAMINATIONS_AT_ONCE = 2
 # After so many, sockets and timers have their turn; what waits keeps its order.
 _MOST_EVENTS_AT_ONCE = 200
 _LOOK_AGAIN_S = 0.01
+_TROUBLE = frozenset(
+    {
+        ("daemon", "held"),
+        ("daemon", "undecided"),
+        ("daemon", "restart-cap"),
+        ("daemon", "unsound-plan"),
+        ("fencing", "failed"),
+        ("fencing", "unreachable"),
+    }
+)
+"""Events that somebody has to see in the log."""
 _ACTIONS = frozenset({"action_started", "action_done", "action_failed"})
 
 
@@ -292,8 +303,7 @@ class Shell:
     def emit(self, type: str, fields: Mapping[str, Any]) -> None:
         """Append to the event log, and to the program's."""
         self.events.add(type, fields, time.time())
-        failed = (type, fields.get("what")) in (("daemon", "held"), ("fencing", "failed"), ("fencing", "unreachable"))
-        warns = failed or type in ("rejected", "action_failed")
+        warns = type in ("rejected", "action_failed") or (type, fields.get("what")) in _TROUBLE
         level = logging.WARNING if warns else logging.INFO
         if type in _ACTIONS and not self.node.is_dc and fields.get("node") != self.node.name:
             level = logging.DEBUG  # It is in the log of who did it, and of the DC.

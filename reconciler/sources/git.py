@@ -194,7 +194,7 @@ class GitSource:
         age_s = time.time() - time_s
         if self._settings.fresh_s is None or age_s <= self._settings.fresh_s:
             return ()
-        text = f"the newest commit is {age_s / _DAY_S:.1f} days old; one was expected every {self._settings.fresh_s / _DAY_S:.1f}"
+        text = f"the newest commit is {_span(age_s)} old; one was expected every {_span(self._settings.fresh_s)}"
         hint = "see whether the remote is still the one that is pushed to"
         return (Finding("stale-source", Place(""), text, hint, Severity.WARNING),)
 
@@ -292,3 +292,10 @@ def _with_cause(error: ReconcilerError) -> str:
 def _last_words(errors: bytes) -> str:
     lines = errors.decode("utf-8", "replace").strip().split("\n")
     return lines[-1][:_MOST_ERROR_CHARACTERS] if lines[-1] else "it said nothing"
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((_DAY_S, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

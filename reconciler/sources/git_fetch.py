@@ -117,12 +117,32 @@ def checked_url(request: GitRequest) -> str:
     return url
 
 
+_HARMLESS_FAULTS = tuple(
+    f"fetch.fsck.{fault}"
+    for fault in (
+        "badDate",
+        "badDateOverflow",
+        "badEmail",
+        "badName",
+        "badTimezone",
+        "missingEmail",
+        "missingNameBeforeEmail",
+        "missingSpaceBeforeDate",
+        "missingSpaceBeforeEmail",
+        "zeroPaddedDate",
+    )
+)
+"""What git finds wrong with how a commit names its author and time: whoever makes one such commit would end what comes on top of it, and
+our reader takes anything there (`commit_object`). Source: git-fsck(1), "FSCK MESSAGES"."""
+
+
 def _settings(request: GitRequest) -> list[str]:
     files = request.credentials
     # A redirect is followed only where it leads nowhere with a secret: git gives its headers and certificate to whoever it ends at.
     secret = files.token_file is not None or files.certificate_file is not None
     settings = {
         "fetch.fsckObjects": "true",
+        **dict.fromkeys(_HARMLESS_FAULTS, "warn"),
         "transfer.unpackLimit": "1",
         "submodule.recurse": "false",
         "http.lowSpeedLimit": "1000",

@@ -363,6 +363,33 @@ def test_only_commits_of_allowed_signers(ask: Ask, work, signing: Signing) -> No
     assert ask(**policy) == GitAnswer(commit, commit, signer="ops@example.org")
 
 
+@pytest.mark.parametrize(
+    "author",
+    [
+        b"Ops <ops@example.org> 99999999999999999999 +0000",
+        b"Ops <ops@example.org> 7 +051800",
+        b"Ops <ops@example.org>7",
+    ],
+    ids=["time beyond all", "zone of six digits", "no time"],
+)
+def test_a_good_commit_on_top_of_an_oddly_made_one_is_followed(ask: Ask, work, author: bytes) -> None:  # type: ignore[no-untyped-def]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    first = work.commit("first")
+    raw = subprocess.run(["git", "cat-file", "commit", first], cwd=work.path, check=True, capture_output=True).stdout
+    head, _, rest = raw.partition(b"author ")
+    made = subprocess.run(
+        ["git", "hash-object", "-t", "commit", "-w", "--literally", "--stdin"],
+        cwd=work.path,
+        input=head + b"author " + author + b"\n" + rest.partition(b"\n")[2],
+        check=True,
+        capture_output=True,
+    )
+    work.git("update-ref", "refs/heads/main", made.stdout.decode().strip())
+    good = work.git("commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "good")
+    work.git("update-ref", "refs/heads/main", good)
+    assert ask().commit == good
+
+
 @needs_ssh_keygen
 def test_signature_copied_onto_other_content(ask: Ask, work, signing: Signing) -> None:  # type: ignore[no-untyped-def]
     work.write("cluster.d/a.yaml", "a: 1\n")

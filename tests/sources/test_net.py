@@ -134,5 +134,6 @@ def test_a_remote_that_brings_nothing_new_is_noticed(repository: Repository, wor
         status = made.source.status()
         assert status.state is SourceState.OK
         assert [(one.code, one.severity.value) for one in status.findings] == [("stale-source", "warning")]
+        assert "one was expected every 0 s" in status.findings[0].text
 
     made.tell(story)

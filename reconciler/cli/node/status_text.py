@@ -71,6 +71,11 @@ def _alarms(status: Json, paint: Paint, verbose: bool) -> Iterator[str]:
     """The present trouble, then what was refused, then what differs or is over."""
     failures = status["failed_actions"]
     yield from _failures([failed for failed in failures if not failed.get("recovered")], "red", "! ", paint, verbose)
+    told = {failed["resource"] for failed in failures}
+    for problem in status["problems"]:
+        if problem["resource"] not in told:
+            subject = f"{problem['resource']}: " if problem["resource"] else ""
+            yield paint("alarm", f"! {printable(subject + problem['text'])}")
     yield from (paint("yellow", f"! {printable(warning)}") for warning in status["warnings"])
     for source in status["sources"]:
         if source.get("rejected") is not None:
@@ -144,6 +149,11 @@ def _sources(status: Json, paint: Paint) -> Iterator[str]:
         commit = f" {source['commit'][:12]}" if source["commit"] else ""
         error = f": {printable(source['error'])}" if source["error"] else ""
         yield f"  {source['name']} ({source['kind']}): {paint(style, source['state'])}{commit}{checked}{error}"
+        if source["state"] == "ok":
+            for finding in source["findings"]:
+                yield paint("yellow", f"    ! {printable(finding['text'])} [{finding['code']}]")
+                if finding.get("hint"):
+                    yield f"      {printable(finding['hint'])}"
 
 
 def _ago(at: float) -> str:

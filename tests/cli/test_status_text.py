@@ -1,0 +1,42 @@
+"""What status tells beside the table: every problem once, and what a source that is well has to say."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from reconciler.cli.node.status_text import lines
+from reconciler.cli.terminal.paint import Paint
+
+QUIET: dict[str, Any] = {
+    "cluster": "site", "node": "n1", "quorate": True, "converged": True, "phase": "idle", "counts": {}, "active": None,
+    "failed_actions": [], "problems": [], "warnings": [], "sources": [], "rejected": None, "drift": [], "nodes": [],
+    "resources": [],
+}  # fmt: skip
+FAILED = {"resource": "a", "text": "a start on n1: error", "at": 0, "recovered": False}
+
+
+def told(**changes: Any) -> list[str]:
+    return [line for line in lines(QUIET | changes, Paint(io.StringIO())) if "!" in line]
+
+
+def test_what_is_wrong_with_deciding_is_told() -> None:
+    assert told() == []
+    problem = {"resource": "", "text": "deciding took more than 0.5 s of processor time, and was given up"}
+    assert told(problems=[problem]) == [f"! {problem['text']}"]
+
+
+def test_a_problem_of_a_resource_whose_failure_is_told_is_not_told_twice() -> None:
+    problems = [{"resource": name, "text": "start is wanted but can not be done"} for name in ("a", "b")]
+    failure, other = told(problems=problems, failed_actions=[FAILED])
+    assert failure.startswith("! a start on n1: error")
+    assert other == "! b: start is wanted but can not be done"
+
+
+def test_a_source_that_is_well_tells_what_it_found() -> None:
+    finding = {"code": "stale-source", "text": "the newest commit is 9 days old", "hint": "see whether it is the one"}
+    source = {
+        "name": "site", "kind": "git", "state": "ok", "commit": "c" * 40, "checked_at": 0, "error": None,
+        "rejected": None, "findings": [finding],
+    }  # fmt: skip
+    assert told(sources=[source]) == ["    ! the newest commit is 9 days old [stale-source]"]
