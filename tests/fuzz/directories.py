@@ -30,6 +30,7 @@ class DirectoryDaemon:
 
     def __init__(self, directory: Path) -> None:
         self.node = Node(directory)
+        self.node.extra = "guards: {hold: []}"
         agent = directory / "ocf" / "resource.d" / "test" / "Quiet"
         agent.write_text(QUIET_AGENT)
         agent.chmod(0o755)

@@ -100,6 +100,7 @@ class Daemon:
         agent = directory / "ocf" / "resource.d" / "test" / "Quiet"
         agent.write_text(QUIET_AGENT)
         agent.chmod(0o755)
+        self.node.extra = "guards: {hold: []}"  # What comes next removes what came before.
         self.node.sources = f"  site: {{git: 'file://{self.operator.remote}', poll: 60s, local: true}}"
         self.node.client.timeout_s = 60
         self.longest_stall_s = 0.0
