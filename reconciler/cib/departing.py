@@ -24,6 +24,7 @@ from reconciler.cib.twins import twins
 from reconciler.frozen import frozen, replace
 from reconciler.model.attributes import AttributeBlock, AttributeBlocks
 from reconciler.model.cluster import Configuration
+from reconciler.model.constraint import Order
 from reconciler.model.resource import Bundle, Clone, Group, Primitive, Resource, Template, primitives
 from reconciler.model.status import Status
 from reconciler.model.template import made_from
@@ -94,6 +95,25 @@ def departs(resource: Resource) -> bool:
 def names_departing(configuration: Configuration) -> frozenset[str]:
     """The names of what departs in the whole configuration, and of what it holds."""
     return frozenset[str]().union(*(names_of(resource) for resource in configuration.resources if departs(resource)))
+
+
+def kept_waiting(cib: Cib, running: Iterable[str]) -> frozenset[str]:
+    """The primitives that start only once any of these, which may be running, has stopped: what departs is the same under another name."""
+    may_run, leaving = frozenset(name.partition(":")[0] for name in running), cib.departing
+    return frozenset[str]().union(
+        *(
+            _inside(order.then, cib.configuration.resources)
+            for order in leaving.constraints
+            if isinstance(order, Order) and (order.first_action, order.then_action) == ("stop", "start")
+            if not may_run.isdisjoint(_inside(order.first, leaving.resources))
+        )
+    )
+
+
+def _inside(name: str | None, resources: Iterable[Resource]) -> frozenset[str]:
+    """The primitives that a constraint means by a name."""
+    held = {one.id: resource for resource in resources for one in primitives(resource)}
+    return frozenset(one for one, resource in held.items() if name in (one, resource.id))
 
 
 @frozen

@@ -13,7 +13,7 @@ from reconciler.analysis.recording import forget_failures
 from reconciler.analysis.soundness import Violation, violations
 from reconciler.cib import Cib
 from reconciler.cib.activity import may_run
-from reconciler.cib.departing import succeeded
+from reconciler.cib.departing import kept_waiting, succeeded
 from reconciler.cib.observations import AttributeSet, ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, Emit, SetTimer, Wish
 from reconciler.controller.fencing.messages import FenceWanted
@@ -437,7 +437,7 @@ def _held_back(plan: Plan, shared: Shared) -> tuple[frozenset[str], tuple[Planne
 
     Where others may be quorate, too, nothing is begun before they are accounted for; and what is not, is left as it is, for a stop alone
     would end a service that goes on elsewhere later. Without fencing, what may still run on a node that is gone is started nowhere before
-    the grace of that node is over. What would follow on something held back is held back, too.
+    the grace of that node is over; nor what is the same under another name. What would follow on something held back is held back, too.
     """
     if shared.quorate and not allowed(shared).start:
         held = {_name(one) for one in plan.actions if one.task in _BEGINNINGS}
@@ -449,7 +449,12 @@ def _held_back(plan: Plan, shared: Shared) -> tuple[frozenset[str], tuple[Planne
         return frozenset(), plan.actions, ""
     gone = [name for name, one in shared.nodes.items() if one.presence in (Presence.PENDING, Presence.UNCLEAN)]
     running = {resource for name in gone for resource in may_run(node_state(shared.cib, name))}
-    begun = [one for one in plan.actions if one.task in _BEGINNINGS and (one.primitive_id or one.resource) in running]
+    renamed = kept_waiting(shared.cib, running)
+    begun = [
+        one
+        for one in plan.actions
+        if one.task in _BEGINNINGS and (_name(one) in running or _name(one).partition(":")[0] in renamed)
+    ]
     left = _without(plan, {action.id for action in begun})
     return frozenset(map(_name, begun)), left, "may still run on a node that is gone"
 

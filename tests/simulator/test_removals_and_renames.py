@@ -159,3 +159,85 @@ def test_who_was_down_amid_a_rename_takes_it_over_when_it_comes_back() -> None:
     assert histories(cluster) == {"files", "db", "web"}
     assert agree(cluster)
     assert cluster.world.faults == []
+
+
+def on_n2(name: str, *, policy: str = "stop", moved: dict[str, str] | None = None) -> Configuration:
+    made = configuration(
+        primitive(name), constraints=(Location("at", resource=name, node="n2", score="100"),), moved=moved
+    )
+    return replace(made, options=plain({"stonith-enabled": "false", "no-quorum-policy": policy}))
+
+
+class Together:
+    """How often more than one of these was running, which are the same to what they run."""
+
+    def __init__(self, cluster: SimulatedCluster, *names: str) -> None:
+        self.cluster, self.names = cluster, names
+        self.seen: list[list[str]] = []
+        cluster.watch.append(self._watch)
+
+    def _watch(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
+        running = [f"{name} on {where}" for name in self.names for where in self.cluster.world.where(name)]
+        if len(running) > 1:
+            self.seen.append(running)
+
+
+def running_on_n2(policy: str = "stop") -> SimulatedCluster:
+    cluster = SimulatedCluster(("n1", "n2", "n3"), 1)
+    cluster.start()
+    cluster.apply(on_n2("database", policy=policy), "n1")
+    assert cluster.until(lambda: cluster.world.where("database") == ["n2"])
+    cluster.run(15_000)
+    return cluster
+
+
+def apply(cluster: SimulatedCluster, made: Configuration) -> None:
+    """Activate it on n1; as long as it is refused for now it is offered again."""
+    for _ in range(10):
+        commit = cluster.apply(made, "n1")
+        if cluster.until(lambda commit=commit: commit_of(cluster) == commit, 2_000):  # type: ignore[misc]
+            return
+    pytest.fail("it does not become active")
+
+
+def commit_of(cluster: SimulatedCluster) -> str | None:
+    node = cluster.hosts["n1"].node
+    return None if node is None else node.replica.commit
+
+
+@pytest.mark.parametrize("policy", ["stop", "freeze"])
+def test_what_is_renamed_without_a_word_starts_nowhere_while_the_old_one_may_run_where_nobody_is_heard(
+    policy: str,
+) -> None:
+    """Without fencing. Only the process is gone, or (frozen) the whole node: the old one runs on, and nobody can stop it."""
+    cluster = running_on_n2(policy)
+    together = Together(cluster, "database", "db")
+    if policy == "freeze":
+        cluster.network.cut([["n2"], ["n1", "n3"]])
+    else:
+        cluster.hosts["n2"].crash()
+    cluster.run(3_000)
+    apply(cluster, on_n2("db", policy=policy))
+    cluster.run(60_000)
+    assert cluster.world.where("db") == []
+    cluster.network.heal()
+    if policy == "stop":
+        cluster.hosts["n2"].start()
+    assert cluster.until(lambda: cluster.world.where("db") == ["n2"])
+    assert cluster.world.where("database") == []
+    assert together.seen == []
+
+
+def test_a_move_that_is_reverted_while_its_node_is_away_starts_nothing_twice() -> None:
+    cluster = running_on_n2()
+    together = Together(cluster, "database", "db")
+    cluster.hosts["n2"].crash()
+    cluster.run(3_000)
+    apply(cluster, on_n2("db", moved={"database": "db"}))
+    apply(cluster, on_n2("database"))
+    cluster.run(60_000)
+    cluster.hosts["n2"].start()
+    cluster.run(60_000)
+    assert cluster.world.where("database") == ["n2"]
+    assert together.seen == []
+    assert agree(cluster)
