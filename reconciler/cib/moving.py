@@ -46,14 +46,47 @@ def waits(old: Configuration, new: Configuration, status: Status) -> tuple[str, 
     return tuple(sorted(moves(old, new, quiet).keys() - moves(old, new, status).keys()))
 
 
-def carried(names: Iterable[str], configuration: Configuration) -> Names:
-    """Of names that a node itself remembers, those that were moved while it was away."""
-    known = _agents(configuration)
-    return {
-        name: configuration.moved[name]
-        for name in sorted({name.partition(":")[0] for name in names})
-        if name in configuration.moved and name not in known and configuration.moved[name] in known
-    }
+def carried(names: Iterable[str], own: NodeState, believed: NodeState, configuration: Configuration) -> Names:
+    """Of names that a node itself remembers, those that were moved while it was away.
+
+    What it remembers of an operation (`own`) the others remember of the same one (`believed`), under the name that it has by now: however
+    often it was moved, and whether the configuration still says so. Where they remember none alike, what `moved` says is followed.
+    """
+    now = _recognised(own, believed)
+    plain = {name.partition(":")[0] for name in names}
+    found = {name: now.get(name) or _followed(name, configuration) for name in sorted(plain)}
+    moved = {name: other for name, other in found.items() if name != other}
+    # Two would become one where the other name is that of something else, which goes on under it.
+    return {name: other for name, other in moved.items() if other not in plain or other in moved}
+
+
+def _recognised(own: NodeState, believed: NodeState) -> Names:
+    """By the names of the one what the other calls it: both remember an operation that was ordered once."""
+    theirs = {mark: history.id.partition(":")[0] for history in believed.history for mark in _marks(history)}
+    found: dict[str, str] = {}
+    for history in own.history:
+        name = history.id.partition(":")[0]
+        others = {theirs[mark] for mark in _marks(history) if mark in theirs}
+        if others:
+            found[name] = name if name in others else min(others)
+    return found
+
+
+def _marks(history: ResourceHistory) -> Iterable[tuple[str, str]]:
+    """What tells the operations of a node from each other, of those that have ended."""
+    for one in (entry.attributes for entry in history.entries):
+        if one.get("op-status") != "-1" and "transition-key" in one and "call-id" in one:
+            yield one["transition-key"], one["call-id"]
+
+
+def _followed(name: str, configuration: Configuration) -> str:
+    """The name to which one leads that is no longer configured, if it does."""
+    known, now = _agents(configuration), name
+    for _ in configuration.moved:
+        if now in known or now not in configuration.moved:
+            break
+        now = configuration.moved[now]
+    return now if now in known else name
 
 
 def name_after(name: str, names: Names) -> str:

@@ -159,7 +159,8 @@ class Entering:
         lost = tuple(one.commit for one in replica.activations) if tail else ()
         self.parts.joining.install(installation, adopted)
         moved: list[Wish] = []
-        if names := carried(replica.memory.started, replica.cib.configuration):
+        believed = node_state(replica.shared.cib, self.parts.name)
+        if names := carried(replica.memory.started, known, believed, replica.cib.configuration):
             # They got their new names while this node was away: what it knows itself is under the old ones.
             replica.own, known = renamed_own(replica.own, names), renamed_state(known, names)
             self.parts.recovery.rename(names)

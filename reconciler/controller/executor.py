@@ -365,11 +365,11 @@ class Executor:
             for name, (launched, result, traits) in self.adopted.items()
         }
         effects: list[Wish] = []
-        for key, recurring in sorted(self.recurring.items()):
-            if name_after(key[0], names) == key[0]:
-                continue
-            effects += self._clear(self.recurring.pop(key))
+        moved = [one for key, one in sorted(self.recurring.items()) if name_after(key[0], names) != key[0]]
+        for recurring in moved:
+            effects += self._clear(self.recurring.pop(recurring.key))
             recurring.order = _renamed_order(recurring.order, names)
+        for recurring in moved:  # Not before: two may have exchanged their names.
             self.recurring[recurring.key] = recurring
             effects += self._run_recurring(recurring, now)
         return effects

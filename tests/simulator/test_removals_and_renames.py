@@ -241,3 +241,25 @@ def test_a_move_that_is_reverted_while_its_node_is_away_starts_nothing_twice() -
     assert cluster.world.where("database") == ["n2"]
     assert together.seen == []
     assert agree(cluster)
+
+
+@pytest.mark.parametrize(
+    ("second", "moved"),
+    [("data", {"database": "db", "db": "data"}), ("data", {"db": "data"}), ("db", {})],
+    ids=["moved twice", "the first line is gone", "the line is taken out"],
+)
+def test_what_moved_goes_on_whatever_else_was_decided_while_its_node_was_away(
+    second: str, moved: dict[str, str]
+) -> None:
+    cluster = running_on_n2()
+    calls = Calls(cluster)
+    cluster.hosts["n2"].crash()
+    cluster.run(3_000)
+    apply(cluster, on_n2("db", moved={"database": "db"}))
+    apply(cluster, on_n2(second, moved=moved))
+    cluster.hosts["n2"].start()
+    cluster.run(60_000)
+    assert calls.made == []
+    assert cluster.world.where("database") == ["n2"], "that is what its agent calls it"
+    assert histories(cluster) == {second}
+    assert agree(cluster)
