@@ -44,10 +44,11 @@ Key = tuple[str, str, int]
 class Job:
     """One run of an operation: ordered once, recurring, or (`adopting`) to find out what runs after a restart.
 
-    `started`: the resource was started here, and not stopped since. `stood`: this node stood still while it ran.
+    `started`: the resource was started here, and not stopped since. `stood`: this node stood still while it ran. `holder`: what else was
+    started here that its agent knows by the name of this one.
     """
 
-    __slots__ = ("adopting", "gate", "order", "recurring", "started", "stood", "term", "transition")
+    __slots__ = ("adopting", "gate", "holder", "order", "recurring", "started", "stood", "term", "transition")
 
     def __init__(
         self,
@@ -57,8 +58,10 @@ class Job:
         adopting: bool = False,
         gate: Gate | None = None,
         started: bool = False,
+        holder: str | None = None,
     ) -> None:
         self.order = order
+        self.holder = holder
         self.started = started
         self.gate = gate
         self.term, self.transition = cause
@@ -159,7 +162,10 @@ class Executor:
         if launched.interval_ms:
             return self._begin_recurring(order, cause, now)
         waits_for = gate if begins(order) else None
-        return self._enqueue(Job(order, cause, gate=waits_for, started=launched.resource in started), now)
+        job = Job(
+            order, cause, gate=waits_for, started=launched.resource in started, holder=_holder(order.launched, started)
+        )
+        return self._enqueue(job, now)
 
     def by_itself(self, order: AgentOrder, now: Moment) -> list[Wish]:
         """Carry out what nobody ordered: this node is cut off. How that ended is told once there is somebody to tell."""
@@ -400,6 +406,9 @@ class Executor:
             if job.launched.task in _UNRUN:
                 effects.append(Broadcast(self._report(job, AgentResult(0), AgentTraits(), now)))
                 continue
+            if job.holder is not None:
+                effects.append(Broadcast(self._report(job, _held_by(job.holder, job.launched), AgentTraits(), now)))
+                continue
             if job.launched.task in _ENDS_MONITORING:
                 # Not before: an order that is dropped unbegun leaves the resource, and what watches it, as they were.
                 effects += self._end_monitoring(resource)
@@ -518,6 +527,24 @@ def _as_known(job: Job, result: AgentResult) -> AgentResult:
     if result.code == ResultCode.NOT_RUNNING:
         return replace(result, status=OperationStatus.DONE)
     return replace(result, code=int(ResultCode.NOT_INSTALLED), status=OperationStatus.NOT_INSTALLED)
+
+
+def _holder(launched: Launched, started: Mapping[str, Launched]) -> str | None:
+    """What was moved here while it ran, if its agent still knows it by the name of this resource: what is asked would be asked of that."""
+    name = launched.instance or launched.resource
+    return next(
+        (one.resource for one in started.values() if one.instance == name != one.resource != launched.resource), None
+    )
+
+
+def _held_by(holder: str, launched: Launched) -> AgentResult:
+    """The answer where the name of a resource is in use: it does not run, and can't be started, before the other one has stopped."""
+    reason = f"to its agent, {holder} has this name here as long as it runs: it was moved"
+    if launched.task == "monitor":
+        return AgentResult(int(ResultCode.NOT_RUNNING), exit_reason=reason)
+    if launched.task in ("stop", "demote"):
+        return AgentResult(int(ResultCode.OK), exit_reason=reason)
+    return AgentResult(int(ResultCode.ERROR), exit_reason=reason)
 
 
 def _observations(launched: Launched, outcome: OperationOutcome) -> tuple[Observation, ...]:

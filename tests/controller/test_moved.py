@@ -169,6 +169,24 @@ def test_a_move_waits_while_something_is_under_way(running, world) -> None:
     assert [call for call in world.calls if "monitor" not in call] == ["database stop", "db start"], "x is gone again"
 
 
+def test_a_name_that_its_agent_still_has_is_not_used_for_something_else(running, world) -> None:
+    """What moved runs under its former name until it stops: a probe, start or stop of another resource of that name would be of it."""
+    running.apply(AFTER)
+    running.converge()
+    world.calls.clear()
+    both = configuration(primitive("files"), primitive("db"), primitive("database", x="2"))
+    running.apply(both)
+    running.run(30_000)
+    assert {call for call in world.calls if "monitor=" not in call} == set(), "nothing is asked of the agent"
+    assert world.running.keys() == {"files", "database"}, "that is db"
+    assert "db has this name here" in running.events("action_failed")[-1]["exit_reason"]
+    running.apply(configuration(primitive("files"), primitive("db", x="1"), primitive("database", x="2")))
+    running.run(30_000)
+    assert world.running.keys() == {"files", "database", "db"}, (
+        "it was stopped for another reason, and the name is free"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "codes"),
     [

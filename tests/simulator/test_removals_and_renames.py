@@ -263,3 +263,22 @@ def test_what_moved_goes_on_whatever_else_was_decided_while_its_node_was_away(
     assert cluster.world.where("database") == ["n2"], "that is what its agent calls it"
     assert histories(cluster) == {second}
     assert agree(cluster)
+
+
+def test_a_name_that_means_something_else_by_now_is_not_taken_for_what_runs_under_it() -> None:
+    """`database` went on as `db`, and another service got its name, while the node that runs it was away."""
+    cluster = running_on_n2()
+    calls = Calls(cluster)
+    cluster.hosts["n2"].crash()
+    cluster.run(3_000)
+    apply(cluster, on_n2("db", moved={"database": "db"}))
+    other = replace(primitive("database"), agent=Agent("ocf", "Other", "reconciler"))
+    both = on_n2("db", moved={"database": "db"})
+    apply(cluster, replace(both, resources=(*both.resources, other), moved={}))
+    cluster.run(5_000)
+    calls.made.clear()
+    cluster.hosts["n2"].start()
+    cluster.run(60_000)
+    assert histories(cluster) == {"db", "database"}
+    assert ("stop", "database") not in calls.made
+    assert ("start", "db") not in calls.made
