@@ -52,6 +52,7 @@ from reconciler.controller.standstill import Standstill
 from reconciler.controller.telling import installed_view, lost_tail
 from reconciler.model.status import NodeState
 
+_GIVE_UP_AGAIN_MS = 60_000
 GRACE_TIMER = "grace "
 """How the names of the timers begin that end the time in which a node that is gone may be back."""
 
@@ -67,6 +68,8 @@ class Entering:
         """Whether it is known what runs here."""
         self.reported = False
         """Whether the others have heard it, since this process was started."""
+        self._gave_up_ms: int | None = None
+        """When it last left because it could not take in what was delivered."""
 
     def heard(self, sender: str, message: MembershipMessage | State, now: Moment) -> list[Wish]:
         """A message of membership was delivered in the view at hand."""
@@ -86,6 +89,22 @@ class Entering:
         text = "this node holds another state than the others after the same messages, and gives it up for theirs"
         told = Emit("daemon", {"what": "diverged", "text": text})
         return [*wishes, told, *self.parts.generation(), *self._leave(text, now, fenced=False)]
+
+    def unhandled(self, reason: str, now: Moment) -> list[Wish]:
+        """What was delivered could not be taken in: one of several gives up its place, and comes back to what the others hold.
+
+        What no member can take in has them all do so: once in a while, and in between each goes on without it as a node alone does; who
+        then holds another state than the others is told by their pings.
+        """
+        if self.parts.alone or not self.parts.members:
+            return []
+        if self._gave_up_ms is not None and now.mono_ms < self._gave_up_ms + _GIVE_UP_AGAIN_MS:
+            return []
+        self._gave_up_ms = now.mono_ms
+        text = f"this node could not take in what was delivered, and joins anew with what the others hold: {reason}"
+        told = Emit("daemon", {"what": "not-applied", "text": text})
+        kept = [] if self.parts.keeper.holding else self.parts.generation()
+        return [told, *kept, *self._leave(text, now, fenced=False)]
 
     def promised(self, term: int, now: Moment) -> list[Wish]:
         """A promise is durable."""

@@ -240,6 +240,15 @@ class HeldUp:
     now: Moment
 
 
+@frozen
+class Unhandled:
+    """An event could not be handled, for a fault of this program: what it would have changed or wished for is lost on this node."""
+
+    now: Moment
+    event: Event
+    reason: str
+
+
 Event = (
     Started
     | ViewChanged
@@ -264,6 +273,7 @@ Event = (
     | Ending
     | Quiet
     | HeldUp
+    | Unhandled
 )
 
 

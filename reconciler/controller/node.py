@@ -45,6 +45,7 @@ from reconciler.controller.events import (
     StopAsked,
     TimerFired,
     TipSeen,
+    Unhandled,
     ViewChanged,
     Wish,
 )
@@ -80,6 +81,8 @@ from reconciler.frozen import replace
 _CLOCK_SET_MS = 1000
 _MOST_PROBLEMS = 100
 _LONGEST_PROBLEM = 1000
+_OF_THE_GROUP = (Delivered, ViewChanged, NotWritten, Durable, NotDurable)
+"""Events with which a message of the group, or a view, takes effect."""
 _IN_ORDER = (Delivered, ViewChanged, Examined)
 """What waits while the disk is being waited for, and keeps its order."""
 
@@ -224,13 +227,23 @@ class Node:
                 return self._asked(event)
             case FenceAgentEnded():
                 return self.fencer.ended(event)
-            case Ending():
-                self.ending = True
-                return self.parts.generation() if self.abreast else []
+            case Ending() | Unhandled():
+                return self._of_the_program(event)
             case Quiet() | HeldUp():
                 return self._at_leisure(event)
             case _:
                 assert_never(event)
+
+    def _of_the_program(self, event: Ending | Unhandled) -> list[Wish]:
+        """The process is about to end, or a fault of it was met: a message that is lost by that is lost on this node alone.
+
+        Whatever else is lost is this node's own business, and is tried again, or given up in time.
+        """
+        if isinstance(event, Unhandled):
+            lost = isinstance(event.event, _OF_THE_GROUP)
+            return self.entering.unhandled(event.reason, event.now) if lost else []
+        self.ending = True
+        return self.parts.generation() if self.abreast else []
 
     def _of_commit(self, event: CommitArrived | Lacking | PackMade | PackTaken) -> list[Wish]:
         match event:

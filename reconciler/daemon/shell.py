@@ -50,6 +50,7 @@ from reconciler.controller.events import (
     Sync,
     TakePack,
     TimerFired,
+    Unhandled,
     Unwatch,
     ViewChanged,
     Watch,
@@ -216,11 +217,14 @@ class Shell:
             gc.enable()
 
     def _step(self, event: Event) -> None:
-        """One event. What can't be handled is told; an effect that fails takes none of the others with it."""
+        """One event. What can't be handled is told, the node first; an effect that fails takes none of the others with it."""
         self.counters["events"] += 1
         effects: Iterable[Effect] = ()
-        with self.supervisor.guarded():
+        with self.supervisor.guarded() as caught:
             effects = self.node.step(event)
+        if (error := caught.error) is not None:
+            with self.supervisor.guarded():
+                effects = self.node.step(Unhandled(moment(), event, f"{type(error).__name__}: {error}"))
         for effect in effects:
             with self.supervisor.guarded():
                 self._carry_out(effect)

@@ -241,6 +241,31 @@ def test_events_are_told_in_their_order_however_many_wait(tmp_path: Path) -> Non
     scenario(story)
 
 
+def test_the_node_is_told_at_once_of_what_it_could_not_handle(tmp_path: Path) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        told: list[ev.Event] = []
+
+        def step(event: ev.Event) -> list[ev.Effect]:
+            told.append(event)
+            if isinstance(event, ev.TimerFired) and event.name == "broken":
+                raise ValueError("a fault of the program")
+            return [ev.Emit("daemon", {"what": "mended"})] if isinstance(event, ev.Unhandled) else []
+
+        rig.shell.node = SimpleNamespace(step=step, replica=rig.shell.node.replica, is_dc=True)  # type: ignore[assignment]  # It listens only.
+        broken, later = (ev.TimerFired(moment(), name) for name in ("broken", "later"))
+        rig.shell.tell(broken)
+        rig.shell.tell(later)
+        await rig.until(lambda: later in told)
+        assert isinstance(told[1], ev.Unhandled)
+        assert (told[1].event, told[1].reason) == (broken, "ValueError: a fault of the program")
+        assert told[:3] == [broken, told[1], later], "before anything else"
+        assert [event["what"] for event in rig.events("daemon")] == ["internal-error", "mended"]
+        rig.store.close()
+
+    scenario(story)
+
+
 def test_whatever_a_call_raises_is_a_failure_of_the_operation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         rig = Rig(tmp_path)

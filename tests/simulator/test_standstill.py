@@ -13,7 +13,18 @@ from reconciler.controller.envelope import Envelope, seal, unseal
 from reconciler.controller.fencing.messages import FenceOrdered, FenceWanted
 from reconciler.controller.fencing.record import FenceCause
 from reconciler.controller.flow import WINDOW_BYTES
-from reconciler.controller.messages import Abandoned, AgentOrder, Heard, Message, Observe, Ping, Report, Run, Underway
+from reconciler.controller.messages import (
+    Abandoned,
+    Activate,
+    AgentOrder,
+    Heard,
+    Message,
+    Observe,
+    Ping,
+    Report,
+    Run,
+    Underway,
+)
 from reconciler.controller.moment import Moment
 from reconciler.controller.pulse import PULSE_TIMER
 from reconciler.controller.replica import Partition
@@ -280,6 +291,77 @@ def test_who_holds_another_state_gives_it_up_for_that_of_the_others() -> None:
         for one in cluster.hosts.values()
         if one is not host
     )
+
+
+def failing(host: Host, times: int, kind: type[Message] | None = None) -> None:
+    """The node's replica can't take in so many messages (of a kind), and what drives the node tells it so, as the daemon does."""
+    node = host.node
+    assert node is not None
+    step, take_in, left = node.step, node.replica.take_in, [times]
+
+    def broken(sender: str, data: bytes, message: Message) -> None:
+        if left[0] and (kind is None or isinstance(message, kind)):
+            left[0] -= 1
+            raise ValueError("a fault of the program")
+        take_in(sender, data, message)
+
+    def driven(event: ev.Event) -> list[ev.Effect]:
+        node.replica.take_in = broken  # type: ignore[method-assign]
+        try:
+            return step(event)
+        except ValueError as error:
+            return step(ev.Unhandled(event.now, event, str(error)))
+
+    node.step = driven  # type: ignore[method-assign]
+
+
+def gave_up(cluster: SimulatedCluster) -> list[str]:
+    """The hosts that could not take in what was delivered, once for each time that they left for it."""
+    return [
+        host.name
+        for host in cluster.hosts.values()
+        for emit in host.emitted
+        if emit.fields.get("what") in ("not-applied", "diverged")
+    ]
+
+
+@pytest.mark.parametrize("name", ["n1", "n2", "n3"])
+@pytest.mark.parametrize("kind", [None, Activate, Run])
+def test_who_can_not_take_in_what_was_delivered_comes_back_to_what_the_others_hold(
+    name: str, kind: type[Message] | None
+) -> None:
+    cluster = running(fencing=True)
+    failing(cluster.hosts[name], 1, kind)
+    commit = cluster.apply(configuration("a", "b", "c", fencing=True, prefer={"a": "n1", "b": "n3"}), "n2")
+    cluster.run(3_000)
+    assert gave_up(cluster) == [name], "at once, and not only when pings tell it that it holds another state"
+    cluster.run(57_000)
+    nodes = [one.node for one in cluster.hosts.values() if one.node is not None]
+    assert len(nodes) == 3, "nobody was fenced for it"
+    assert {one.members for one in nodes} == {("n1", "n2", "n3")}
+    assert len({one.replica.shared.chain for one in nodes}) == 1
+    assert not any(one.replica.own.blank for one in nodes)
+    assert {one.replica.commit for one in nodes} == {commit}, "it is not lost"
+    assert len(cluster.world.where("c")) == 1
+    assert cluster.world.where("a") == ["n1"]
+    assert gave_up(cluster) == [name]
+
+
+def test_what_nobody_can_take_in_does_not_keep_the_members_apart() -> None:
+    cluster = running(fencing=True)
+    for host in cluster.hosts.values():
+        failing(host, 3)
+    host = cluster.hosts["n2"]
+    for _ in range(3):
+        host.tell(ev.RefreshAsked(host.now, ("a",)))
+        cluster.run(5_000)
+    cluster.run(45_000)
+    nodes = [one.node for one in cluster.hosts.values() if one.node is not None]
+    assert {one.members for one in nodes} == {("n1", "n2", "n3")}
+    assert len({one.replica.shared.chain for one in nodes}) == 1
+    assert sorted(gave_up(cluster)) == ["n1", "n2", "n3"], "once each"
+    assert cluster.world.where("a") == ["n1"]
+    assert cluster.world.where("b") == ["n3"]
 
 
 def test_a_node_alone_has_no_pulse() -> None:
