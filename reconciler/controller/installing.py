@@ -6,7 +6,7 @@ Source: the design of the cluster, "Membership" (INSTALLED), "Terms"; Pacemaker 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from reconciler.cib.canonical import plain_bytes, to_json
 from reconciler.controller.fencing.record import Down, Record
@@ -65,7 +65,10 @@ def install(shared: Shared, installed: Installed) -> Shared:
     boots = {**shared.boots, **installed.boots}
     votes = shared.votes
     if installed.term is not None:
-        votes = {**shared.votes, **{node: shared.votes.get(node, 1) for node in installed.members}}
+        votes = _counted(votes, installed.members)
+    elif installed.doubtful:
+        # Who was never a member, and may have formed a cluster of its own, counts from now on.
+        votes = _counted(votes, (*installed.members, *installed.doubtful))
     made = replace(
         shared,
         cluster=installed.cluster,
@@ -91,6 +94,10 @@ def install(shared: Shared, installed: Installed) -> Shared:
     ended = extended(shared.lineage, state_id(shared)) if shared.term else ()
     made = replace(made, term=installed.term, seq=0, beside=0, chain=chain)
     return replace(made, lineage=extended(ended, state_id(made)))
+
+
+def _counted(votes: Mapping[str, int], nodes: Iterable[str]) -> Mapping[str, int]:
+    return {**votes, **{node: votes.get(node, 1) for node in nodes}}
 
 
 def state_id(shared: Shared) -> StateId:
@@ -143,7 +150,7 @@ def _nodes(shared: Shared, installed: Installed) -> dict[str, Member]:
     attendance = Attendance(frozenset(installed.members), frozenset(installed.hosts), leaving)
     before = {name: one.presence for name, one in shared.nodes.items()}
     nodes: dict[str, Member] = {}
-    for name, presence in presences(before, attendance, (), startup_fencing=False).items():
+    for name, presence in presences(before, attendance, installed.doubtful, startup_fencing=True).items():
         known = shared.nodes.get(name, Member(presence))
         if name in attendance.present:
             term = known.term if installed.term is None else installed.term

@@ -282,7 +282,7 @@ class Network(Generic[M]):
 
     def _announce(self, members: tuple[str, ...], hosts: tuple[str, ...], verdict: RingVerdict) -> None:
         self._views += 1
-        view = View(f"{self._views}", members, verdict, hosts)
+        view = View(f"{self._views}", members, verdict, hosts, tuple(sorted(self.service)))
         self.verdicts[view.id] = verdict
         ring: _Ring[M] = _Ring(view, got=dict.fromkeys(members, 0))
         for node in members:

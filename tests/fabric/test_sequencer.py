@@ -147,7 +147,7 @@ def test_a_stranger_can_not_join() -> None:
 
 
 def test_a_view_reads_as_it_was_written() -> None:
-    view = View("a.1", ("n1",), RingVerdict(True, 2, 1), ("n1", "n2"))
+    view = View("a.1", ("n1",), RingVerdict(True, 2, 1), ("n1", "n2"), ("n1", "n2", "n3"))
     assert view_from_plain(view_to_plain(view)) == view
     with pytest.raises(LabError):
         view_from_plain({"id": 1})

@@ -371,3 +371,33 @@ def test_who_was_fenced_and_finds_the_other_again_has_what_that_decided() -> Non
     cluster.run(30_000)
     assert all(len(cluster.world.where(name)) == 1 for name in "abc")
     assert cluster.world.doubles == []
+
+
+@pytest.mark.parametrize("fencing", [False, True])
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_two_that_never_met_do_not_form_two_clusters(fencing: bool, confirmed: bool) -> None:
+    """Both are quorate alone (two_node without waiting for all), and cut off from each other when the cluster is formed."""
+    service = Votequorum.of({"n1": 1, "n2": 1}, two_node=True, wait_for_all=False)
+    cluster = SimulatedCluster(("n1", "n2"), 1, service)
+    cluster.network.cut([["n1"], ["n2"]])
+    cluster.start()
+    cluster.run(5_000)
+    for name in cluster.hosts:
+        cluster.offer(cluster.apply(wanted(cluster, "a", "b", fencing=fencing), name), name)
+    cluster.run(30_000)
+    assert [commit_of(cluster, name) for name in cluster.hosts] == [None, None]
+    assert cluster.world.running == {}
+    if confirmed:
+        cluster.hosts["n2"].power_off()
+        host = cluster.hosts["n1"]
+        host.tell(ev.ConfirmAsked(host.now, "n2", "an operator"))
+        cluster.run(5_000)
+        commit = cluster.apply(wanted(cluster, "a", "b", fencing=fencing), "n1")
+        assert cluster.until(lambda: commit_of(cluster, "n1") == commit and cluster.world.where("a") == ["n1"])
+    cluster.network.heal()
+    cluster.hosts["n2"].power_on()
+    cluster.run(20_000)
+    commit = cluster.apply(wanted(cluster, "a", "b", fencing=fencing), "n1")
+    assert cluster.until(lambda: {commit_of(cluster, name) for name in cluster.hosts} == {commit})
+    assert cluster.until(lambda: cluster.world.where("a") == ["n1"] and cluster.world.where("b") == ["n2"])
+    assert cluster.world.doubles == []

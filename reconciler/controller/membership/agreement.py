@@ -80,7 +80,8 @@ def agree(hellos: Mapping[str, Hello], silent: Mapping[str, Exclusion], earlier_
     blank = frozenset(node for node, hello in heard.items() if _is_blank(hello, heard))
     donor = _donor(heard, blank)
     state = heard[donor].state
-    quorum = judge(_votes(heard[donor], heard), heard.keys() - blank, _ring(heard))
+    votes = _votes(heard[donor], heard)
+    quorum = judge(votes, heard.keys() - blank, _ring(heard), unseen=_unseen(heard, votes))
     receivers = frozenset(node for node, hello in heard.items() if node in blank or hello.state != state)
     ranks = _ranks(heard)
     doubtful = _doubtful(heard, donor, quorum)
@@ -174,7 +175,13 @@ def _doubtful(heard: Mapping[str, Hello], donor: str, quorum: Quorum) -> frozens
     if not quorum.quorate or quorum.intersecting:
         return frozenset()
     known = (hello.gone for hello in heard.values() if hello.state == heard[donor].state)
-    return frozenset(_votes(heard[donor], heard)) - heard.keys() - frozenset().union(*known)
+    votes = _votes(heard[donor], heard)
+    return (_unseen(heard, votes) | votes.keys()) - heard.keys() - frozenset().union(*known)
+
+
+def _unseen(heard: Mapping[str, Hello], votes: Mapping[str, int]) -> frozenset[str]:
+    """Of the nodes that a fabric knows of, those that never were a member: they may form a cluster of their own."""
+    return frozenset().union(*(hello.nodes for hello in heard.values())) - votes.keys()
 
 
 def _ring(heard: Mapping[str, Hello]) -> RingVerdict:

@@ -15,13 +15,15 @@ from reconciler.frozen import field, frozen
 class View:
     """The set of members that the fabric announced. `id` is one that no other view ever had; a changed verdict is a new view.
 
-    `members` are names, sorted; `hosts` the nodes whose machine the fabric sees, whether or not their process takes part.
+    `members` are names, sorted; `hosts` the nodes whose machine the fabric sees, whether or not their process takes part,
+    and `nodes` all that it knows of, seen or not; empty where it does not tell.
     """
 
     id: str
     members: tuple[str, ...]
     ring: RingVerdict
     hosts: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
 
 
 @frozen

@@ -39,12 +39,15 @@ class Quorum:
         return self.quorate and self.intersecting
 
 
-def judge(votes: Mapping[str, int], counting: Collection[str], ring: RingVerdict) -> Quorum:
+def judge(
+    votes: Mapping[str, int], counting: Collection[str], ring: RingVerdict, unseen: Collection[str] = ()
+) -> Quorum:
     """Whether the members that count (those that are not blank) are quorate.
 
-    `votes` are those of all nodes of the cluster; who is not among them has none.
+    `votes` are those of all nodes of the cluster; who is not among them has none, but for those who
+    were never a member (`unseen`): one each.
     """
-    own, total = sum(votes.get(node, 0) for node in counting), sum(votes.values())
+    own, total = sum(votes.get(node, 0) for node in counting), sum(votes.values()) + len(unseen)
     quorate = ring.quorate and bool(own) and own + ring.qdevice_votes >= ring.quorum
     return Quorum(quorate, 2 * own > total, own, total)
 

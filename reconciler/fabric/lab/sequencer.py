@@ -126,7 +126,7 @@ class Sequencer:
             same = len(known) == 1 and anew not in members
             (first, *_) = known or {None}
             if members and not (same and first is not None and (first.members, first.hosts) == (members, hosts)):
-                self._announce(View(self._next_id(), members, verdict, hosts))
+                self._announce(View(self._next_id(), members, verdict, hosts, tuple(sorted(self.side))))
 
     def _announce(self, view: View) -> None:
         for node in view.members:
@@ -152,6 +152,7 @@ def view_to_plain(view: View) -> dict[str, object]:
         "id": view.id,
         "members": list(view.members),
         "hosts": list(view.hosts),
+        "nodes": list(view.nodes),
         "ring": [ring.quorate, ring.quorum, ring.qdevice_votes],
     }
 
@@ -163,7 +164,9 @@ def view_from_plain(plain: Mapping[str, object]) -> View:
             "id": str(id),
             "members": list(members),
             "hosts": list(hosts),
+            "nodes": list(nodes),
             "ring": [bool(quorate), int(quorum), int(qdevice)],
         }:
-            return View(id, tuple(map(str, members)), RingVerdict(quorate, quorum, qdevice), tuple(map(str, hosts)))
+            ring = RingVerdict(quorate, quorum, qdevice)
+            return View(id, tuple(map(str, members)), ring, tuple(map(str, hosts)), tuple(map(str, nodes)))
     raise LabError("read a view: it is none")
