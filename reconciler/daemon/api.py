@@ -269,6 +269,7 @@ class Api:
                     yield event
             if not follow:
                 return
+            events = []  # Who waits keeps nothing alive that the log has let go.
             try:
                 async with asyncio.timeout(_ALIVE_S):
                     await log.wait(number)
