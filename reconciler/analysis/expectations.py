@@ -30,12 +30,19 @@ STEADY = "steady state"
 
 
 def judge(
-    expectations: Sequence[Expectation], configuration: Configuration, steady: Services, outcomes: Sequence[CaseOutcome]
+    expectations: Sequence[Expectation],
+    configuration: Configuration,
+    steady: Services,
+    idle: Sequence[str],
+    outcomes: Sequence[CaseOutcome],
 ) -> tuple[JudgedExpectation, ...]:
-    """A verdict for each expectation, in their order. What no outcome puts to the test is broken: nothing shows that it holds."""
+    """A verdict for each expectation, in their order; `idle` are the services that are to run and do not even in the steady state.
+
+    What no outcome puts to the test is broken: nothing shows that it holds.
+    """
     names = _members(configuration)
     return tuple(
-        JudgedExpectation(expectation, tuple(_broken(expectation.claim, names, steady, outcomes)))
+        JudgedExpectation(expectation, tuple(_broken(expectation.claim, names, steady, idle, outcomes)))
         for expectation in expectations
     )
 
@@ -58,15 +65,19 @@ def _members(configuration: Configuration) -> dict[str, tuple[str, ...]]:
 
 
 def _broken(
-    claim: Claim, names: dict[str, tuple[str, ...]], steady: Services, outcomes: Sequence[CaseOutcome]
+    claim: Claim,
+    names: dict[str, tuple[str, ...]],
+    steady: Services,
+    idle: Sequence[str],
+    outcomes: Sequence[CaseOutcome],
 ) -> Iterator[tuple[str, str]]:
     resources = [member for name in claim.resources or () for member in names.get(name, (name,))]
     match claim:
         case Survives(nodes=count):
             tried = [one for one in outcomes if len(one.case.lost) == count and not one.case.devices]
-            for name in resources:
-                if not steady.get(name, ServiceExtent()).nodes:
-                    yield STEADY, f"{name} does not run"
+            missing = [name for name in resources if not steady.get(name, ServiceExtent()).nodes]
+            for name in idle if claim.resources is None else missing:
+                yield STEADY, f"{name} does not run"
             for outcome in tried:
                 yield from _gone(outcome, resources if claim.resources is not None else None)
             if not tried:

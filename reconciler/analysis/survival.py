@@ -6,7 +6,7 @@ Every case starts from the steady state of the configuration, strikes, and lets 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from reconciler.analysis.failures import Case, noticed, strike
 from reconciler.analysis.fence_devices import devices, out_of_reach
@@ -17,8 +17,9 @@ from reconciler.frozen import field, frozen
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
 from reconciler.model.resource import Bundle
-from reconciler.scheduler import schedule
+from reconciler.scheduler import look, schedule
 from reconciler.scheduler.plan import Plan, Verb
+from reconciler.scheduler.standing import StandingResource
 
 
 @frozen
@@ -81,6 +82,22 @@ def services(plan: Plan, lost: frozenset[str] = frozenset()) -> dict[str, Servic
         name: ServiceExtent(tuple(sorted(nodes)), tuple(sorted(promoted)))
         for name, (nodes, promoted) in sorted(found.items())
     }
+
+
+def idle(cib: Cib, now: Instant, running: Services) -> tuple[str, ...]:
+    """The services that are to run in the cluster and of which nothing runs; the disabled and the unmanaged are not to."""
+    named = service_names(cib.configuration)
+    wanted = {named(leaf.id) for resource in look(cib, now).resources for leaf in _wanted(resource)}
+    return tuple(name for name, service in running.items() if name in wanted and not service.nodes)
+
+
+def _wanted(resource: StandingResource) -> Iterator[StandingResource]:
+    if resource.orphan or not resource.managed or (resource.target_role or "").lower() == "stopped":
+        return
+    if not resource.children:
+        yield resource
+    for child in resource.children:
+        yield from _wanted(child)
 
 
 def survive(steady: Cib, before: Services, case: Case, now: Instant) -> CaseOutcome:

@@ -35,7 +35,7 @@ A_FAILS, I_FAILS = Case(failed=("a", "n1", False)), Case(failed=("i:0", "n1", Tr
 
 
 def broken(claim: Claim, *outcomes: CaseOutcome) -> list[tuple[str, str]]:
-    [verdict] = judge([Expectation("x", claim, Place("t.yaml", 1, 1))], CONFIGURATION, STEADY_STATE, outcomes)
+    [verdict] = judge([Expectation("x", claim, Place("t.yaml", 1, 1))], CONFIGURATION, STEADY_STATE, (), outcomes)
     assert verdict.kept is not bool(verdict.broken)
     return list(verdict.broken)
 
@@ -95,7 +95,7 @@ def test_what_was_never_tried_is_not_kept(claim: Claim, expected: str) -> None:
 def test_what_does_not_even_run_does_not_survive() -> None:
     outcomes = (still(N1),)
     expectation = Expectation("x", Survives(1, ("a", "b")), Place("t.yaml"))
-    [verdict] = judge([expectation], CONFIGURATION, {**STEADY_STATE, "b": ServiceExtent()}, outcomes)
+    [verdict] = judge([expectation], CONFIGURATION, {**STEADY_STATE, "b": ServiceExtent()}, (), outcomes)
     assert verdict.broken == ((STEADY, "b does not run"),)
 
 
@@ -133,3 +133,12 @@ def test_where_things_run_without_any_failure_is_judged_too() -> None:
 )
 def test_names_that_the_configuration_does_not_know(claim: Claim, unknown: tuple[str, ...]) -> None:
     assert unknown_resources(Expectation("x", claim, Place("t.yaml")), CONFIGURATION) == unknown
+
+
+def test_a_service_that_is_to_run_and_does_not_is_none_that_survives() -> None:
+    """Without a list every service is meant: also one that nothing but the steady state shows to be down."""
+    expectation = Expectation("x", Survives(1), Place("t.yaml"))
+    steady = {**STEADY_STATE, "b": ServiceExtent()}
+    for idle, broken in ((("b",), ((STEADY, "b does not run"),)), ((), ())):
+        [verdict] = judge([expectation], CONFIGURATION, steady, idle, (still(N1),))
+        assert verdict.broken == broken

@@ -238,6 +238,48 @@ def test_a_cluster_of_pacemaker_can_be_judged(site: Path, run: Run) -> None:
     assert "cib.xml: 4 failures simulated, 1 service in the steady state" in done.stdout
 
 
+def blocked(site: Path) -> None:
+    """In head.d a new service waits, by an order, for one that is disabled; base.d has only that one."""
+    options = "cluster: {options: {fencing-enabled: false}}\nnodes: {n1: {}, n2: {}}\nprimitives:\n"
+    operations = "operations: {monitor: {interval: 10s}}"
+    first = f"  a: {{agent: ocf:pacemaker:Dummy, meta: {{target-role: Stopped}}, {operations}}}\n"
+    then = f"  b: {{agent: ocf:pacemaker:Dummy, {operations}}}\n"
+    order = "constraints: {orders: {o: {first: a, then: b, kind: Mandatory}}}\n"
+    write(site, options + first, "base.d")
+    write(site, options + first + then + order, "head.d")
+
+
+def test_a_service_that_is_blocked_does_not_survive(site: Path, run: Run) -> None:
+    blocked(site)
+    done = run("verify", "head.d", "--survive", "1")
+    assert done.returncode == 2, done.stdout
+    assert "head.d: 2 failures simulated, 0 services in the steady state" in done.stdout
+    assert "  steady state  b does not run" in done.stdout
+    assert "            steady state: b does not run" in done.stdout
+    assert "a does not run" not in done.stdout, "it is disabled"
+
+
+def test_a_new_service_that_is_blocked_is_worse_than_the_base(site: Path, run: Run) -> None:
+    blocked(site)
+    done = run("verify", "head.d", "--base", "base.d", "--junit", "report.xml")
+    assert done.returncode == 2, done.stdout
+    assert "  steady state: b does not run" in done.stdout
+    assert 'message="b does not run"' in (site / "report.xml").read_text()
+    assert run("verify", "base.d", "--base", "base.d").returncode == 0
+    assert run("verify", "head.d", "--base", "head.d").returncode == 0, "it was so before"
+
+
+def test_what_is_blocked_is_said_in_every_form_though_nothing_was_asked(site: Path, run: Run) -> None:
+    blocked(site)
+    done = run("verify", "head.d")
+    assert done.returncode == 0
+    assert done.stdout.endswith("1 service does not run even without one, 0 failures lose a service.\n")
+    marked = run("verify", "head.d", "--markdown").stdout
+    assert "the properties hold" not in marked
+    assert "- steady state: b does not run" in marked
+    assert json.loads(run("verify", "head.d", "--json").stdout)["head"]["idle"] == ["b"]
+
+
 def test_a_usage_error_is_no_broken_property(site: Path, run: Run) -> None:
     assert run("verify", "cluster.d", "--survive", "3").returncode == 64
 

@@ -34,11 +34,12 @@ def report(form: Form, result: Analysis) -> None:
 
 def _text(result: Analysis, paint: Paint, *, every: bool) -> Iterator[str]:
     head = result.head
-    failures, services = len(head.outcomes), len(head.steady)
+    services = sum(bool(service.nodes) for service in head.steady.values())
     yield (
-        f"{head.name}: {failures} failure{'s' * (failures != 1)} simulated, "
-        f"{services} service{'s' * (services != 1)} in the steady state"
+        f"{head.name}: {_count(len(head.outcomes), 'failure')} simulated, {_count(services, 'service')} in the steady state"
     )
+    for name in head.idle:
+        yield f"  {STEADY}  {paint('red', f'{name} does not run')}"
     shown = [
         outcome for outcome in head.outcomes if every or not outcome.survived or outcome.unfenced or outcome.restless
     ]
@@ -60,12 +61,20 @@ def _text(result: Analysis, paint: Paint, *, every: bool) -> Iterator[str]:
             yield f"            {case}: {text}"
     if result.base is not None:
         yield ""
-        count = len(result.regressions)
-        yield f"Compared with {result.base.name}: {count} regression{'s' * (count != 1)}"
+        yield f"Compared with {result.base.name}: {_count(len(result.regressions), 'regression')}"
         for case, name in result.regressions:
-            yield f"  {case}: {name} was survived, and now is lost"
+            yield f"  {case}: {_worse(case, name)}"
     yield ""
     yield _verdict(result)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def _worse(case: str, name: str) -> str:
+    """What is worse than in the base, in words."""
+    return f"{name} does not run" if case == STEADY else f"{name} was survived, and now is lost"
 
 
 def _first(verdict: JudgedExpectation, most: int = 10) -> Iterator[tuple[str, str]]:
@@ -120,6 +129,7 @@ def _analysed(analysed: Analysed) -> dict[str, Any]:
         "services": {
             name: {"nodes": list(s.nodes), "promoted": list(s.promoted)} for name, s in analysed.steady.items()
         },
+        "idle": list(analysed.idle),
         "cases": [
             {
                 "case": outcome.case.name,
@@ -147,27 +157,46 @@ def _verdict(result: Analysis) -> str:
     if broken:
         return f"{broken} of {len(result.verdicts)} properties {'does' if broken == 1 else 'do'} not hold."
     if result.regressions:
-        count = len({name for _, name in result.regressions})
-        return f"{count} service{'s' * (count != 1)} would be lost that the base keeps."
+        lost = len({name for _, name in result.regressions})
+        return f"{_count(lost, 'service')} would be worse off than in the base."
     if result.verdicts:
         return "The properties hold."
     if result.base is not None:
         return "Nothing that the base keeps would be lost."
     lost = sum(not outcome.survived for outcome in result.head.outcomes)
-    return f"No property was given to judge by (--survive, --base, tests/*.yaml): {lost} failures lose a service."
+    return (
+        "No property was given to judge by (--survive, --base, tests/*.yaml): "
+        f"{_idle(result.head.idle)}{_count(lost, 'failure')} {'loses' if lost == 1 else 'lose'} a service."
+    )
+
+
+def _idle(names: tuple[str, ...]) -> str:
+    if not names:
+        return ""
+    return f"{_count(len(names), 'service')} {'does' if len(names) == 1 else 'do'} not run even without one, "
 
 
 def _markdown(result: Analysis, *, every: bool) -> Iterator[str]:
     yield "<!-- reconciler:verify -->"
-    yield f"### Failure analysis: {'the properties hold' if result.holds else 'the properties do not hold'}"
+    asked = bool(result.verdicts) or result.base is not None
+    held = (
+        "the properties do not hold"
+        if not result.holds
+        else "the properties hold"
+        if asked
+        else "no property was given"
+    )
+    yield f"### Failure analysis: {held}"
     yield ""
     for case, name in result.regressions:
-        yield f"> [!CAUTION]\n> {plain(case)}: **{plain(name)}** was survived, and now is lost\n"
+        yield f"> [!CAUTION]\n> {plain(case)}: {plain(_worse(case, name))}\n"
     for verdict in result.verdicts:
         yield f"- {'✅' if verdict.kept else '❌'} {plain(verdict.expectation.name)}"
         for case, text in _first(verdict):
             yield f"  - {plain(case)}: {plain(text)}"
     yield ""
+    for name in result.head.idle:
+        yield f"- {STEADY}: {plain(name)} does not run"
     shown = [outcome for outcome in result.head.outcomes if every or not outcome.survived]
     yield f"<details><summary>{len(result.head.outcomes)} failures simulated</summary>\n"
     yield "| failure | outcome |\n| --- | --- |"
@@ -196,10 +225,10 @@ def _junit(result: Analysis) -> bytes:
     if STEADY in lost:
         # Without a case of its own the report would be green beside an exit code of 2.
         test = ElementTree.SubElement(suite, "testcase", classname="steady", name=STEADY)
-        ElementTree.SubElement(test, "failure", message=f"{', '.join(lost[STEADY])} ran, and now does not")
+        ElementTree.SubElement(test, "failure", message="; ".join(_worse(STEADY, name) for name in lost[STEADY]))
     for outcome in result.head.outcomes:
         test = ElementTree.SubElement(suite, "testcase", classname=outcome.case.kind, name=outcome.case.name)
-        wrong = [f"{name} was survived, and now is lost" for name in lost.get(outcome.case.name, ())]
+        wrong = [_worse(outcome.case.name, name) for name in lost.get(outcome.case.name, ())]
         wrong += [f"unsound: {violation.text}" for violation in outcome.violations]
         if wrong:
             ElementTree.SubElement(test, "failure", message="; ".join(wrong))

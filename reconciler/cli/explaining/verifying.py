@@ -10,7 +10,7 @@ from pathlib import Path
 from reconciler.analysis.expectations import STEADY, JudgedExpectation, judge, unknown_resources
 from reconciler.analysis.failures import Case, cases
 from reconciler.analysis.steady import SteadyState, settle, steady
-from reconciler.analysis.survival import CaseOutcome, Services, services, survive
+from reconciler.analysis.survival import CaseOutcome, Services, idle, services, survive
 from reconciler.cib import Cib
 from reconciler.cli.explaining.question import Question
 from reconciler.cli.inputs.configurations import Named, named
@@ -33,11 +33,15 @@ class VerifyError(ReconcilerError):
 
 @frozen
 class Analysed:
-    """The outcomes of all cases for one configuration; `steady` is what runs when nothing has failed."""
+    """The outcomes of all cases for one configuration; `steady` is what runs when nothing has failed.
+
+    `idle` are the services that are to run and do not run even then.
+    """
 
     name: str
     configuration: Configuration
     steady: Services
+    idle: tuple[str, ...]
     outcomes: tuple[CaseOutcome, ...]
 
 
@@ -66,7 +70,7 @@ def verify(question: Question) -> Analysis:
     losses = max([question.survive or 1, *(one.claim.nodes for one in expectations if isinstance(one.claim, Survives))])
     head = _analyse(question, start, now, losses)
     base = _analyse(question, _start(question, question.base, now), now, losses) if question.base is not None else None
-    verdicts = judge(expectations, head.configuration, head.steady, head.outcomes)
+    verdicts = judge(expectations, head.configuration, head.steady, head.idle, head.outcomes)
     return Analysis(head, base, verdicts, _regressions(base, head) if base is not None else ())
 
 
@@ -141,7 +145,7 @@ def _analyse(question: Question, start: _Start, now: Instant, losses: int) -> An
     chosen = [case for case in every if _wanted(case, question.only)]
     jobs = min(question.jobs or os.cpu_count() or 1, len(chosen))
     outcomes = _simulate(cib, before, chosen, now, jobs)
-    return Analysed(start.name, cib.configuration, before, tuple(outcomes))
+    return Analysed(start.name, cib.configuration, before, idle(cib, now, before), tuple(outcomes))
 
 
 def _wanted(case: Case, only: str | None) -> bool:
@@ -174,15 +178,15 @@ def _one(case: Case) -> CaseOutcome:
 def _regressions(base: Analysed, head: Analysed) -> tuple[tuple[str, str], ...]:
     """What is lost in a case of the head and was not in the same case of the base; new services count, removed ones don't.
 
-    The failure of a resource is the same case wherever the resource runs. What the base ran and the head does not run even when nothing
-    has failed is lost in the steady state.
+    The failure of a resource is the same case wherever the resource runs. What the head does not run even when nothing has failed is
+    lost in the steady state: where the base ran it, and where it is new and is to run.
     """
     lost_before = {(_same(outcome.case), name) for outcome in base.outcomes for name in _lost(outcome)}
     known = {_same(outcome.case) for outcome in base.outcomes}
-    idle = [
+    missing = [
         (STEADY, name)
         for name, service in head.steady.items()
-        if not service.nodes and base.steady.get(name, service).nodes
+        if not service.nodes and (base.steady.get(name, service).nodes or (name in head.idle and name not in base.idle))
     ]
     worse = [
         (outcome.case.name, name)
@@ -191,7 +195,7 @@ def _regressions(base: Analysed, head: Analysed) -> tuple[tuple[str, str], ...]:
         if (_same(outcome.case), name) not in lost_before
         and (_same(outcome.case) in known or outcome.case.kind != "resource")
     ]
-    return (*idle, *worse)
+    return (*missing, *worse)
 
 
 def _lost(outcome: CaseOutcome) -> tuple[str, ...]:
