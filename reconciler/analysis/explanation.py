@@ -6,7 +6,6 @@ the scheduler answers otherwise are offered.
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Iterator
 
@@ -21,6 +20,7 @@ from reconciler.cib import Cib
 from reconciler.cib.departing import names_departing
 from reconciler.errors import Place, ReconcilerError
 from reconciler.frozen import frozen
+from reconciler.language.text.nearest import nearest
 from reconciler.model.date import Instant
 from reconciler.model.score import INFINITY
 from reconciler.scheduler import schedule
@@ -128,8 +128,8 @@ class _Case:
 
 
 def _near(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(set(known)), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, known)
+    return f"; did you mean {near!r}?" if near is not None else ""
 
 
 def _named(made: Decisions, name: str) -> list[Decision]:
@@ -151,6 +151,8 @@ def _answer(case: _Case, leaf: Decision, on: DecidedNode | None) -> Explanation:
     elif (left := _leaving(case.made, leaf)) is not None:
         stays = _Wanted(leaf.id, leaf.config_id, left.name)
         edits = tuple(_working_edits(case, leaf, left, stays))
+    elif on is None and _lacks_promotion(case.made, leaf):
+        edits = tuple(_working_edits(case, leaf, None, _Wanted(leaf.id, leaf.config_id, leaf.node, promoted=True)))
     return Explanation(leaf.id, _headline(leaf, on), chain, _scores(case, leaf), edits)
 
 
@@ -161,17 +163,31 @@ def _leaving(made: Decisions, leaf: Decision) -> DecidedNode | None:
     return made.node(leaf.active_on[0])
 
 
+def _lacks_promotion(made: Decisions, leaf: Decision) -> bool:
+    """Whether an instance is to be demoted, or could be promoted where none is."""
+    limits = made.root(leaf).limits
+    if limits is None or not limits.promotable or not limits.promoted_max or leaf.next_role is Role.PROMOTED:
+        return False
+    others = (one for one in made.leaves(made.root(leaf)) if one.config_id == leaf.config_id)
+    return leaf.role is Role.PROMOTED or not any(one.next_role is Role.PROMOTED for one in others)
+
+
 @frozen
 class _Wanted:
-    """What an edit has to bring about: the resource runs (on the node, if one was asked about)."""
+    """What an edit has to bring about: the resource runs (on the node, if one was asked about), and is promoted if that was asked."""
 
     resource: str
     config_id: str
     node: str | None
+    promoted: bool = False
 
     def fulfilled(self, made: Decisions) -> bool:
         found = [leaf for leaf in _named(made, self.config_id) if leaf.id == self.resource or self.node is not None]
-        return any(runs(leaf) and self.node in (None, leaf.node) for leaf in found)
+        return any(self._is_met(leaf) for leaf in found)
+
+    def _is_met(self, leaf: Decision) -> bool:
+        in_role = leaf.next_role is Role.PROMOTED or not self.promoted
+        return runs(leaf) and in_role and self.node in (None, leaf.node)
 
 
 def _headline(leaf: Decision, on: DecidedNode | None) -> str:

@@ -47,6 +47,7 @@ class _Search:
         seen |= {leaf.id}
         yield from self._of_options()
         yield from self._of_resource(leaf)
+        yield from self._of_promotion(leaf)
         for node in (on,) if on is not None else self._made.nodes:
             yield from self._of_node(leaf, node, seen)
         if on is not None and leaf.node is not None and leaf.node != on.name:
@@ -83,6 +84,12 @@ class _Search:
             owner = self._made.owner(owner)
         if leaf.failed or leaf.blocked or any(failed.resource == leaf.id for failed in self._failures):
             yield edits.forget(leaf.history_name or leaf.config_id)
+
+    def _of_promotion(self, leaf: Decision) -> Iterator[Edit]:
+        """What forbids the promoted role where the instance is."""
+        for term in leaf.promotion_terms:
+            if term.score <= -INFINITY and term.cause.why is Why.LOCATION:
+                yield edits.remove_constraint(term.cause.subject)
 
     def _of_node(self, leaf: Decision, node: DecidedNode, seen: frozenset[str]) -> Iterator[Edit]:
         """What forbids the node, or keeps it from being used."""

@@ -64,6 +64,11 @@ def _columns() -> int:
 class Parser(argparse.ArgumentParser):
     """An argument parser whose usage errors end with 64."""
 
+    @property
+    def takes_a_list(self) -> bool:
+        """Whether it takes any number of words."""
+        return any(action.nargs in ("*", "+") for action in self._get_positional_actions())
+
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message, and exit with 64."""
         self.print_usage(sys.stderr)
@@ -75,6 +80,11 @@ def command_parser(name: str, module: ModuleType) -> Parser:
     parser = Parser(prog=f"reconciler {name}", description=module.__doc__, formatter_class=HelpText)
     module.add_arguments(parser)
     return parser
+
+
+def parsed_words(parser: Parser, words: list[str]) -> argparse.Namespace:
+    """The command line, in which options may stand between the words of a list, too; argparse does that only on request."""
+    return parser.parse_intermixed_args(words) if parser.takes_a_list else parser.parse_args(words)
 
 
 def full_parser() -> Parser:
@@ -135,17 +145,17 @@ def _dispatch(words: list[str]) -> int:
     module = importlib.import_module(module_of(words[0]))
     parser = command_parser(words[0], module)
     try:
-        parsed = parser.parse_args(words[1:])
+        parsed = parsed_words(parser, words[1:])
         return int(module.run(value_of(getattr(parsed, "kind", None) or module.Options, parsed)))
     except UsageError as error:
         parser.error(str(error))
 
 
 def _unknown(word: str) -> int:
-    import difflib
+    from reconciler.language.text.nearest import nearest
 
-    near = difflib.get_close_matches(word, COMMANDS, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
+    near = nearest(word, COMMANDS)
+    hint = f"; did you mean '{near}'?" if near is not None else ""
     complain(f"reconciler: error: there is no command '{word}'{hint} (see reconciler --help)")
     return USAGE_ERROR
 

@@ -12,7 +12,14 @@ SITUATIONS = Path(__file__).resolve().parents[1] / "golden" / "situations"
 
 WHY = {
     "promotion-moves": ("db", ["db:1 has a better promotion score than db:0: 200 against 100"], ["failed"]),
-    "promotion-forbidden": ("db", ["location constraint fence-by-handler-r0 forbids that it is promoted on n1"], []),
+    "promotion-forbidden": (
+        "db",
+        [
+            "location constraint fence-by-handler-r0 forbids that it is promoted on n1",
+            "remove the constraint fence-by-handler-r0",
+        ],
+        [],
+    ),
     "banned-moves": (
         "a",
         ["cli-ban-a-on-n1, left over from a command", "remove the constraint cli-ban-a-on-n1"],
@@ -22,7 +29,14 @@ WHY = {
     "interleave-disjoint": ("agent", ["n2: order o1: nothing that it has to come after can be on n2"], ["better"]),
     "blocked-stop": ("b", ["its stop failed on n1 with 1 (error)", "reconciler cleanup b"], []),
     "ticket-standby": ("rep", ["ticket tB is granted, but in standby", "activate the ticket tB"], ["not granted"]),
-    "ticket-promotion": ("db", ["it is not promoted: ticket tA is not granted"], ["nothing gives it"]),
+    "ticket-promotion": (
+        "db",
+        [
+            "it is not promoted: ticket tA is not granted",
+            "grant the ticket tA to this cluster",
+        ],
+        ["nothing gives it"],
+    ),
     "definition-changed": ("a", ["it is to restart: its parameter fake changed"], []),
     "tie": ("a", ["it is there already, and no other node is better"], ["order of nodes"]),
 }

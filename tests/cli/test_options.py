@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from reconciler.cli.commands import COMMANDS, module_of
-from reconciler.cli.main import command_parser, main
+from reconciler.cli.main import command_parser, main, parsed_words
 from reconciler.cli.options import USAGE_ERROR, value_of
 
 LEAST = {
@@ -31,7 +31,7 @@ LEAST = {
 def parsed(name: str, *words: str) -> Any:
     """The value that a command line stands for."""
     module = importlib.import_module(module_of(name))
-    found = command_parser(name, module).parse_args(words)
+    found = parsed_words(command_parser(name, module), list(words))
     return value_of(getattr(found, "kind", None) or module.Options, found)
 
 
@@ -134,3 +134,20 @@ def code_of(line: str) -> int:
         return main(line.split())
     except SystemExit as end:
         return int(end.code or 0)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("up", "--directory", "d", "cluster.d"),
+        ("up", "cluster.d", "--directory", "d"),
+        ("--directory", "d", "up", "cluster.d"),
+    ],
+)
+def test_options_may_stand_between_the_words_of_lab(words: tuple[str, ...]) -> None:
+    assert (parsed("lab", *words).words, parsed("lab", *words).directory) == (("up", "cluster.d"), "d")
+
+
+def test_options_may_stand_between_the_paths_of_fmt() -> None:
+    assert (parsed("fmt", "a", "--check", "b").path, parsed("fmt", "a", "--check", "b").check) == (("a", "b"), True)
+    assert (parsed("fmt", "--check").path, parsed("fmt", "--check").check) == ((".",), True)

@@ -252,12 +252,11 @@ def _timeout(text: str | None) -> int | None:
 
 
 def _not_installed(agent: Agent, roots: Roots) -> AgentError:
-    import difflib
-
     from reconciler.agents.installed import installed
+    from reconciler.language.text.nearest import nearest
 
-    near = difflib.get_close_matches(str(agent), [str(one) for one in installed(roots)], n=1)
-    return AgentError(f"{agent} is not installed here" + (f"; did you mean {near[0]}?" if near else ""))
+    near = nearest(str(agent), [str(one) for one in installed(roots)])
+    return AgentError(f"{agent} is not installed here" + (f"; did you mean {near}?" if near is not None else ""))
 
 
 def _as_json(agent: Agent, metadata: AgentMetadata) -> str:

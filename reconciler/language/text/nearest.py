@@ -12,6 +12,8 @@ _COMPARED = 200
 
 _LONGEST = 200
 _NEAR = 0.7
+_NEAR_IF_SHORT = 0.6
+"""Of a name of three signs one slip leaves only two thirds."""
 
 
 class Names:
@@ -47,7 +49,9 @@ class Names:
         self._asked += 1
         every = len(self._folded) <= _FEW and self._asked <= _COMPARED
         candidates = self._folded if every else self._few_slips_away(word)
-        near = get_close_matches(word, [one for one in candidates if one != word], n=1, cutoff=_NEAR)
+        near = get_close_matches(
+            word, [one for one in candidates if one != word], n=1, cutoff=_NEAR if len(word) > 3 else _NEAR_IF_SHORT
+        )
         return self._folded[near[0]] if near else None
 
     def _few_slips_away(self, word: str) -> list[str]:
