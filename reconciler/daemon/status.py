@@ -65,6 +65,7 @@ class StatusView:
             "nodes": [_node(replica.cib, one) for one in standing.nodes],
             "resources": resources,
             "counts": counts_of(resources),
+            "known_to_agents_as": self._former_names(),
             "failed_actions": self._failures(standing, resources),
             "problems": list(node.problems),
             "drift": _drift(replica.activations, resources),
@@ -72,6 +73,11 @@ class StatusView:
             "warnings": list(warnings),
             "strict": self.strict,
         }
+
+    def _former_names(self) -> dict[str, str]:
+        """By resource the name that its agent here goes on to hear: that of its start, since when it was moved to another one."""
+        started = self._node.replica.memory.started
+        return {name: one.instance for name, one in sorted(started.items()) if one.instance is not None}
 
     def resource_ids(self, name: str) -> tuple[str, ...]:
         """The ids under which histories know a resource and its members; none when there is no such resource."""

@@ -427,3 +427,15 @@ def test_a_held_apply_says_how_to_consent_and_consents_travel(active: Node, cli:
     assert done.returncode == 0, done.stderr
     assert active.states() == {"c": "1"}
     assert cli("apply", "saved.plan", "--yes", "--allow", "nothing:x").returncode == 64
+
+
+def test_debug_calls_a_moved_resource_by_the_name_that_its_agent_knows(active: Node, cli: Cli) -> None:
+    active.write(active.configuration({"b": "1"}, more="moved: {a: b}"))
+    save_and_apply(cli)
+    assert active.states() == {"a": "1"}, "nothing was stopped"
+    assert active.status()["known_to_agents_as"] == {"b": "a"}
+    found = cli("debug", "b", "monitor", "--config", "node.yaml")
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert cli("debug", "b", "start", "--config", "node.yaml").returncode == 3, "it would be active twice"
+    assert cli("debug", "b", "stop", "--config", "node.yaml").returncode == 0
+    assert active.states() == {}

@@ -70,16 +70,21 @@ def run(options: Options) -> int:
     client = Client(options.socket)
     state = live(client, required=True)
     assert state is not None
-    node, now = str(client.get("/v1/status")["node"]), Instant(int(time.time()))
+    status, now = client.get("/v1/status"), Instant(int(time.time()))
+    node = str(status["node"])
     call = call_of(state.cib, now, options.resource, node, options.operation)
+    known_as = str(status.get("known_to_agents_as", {}).get(call.resource, call.resource))
     if (why := refusal(state.cib, now, options.resource, node, options.operation)) is not None:
         raise ActiveTwice(f"{options.operation} of {options.resource} is refused: {why}")
-    result = asyncio.run(_carry_out(options, call, node))
+    result = asyncio.run(_carry_out(options, call, known_as, node))
     return _tell(options, call, node, result)
 
 
-async def _carry_out(options: Options, call: AgentCall, node: str) -> AgentResult:
-    """Call the agent; before a start it is asked whether the resource runs here already."""
+async def _carry_out(options: Options, call: AgentCall, known_as: str, node: str) -> AgentResult:
+    """Call the agent; before a start it is asked whether the resource runs here already.
+
+    As in the cluster, what was started under another name is called by that until its next start.
+    """
     from reconciler.frozen import replace
     from reconciler.model.operation import OperationStatus
 
@@ -87,11 +92,11 @@ async def _carry_out(options: Options, call: AgentCall, node: str) -> AgentResul
         runner = _runner(options, directory, node)
         try:
             if call.operation == "start" and call.agent.standard != "stonith":
-                found = await runner.run(replace(call, operation="monitor"))
+                found = await runner.run(replace(call, resource=known_as, operation="monitor"))
                 if found.status is OperationStatus.DONE and found.code in _GOOD:
                     raise ActiveTwice(f"start of {options.resource} is refused: its agent says that it runs here")
             runner.trace = options.trace
-            return await runner.run(call)
+            return await runner.run(call if call.operation == "start" else replace(call, resource=known_as))
         finally:
             runner.close()
 
