@@ -56,7 +56,7 @@ def _programs(directory: str) -> Iterator[str]:
 def lock(path: str, what: str) -> int:
     """Take the lock that a file stands for, and make its directory if it is not there; whoever closes the descriptor gives it back.
 
-    The file names the process that holds it. Raises BusyError, and LockError when the file can't be made; both with the path.
+    The file names the process that holds it. Raises BusyError, and LockError when the file can't be made or locked; both with the path.
     """
     directory = os.path.dirname(path)
     try:
@@ -66,12 +66,15 @@ def lock(path: str, what: str) -> int:
         raise LockError(f"use the {what} {directory}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError:
         holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
         os.close(descriptor)
         raise BusyError(
             f"another daemon{f' (process {holder})' if holder.isdecimal() else ''} uses the {what} {directory}"
-        ) from error
+        ) from None
+    except OSError as error:
+        os.close(descriptor)
+        raise LockError(f"lock the {what} {directory}") from error
     with contextlib.suppress(OSError):  # On a full disk the lock holds all the same.
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)

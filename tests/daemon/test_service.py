@@ -288,6 +288,7 @@ def test_two_daemons_do_not_share_a_state(node: Node) -> None:
     second = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert second.returncode == 1
     assert "another daemon" in second.stderr
+    assert "Errno" not in second.stderr, "that it is locked has been said, and by whom"
     assert node.answers()
 
 
