@@ -71,7 +71,7 @@ def test_an_invalid_configuration_is_an_error_with_a_place(site: Path, run: Run)
     done = run("plan", "cluster.d", "--detailed-exitcode")
     assert done.returncode == 1
     assert "cluster.d/site.yaml:22" in done.stderr
-    assert "known here: ip, web" in done.stderr
+    assert "(did you mean 'web'?)" in done.stderr
 
 
 def test_a_usage_error_is_no_change(site: Path, run: Run) -> None:
