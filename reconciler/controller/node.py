@@ -142,7 +142,9 @@ class Node:
 
     @property
     def converged(self) -> bool:
-        """Whether nothing is left to do, by the DC's word, and nothing has changed since."""
+        """Whether nothing is left to do, by the DC's word, and nothing has changed since; never said before this node has looked."""
+        if self.phase == "recovering":
+            return False
         if self.is_dc:
             return self.coordinator.converged
         settled = self.replica.shared.settled

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reconciler.controller import events as ev
+from reconciler.controller.journal import restore
+from reconciler.controller.node import Node
 
 from .written import configuration, primitive
 
@@ -32,6 +34,20 @@ def test_after_a_crash_what_runs_is_adopted_and_what_stopped_is_started(single, 
     assert "b stop" not in world.calls
     assert "a" in single.watched
     single.assert_nothing_to_do()
+
+
+def test_a_node_that_has_not_looked_yet_does_not_say_that_it_is_at_rest(single):
+    """Its state says that all was done when it ended. What waits for that waits until it knows what runs."""
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    assert single.node.converged
+    replica, _ = restore(single.name, single.snapshot, single.journal[single.kept :])
+    started = Node(single.name, "run", replica, single.boot)
+    assert replica.shared.settled is not None
+    assert (started.phase, started.converged) == ("recovering", False)
+    single.crash()
+    single.converge()
+    assert single.node.converged
 
 
 def test_a_change_activated_before_a_crash_is_still_noticed(single, world):
