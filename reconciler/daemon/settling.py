@@ -58,7 +58,7 @@ class Settling:
             shell.hold("state", doubt.why)
             if is_one_of_several(replica.shared, shell.node.name):
                 replica.doubt()
-                self._start(self._wait_for_others())
+                self._start(self._wait_for_others(doubt))
             else:
                 self._start(self._settle(doubt))
         elif replica.commit is not None and named != replica.commit:
@@ -102,6 +102,15 @@ class Settling:
             if self._vouched(doubt) or (replica.cib.version.epoch != epoch and fresh):
                 break
         await self._look_as_configured()
+        self._end(doubt)
+
+    def _end(self, doubt: Doubt) -> None:
+        """Let things go on. What the state was read from is in every status already, if it was damaged; so is that it was not the newest."""
+        active = self._shell.node.replica.commit
+        if doubt.newer is not None:
+            since = "" if active is None else f"; since then {active[:12]} has become active"
+            self._warn(f"at the start the state did not know of {doubt.newer[:12]}, which the repository named{since}")
+        say(logging.WARNING, "the doubt about the state is over", doubt=doubt.why, active=active)
         self._shell.release("state")
 
     def _vouched(self, doubt: Doubt) -> bool:
@@ -127,8 +136,8 @@ class Settling:
         await self._look_as_configured()
         self._shell.release("damage")
 
-    async def _wait_for_others(self) -> None:
+    async def _wait_for_others(self, doubt: Doubt) -> None:
         """In doubt, one of several counts for nothing until the others have given it what they hold."""
         while self._shell.node.replica.own.blank:
             await asyncio.sleep(_LOOK_AGAIN_S)
-        self._shell.release("state")
+        self._end(doubt)

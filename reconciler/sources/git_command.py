@@ -104,7 +104,10 @@ def run_git(
         end_git(process)
         raise
     if process.returncode != 0:
-        raise GitError(f"git {command_of(words)}: {said(errors) or f'exit code {process.returncode}'}")
+        why = said(errors) or f"exit code {process.returncode}"
+        if not os.path.exists(os.path.join(repository, "HEAD")):
+            why = f"there is no repository {repository} any more; a start of the node makes another one"
+        raise GitError(f"git {command_of(words)}: {why}")
     return output
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli.node.client import ClientError
 from reconciler.sources.repository import ACTIVE
 
 from .conftest import Node
@@ -138,3 +139,7 @@ def test_a_state_directory_that_is_removed_while_the_node_runs_is_named(node: No
     node.wait(lambda: node.states() == {"a": "1"}, "what runs is cared for")
     told = f"{node.path / 'state'}: its files were removed"
     node.wait(lambda: any(told in text for text in node.status()["warnings"]), "it says so")
+    with pytest.raises(ClientError) as refused:
+        node.client.post("/v1/proposals", {"files": {"site.yaml": node.configuration({"a": "2"})}})
+    assert f"there is no repository {node.path / 'state' / 'repository.git'} any more" in str(refused.value)
+    assert "a start of the node makes another one" in str(refused.value)

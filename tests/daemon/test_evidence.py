@@ -108,6 +108,9 @@ def test_a_node_whose_state_lost_its_end_starts_nothing_that_was_removed(node: N
         "proposed again, or what was being decided then is"
     )
     assert "nothing is started or stopped" in node.daemon_log()
+    unknown = [text for text in node.status()["warnings"] if "at the start the state did not know of" in text]
+    assert [str(node.status()["active"]["commit"])[:12] in text for text in unknown] == [True], "it stays to be seen"
+    assert "the doubt about the state is over" in node.daemon_log()
 
 
 def test_without_a_second_witness_nothing_is_started_or_stopped_until_somebody_says_what_is_to_run(node: Node) -> None:
