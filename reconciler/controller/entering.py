@@ -93,18 +93,20 @@ class Entering:
     def unhandled(self, reason: str, now: Moment) -> list[Wish]:
         """What was delivered could not be taken in: one of several gives up its place, and comes back to what the others hold.
 
-        What no member can take in has them all do so: once in a while, and in between each goes on without it as a node alone does; who
-        then holds another state than the others is told by their pings.
+        A node alone agrees on its view anew, so that orders and examinations that were lost begin anew. What no member can take in has them
+        all do so: once in a while, and in between each goes on without it; who then holds another state than the others is told by
+        their pings.
         """
-        if self.parts.alone or not self.parts.members:
+        if not self.parts.members:
             return []
         if self._gave_up_ms is not None and now.mono_ms < self._gave_up_ms + _GIVE_UP_AGAIN_MS:
             return []
         self._gave_up_ms = now.mono_ms
+        if self.parts.alone:
+            return self.announced_anew(now)
         text = f"this node could not take in what was delivered, and joins anew with what the others hold: {reason}"
         told = Emit("daemon", {"what": "not-applied", "text": text})
-        kept = [] if self.parts.keeper.holding else self.parts.generation()
-        return [told, *kept, *self._leave(text, now, fenced=False)]
+        return [told, *self._leave(text, now, fenced=False)]
 
     def promised(self, term: int, now: Moment) -> list[Wish]:
         """A promise is durable."""

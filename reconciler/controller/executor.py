@@ -136,6 +136,10 @@ class Executor:
         self._waiting: dict[str, deque[Job]] = {}
         self._timers: dict[str, Key] = {}
         self._next_token = 1
+        self._handed = 1
+        """Calls with a lower token were handed to who makes them."""
+        self._ended: tuple[int, Job] | None = None
+        """The call that ended last."""
 
     @property
     def idle(self) -> bool:
@@ -235,6 +239,7 @@ class Executor:
     ) -> tuple[Reported | None, list[Wish]]:
         """An agent's call is over: what is to be reported, and what runs next for the resource."""
         job = self.running.pop(token)
+        self._ended = token, job
         resource = job.launched.resource
         self._busy.discard(resource)
         self.results[resource] = _last_result(job, result, now)
@@ -252,6 +257,41 @@ class Executor:
         if reported is not None:
             self._note_failure(job, reported)
         return reported, effects + self._next(resource, now)
+
+    def handed(self) -> None:
+        """All that was wished for is on its way."""
+        self._handed = self._next_token
+
+    def mend(self, lost: int | None, result: AgentResult, now: Moment) -> list[Wish]:
+        """Carry on for every resource where wishes were lost: what was to be called is called, what waits goes on, and what recurs is due.
+
+        Of the call `lost`, if there was one, its end could not be taken in: what counts of that is the plain `result`.
+        """
+        effects = [] if lost is None else self._end_plainly(lost, result, now)
+        calls = [(token, job) for token, job in sorted(self.running.items()) if token >= self._handed]
+        self._busy = {job.launched.resource for job in self.running.values()}
+        queued = [*self.running.values(), *(job for waiting in self._waiting.values() for job in waiting)]
+        for recurring in self.recurring.values():
+            recurring.queued = any(job.recurring is recurring for job in queued)
+            if not recurring.queued:
+                effects.append(self._arm(recurring, now.mono_ms + recurring.order.launched.interval_ms))
+        effects += [RunAgent(token, agent_call(job.order)) for token, job in calls]
+        return effects + self.resume(now)
+
+    def _end_plainly(self, token: int, result: AgentResult, now: Moment) -> list[Wish]:
+        """A call has ended, and no more is made of it than the order's answer; a recurring operation tells with its next run."""
+        job = self.running.pop(token, None)
+        if job is None and self._ended is not None and self._ended[0] == token:
+            job = self._ended[1]
+        if job is None:
+            return []
+        if job.adopting:
+            self.adopted[job.launched.resource] = (job.launched, result, AgentTraits())
+            return []
+        if job.recurring is not None:
+            job.recurring.reported = None
+            return []
+        return [Broadcast(self._report(job, result, AgentTraits(), now))]
 
     def fire(self, timer: str, now: Moment) -> list[Wish]:
         """A recurring operation is due; a timer that is not one of ours does nothing."""
@@ -421,11 +461,11 @@ class Executor:
         return job.gate is None and not (self.halted and begins(job.order) and not job.adopting)
 
     def _run(self, job: Job) -> RunAgent:
-        token = self._next_token
+        token, call = self._next_token, agent_call(job.order)
         self._next_token += 1
         self.running[token] = job
         self._busy.add(job.launched.resource)
-        return RunAgent(token, agent_call(job.order))
+        return RunAgent(token, call)
 
     def _note_failure(self, job: Job, reported: Reported) -> None:
         resource = reported.resource

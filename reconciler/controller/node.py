@@ -49,6 +49,7 @@ from reconciler.controller.events import (
     ViewChanged,
     Wish,
 )
+from reconciler.controller.faults import Faults
 from reconciler.controller.fencer import FENCE_TIMER, LATE_TIMER
 from reconciler.controller.fencing.messages import FenceConfirmed
 from reconciler.controller.following import INHERITED_TIMER, Following
@@ -81,8 +82,6 @@ from reconciler.frozen import replace
 _CLOCK_SET_MS = 1000
 _MOST_PROBLEMS = 100
 _LONGEST_PROBLEM = 1000
-_OF_THE_GROUP = (Delivered, ViewChanged, NotWritten, Durable, NotDurable)
-"""Events with which a message of the group, or a view, takes effect."""
 _IN_ORDER = (Delivered, ViewChanged, Examined)
 """What waits while the disk is being waited for, and keeps its order."""
 
@@ -115,6 +114,7 @@ class Node:
         self.entering = Entering(self.parts, self.cut_off)
         self.following = Following(self.parts, self.entering)
         self.intake = Intake(self.parts, self.entering, self.following)
+        self.faults = Faults(self.parts, self.entering, self.cut_off)
         self.stopping = False
         self.ending = False
         self._later: deque[Delivered | ViewChanged | Examined] = deque()
@@ -198,6 +198,7 @@ class Node:
             effects += self._border(self._handle(replace(self._later.popleft(), now=event.now)))
         if self.keeper.wants_generation and self.abreast:
             effects += self._border(self.parts.generation())
+        self.executor.handed()
         return effects
 
     def _handle(self, event: Event) -> list[Wish]:
@@ -237,13 +238,9 @@ class Node:
                 assert_never(event)
 
     def _of_the_program(self, event: Ending | Unhandled) -> list[Wish]:
-        """The process is about to end, or a fault of it was met: a message that is lost by that is lost on this node alone.
-
-        Whatever else is lost is this node's own business, and is tried again, or given up in time.
-        """
+        """The process is about to end, or a fault of it was met."""
         if isinstance(event, Unhandled):
-            lost = isinstance(event.event, _OF_THE_GROUP)
-            return self.entering.unhandled(event.reason, event.now) if lost else []
+            return self.faults.met(event)
         self.ending = True
         return self.parts.generation() if self.abreast else []
 
