@@ -16,6 +16,7 @@ from typing import Any
 from reconciler.cli.commands import COMMANDS, module_of
 from reconciler.cli.main import command_parser
 from reconciler.daemon import config_schema
+from reconciler.language.reading.ignores import ACCEPTABLE
 from reconciler.language.schema import expectations
 from reconciler.language.schema.parts import definitions
 from reconciler.language.schema.sections import SECTIONS, section
@@ -365,7 +366,8 @@ def _findings() -> Iterator[str]:
     yield from ("", _GENERATED, "")
     yield textwrap.fill(
         "Every code of a finding: what `validate` prints in brackets, what a rejected commit is told with, what a source says is wrong. "
-        "Codes are stable, texts are not; … stands for what was found. A warning refuses nothing, except with `--strict`.",
+        "Codes are stable, texts are not; … stands for what was found. A warning refuses nothing, except with `--strict`. "
+        "Acceptable is an error that files may accept ([language.md](../language.md#judging)).",
         130,
     )
     yield from ("", "| code | | about | says |", "| --- | --- | --- | --- |")
@@ -379,7 +381,10 @@ def _findings() -> Iterator[str]:
                 entry["text"].update({text} - {""})
     for code, entry in sorted(found.items()):
         says = " / ".join(sorted(entry["text"]))
-        yield f"| `{code}` | {', '.join(sorted(entry['severity']))} | {', '.join(sorted(entry['about']))} | {_cell(says)} |"
+        severity = [
+            f"{one} (acceptable)" if one == "error" and code in ACCEPTABLE else one for one in sorted(entry["severity"])
+        ]
+        yield f"| `{code}` | {', '.join(severity)} | {', '.join(sorted(entry['about']))} | {_cell(says)} |"
 
 
 def _made_in(module: ast.Module) -> Iterator[tuple[str, str, str]]:

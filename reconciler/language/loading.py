@@ -9,7 +9,7 @@ from reconciler.errors import Finding, Severity
 from reconciler.frozen import replace
 from reconciler.language.checks.all import check
 from reconciler.language.reading.files import read_files
-from reconciler.language.reading.ignores import without_ignored
+from reconciler.language.reading.ignores import as_asked
 from reconciler.language.text.findings import Findings
 from reconciler.model.cluster import Configuration
 
@@ -24,7 +24,7 @@ def load_files(
     findings = Findings()
     draft = read_files(files, findings, twice=twice)
     check(draft, findings, agents)
-    found = without_ignored(findings.sorted(), files)
+    found = as_asked(findings.sorted(), files)
     if strict:
         found = tuple(replace(finding, severity=Severity.ERROR) for finding in found)
     failed = any(finding.severity is Severity.ERROR for finding in found)

@@ -93,11 +93,46 @@ def test_what_is_no_cib_is_refused(text: str, code: str):
     assert "Traceback" not in done.stderr
 
 
-def test_what_the_language_refuses_is_told_with_its_new_place(cib: Path, tmp_path: Path):
+def test_what_only_the_language_refuses_is_accepted_where_it_stands(cib: Path, tmp_path: Path):
+    cib.write_text(CIB.replace('name="stonith-enabled" value="false"', 'name="no_quorum-policy" value="stop"'))
+    done = reconciler("import", cib, "--out", tmp_path / "out")
+    assert done.returncode == 0
+    assert f"{tmp_path}/out/cluster.yaml:4:13: warning: there is no option 'no_quorum-policy'" in done.stderr
+    assert "  # reconciler: accept unknown-option because" in (tmp_path / "out/cluster.yaml").read_text()
+    assert reconciler("export", tmp_path / "out").returncode == 0
+    validated = reconciler("validate", tmp_path / "out")
+    assert validated.returncode == 0, validated.stdout + validated.stderr
+
+
+def test_a_truth_value_that_is_none_becomes_what_pacemaker_reads(cib: Path, tmp_path: Path):
     cib.write_text(CIB.replace('name="stonith-enabled" value="false"', 'name="stonith-enabled" value="perhaps"'))
+    done = reconciler("import", cib)
+    assert done.returncode == 0
+    assert (
+        "the options: stonith-enabled: 'perhaps' is neither true nor false; Pacemaker takes it as true" in done.stderr
+    )
+    assert "fencing-enabled: true" in done.stdout
+
+
+def test_a_loop_of_orders_is_refused_with_its_new_place(cib: Path, tmp_path: Path):
+    """What Pacemaker decides then hangs on where it happens to break the loop."""
+    orders = '<rsc_order id="o1" first="web" then="db"/><rsc_order id="o2" first="db" then="web"/>'
+    other = '<primitive id="db" class="ocf" provider="heartbeat" type="Dummy"/>'
+    cib.write_text(CIB.replace('<odd id="thing"/>', other).replace("<constraints>", f"<constraints>{orders}"))
     done = reconciler("import", cib, "--out", tmp_path / "out")
     assert done.returncode == 1
-    assert f"{tmp_path}/out/cluster.yaml:" in done.stderr
+    assert f"{tmp_path}/out/constraints.yaml:" in done.stderr
+    assert "[order-loop]" in done.stderr
+
+
+def test_an_influence_that_says_nothing_is_left_out_and_told(cib: Path):
+    together = '<rsc_colocation id="c" rsc="web" with-rsc="db" score="5" influence="maybe"/>'
+    other = '<primitive id="db" class="ocf" provider="heartbeat" type="Dummy"/>'
+    cib.write_text(CIB.replace('<odd id="thing"/>', other).replace("<constraints>", f"<constraints>{together}"))
+    done = reconciler("import", cib)
+    assert done.returncode == 0
+    assert "note: c: the influence 'maybe' is neither true nor false and is left out" in done.stderr
+    assert "maybe" not in done.stdout
 
 
 @needs_cases

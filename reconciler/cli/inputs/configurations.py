@@ -41,7 +41,7 @@ class Named:
             return {path: content.decode() for path, content in self.files.items()}
         from reconciler.language.writing.files import to_files
 
-        return to_files(self.configuration)
+        return accepted(to_files(self.configuration))
 
 
 def named(spec: str) -> Named:
@@ -58,9 +58,17 @@ def named(spec: str) -> Named:
 def as_written(configuration: Configuration) -> Configuration:
     """A Pacemaker configuration as it is once it was written in the language, so that it compares with what was imported."""
     from reconciler.interop.tidying import without_ids
+    from reconciler.interop.unreadable import readable
     from reconciler.language.writing.written_out import write_out
 
-    return write_out(without_ids(configuration))
+    return write_out(readable(without_ids(configuration))[0])
+
+
+def accepted(files: Mapping[str, str]) -> dict[str, str]:
+    """Files that came from a CIB, accepting what is wrong with them only by the language's own rules."""
+    from reconciler.language.writing.accepting import accepting
+
+    return accepting(files, load({name: text.encode() for name, text in files.items()}).findings)
 
 
 def loaded(spec: str, *, strict: bool = False, agents: AgentLookup | None = None) -> Loaded:

@@ -1,7 +1,8 @@
 """Turn a Pacemaker CIB into this configuration's language.
 
 The files are written into a directory, one for each part of the configuration. What was observed (the status) stays behind.
-The files are read back at once: what the language finds fault with is printed with its new place.
+The files are read back at once: what the language finds fault with is printed with its new place. Where only the language is stricter
+than Pacemaker, the files say that it is accepted (`# reconciler: accept CODE because …`), and it is a warning.
 """
 
 from __future__ import annotations
@@ -53,17 +54,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     """Import; 0 when the language accepts what was written, else 1."""
     from reconciler.cli.inputs.cib_file import read_cib_file
+    from reconciler.cli.inputs.configurations import accepted
     from reconciler.interop.tidying import without_ids
+    from reconciler.interop.unreadable import readable
     from reconciler.language import load
     from reconciler.language.writing import files as emit
 
     cib, warnings = read_cib_file(options.cib)
     _report(warnings)
-    configuration = cib.configuration if options.keep_ids else without_ids(cib.configuration)
-    files = emit.to_files(configuration)
+    configuration, notes = readable(cib.configuration if options.keep_ids else without_ids(cib.configuration))
+    for note in notes:
+        complain(f"note: {note}")
     if options.out is None:
-        sys.stdout.write(emit.to_text(configuration))
+        files = accepted({"-": emit.to_text(configuration)})
+        sys.stdout.write(files["-"])
     else:
+        files = accepted(emit.to_files(configuration))
         _write(options.out, files, force=options.force)
     _tell_differences(cib.configuration, emit.to_text(configuration))
     loaded = load({str((options.out or Path()) / name): text.encode() for name, text in files.items()})

@@ -1,8 +1,10 @@
-"""Warnings that the files themselves ask to leave out, each with a reason.
+"""What the files themselves ask of findings, each time with a reason.
 
     # reconciler: ignore CODE because REASON
+    # reconciler: accept CODE because REASON
 
-on the line of a warning, or alone on the line above it. Errors can't be ignored.
+on the line of the finding, or alone on the lines above it. `ignore` leaves a warning out. `accept` makes a warning of an error where only
+this language is stricter than Pacemaker: what is decided with it is what Pacemaker decides. Other errors stay what they are.
 """
 
 from __future__ import annotations
@@ -11,38 +13,99 @@ import re
 from collections.abc import Mapping
 
 from reconciler.errors import Finding, Place, Severity
+from reconciler.frozen import frozen, replace
 
-_REQUEST = re.compile(r"#\s*reconciler:\s*ignore\s+(?P<code>[a-z-]+)(?P<reason>\s+because\s+\S.*)?")
+ACCEPTABLE = frozenset(
+    {
+        "banned-everywhere",
+        "colocation-contradiction",
+        "colocation-loop",
+        "fencing-device-without-target",
+        "fencing-host-map",
+        "fencing-without-device",
+        "missing-parameter",
+        "node-without-fencing",
+        "on-fail",
+        "operation-twice",
+        "order-action",
+        "parameter-type",
+        "parameter-value",
+        "promotable-class",
+        "score-range",
+        "score-text",
+        "setting-value",
+        "timing-delay",
+        "timing-watchdog",
+        "unique-clash",
+        "unknown-meta",
+        "unknown-node",
+        "unknown-option",
+        "unknown-parameter",
+        "utilization-fits-nowhere",
+    }
+)
+"""The errors that may be accepted: the configuration says with them what it says without, and Pacemaker takes it."""
+
+_REQUEST = re.compile(
+    r"(?P<before>.*?)#\s*reconciler:\s*(?P<verb>ignore|accept)\s+(?P<code>[a-z-]+)(?P<reason>\s+because\s+\S.*)?"
+)
 
 
-def without_ignored(findings: tuple[Finding, ...], files: Mapping[str, bytes]) -> tuple[Finding, ...]:
-    """The findings without the ignored warnings; a request without a reason is ignored itself, and says so."""
+@frozen
+class _Request:
+    """One request: what is asked for which code, whether there is a reason, whether it is alone on its line."""
+
+    verb: str
+    code: str
+    reasoned: bool
+    alone: bool
+    column: int
+
+
+_Requests = Mapping[int, _Request]
+
+
+def as_asked(findings: tuple[Finding, ...], files: Mapping[str, bytes]) -> tuple[Finding, ...]:
+    """The findings without the ignored warnings, accepted errors as warnings; a request without a reason says so itself."""
     if not any(b"reconciler:" in data for data in files.values()):
         return findings
     requests = {file: _requests(data) for file, data in files.items() if b"reconciler:" in data}
-    kept = [finding for finding in findings if not _asked(finding, requests.get(finding.place.file, {}))]
+    kept = [one for finding in findings if (one := _judged(finding, requests.get(finding.place.file, {}))) is not None]
     for file in sorted(requests):
-        for line, (code, reason, column) in sorted(requests[file].items()):
-            if not reason:
-                text = f"nothing is ignored: the request to ignore '{code}' gives no reason"
-                hint = f"write: # reconciler: ignore {code} because …"
-                kept.append(Finding("ignore-without-reason", Place(file, line, column), text, hint, Severity.WARNING))
+        kept += [_without_reason(file, line, one) for line, one in sorted(requests[file].items()) if not one.reasoned]
     return tuple(sorted(kept, key=lambda finding: (finding.place, finding.code, finding.text)))
 
 
-def _requests(data: bytes) -> dict[int, tuple[str, bool, int]]:
-    """By line: the code, whether there is a reason, and the column."""
-    found: dict[int, tuple[str, bool, int]] = {}
+def _without_reason(file: str, line: int, request: _Request) -> Finding:
+    text = f"nothing is {request.verb.rstrip('e')}ed: the request to {request.verb} '{request.code}' gives no reason"
+    hint = f"write: # reconciler: {request.verb} {request.code} because …"
+    return Finding("ignore-without-reason", Place(file, line, request.column), text, hint, Severity.WARNING)
+
+
+def _requests(data: bytes) -> _Requests:
+    """The requests by line."""
+    found: dict[int, _Request] = {}
     for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), start=1):
-        if (request := _REQUEST.search(line)) is not None:
-            found[number] = (request["code"], request["reason"] is not None, request.start() + 1)
+        if (asked := _REQUEST.match(line)) is not None:
+            alone = not asked["before"].strip()
+            column = len(asked["before"]) + 1
+            found[number] = _Request(asked["verb"], asked["code"], asked["reason"] is not None, alone, column)
     return found
 
 
-def _asked(finding: Finding, requests: Mapping[int, tuple[str, bool, int]]) -> bool:
-    if finding.severity is not Severity.WARNING:
-        return False
-    return any(
-        line in requests and requests[line][0] == finding.code and requests[line][1]
-        for line in (finding.place.line, finding.place.line - 1)
-    )
+def _judged(finding: Finding, requests: _Requests) -> Finding | None:
+    """The finding as the files ask for it; None when it is left out."""
+    if finding.severity is Severity.WARNING:
+        return None if _asks(requests, "ignore", finding) else finding
+    if finding.code in ACCEPTABLE and _asks(requests, "accept", finding):
+        return replace(finding, hint="accepted here, as Pacemaker does", severity=Severity.WARNING)
+    return finding
+
+
+def _asks(requests: _Requests, verb: str, finding: Finding) -> bool:
+    """Whether it is asked on the finding's line, or on those above it that hold requests alone."""
+    line = finding.place.line
+    near = [requests[line]] if line in requests else []
+    while (line := line - 1) in requests and requests[line].alone:
+        near.append(requests[line])
+    return any(one.verb == verb and one.code == finding.code and one.reasoned for one in near)
