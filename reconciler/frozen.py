@@ -8,7 +8,7 @@ as do `replace`, pickling and `match`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
@@ -26,8 +26,26 @@ else:
 
     def replace(value, /, **changes):
         """The value with other fields; the rest is as it was. Raises TypeError for a field that it does not have."""
-        parts = [changes.pop(name) if name in changes else getattr(value, name) for name in value.__match_args__]
-        return type(value)(*parts, **changes)  # What is left is no field of it, and refused.
+        cls = type(value)
+        read, places = _READERS.get(cls) or _reader(cls)
+        parts = [*read(value)]
+        for name, part in changes.items():
+            if name not in places:
+                raise TypeError(f"{cls.__name__} has no field {name!r}")
+            parts[places[name]] = part
+        return cls(*parts)
+
+
+_READERS: dict[type, tuple[Callable[[Any], Sequence[Any]], Mapping[str, int]]] = {}
+"""By class: what gives all fields of an instance in their order, and the place of each."""
+
+
+def _reader(cls: Any) -> tuple[Callable[[Any], Sequence[Any]], Mapping[str, int]]:
+    names = cls.__match_args__
+    # An attrgetter of one name gives the bare value.
+    read = attrgetter(*names) if len(names) > 1 else (lambda value: [getattr(value, name) for name in names])
+    _READERS[cls] = read, {name: place for place, name in enumerate(names)}
+    return _READERS[cls]
 
 
 _NOTHING: Mapping[str, Any] = {}

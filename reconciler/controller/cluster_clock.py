@@ -47,4 +47,4 @@ class ClusterClock:
 
     def _told(self, now: Moment, at_ms: int) -> Moment:
         self._last_ms = max(self._last_ms, at_ms)
-        return now._replace(wall_ms=self._last_ms, offset_s=0)
+        return Moment(self._last_ms, now.mono_ms, 0, now.boot_ms)

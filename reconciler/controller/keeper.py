@@ -95,7 +95,7 @@ class Keeper:
     @property
     def holding(self) -> bool:
         """Whether messages have to wait: for one before them, or for a generation."""
-        return any(
+        return bool(self._waiting) and any(
             generation or isinstance(purpose, TakeIn | TakeBack) for purpose, generation in self._waiting.values()
         )
 

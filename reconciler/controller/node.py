@@ -8,7 +8,7 @@ Source: the design of the cluster.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import assert_never
 
 from reconciler.cib.moving import renamed_attribute
@@ -117,6 +117,7 @@ class Node:
         self.faults = Faults(self.parts, self.entering, self.cut_off)
         self.stopping = False
         self.ending = False
+        self.parcels: Callable[[Envelope], Iterable[bytes]] = parcels
         self._later: deque[Delivered | ViewChanged | Examined] = deque()
         self._clock_ms: int | None = None
 
@@ -203,6 +204,8 @@ class Node:
 
     def _handle(self, event: Event) -> list[Wish]:
         match event:
+            case Quiet() | HeldUp():
+                return self._at_leisure(event)
             case Started():
                 self.parts.proposals.distrust(event.trouble)
                 begun = self.parts.recovery.begin(self.replica, self.executor, event.now)
@@ -232,8 +235,6 @@ class Node:
                 return self.fencer.ended(event)
             case Ending() | Unhandled():
                 return self._of_the_program(event)
-            case Quiet() | HeldUp():
-                return self._at_leisure(event)
             case _:
                 assert_never(event)
 
@@ -298,10 +299,17 @@ class Node:
             self.parts.outbox.wait(message)
         if partition.installed or isinstance(message, MEMBERSHIP):
             spoken = partition.protocol if partition.installed else self.parts.protocols[0]
-            sent = _sent(Envelope(self.replica.shared.cluster, partition.view, self.name, message, spoken))
+            sent = self._sent(Envelope(self.replica.shared.cluster, partition.view, self.name, message, spoken))
             counts = partition.installed and len(partition.members) > 1 and not isinstance(message, UNCOUNTED)
             return self.parts.flow.send(sent) if counts else sent
         return []
+
+    def _sent(self, envelope: Envelope) -> list[Effect]:
+        try:
+            return [Send(data) for data in self.parcels(envelope)]
+        except MessageError as error:
+            # No member would take it: a fault of ours, which must not go unnoticed, nor take other wishes with it.
+            return [Emit("daemon", {"what": "internal-error", "text": f"{type(error).__name__}: {error}"})]
 
     def _notice_clock(self, now: Moment) -> list[Wish]:
         """A clock that was set may change what date rules and expiries say."""
@@ -397,11 +405,3 @@ class Node:
             )
             wishes.append(Broadcast(Settled(str(replica.cib.version), replica.commit, problems, now.wall_ms)))
         return wishes
-
-
-def _sent(envelope: Envelope) -> list[Effect]:
-    try:
-        return [Send(data) for data in parcels(envelope)]
-    except MessageError as error:
-        # No member would take it: a fault of ours, which must not go unnoticed, nor take other wishes with it.
-        return [Emit("daemon", {"what": "internal-error", "text": f"{type(error).__name__}: {error}"})]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import enum
+from collections import OrderedDict
 from collections.abc import Callable, Collection
-from functools import lru_cache
 from random import Random
 
 from reconciler.cib import Cib
 from reconciler.controller import events as ev
-from reconciler.controller.envelope import Envelope, unseal
+from reconciler.controller.envelope import Envelope, parcels, unseal
 from reconciler.controller.quorum.votes import Votequorum
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
@@ -53,8 +53,7 @@ class SimulatedCluster:
         self.network: Network[bytes] = Network(self.clock, self.chance, service or Votequorum.of(votes))
         self.world = World()
         self.planner = planner
-        self.unseal: Callable[[bytes], Envelope] = lru_cache(_MOST_READ)(unseal)
-        """Messages as they are read: what one has read, the others need not read once more."""
+        self._envelopes: OrderedDict[bytes, Envelope] = OrderedDict()
         self.commits: dict[str, Configuration] = {}
         self.invalid: set[str] = set()
         """Commits that no member may accept."""
@@ -92,6 +91,24 @@ class SimulatedCluster:
             return False
         self._switch(target, action)
         return True
+
+    def parcels(self, envelope: Envelope) -> list[bytes]:
+        """What is sent of a message. With the planner of simulations it is remembered, and nobody has to read the bytes."""
+        sent = list(parcels(envelope))
+        if self.planner is not None and len(sent) == 1:
+            self._remember(sent[0], envelope)
+        return sent
+
+    def unseal(self, data: bytes) -> Envelope:
+        """A message as it is read: what one has read, the others need not read once more."""
+        known = self._envelopes.get(data)
+        return self._remember(data, unseal(data)) if known is None else known
+
+    def _remember(self, data: bytes, envelope: Envelope) -> Envelope:
+        self._envelopes[data] = envelope
+        if len(self._envelopes) > _MOST_READ:
+            self._envelopes.popitem(last=False)
+        return envelope
 
     def _switch(self, target: str, action: str) -> None:
         host = self.hosts[target]

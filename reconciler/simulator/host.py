@@ -7,8 +7,7 @@ happens on the host, whether or not the process lives to hear of it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Protocol, assert_never
 
@@ -54,13 +53,18 @@ class Surroundings(Protocol):
     network: Network[bytes]
     world: World
     planner: Callable[[Cib, Instant], Plan] | None
-    unseal: Callable[[bytes], Envelope]
     commits: dict[str, Configuration]
     refused: dict[str, frozenset[str]]
     disputed: dict[str, frozenset[str]]
     hanging: set[tuple[str, str, str]]
     devices_slow_us: int
     deceived: set[str]
+
+    def parcels(self, envelope: Envelope) -> Iterable[bytes]:
+        """What is sent of a message."""
+
+    def unseal(self, data: bytes) -> Envelope:
+        """A message as it is read."""
 
     def fence(self, target: str, action: str) -> bool:
         """A fence device does something to a host; whether it says that it did."""
@@ -140,6 +144,7 @@ class Host:
         """What costs time in many lives is done once for all, or by somebody faster."""
         if self.protocols[1] == PROTOCOL:
             node.intake.unseal = self.around.unseal
+            node.parcels = self.around.parcels
         # Nobody is there to consent, and no rule of the cluster depends on it.
         node.proposals.policy = GuardPolicy(hold=())
         planner = self.around.planner
@@ -237,8 +242,7 @@ class Host:
         node = self.node
         if node is None:
             return
-        with self._memory(node):
-            effects = node.step(event)
+        effects = node.step(event) if not self.exhausted else self._step_without_memory(node, event)
         self.around.stepped(self, event, effects)
         for effect in effects:
             if self.node is not node:
@@ -250,15 +254,13 @@ class Host:
                     return
             self._carry_out(effect)
 
-    @contextmanager
-    def _memory(self, node: Node) -> Iterator[None]:
-        """Where there is none left, the next message can't be taken in."""
-        if self.exhausted:
-            node.replica.take_in = self._run_out  # type: ignore[method-assign]  # A fault of the machine, not of the node.
+    def _step_without_memory(self, node: Node, event: ev.Event) -> list[ev.Effect]:
+        """A step in which the next message can't be taken in."""
+        node.replica.take_in = self._run_out  # type: ignore[method-assign]  # A fault of the machine, not of the node.
         try:
-            yield
+            return node.step(event)
         finally:
-            node.replica.__dict__.pop("take_in", None)
+            del node.replica.__dict__["take_in"]
 
     def _run_out(self, sender: str, data: bytes, message: Message) -> None:
         self.exhausted = False

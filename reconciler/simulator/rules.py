@@ -29,6 +29,8 @@ _BEGINNINGS = frozenset({"start", "promote", "migrate_from"})
 _MAY_GO_ON = frozenset({"ignore", "freeze"})
 """The policies under which something may be begun without quorum: what failed where it ran, or anything."""
 
+_NOTHING_SEEN: tuple[None, Partition] = None, Partition()
+
 
 class Rules:
     """Watches a cluster; `broken` is called with the rule that was."""
@@ -101,11 +103,13 @@ class Rules:
     def stepped(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
         """A node took an event: what it holds, and what it begins."""
         self.steps += 1
-        before = self._seen.get(host.name, (None, Partition()))[1]
+        before = self._seen.get(host.name, _NOTHING_SEEN)[1]
         if host.node is not None:
             self._look_at_state(host)
-        views = [before] if host.node is None else [before, host.node.replica.partition]
         for effect in effects:
+            if not isinstance(effect, ev.Emit | ev.RunAgent | ev.CallFenceAgent):
+                continue
+            views = [before] if host.node is None else [before, host.node.replica.partition]
             match effect:
                 case ev.Emit("activated", fields):
                     self._note_activated(host, str(fields["proposal"]), views)
