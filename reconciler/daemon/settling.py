@@ -105,7 +105,7 @@ class Settling:
         self._end(doubt)
 
     def _end(self, doubt: Doubt) -> None:
-        """Let things go on. What the state was read from is in every status already, if it was damaged; so is that it was not the newest."""
+        """Let things go on. What the state was read from is in each status already, if it was damaged; so is that it was not the newest."""
         active = self._shell.node.replica.commit
         if doubt.newer is not None:
             since = "" if active is None else f"; since then {active[:12]} has become active"
