@@ -69,6 +69,7 @@ class SimulatedCluster:
         self.deceived: set[str] = set()
         """Hosts of which a device said that it had switched them off, and had not."""
         self.watch: list[Callable[[Host, ev.Event, list[ev.Effect]], None]] = []
+        self.watch_silence: list[Callable[[], None]] = []
 
     @property
     def fencing_fails(self) -> bool:
@@ -116,6 +117,11 @@ class SimulatedCluster:
             host.power_off()
         if action in ("on", "reboot"):
             self.clock.after(_BOOT_US, host.power_on)
+
+    def fell_silent(self) -> None:
+        """A host has no process any more."""
+        for watcher in self.watch_silence:
+            watcher()
 
     def stepped(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
         """A node took an event."""

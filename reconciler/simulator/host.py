@@ -69,6 +69,9 @@ class Surroundings(Protocol):
     def fence(self, target: str, action: str) -> bool:
         """A fence device does something to a host; whether it says that it did."""
 
+    def fell_silent(self) -> None:
+        """A host has no process any more."""
+
     def stepped(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
         """A node took an event: the place where everything is watched."""
 
@@ -165,6 +168,7 @@ class Host:
         self.crash_after = None
         self.disk.crash()
         self.around.network.leave(self.name)
+        self.around.fell_silent()
 
     def power_off(self) -> None:
         """The host loses its power, and everything that ran on it is gone."""
@@ -178,6 +182,7 @@ class Host:
         self.disk.crash()
         self.around.world.power_off(self.name)
         self.around.network.power_off(self.name)
+        self.around.fell_silent()
 
     def power_on(self) -> None:
         """The host boots, and its process starts."""

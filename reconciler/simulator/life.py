@@ -52,6 +52,7 @@ class Life:
         self._troubled: set[tuple[str, str, str]] = set()
         self._names = sorted({name for one in lived.configurations for name in wanted(one)}) or list(NAMES)
         self.cluster.watch += [self.story.stepped, self.rules.stepped]
+        self.cluster.watch_silence.append(self.rules.note_silent)
 
     def live(self) -> Verdict:
         """Live it to its end, or to the first rule that it breaks."""
@@ -73,6 +74,7 @@ class Life:
             self.story.tell(self.cluster.clock.now_us, f"--- {fault}")
             self.rules.note_silent()
             self._perform(fault)
+            self.rules.note_silent()
         self._run_to(self.cluster.clock.now_us + 1_000_000)
         if self.broken is None:
             self._come_to_rest()

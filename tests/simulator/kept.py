@@ -146,4 +146,17 @@ KEPT = {
         toy=True,
         options="stonith-enabled=true stonith-action=reboot start-failure-is-fatal=false",
     ),
+    "noted late": Kept(
+        "no node was wrong: that a host stood still was noted up to 50 ms late, and its grace of 30 s thought not over after 30.04 s",
+        140036,
+        3,
+        "a=2; a=2 b=2; a=1 b=1; a=1 b=2",
+        """
+        3300 THAW n3
+        3310 FREEZE n1
+        51380 POWER_ON n3
+        """,
+        toy=True,
+        options="stonith-enabled=false stonith-action=off no-quorum-policy=stop start-failure-is-fatal=false",
+    ),
 }
