@@ -1,12 +1,17 @@
-"""Control groups that a test made, taken away when it ends: what still runs in them is killed first."""
+"""Control groups of tests: which tests are about them, and that what a test made is taken away when it ends."""
 
 from __future__ import annotations
 
 import time
 
+import pytest
+
 from reconciler.agents.cgroup import delegated_tree
 
 _GONE_WITHIN_S = 5.0
+
+in_control_groups = pytest.mark.parametrize("cgroups", ["cgroup"], indirect=True)
+"""For a test that is about control groups, among those that are run with them and without."""
 
 
 def remove_control_groups(node: str, run_directory: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -13,14 +12,16 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from machine import needs
 
 CONFORMANCE = Path(__file__).resolve().parents[1].parent / "shared" / "conformance"
 CASES = CONFORMANCE / "cases"
 
-needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="the published cases (../shared/conformance) are not here")
-needs_oracle = pytest.mark.skipif(
-    shutil.which("crm_simulate") is None, reason="crm_simulate (Debian: pacemaker-cli-utils) is not installed"
+needs_cases = pytest.mark.skipif(
+    not CASES.is_dir(),
+    reason="the published cases (../shared/conformance) are no part of this repository and do not lie beside it",
 )
+needs_oracle = needs("crm_simulate")
 
 
 @cache

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from machine import needs_root
 
 from reconciler.ownership import NOBODY_ELSE, Trusted, distrust
 from reconciler.sources.repository import Repository
 from reconciler.sources.signatures import SignaturePolicy, verify_commits
 from reconciler.sources.snapshot import read_directory
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 OTHER = 54_321
 
 

@@ -16,6 +16,9 @@ from reconciler.agents.shortage import Shortage
 from reconciler.agents.systemd_bus import BusError, RefusedError, SystemdBus
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
 
+_BOOTED = "/run/systemd/system"
+"""A directory that systemd makes where it is the init, and nobody else: sd_booted(3)."""
+
 _JOBS = {
     "start": "StartUnit",
     "stop": "StopUnit",
@@ -40,7 +43,7 @@ class SystemdUnits:
 
     async def run(self, call: AgentCall) -> AgentResult:
         """Carry out one operation within its deadline. A job that has been started goes on in systemd all the same."""
-        if self._given is None and not os.path.isdir("/run/systemd/system"):
+        if self._given is None and not os.path.isdir(_BOOTED):
             return failure(ResultCode.NOT_INSTALLED, "systemd does not run on this node", OperationStatus.NOT_INSTALLED)
         started = time.monotonic_ns()
         try:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from control_groups import remove_control_groups
+from machine import delegated
 
-from reconciler.agents.cgroup import CgroupTree, delegated_tree
+from reconciler.agents.cgroup import CgroupTree
 from reconciler.agents.executor import AgentRunner, RunnerSettings, SecretResolver
 from reconciler.agents.installed import Roots
 from reconciler.model.operation import AgentCall, AgentResult
@@ -22,17 +23,15 @@ SYSTEM_OCF = "/usr/lib/ocf"
 @pytest.fixture(params=["cgroup", "process group"])
 def cgroups(request: pytest.FixtureRequest) -> bool:
     """Whether calls get control groups: both ways are tested where both exist."""
-    if request.param == "cgroup" and (tree := delegated_tree("tests", str(request.node.nodeid))) is None:
-        pytest.skip("no control group is delegated to this process")
-    elif request.param == "cgroup":
-        tree.close()
+    if request.param == "cgroup":
+        delegated("tests", request.node.nodeid).close()
     return bool(request.param == "cgroup")
 
 
 @pytest.fixture
 def tree(cgroups: bool, tmp_path: Path) -> Iterator[CgroupTree | None]:
     """A tree of this test's own where calls get control groups, None where they don't."""
-    made = delegated_tree("tests", str(tmp_path)) if cgroups else None
+    made = delegated("tests", str(tmp_path)) if cgroups else None
     yield made
     remove_control_groups("tests", str(tmp_path))
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from machine import needs, needs_agents, needs_root
 
 from reconciler.agents import procfs
 from reconciler.agents.executor import AgentRunner, RunnerSettings
@@ -25,13 +26,7 @@ from reconciler.model.resource import Agent
 MODULES = "/usr/lib/apache2/modules"
 APACHE = Agent("ocf", "apache", "heartbeat")
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("apache2") is None
-    or not os.path.exists("/usr/lib/ocf/resource.d/heartbeat/apache")
-    or not os.path.exists(f"{MODULES}/mod_mpm_prefork.so")
-    or os.geteuid() != 0,
-    reason="needs root, apache2 and the package resource-agents",
-)
+pytestmark = [needs("apache2"), needs_agents("heartbeat"), needs_root]
 
 CONFIGURATION = """ServerRoot {directory}
 LoadModule mpm_prefork_module {modules}/mod_mpm_prefork.so

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from control_groups import in_control_groups
 
 from reconciler.agents import ends as ends_module
 from reconciler.agents.cgroup import CgroupTree
@@ -102,11 +103,9 @@ def test_a_number_that_was_given_again_is_another_process(monkeypatch: pytest.Mo
     watch(story, 0)
 
 
+@in_control_groups
 @pytest.mark.parametrize("most", [None, 0])
-def test_an_emptied_control_group_is_told_once(tree: CgroupTree | None, most: int | None) -> None:
-    if tree is None:
-        pytest.skip("calls have no control groups here")
-
+def test_an_emptied_control_group_is_told_once(tree: CgroupTree, most: int | None) -> None:
     async def story(ends: Ends, told: Told) -> None:
         groups = [tree.create(name) for name in ("a", "b", "c")]
         processes = [sleeper() for _ in groups]
@@ -129,10 +128,8 @@ def test_an_emptied_control_group_is_told_once(tree: CgroupTree | None, most: in
     watch(story, most)
 
 
-def test_a_control_group_that_is_empty_or_gone_already_is_told(tree: CgroupTree | None) -> None:
-    if tree is None:
-        pytest.skip("calls have no control groups here")
-
+@in_control_groups
+def test_a_control_group_that_is_empty_or_gone_already_is_told(tree: CgroupTree) -> None:
     async def story(ends: Ends, told: Told) -> None:
         empty, gone = tree.create("empty"), tree.create("gone")
         gone.remove()
@@ -144,10 +141,9 @@ def test_a_control_group_that_is_empty_or_gone_already_is_told(tree: CgroupTree 
     watch(story)
 
 
-def test_lost_events_have_every_group_looked_at(tree: CgroupTree | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@in_control_groups
+def test_lost_events_have_every_group_looked_at(tree: CgroupTree, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel's queue was full: the event says only that there were others."""
-    if tree is None:
-        pytest.skip("calls have no control groups here")
     real = os.read
 
     def read(descriptor: int, size: int) -> bytes:

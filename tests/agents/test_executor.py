@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from machine import needs, needs_agents, needs_root
 
 from reconciler.agents.executor import RunnerSettings
 from reconciler.agents.installed import Roots
@@ -21,10 +21,6 @@ SYSTEM_OCF = "/usr/lib/ocf"
 Run = Callable[..., AgentResult]
 Write = Callable[..., Agent]
 
-needs_resource_agents = pytest.mark.skipif(
-    not os.path.exists(f"{SYSTEM_OCF}/resource.d/heartbeat/Dummy"),
-    reason="the package resource-agents is not installed",
-)
 OWN_DUMMY = Agent("ocf", "Dummy", "reconciler")
 OWN_STATEFUL = Agent("ocf", "Stateful", "reconciler")
 
@@ -256,7 +252,7 @@ def test_own_stateful_goes_through_its_roles(run: Run) -> None:
         assert (operation, result.code, result.attributes) == (operation, code, attributes), result
 
 
-@needs_resource_agents
+@needs_agents("heartbeat")
 def test_dummy_of_resource_agents(run: Run) -> None:
     dummy = Agent("ocf", "Dummy", "heartbeat")
     codes = [
@@ -265,7 +261,7 @@ def test_dummy_of_resource_agents(run: Run) -> None:
     assert codes == [7, 0, 0, 0, 7, 0]
 
 
-@needs_resource_agents
+@needs_agents("heartbeat")
 def test_stateful_of_resource_agents_sets_its_scores(run: Run) -> None:
     stateful = Agent("ocf", "Stateful", "heartbeat")
     assert run(stateful, "start", "st").attributes == {"master-st": "5"}
@@ -275,10 +271,9 @@ def test_stateful_of_resource_agents_sets_its_scores(run: Run) -> None:
     assert run(stateful, "stop", "st").attributes == {"master-st": None}
 
 
-@needs_resource_agents
-@pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("ip") is None, reason="an address can be set only by root with iproute2"
-)
+@needs_agents("heartbeat")
+@needs("ip")
+@needs_root
 def test_floating_address_of_resource_agents(run: Run) -> None:
     address = Agent("ocf", "IPaddr2", "heartbeat")
     parameters = {"ip": "127.55.0.9", "cidr_netmask": "32", "nic": "lo"}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from machine import needs_agents, needs_root
 
 from reconciler.agents.installed import Roots, find, installed, unit_file, unit_name
 from reconciler.agents.metadata import Asking, MetadataLookup
@@ -17,10 +18,6 @@ from reconciler.model.metadata import AgentMetadata, AgentParameter, NotAsked
 from reconciler.model.resource import Agent
 
 SYSTEM_OCF = "/usr/lib/ocf"
-needs_resource_agents = pytest.mark.skipif(
-    not os.path.exists(f"{SYSTEM_OCF}/resource.d/heartbeat/Dummy"),
-    reason="the package resource-agents is not installed",
-)
 
 MODERN = b"""<?xml version="1.0"?>
 <!DOCTYPE resource-agent SYSTEM "ra-api-1.dtd">
@@ -187,7 +184,7 @@ def test_nobody_is_asked_by_who_only_judges(agent: Callable[..., Agent], roots: 
     assert asked.read_text() == "x\n"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@needs_root
 def test_an_agent_that_others_could_change_is_not_asked(
     agent: Callable[..., Agent], roots: Roots, tmp_path: Path
 ) -> None:
@@ -226,7 +223,7 @@ def test_our_own_agents_need_not_be_asked(roots: Roots, tmp_path: Path) -> None:
     assert [one.name for one in found if isinstance(one, AgentMetadata)] == ["Dummy", "Stateful", "process"]
 
 
-@needs_resource_agents
+@needs_agents("heartbeat")
 def test_agents_of_resource_agents(tmp_path: Path) -> None:
     lookup = MetadataLookup(cache_directory=str(tmp_path / "cache"))
     address = lookup.describe(Agent("ocf", "IPaddr2", "heartbeat"))

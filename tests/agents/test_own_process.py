@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from machine import needs_root
 
 from reconciler.agents import procfs
 from reconciler.agents.executor import RunnerSettings
@@ -204,7 +205,7 @@ def test_service_that_never_gets_ready_is_ended_with_the_call(process, tmp_path:
     assert process("monitor", command="x").code == 7
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
+@needs_root
 def test_user(process, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     log = tmp_path / "log"
     assert (

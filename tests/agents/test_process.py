@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from control_groups import in_control_groups
 
 from reconciler.agents import procfs
 from reconciler.agents.cgroup import CgroupTree, delegated_tree
@@ -235,10 +236,9 @@ def test_control_group_of_a_finished_call_is_removed(tree: CgroupTree | None, sh
         os.rmdir(tree.root)
 
 
-def test_control_group_that_a_call_is_about_to_enter_is_not_swept(tree: CgroupTree | None, tmp_path: Path) -> None:
+@in_control_groups
+def test_control_group_that_a_call_is_about_to_enter_is_not_swept(tree: CgroupTree, tmp_path: Path) -> None:
     """By the liveness watch of the resource, by a sweep, or by another daemon of this run directory that ends just now."""
-    if tree is None:
-        pytest.skip("calls have no control groups here")
     group = tree.create("web")
     assert tree.left_behind("web") == []
     tree.sweep()
@@ -253,9 +253,8 @@ def test_control_group_that_a_call_is_about_to_enter_is_not_swept(tree: CgroupTr
     assert not os.path.exists(group.path)
 
 
-def test_control_group_of_a_dead_daemon_is_swept(tree: CgroupTree | None) -> None:
-    if tree is None:
-        pytest.skip("calls have no control groups here")
+@in_control_groups
+def test_control_group_of_a_dead_daemon_is_swept(tree: CgroupTree) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
     os.mkdir(f"{tree.root}/web@{dead.pid}-1")
@@ -263,9 +262,8 @@ def test_control_group_of_a_dead_daemon_is_swept(tree: CgroupTree | None) -> Non
     assert tree.groups("web") == []
 
 
-def test_tree_that_was_removed_is_made_again(tree: CgroupTree | None, shell: Callable[..., Ended]) -> None:
-    if tree is None:
-        pytest.skip("calls have no control groups here")
+@in_control_groups
+def test_tree_that_was_removed_is_made_again(tree: CgroupTree, shell: Callable[..., Ended]) -> None:
     os.rmdir(tree.root)
     assert tree.left_behind("web") == []
     tree.sweep()
@@ -273,18 +271,16 @@ def test_tree_that_was_removed_is_made_again(tree: CgroupTree | None, shell: Cal
     assert f"/{os.path.basename(tree.root)}/web@".encode() in ended.output
 
 
-def test_call_without_a_control_group_runs_all_the_same(tree: CgroupTree | None, shell: Callable[..., Ended]) -> None:
+@in_control_groups
+def test_call_without_a_control_group_runs_all_the_same(tree: CgroupTree, shell: Callable[..., Ended]) -> None:
     """No more groups may be made, or there is no memory for one: that is no failure of the resource."""
-    if tree is None:
-        pytest.skip("calls have no control groups here")
     root, tree.root = tree.root, f"{tree.root}/cgroup.procs"  # No directory can be made below a file.
     assert shell("echo runs").output == b"runs\n"
     tree.root = root
 
 
-def test_nodes_of_one_name_have_trees_of_their_own(tree: CgroupTree | None, tmp_path: Path) -> None:
-    if tree is None:
-        pytest.skip("calls have no control groups here")
+@in_control_groups
+def test_nodes_of_one_name_have_trees_of_their_own(tree: CgroupTree, tmp_path: Path) -> None:
     again, other = delegated_tree("tests", str(tmp_path)), delegated_tree("tests", str(tmp_path / "other"))
     assert again is not None
     assert again.root == tree.root, "the next daemon finds it"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -12,12 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from machine import needs
 
+from reconciler.agents import systemd
 from reconciler.agents.systemd import SystemdUnits
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
 from reconciler.model.resource import Agent
 
-pytestmark = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="dbus-daemon is not installed")
+pytestmark = needs("dbus-daemon")
 
 CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -182,7 +183,7 @@ def test_systemd_that_dies_during_a_call(bus: Bus, run: Callable[..., list[Agent
     assert outcome(run(call("good", "start"))) == [(0, DONE)]
 
 
-@pytest.mark.skipif(os.path.isdir("/run/systemd/system"), reason="systemd runs here")
-def test_machine_without_systemd() -> None:
+def test_machine_without_systemd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(systemd, "_BOOTED", str(tmp_path / "none"))
     result = asyncio.run(SystemdUnits().run(call("good", "monitor")))
     assert (result.code, result.status) == (ResultCode.NOT_INSTALLED, OperationStatus.NOT_INSTALLED)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from machine import needs, needs_agents
 
 from reconciler.cli.shell import completion
 
@@ -41,18 +41,15 @@ COMPLETED = [
 ]
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@needs("bash")
 @pytest.mark.parametrize(("line", "expected"), COMPLETED)
 def test_bash(line: str, expected: list[str], tmp_path: Path) -> None:
     assert completed(line, tmp_path) == expected
 
 
+@needs("bash")
+@needs_agents("pacemaker")
 def test_bash_goes_on_behind_the_colon_of_an_agent(tmp_path: Path) -> None:
-    found = subprocess.run(
-        [sys.executable, "-m", "reconciler", "names", "agents"], capture_output=True, text=True, check=True
-    ).stdout.split()
-    if "ocf:pacemaker:Dummy" not in found:
-        pytest.skip("no such agent is installed")
     assert completed("reconciler agents info ocf:pacemaker:Dum", tmp_path) == ["Dummy"]
 
 

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from machine import needs_root
 
 from reconciler.cli.terminal.output import OutputError, write_output
 
@@ -32,7 +33,7 @@ def test_a_pipe_stays_a_pipe(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a device node")
+@needs_root
 def test_a_device_stays_a_device(tmp_path: Path) -> None:
     path = tmp_path / "null"
     os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from machine import needs_root
 
 from reconciler.cli.node.client import Client, ClientError, ClientTimeout, Refused
 
@@ -258,7 +258,7 @@ def ask_as(user: int, node: Node, method: str, path: str) -> str:
     return done.stdout.strip() or done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask as somebody else")
+@needs_root
 def test_others_are_let_in_only_as_configured(open_node: Node) -> None:
     node = open_node
     node.start()

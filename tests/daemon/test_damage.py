@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
+from machine import mounted
 
 from reconciler.cli.node.client import ClientError
 from reconciler.sources.repository import ACTIVE
@@ -84,24 +82,6 @@ def test_what_was_under_way_before_the_damage_does_not_end_the_doubt(node: Node)
     assert node.client.get("/v1/files")["files"] == {"site.yaml": node.configuration({"a": "4"})}
 
 
-@pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Callable[[Path, str], None]]:
-    """Mounts a file system of memory at a place, with these options, until the test ends."""
-    done: list[Path] = []
-
-    def mount(place: Path, options: str) -> None:
-        place.mkdir(exist_ok=True)
-        words = ["mount", "-t", "tmpfs", "-o", f"{options},mode=0755", "tmpfs", str(place)]
-        made = subprocess.run(words, capture_output=True, text=True)
-        if made.returncode != 0:
-            pytest.skip(f"nothing can be mounted here: {made.stderr.strip()}")
-        done.append(place)
-
-    yield mount
-    for place in done:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
 def refusal(node: Node) -> str:
     """What a daemon says that can't start."""
     with pytest.raises(AssertionError):
@@ -111,21 +91,19 @@ def refusal(node: Node) -> str:
 
 
 @pytest.mark.parametrize("directory", ["state", "run"])
-def test_a_directory_that_is_read_only_is_named(
-    stopped_node: Node, mounted: Callable[[Path, str], None], directory: str
-) -> None:
-    mounted(stopped_node.path / directory, "ro")
-    said = refusal(stopped_node)
+def test_a_directory_that_is_read_only_is_named(stopped_node: Node, directory: str) -> None:
+    with mounted(stopped_node.path / directory, "ro"):
+        said = refusal(stopped_node)
     assert f"use the {directory} directory {stopped_node.path / directory}" in said
     assert "Traceback" not in said
 
 
-def test_a_full_run_directory_is_named(stopped_node: Node, mounted: Callable[[Path, str], None]) -> None:
+def test_a_full_run_directory_is_named(stopped_node: Node) -> None:
     node = stopped_node
-    mounted(node.path / "run", "size=64k,nr_inodes=4")
-    for number in range(3):
-        (node.path / "run" / f"ballast-{number}").touch()
-    said = refusal(node)
+    with mounted(node.path / "run", "size=64k,nr_inodes=4"):
+        for number in range(3):
+            (node.path / "run" / f"ballast-{number}").touch()
+        said = refusal(node)
     assert str(node.path / "run") in said
     assert "No space left on device" in said
     assert "Traceback" not in said

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from machine import needs_root
 
 from .conftest import Node
 from .test_evidence import without_its_end
@@ -94,7 +95,7 @@ def _in_the_future(node: Node) -> None:
     node.stop()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@needs_root
 @pytest.mark.parametrize(
     ("spoil", "code", "named", "exit_code"),
     [

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from machine import needs_root
 
 from reconciler.cli.node.client import Client, ClientError
 from reconciler.daemon import http
@@ -26,7 +27,6 @@ from reconciler.daemon.http import Answer, ApiError, Request, UnixServer
 from reconciler.daemon.peer import Peer
 
 READER, STRANGER = 4001, 4002
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 
 
 class Service:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from machine import needs
 
 UNIT = Path(__file__).parents[2] / "share" / "systemd" / "reconciler.service"
 
@@ -44,7 +44,7 @@ def test_nothing_is_forbidden_that_the_services_would_inherit() -> None:
     assert [name for name, value in settings().items() if name.startswith(forbidden) and value != "no"] == []
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@needs("systemd-analyze")
 def test_systemd_understands_it(tmp_path: Path) -> None:
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text().replace("/usr/bin/reconciler", sys.executable))

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from daemon.conftest import Node
+from machine import needs
 
 from reconciler.cli.commands import COMMANDS
 
@@ -139,10 +140,9 @@ def test_every_command_has_sayings() -> None:
     assert set(SAYINGS) == {name for name, command in COMMANDS.items() if not command.hidden} | {"common"}
 
 
+@needs("man")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_manual_page_is_legible_at_80_columns(page: Path) -> None:
-    if shutil.which("man") is None:
-        pytest.skip("man is not installed")
     shown = subprocess.run(
         ["man", "-l", str(page)],
         env={**os.environ, "MANWIDTH": "80", "MANPAGER": "cat", "LC_ALL": "C.UTF-8"},

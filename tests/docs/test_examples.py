@@ -7,6 +7,7 @@ import re
 import shlex
 
 import pytest
+from machine import needs_agents
 
 from reconciler.agents.metadata import MetadataLookup
 from reconciler.cli.commands import COMMANDS, module_of
@@ -38,12 +39,12 @@ def test_a_configuration_is_valid_as_it_stands(block: Block) -> None:
     assert loaded.configuration is not None
 
 
+@needs_agents("heartbeat")
+@needs_agents("pacemaker")
 @pytest.mark.parametrize("block", yaml_of(""))
 def test_a_configuration_is_valid_with_the_agents_that_it_names(block: Block) -> None:
     lookup = MetadataLookup()
     loaded = load({"site.yaml": block.text.encode()}, agents=lookup)
-    if any(finding.code == "agent-not-installed" for finding in loaded.findings):
-        pytest.skip("the agents of the example are not installed here")
     assert [str(finding) for finding in loaded.findings] == []
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from machine import needs_agents
 
 from reconciler.agents.installed import Roots, installed
 from reconciler.agents.metadata import MetadataLookup
@@ -27,7 +26,8 @@ def codes(text: str, agents: object) -> list[str]:
     return [finding.code for finding in found.findings]
 
 
-@pytest.mark.skipif(not AGENTS, reason="no OCF agents are installed here")
+@needs_agents("pacemaker")
+@needs_agents("heartbeat")
 def test_no_installed_agent_has_its_own_defaults_refused(lookup: MetadataLookup) -> None:
     refused = []
     for agent in AGENTS:
@@ -61,12 +61,13 @@ def test_a_default_that_does_not_fit_its_type_switches_the_check_off(default: st
     assert ("parameter-type" in codes(text, agents)) == refused
 
 
-@pytest.mark.skipif(not Path("/usr/lib/ocf/resource.d/heartbeat/IPaddr2").exists(), reason="IPaddr2 is not installed")
+@needs_agents("heartbeat")
 def test_the_address_of_the_article_needs_its_address(lookup: MetadataLookup) -> None:
     assert "missing-parameter" in codes("primitives: {a: {agent: 'ocf:heartbeat:IPaddr2'}}\n", lookup)
 
 
-@pytest.mark.skipif(not AGENTS, reason="no OCF agents are installed here")
+@needs_agents("pacemaker")
+@needs_agents("heartbeat")
 def test_an_agent_that_is_not_there_gets_its_nearest_name(lookup: MetadataLookup) -> None:
     slip = f"{str(AGENTS[0])[:-1]}"
     found = load({"a.yaml": f"{SITE}primitives: {{a: {{agent: '{slip}'}}}}\n".encode()}, agents=lookup).findings

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from histories import NOW
+from machine import needs
 from test_changes import CLEANUPS, MATRIX
 from test_collectives import WHOLES
 from test_implicit_orderings import TABLE
@@ -27,9 +27,7 @@ from reconciler.interop.writing.cib import write_cib
 from reconciler.model.date import Instant
 from reconciler.scheduler.inside import decide
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("crm_simulate") is None, reason="the reference program is not here: apt install pacemaker-cli-utils"
-)
+pytestmark = needs("crm_simulate")
 TABLES = (TRANSITIONS, PROMOTIONS, RULES, ROLES, MATRIX, CLEANUPS, ASKED, SHAPES, ALONE, WHOLES, TABLE, ROWS)
 ALL = [pytest.param(row.values[0], id=str(row.id)) for table in TABLES for row in table]
 

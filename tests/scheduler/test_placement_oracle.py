@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from machine import needs
 from small_clusters import full_lines, plan_of
 from test_placement_examples import EXAMPLES
 from test_placement_oddities import LINES, PLACES, SCORES, followed_bundle
@@ -16,9 +16,7 @@ from test_placement_rules import RULES
 from reconciler.cib import Cib
 from reconciler.interop.writing.cib import write_cib
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("crm_simulate") is None, reason="the reference program is not here: apt install pacemaker-cli-utils"
-)
+pytestmark = needs("crm_simulate")
 ALL = [pytest.param(row.values[0], id=str(row.id)) for row in (*EXAMPLES, *SCORES, *LINES, *PLACES, *RULES)]
 
 

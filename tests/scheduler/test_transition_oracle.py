@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from machine import needs
 from small_clusters import plan_of
 from test_fencing_order import FENCINGS
 from test_orders import COLLECTIVES, ORDERS
@@ -19,9 +19,7 @@ from reconciler.crm.outline import Outline
 from reconciler.crm.summary_text import add_summary
 from reconciler.interop.writing.cib import write_cib
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("crm_simulate") is None, reason="the reference program is not here: apt install pacemaker-cli-utils"
-)
+pytestmark = needs("crm_simulate")
 ALL = [pytest.param(row.values[0], id=str(row.id)) for row in (*ORDERS, *COLLECTIVES, *FENCINGS)]
 
 

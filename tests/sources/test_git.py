@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from machine import needs
 
 from reconciler.controller.admission import Relation
 from reconciler.frozen import replace
@@ -308,9 +308,6 @@ def test_hooks_and_settings_of_the_repository_do_not_run(
     assert not (tmp_path / "owned").exists()
 
 
-needs_ssh_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
-
-
 class Signing:
     """Keys of two people, of whom one is allowed."""
 
@@ -348,7 +345,7 @@ def signing(tmp_path: Path) -> Signing:
     return Signing(tmp_path / "keys")
 
 
-@needs_ssh_keygen
+@needs("ssh-keygen")
 def test_only_commits_of_allowed_signers(ask: Ask, work, signing: Signing) -> None:  # type: ignore[no-untyped-def]
     policy = {"signatures": SignaturePolicy("tip", str(signing.signers))}
     work.write("cluster.d/a.yaml", "a: 1\n")
@@ -390,7 +387,7 @@ def test_a_good_commit_on_top_of_an_oddly_made_one_is_followed(ask: Ask, work, a
     assert ask().commit == good
 
 
-@needs_ssh_keygen
+@needs("ssh-keygen")
 def test_signature_copied_onto_other_content(ask: Ask, work, signing: Signing) -> None:  # type: ignore[no-untyped-def]
     work.write("cluster.d/a.yaml", "a: 1\n")
     signed = signing.sign(work, "allowed")
@@ -409,7 +406,7 @@ def test_signature_copied_onto_other_content(ask: Ask, work, signing: Signing) -
     assert (answer.commit, codes(answer)) == (None, ["signature"])
 
 
-@needs_ssh_keygen
+@needs("ssh-keygen")
 def test_all_commits_since_the_last_in_force(ask: Ask, work, signing: Signing) -> None:  # type: ignore[no-untyped-def]
     every, tips = (SignaturePolicy(demand, str(signing.signers)) for demand in ("all", "tip"))
     work.write("cluster.d/a.yaml", "a: 1\n")

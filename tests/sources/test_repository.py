@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from machine import mounted
 
 from reconciler.sources.bounds import TreeBounds, TreeRefusedError
 from reconciler.sources.git_command import GitError
@@ -309,14 +310,8 @@ def test_a_commit_takes_one_quick_process(repository: Repository) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for a few hundred kilobytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(place)], capture_output=True, check=False
-    ).returncode:
-        pytest.skip("a file system can't be mounted here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with mounted(tmp_path / "disk", "size=600k"):
+        yield tmp_path / "disk"
 
 
 def fill(path: Path) -> None:

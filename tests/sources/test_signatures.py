@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import shutil
 import ssl
 import subprocess
 import threading
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from machine import needs
 
 from reconciler.daemon.compile import Judge, SourcePolicy
 from reconciler.errors import InputError
@@ -24,8 +24,7 @@ from reconciler.sources.signatures import SignaturePolicy, fingerprint, split_si
 
 from .conftest import GIT_ENVIRONMENT, WorkTree
 
-pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
-needs_gpg = pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")
+pytestmark = needs("ssh-keygen")
 LONG_AGO = "2019-06-01T00:00:00 +0000"
 
 
@@ -205,7 +204,7 @@ def pgp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pgp]:
     subprocess.run(["gpgconf", "--homedir", str(home.home), "--kill", "all"], check=False, capture_output=True)
 
 
-@needs_gpg
+@needs("gpg")
 def test_openpgp_keys_of_the_policy_s_keyring(work: WorkTree, tmp_path: Path, pgp: Pgp) -> None:
     allowed = pgp.key("allowed")
     pgp.key("stranger")
@@ -227,7 +226,7 @@ def test_openpgp_keys_of_the_policy_s_keyring(work: WorkTree, tmp_path: Path, pg
         verdict(SignaturePolicy("tip", keyring_file=str(tmp_path / "keyring")), work, by_pgp)
 
 
-@needs_gpg
+@needs("gpg")
 def test_an_expired_openpgp_key_does_not_sign_whatever_date_the_commit_bears(work: WorkTree, pgp: Pgp) -> None:
     pgp.at("20190101T000000")
     keyring = pgp.key("old", "1y")
@@ -304,7 +303,7 @@ class Redirecting:
         return f"https://{host}:{self.server.server_address[1]}"
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+@needs("openssl")
 @pytest.mark.parametrize("with_token", [True, False])
 def test_a_token_does_not_follow_a_redirect(repository: Repository, tmp_path: Path, with_token: bool) -> None:
     words = [
