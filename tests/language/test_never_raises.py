@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 from configurations import configuration_of
-from test_faults import CLEAN, lookup
+from planted import CLEAN
+from test_faults_of_agents import lookup
 
 from reconciler.errors import Severity
 from reconciler.language import load

@@ -16,7 +16,11 @@ from jsonschema import Draft202012Validator
 
 sys.path.insert(0, str(Path(__file__).parent))
 from configurations import configuration_of
-from test_faults import CLEAN, FAULTS, planted
+from planted import CLEAN, planted
+from test_faults_of_constraints import FAULTS as OF_CONSTRAINTS
+from test_faults_of_fencing import FAULTS as OF_FENCING
+from test_faults_of_names import FAULTS as OF_NAMES
+from test_faults_of_values import FAULTS as OF_VALUES
 
 from reconciler.daemon.config import parse_config
 from reconciler.errors import InputError
@@ -80,6 +84,9 @@ def test_what_is_emitted_fits(seed: int) -> None:
     text = to_text(configuration_of(seed))
     if text:
         assert verdicts(text) == (True, True)
+
+
+FAULTS = OF_NAMES | OF_VALUES | OF_CONSTRAINTS | OF_FENCING
 
 
 @pytest.mark.parametrize("name", FAULTS)
