@@ -84,6 +84,13 @@ class LabConfig:
     boot: str
 
 
+@frozen
+class CorosyncConfig:
+    """That the node is one of several, which corosync connects. `node` is what the file calls it, None where corosync's name counts."""
+
+    node: str | None = None
+
+
 SourceConfig = GitSourceConfig | DirectorySourceConfig
 
 
@@ -114,6 +121,7 @@ class NodeConfig:
     run: str = DEFAULT_RUN
     socket: str = f"{DEFAULT_RUN}/reconciler.sock"
     lab: LabConfig | None = None
+    corosync: CorosyncConfig | None = None
     sources: tuple[SourceConfig, ...] = ()
     proposals: ProposalsConfig = field(default_factory=ProposalsConfig)
     roots: Roots = field(default_factory=Roots)
@@ -179,15 +187,17 @@ def _second_opinion(path: str, document: Value) -> tuple[Finding, ...]:
 def _node_config(top: _Section) -> NodeConfig:
     state = top.path("state", DEFAULT_STATE)
     run = top.path("run", DEFAULT_RUN)
-    lab = _lab(top.section("fabric"))
+    node = top.text("node", None, _NODE_NAME)
+    lab, corosync = _fabric(top.section("fabric"), node)
     agents, log, validation, api = (top.section(name) for name in ("agents", "log", "validate", "api"))
     config = NodeConfig(
-        node=top.text("node", socket.gethostname(), _NODE_NAME),
+        node=socket.gethostname() if node is None else node,
         path=top.text("path", "cluster.d").strip("/").removeprefix("./").removeprefix("."),
         state=state,
         run=run,
         socket=top.path("socket", os.path.join(run, "reconciler.sock")),
         lab=lab,
+        corosync=corosync,
         sources=_sources(top.section("sources")),
         proposals=_proposals(top.section("proposals")),
         roots=Roots(
@@ -213,8 +223,12 @@ def _node_config(top: _Section) -> NodeConfig:
     return config
 
 
-def _lab(section: _Section) -> LabConfig | None:
-    kind = section.word("kind", ("embedded", "lab"), "embedded")
+def _fabric(section: _Section, node: str | None) -> tuple[LabConfig | None, CorosyncConfig | None]:
+    kind = section.word("kind", ("embedded", "lab", "corosync"), "embedded")
+    return _lab(section, kind), CorosyncConfig(node) if kind == "corosync" else None
+
+
+def _lab(section: _Section, kind: str) -> LabConfig | None:
     socket_path, boot = section.path("socket", None), section.path("boot", None)
     section.done()
     if kind != "lab":

@@ -107,7 +107,9 @@ def schema() -> Schema:
     """The schema of a node.yaml."""
     top = object_of(
         {
-            "node": text("The node's name; by default the host's."),
+            "node": text(
+                "The node's name; by default the host's. With corosync it is the one in corosync's nodelist, and may be left out."
+            ),
             "path": text("Where the configuration lies inside a repository.") | {"default": "cluster.d"},
             "state": text("The journal and the node's own repository.") | {"default": "/var/lib/reconciler"},
             "run": text("What need not outlive a reboot.") | {"default": "/run/reconciler"},
@@ -115,7 +117,9 @@ def schema() -> Schema:
             "fabric": object_of(
                 {
                     "kind": words(
-                        ["embedded", "lab"], "One node by itself, or one of several in a lab on this machine."
+                        ["embedded", "lab", "corosync"],
+                        "One node by itself, one of several in a lab on this machine, or one of several machines: "
+                        "the corosync of each connects them.",
                     ),
                     "socket": text("Of a lab: the socket of its supervisor."),
                     "boot": text("Of a lab: the file that names this start of the node's pretended machine."),

@@ -38,6 +38,7 @@ from reconciler.daemon.events import EventLog
 from reconciler.daemon.fencing import AgentFencing
 from reconciler.daemon.held import HeldUpWatch
 from reconciler.daemon.http import UnixServer
+from reconciler.daemon.identity import identified
 from reconciler.daemon.leftovers import outlive_leftovers
 from reconciler.daemon.lock import check_owner, lock
 from reconciler.daemon.log import LOG, say
@@ -55,6 +56,7 @@ from reconciler.daemon.status import StatusView
 from reconciler.daemon.store import Store
 from reconciler.daemon.supervisor import Supervisor
 from reconciler.errors import ReconcilerError, Remedy
+from reconciler.fabric.corosync.member import CorosyncFabric
 from reconciler.fabric.embedded import EmbeddedFabric, Fabric
 from reconciler.fabric.lab.devices import LabAgents, LabFencing
 from reconciler.fabric.lab.member import LabFabric
@@ -82,6 +84,7 @@ async def serve(config: NodeConfig, file: str, *, stop_resources: bool = False) 
     store = Store(config.state)
     held: list[int] = []
     try:
+        config = identified(config)
         held += _locks(config)
         service = Service(config, store, stop_resources)
         service.warn(map(str, examine_place(config, file)))
@@ -305,7 +308,10 @@ class Service:
         """What this node can't do at the moment."""
         short = self._runner.shortage.present
         lacking = self._missing_secrets.texts()
-        return [*self._held.texts(), *self._server.troubles, *([short] if short is not None else []), *lacking]
+        fabric = self._shell.parts.fabric
+        apart = fabric.trouble if isinstance(fabric, CorosyncFabric) else None
+        present = [text for text in (apart, short) if text is not None]
+        return [*self._held.texts(), *self._server.troubles, *present, *lacking]
 
     def _shortage(self, text: str | None) -> None:
         """The machine lacks what it takes to call agents, or has it again: no resource has failed by that."""
@@ -357,6 +363,8 @@ def _lets_others_in(config: NodeConfig) -> bool:
 
 
 def _fabric(config: NodeConfig) -> Fabric:
+    if config.corosync is not None:
+        return CorosyncFabric(config.node)
     return EmbeddedFabric(config.node) if config.lab is None else LabFabric(config.node, config.lab.socket)
 
 

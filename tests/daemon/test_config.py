@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.daemon.config import Access, DirectorySourceConfig, GitSourceConfig, ProposalsConfig, parse_config
+from reconciler.daemon.config import (
+    Access,
+    CorosyncConfig,
+    DirectorySourceConfig,
+    GitSourceConfig,
+    ProposalsConfig,
+    parse_config,
+)
 from reconciler.errors import InputError
 from reconciler.sources.signatures import SignaturePolicy
 
@@ -69,6 +76,13 @@ def test_nothing_said_means_the_defaults() -> None:
     assert config.path == "cluster.d"
 
 
+def test_with_corosync_the_name_may_be_left_out() -> None:
+    found = parse_config("node.yaml", b"fabric: {kind: corosync}\n")
+    assert found.corosync == CorosyncConfig(None)
+    assert parse_config("node.yaml", b"node: a\nfabric: {kind: corosync}\n").corosync == CorosyncConfig("a")
+    assert parse_config("node.yaml", b"node: a\n").corosync is None
+
+
 @pytest.mark.parametrize(
     ("text", "code", "place"),
     [
@@ -88,6 +102,7 @@ def test_nothing_said_means_the_defaults() -> None:
         ("proposals: {signatures: all}", "missing-key", (1, 25)),
         ("proposals: {history: anything}", "bad-value", (1, 22)),
         ("fabric: {kind: carrier-pigeon}", "bad-value", (1, 16)),
+        ("fabric: {kind: corosync, boot: x}", "bad-value", (1, 9)),
         ("agents: {limit: 0}", "bad-value", (1, 17)),
         ("agents: {cgroups: yes}", "wrong-type", (1, 19)),
         ("api: {read: {users: [root]}}", "wrong-type", (1, 21)),

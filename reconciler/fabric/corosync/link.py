@@ -1,0 +1,181 @@
+"""The thread that talks to corosync: it connects, joins the group, hands on what is told, and sends.
+
+Calls to corosync wait for as long as corosync stands still, so nothing else may depend on this thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+from reconciler.fabric.corosync.assembly import BEAT
+from reconciler.fabric.corosync.connection import Connection
+from reconciler.fabric.corosync.events import Process, Received, Told
+from reconciler.fabric.corosync.library import Corosync, CorosyncError
+from reconciler.fabric.corosync.window import Window
+from reconciler.frozen import frozen
+
+GROUP = "reconciler"
+_AGAIN_S = 1.0
+_SLOW_AGAIN_S = 10.0
+"""For what only an operator can mend: each attempt to join disturbs the others."""
+_TURN_S = 0.5
+_BUSY_S = 0.002
+"""How soon what corosync did not take is tried again."""
+_SENT_AT_ONCE = 64
+
+
+@frozen
+class LinkUp:
+    """We are in the group, as this process. Without a word of corosync, what is sent comes back within `silence_s`."""
+
+    process: Process
+    silence_s: float
+
+
+@frozen
+class LinkLost:
+    """There is no connection: why, and what to do about it."""
+
+    why: str
+    advice: str
+
+
+LinkTold = LinkUp | LinkLost | Told
+
+
+class CorosyncLink:
+    """A place in the group for as long as it can be had. `tell` is called in this thread, with what was told in its order."""
+
+    def __init__(
+        self, node: str, tell: Callable[[CorosyncLink, list[LinkTold]], None], before: CorosyncLink | None = None
+    ) -> None:
+        self.turned_s = time.monotonic()
+        """When the thread last did something."""
+        self.joined = False
+        self._node = node
+        self._tell = tell
+        self._before = before
+        self._window = Window()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._slow = False
+        self._wake: int | None = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._thread = threading.Thread(target=self._run, name="corosync", daemon=True)
+        self._thread.start()
+
+    @property
+    def owed_since_s(self) -> float | None:
+        """Since when something that was sent should have come back."""
+        return self._window.owed_since_s
+
+    def send(self, data: bytes) -> None:
+        """Send to the group, when it can be."""
+        with self._lock:
+            self._window.put(data)
+        self._rouse()
+
+    def forget(self) -> None:
+        """What has not been sent is of a view that is over."""
+        with self._lock:
+            self._window.forget()
+
+    def again_slowly(self) -> None:
+        """Leave the group, and come back after a while."""
+        self._slow = True
+        self._rouse()
+
+    def close(self) -> None:
+        """Leave the group, and end; nothing is told any more."""
+        self._over.set()
+        self._rouse()
+
+    def wait(self, seconds: float | None) -> bool:
+        """Wait until the thread has ended; whether it has."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _rouse(self) -> None:
+        """Have the thread look at once; once it has ended, its descriptor may be somebody else's."""
+        with self._lock:
+            if self._wake is not None:
+                os.eventfd_write(self._wake, 1)
+
+    # In the thread
+
+    def _run(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        if self._before is not None:
+            self._before.wait(None)
+            self._before = None
+        try:
+            while not self._over.is_set():
+                self._try()
+                self._over.wait(_SLOW_AGAIN_S if self._slow else _AGAIN_S)
+                self._slow = False
+        finally:
+            with self._lock:
+                descriptor, self._wake = self._wake, None
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def _try(self) -> None:
+        """Be in the group until that ends."""
+        try:
+            connection = Connection(Corosync())
+            try:
+                connection.join(GROUP, self._node)
+                self._window = Window()
+                self.turned_s = time.monotonic()
+                self._say([LinkUp(connection.process, connection.silence_s)])
+                self.joined = True
+                self._serve(connection)
+            finally:
+                self.joined = False
+                connection.close()
+        except CorosyncError as error:
+            self._say([LinkLost(str(error), error.advice)])
+
+    def _serve(self, connection: Connection) -> None:
+        poll, wake = select.poll(), self._wake
+        if wake is None:
+            raise AssertionError("the thread serves after its end")
+        for descriptor in (*connection.descriptors, wake):
+            poll.register(descriptor, select.POLLIN)
+        refused = False
+        while not (self._over.is_set() or self._slow):
+            poll.poll(1000 * (_BUSY_S if refused or connection.unfinished else _TURN_S))
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(wake)
+            self.turned_s = time.monotonic()
+            if told := connection.dispatch():
+                for one in told:
+                    if isinstance(one, Received) and one.sender == connection.process:
+                        self._window.returned(self.turned_s)
+                self._say(list(told))
+            refused = not self._send_waiting(connection)
+        self._send_waiting(connection)  # The last words, as far as corosync takes them.
+
+    def _send_waiting(self, connection: Connection) -> bool:
+        """Send what waits; whether corosync took all that it was given."""
+        for _ in range(_SENT_AT_ONCE):
+            with self._lock:
+                data = self._window.next
+            if data is None:
+                break
+            if not connection.send(data):
+                return False
+            with self._lock:
+                self._window.took(data, time.monotonic())
+        if self._window.beat_due(self.turned_s) and connection.send(BEAT):
+            self._window.sent(len(BEAT), self.turned_s)
+        return True
+
+    def _say(self, told: list[LinkTold]) -> None:
+        if not self._over.is_set():
+            self._tell(self, told)

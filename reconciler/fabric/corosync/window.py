@@ -1,0 +1,81 @@
+"""How much is under way to the group, and whether it comes back. It reads no clock: each call says when it is."""
+
+from __future__ import annotations
+
+from collections import deque
+
+MOST_UNDER_WAY_BYTES = 1024 * 1024
+"""What has been sent and has not come back. More waits here, where it is forgotten when a view ends, instead of with corosync."""
+BEAT_S = 1.0
+"""How often something is sent at least, so that it is known whether anything comes back."""
+_GAP_S = 2.0
+"""Who looked at the clock later than that stood still itself, and can't say what others did meanwhile."""
+
+
+class Window:
+    """What one member sends."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[bytes] = deque()
+        self._under_way: deque[int] = deque()
+        self._bytes = 0
+        self.owed_since_s: float | None = None
+        """Since when something should have come back."""
+        self._last_s = float("-inf")
+
+    def put(self, data: bytes) -> None:
+        """This is to be sent, after everything before."""
+        self._waiting.append(data)
+
+    def forget(self) -> None:
+        """What waits is of a view that is over."""
+        self._waiting.clear()
+
+    @property
+    def next(self) -> bytes | None:
+        """What may be sent now."""
+        if not self._waiting:
+            return None
+        data = self._waiting[0]
+        return data if not self._bytes or self._bytes + len(data) <= MOST_UNDER_WAY_BYTES else None
+
+    def sent(self, size: int, at_s: float) -> None:
+        """So many bytes are under way."""
+        self._under_way.append(size)
+        self._bytes += size
+        self._last_s = at_s
+        if self.owed_since_s is None:
+            self.owed_since_s = at_s
+
+    def took(self, data: bytes, at_s: float) -> None:
+        """What was `next` is under way; what waits may have been forgotten meanwhile."""
+        if self._waiting and self._waiting[0] is data:
+            self._waiting.popleft()
+        self.sent(len(data), at_s)
+
+    def returned(self, at_s: float) -> None:
+        """The oldest of what is under way came back."""
+        if self._under_way:
+            self._bytes -= self._under_way.popleft()
+        self.owed_since_s = at_s if self._under_way else None
+
+    def beat_due(self, at_s: float) -> bool:
+        """Whether something should be sent for its own sake."""
+        return not self._under_way and at_s - self._last_s >= BEAT_S
+
+
+class Patience:
+    """Whether corosync has not answered for too long: neither our calls, nor by delivering what we sent."""
+
+    def __init__(self, allowed_s: float) -> None:
+        self.allowed_s = allowed_s
+        self._from_s = float("-inf")
+        self._looked_s: float | None = None
+
+    def is_over(self, at_s: float, turned_s: float, owed_since_s: float | None) -> bool:
+        """At `at_s`, when the connection's thread last turned at `turned_s`; asked about twice in a second."""
+        if self._looked_s is None or at_s - self._looked_s > _GAP_S:
+            self._from_s = at_s  # We stood still ourselves: from now on it has its time.
+        self._looked_s = at_s
+        waiting_s = min(turned_s, turned_s if owed_since_s is None else owed_since_s)
+        return at_s - max(waiting_s, self._from_s) > self.allowed_s

@@ -1,0 +1,1 @@
+"""Real corosync on hosts in namespaces."""

@@ -1,0 +1,181 @@
+"""A cluster of the daemon on the test bed's hosts, and what its services have witnessed outside of them."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from reconciler.cli.node.client import Client, ClientError
+from tests.corosync.bed import DISKS, HOSTS, Bed, cgroup, python, wait_until
+
+WITNESS = Path(__file__).parents[1] / "lab" / "witness.py"
+NODE = """\
+fabric: {{kind: corosync}}
+state: /var/lib/reconciler
+run: /run/reconciler
+socket: {socket}
+agents: {{cgroups: false}}
+sources:
+  site: {{git: {site}, local: true, poll: 300s}}
+"""
+BOOT = """\
+#!/bin/sh
+cat /proc/sys/kernel/random/uuid >/run/boot-id
+mount --bind /run/boot-id /proc/sys/kernel/random/boot_id
+corosync || exit 1
+exec {daemon} >>/var/log/reconciler.log 2>&1
+"""
+FENCING = """
+fencing:
+  devices:
+    power: {agent: "stonith:fence_testbed", params: {pcmk_host_list: h1 h2 h3, pcmk_host_check: static-list}}
+"""
+
+
+class Cluster:
+    """Three hosts with corosync and the daemon, which follow a repository in `directory`."""
+
+    def __init__(self, bed: Bed, directory: Path) -> None:
+        self.bed = bed
+        self.directory = directory
+        self.witness = directory / "witness"
+        self.site = directory / "site.git"
+        self._work = directory / "work"
+        self._git("init", "--quiet", "--bare", "--initial-branch=main", str(self.site))
+        self._git("clone", "--quiet", str(self.site), str(self._work))
+
+    def up(self, configuration: str, *, token_ms: int = 1000) -> None:
+        """Boot all hosts with a configuration, and wait until all is as it says."""
+        commit = self.commit(configuration)
+        self.bed.configure(token_ms=token_ms)
+        for host in HOSTS:
+            self._put(host, "/etc/reconciler/node.yaml", NODE.format(socket=self._socket(host), site=self.site))
+            self._put(host, "/etc/tb-boot", BOOT.format(daemon=self.daemon), mode="755")
+            self.boot(host)
+        wait_until(lambda: self.at_rest(*HOSTS, commit=commit), "the cluster is at rest", 60)
+
+    @property
+    def daemon(self) -> str:
+        return f"{python()} -P -m reconciler run --config /etc/reconciler/node.yaml"
+
+    def boot(self, host: str) -> None:
+        """What a host that is on does at each power-on."""
+        self.bed.start(host, "setsid", "/etc/tb-boot", output=self.directory / f"{host}.boot")
+
+    def start_daemon(self, host: str) -> None:
+        command = f"exec {self.daemon} >>/var/log/reconciler.log 2>&1"
+        self.bed.start(host, "setsid", "sh", "-c", command, output=self.directory / f"{host}.boot")
+
+    def kill(self, host: str, what: str) -> None:
+        """`kill -9` of the daemon or of corosync."""
+        words = ["-x", "corosync"] if what == "corosync" else ["-f", "reconciler run --config"]
+        self.bed.run(host, "pkill", "-9", *words)
+
+    def _put(self, host: str, path: str, text: str, mode: str = "644") -> None:
+        source = self.directory / "put"
+        source.write_text(text)
+        self.bed.run(host, "install", "-D", "-m", mode, str(source), path)
+
+    def _socket(self, host: str) -> Path:
+        return self.directory / f"{host}.sock"
+
+    # Commits
+
+    def commit(self, configuration: str) -> str:
+        """A new version on the branch that all hosts follow; nobody looks at it before `fetch`."""
+        path = self._work / "cluster.d" / "all.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(configuration)
+        self._git("-C", str(self._work), "add", "--all")
+        self._git("-C", str(self._work), "commit", "--quiet", "--allow-empty", "--message", "another version")
+        self._git("-C", str(self._work), "push", "--quiet", "origin", "main")
+        return self._git("-C", str(self._work), "rev-parse", "HEAD").strip()
+
+    def fetch(self, host: str) -> None:
+        """Have one host look at the branch."""
+        self.bed.run(host, "pkill", "-HUP", "-f", "reconciler run --config")
+
+    def _git(self, *words: str) -> str:
+        identity = ["-c", "user.name=bed", "-c", "user.email=bed@localhost", "-c", "init.defaultBranch=main"]
+        ended = subprocess.run(["git", *identity, *words], capture_output=True, text=True, timeout=30)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    # What is seen from outside
+
+    def status(self, host: str) -> dict[str, Any]:
+        """What the daemon of a host says; nothing while it does not answer."""
+        try:
+            return dict(Client(str(self._socket(host)), 2).get("/v1/status"))
+        except ClientError:
+            return {}
+
+    def log(self, host: str) -> str:
+        return (DISKS / host / "var" / "up" / "log" / "reconciler.log").read_text(errors="replace")
+
+    def active(self, host: str) -> str | None:
+        """The commit that is active by a host's word."""
+        return (self.status(host).get("active") or {}).get("commit")
+
+    def members(self, host: str) -> list[str]:
+        return list(self.status(host).get("members", []))
+
+    def at_rest(self, *hosts: str, commit: str | None = None) -> bool:
+        """Whether these hosts, and no others, are members by the word of each, with nothing left to do, and this commit active."""
+        told = [self.status(host) for host in hosts]
+        return all(
+            one.get("members") == list(hosts)
+            and one.get("converged")
+            and (commit is None or (one.get("active") or {}).get("commit") == commit)
+            for one in told
+        )
+
+    def dc(self, host: str) -> str | None:
+        return self.status(host).get("dc")
+
+    def service(self, name: str) -> str:
+        """A service that notices when it runs twice, as a primitive of the configuration."""
+        command = f"exec {python()} {WITNESS} {self.witness} {name} $OCF_RESKEY_CRM_meta_on_node"
+        return f"""
+  {name}:
+    agent: ocf:reconciler:process
+    params: {{command: {command}}}
+    operations: {{monitor: {{interval: 5s}}}}"""
+
+    def lines(self) -> list[list[str]]:
+        """What the services have witnessed: when, what, which service, where, in which process."""
+        return [line.split() for line in self.witness.read_text().splitlines()] if self.witness.exists() else []
+
+    def runs_on(self, name: str) -> str | None:
+        """The host whose processes include the service, whoever knows of it."""
+        found = [host for host in HOSTS if self.runs_at(name, host)]
+        assert len(found) < 2, f"{name} runs on {found}"
+        return found[0] if found else None
+
+    def runs_at(self, name: str, host: str) -> bool:
+        wanted = [WITNESS.name.encode(), name.encode(), host.encode()]
+        for pid in self._pids(host):
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if words[1:2] and words[1].endswith(wanted[0]) and words[3:5] == wanted[1:]:
+                return True
+        return False
+
+    def _pids(self, host: str) -> list[str]:
+        try:
+            return (cgroup(host) / "cgroup.procs").read_text().split()
+        except OSError:
+            return []
+
+    @property
+    def twice(self) -> list[list[str]]:
+        """Where a service noticed that it ran twice."""
+        return [line for line in self.lines() if line[1] == "TWICE"]
+
+
+def seconds_since(began: float) -> float:
+    return round(time.monotonic() - began, 2)
