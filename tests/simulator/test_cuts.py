@@ -401,3 +401,22 @@ def test_two_that_never_met_do_not_form_two_clusters(fencing: bool, confirmed: b
     assert cluster.until(lambda: {commit_of(cluster, name) for name in cluster.hosts} == {commit})
     assert cluster.until(lambda: cluster.world.where("a") == ["n1"] and cluster.world.where("b") == ["n2"])
     assert cluster.world.doubles == []
+
+
+@pytest.mark.parametrize("fencing", [False, True], ids=["without fencing", "with fencing"])
+def test_a_dc_that_was_cut_off_or_fenced_is_not_the_dc_again_when_it_comes_back(fencing: bool) -> None:
+    cluster = cluster_of(3, fencing=fencing)
+    for _ in range(2):
+        first = next(node.dc for node in (host.node for host in cluster.hosts.values()) if node is not None)
+        assert first is not None
+        others = [name for name in cluster.hosts if name != first]
+        cluster.network.cut([[first], others])
+        cluster.run(45_000 if fencing else 4_000)
+        second = [host.node.dc for name, host in cluster.hosts.items() if name != first and host.node is not None]
+        assert second[0] in others
+        assert len(set(second)) == 1
+        cluster.network.cut([list(cluster.hosts)])
+        cluster.hosts[first].power_on()
+        cluster.run(45_000)
+        told = {None if host.node is None else (host.node.members, host.node.dc) for host in cluster.hosts.values()}
+        assert told == {(tuple(cluster.hosts), second[0])}

@@ -83,7 +83,7 @@ def agree(hellos: Mapping[str, Hello], silent: Mapping[str, Exclusion], earlier_
     votes = _votes(heard[donor], heard)
     quorum = judge(votes, heard.keys() - blank, _ring(heard), unseen=_unseen(heard, votes))
     receivers = frozenset(node for node, hello in heard.items() if node in blank or hello.state != state)
-    ranks = _ranks(heard)
+    ranks = _ranks(heard, donor)
     doubtful = _doubtful(heard, donor, quorum)
     decides = quorum.quorate and not doubtful
     term, promised = _term(heard, receivers, earlier_promised) if decides else (None, frozenset[str]())
@@ -207,11 +207,15 @@ def _term(heard: Mapping[str, Hello], receivers: frozenset[str], earlier: int) -
     return 1 + max(highest, earlier), frozenset()
 
 
-def _ranks(heard: Mapping[str, Hello]) -> Mapping[str, int]:
-    """Who has a rank keeps it; who has none comes after all, by name. Two that have the same one go by name, too."""
+def _ranks(heard: Mapping[str, Hello], donor: str) -> Mapping[str, int]:
+    """Who has been there since has its rank; all others come after them, by name. Two that have the same one go by name, too.
+
+    Who was away, as far as the donor's state knows, comes back as the newest: a node that flaps would else be the DC at each return.
+    """
+    stayed = {node: hello.rank for node, hello in heard.items() if node in heard[donor].online}
     ranks: dict[str, int] = {}
-    for node in sorted(heard, key=lambda node: (heard[node].rank or 1 << 62, node)):
-        wanted = heard[node].rank
+    for node in sorted(heard, key=lambda node: (stayed.get(node) or 1 << 62, node)):
+        wanted = stayed.get(node, 0)
         last = max(ranks.values(), default=0)
         ranks[node] = wanted if wanted > last else last + 1
     return ranks

@@ -144,12 +144,24 @@ def test_the_protocol_is_the_lowest_maximum_of_who_has_one_in_common() -> None:
 
 
 def test_the_dc_is_who_joined_first_among_those_of_the_lowest_protocol() -> None:
-    found = agreed(hello("n1"), hello("n2", rank=1), hello("n3", rank=2))
+    there = ("n1", "n2", "n3")
+    found = agreed(hello("n1", online=there), hello("n2", rank=1), hello("n3", rank=2))
     assert (found.dc, dict(found.ranks)) == ("n2", {"n2": 1, "n3": 2, "n1": 3})
 
 
+def test_who_was_away_by_the_donors_state_comes_after_all_who_stayed() -> None:
+    alone = state(3, 4, beside=9)
+    found = agreed(
+        hello("n1", alone, rank=1, online=("n1",)),
+        hello("n2", rank=2, online=("n2", "n3")),
+        hello("n3", rank=3, online=("n2", "n3")),
+    )
+    assert (found.donor, found.dc, dict(found.ranks)) == ("n2", "n2", {"n2": 2, "n3": 3, "n1": 4})
+
+
 def test_ranks_that_collide_after_a_cut_go_by_name() -> None:
-    assert dict(agreed(hello("n1", rank=2), hello("n2", rank=2), hello("n3", rank=1)).ranks) == {
+    there = ("n1", "n2", "n3")
+    assert dict(agreed(hello("n1", rank=2, online=there), hello("n2", rank=2), hello("n3", rank=1)).ranks) == {
         "n3": 1,
         "n1": 2,
         "n2": 3,
