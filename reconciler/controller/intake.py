@@ -53,10 +53,13 @@ class Intake:
         self._entering = entering
         self._following = following
         self._assembly = Assembly()
+        self._unkept: list[Vouch] = []
+        """Orders of this view that this node has heard, and its disk has not."""
 
     def view_changed(self) -> None:
-        """What was not sent to its end in the view before never will be."""
+        """What was not sent to its end in the view before never will be, and nobody waits for an answer any more."""
         self._assembly.forget()
+        self._unkept.clear()
 
     def delivered(self, event: Delivered) -> list[Wish]:
         """Look at the envelope, and take in what is in it."""
@@ -165,7 +168,7 @@ class Intake:
                 if (why := self.parts.keeper.void(event.token)) is not None:
                     return self.disk_answered(NotDurable(event.now, event.token, why))
                 purpose, told = self.parts.keeper.durable(event.token)
-                return told + self._durable(purpose, event.now)
+                return told + self._vouch_late() + self._durable(purpose, event.now)
             case NotDurable():
                 purpose, told = self.parts.keeper.not_durable(event.token, event.reason, event.now)
                 return told + self._not_durable(purpose, event)
@@ -194,6 +197,13 @@ class Intake:
     def _vouch(self, purpose: Vouch) -> list[Wish]:
         return [Broadcast(purpose.heard)] if purpose.view == self.parts.replica.partition.view else []
 
+    def _vouch_late(self) -> list[Wish]:
+        """With a new generation everything is on the disk again that was heard before."""
+        if self.parts.keeper.broken is not None:
+            return []
+        late, self._unkept = self._unkept, []
+        return [wish for one in late for wish in self._vouch(one)]
+
     def _not_durable(self, purpose: Purpose, event: NotDurable) -> list[Wish]:
         """Nothing new begins without the disk; what runs is cared for all the same."""
         match purpose:
@@ -213,8 +223,9 @@ class Intake:
                     return self._entering.promised(term, event.now)
                 return [Leave(f"this node can't promise anything: {event.reason}")]
             case Vouch():
-                # It has heard it all the same: one disk that is full must not keep what failed elsewhere from being started again.
-                return self._vouch(purpose)
+                # Its word is that it will know of the order whatever happens to the others: it is given once the disk has it.
+                self._unkept.append(purpose)
+                return []
             case Adopting() | Routine():
                 return []
             case _:

@@ -420,3 +420,42 @@ def test_a_dc_that_was_cut_off_or_fenced_is_not_the_dc_again_when_it_comes_back(
         cluster.run(45_000)
         told = {None if host.node is None else (host.node.members, host.node.dc) for host in cluster.hosts.values()}
         assert told == {(tuple(cluster.hosts), second[0])}
+
+
+def failed_over_with_a_full_disk(count: int, *, fencing: bool) -> SimulatedCluster:
+    """`a` ran on n2, whose disk is full by now, can't be started there again, and is to start on n1; a third node is cut off."""
+    cluster = SimulatedCluster([f"n{number}" for number in range(1, count + 1)], 1)
+    cluster.start()
+    wish = configuration("a", "b", fencing=fencing, prefer={"a": "n2", "b": "n1"}, no_quorum_policy="freeze")
+    cluster.apply(wish, "n1")
+    assert cluster.until(lambda: cluster.world.where("a") == ["n2"] and cluster.world.where("b") == ["n1"])
+    cluster.run(15_000)
+    for other in list(cluster.hosts)[2:]:
+        cluster.hosts[other].power_off()
+    cluster.run(40_000)
+    cluster.hosts["n2"].disk.full = True
+    cluster.world.failing["n2", "a", "start"] = 1
+    del cluster.world.running["n2", "a"]
+    cluster.until(lambda: cluster.world.where("a") == ["n1"], 60_000)
+    return cluster
+
+
+@pytest.mark.parametrize("fencing", [False, True], ids=["without fencing", "with fencing"])
+def test_a_full_disk_does_not_vouch_for_an_order_that_its_node_would_not_know_after_a_crash(fencing: bool) -> None:
+    cluster = failed_over_with_a_full_disk(3, fencing=fencing)
+    cluster.world.failing.clear()
+    cluster.hosts["n2"].crash()
+    cluster.hosts["n2"].disk.full = False
+    cluster.network.cut([["n1"], ["n2", "n3"]])
+    cluster.hosts["n3"].power_on()
+    cluster.hosts["n2"].start()
+    cluster.run(60_000)
+    assert len(cluster.world.where("a")) == 1
+    assert [one for one in cluster.world.doubles if one.resource != "power"] == []
+
+
+def test_once_a_full_disk_has_room_its_node_vouches_and_what_waited_starts() -> None:
+    cluster = failed_over_with_a_full_disk(2, fencing=False)
+    assert cluster.world.where("a") == []
+    cluster.hosts["n2"].disk.full = False
+    assert cluster.until(lambda: cluster.world.where("a") == ["n1"], 15_000)
