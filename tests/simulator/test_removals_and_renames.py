@@ -282,3 +282,114 @@ def test_a_name_that_means_something_else_by_now_is_not_taken_for_what_runs_unde
     assert histories(cluster) == {"db", "database"}
     assert ("stop", "database") not in calls.made
     assert ("start", "db") not in calls.made
+
+
+def goes(cluster: SimulatedCluster, how: str) -> None:
+    """n2 is away: its process alone, the whole node with what runs on it, or the way to it."""
+    match how:
+        case "process":
+            cluster.hosts["n2"].crash()
+        case "power":
+            cluster.hosts["n2"].power_off()
+        case "cut":
+            cluster.network.cut([["n2"], ["n1", "n3"]])
+
+
+def comes_back(cluster: SimulatedCluster) -> None:
+    cluster.network.heal()
+    cluster.hosts["n2"].power_on()
+    cluster.hosts["n2"].start()
+
+
+AWAY = pytest.mark.parametrize("how", ["process", "power", "cut"])
+FENCING = pytest.mark.parametrize("fencing", [False, True], ids=["without fencing", "with fencing"])
+LONG = pytest.mark.parametrize("away_ms", [3_000, 90_000], ids=["soon back", "long away"])
+
+
+def tied_on_n2(fencing: bool, policy: str = "stop") -> SimulatedCluster:
+    cluster = SimulatedCluster(("n1", "n2", "n3"), 1)
+    cluster.start()
+    cluster.apply(optioned(BOTH, fencing, policy), "n1")
+    assert cluster.until(lambda: cluster.world.where("database") == ["n2"] and len(cluster.world.where("web")) == 1)
+    cluster.run(15_000)
+    return cluster
+
+
+def optioned(made: Configuration, fencing: bool, policy: str = "stop") -> Configuration:
+    made = fenced(made) if fencing else made
+    return replace(made, options=plain({"stonith-enabled": str(fencing).lower(), "no-quorum-policy": policy}))
+
+
+@AWAY
+@FENCING
+@LONG
+@pytest.mark.parametrize("policy", ["stop", "freeze"])
+def test_what_is_removed_while_its_node_is_away_stops_in_order_and_is_forgotten(
+    how: str, fencing: bool, away_ms: int, policy: str
+) -> None:
+    cluster = tied_on_n2(fencing, policy)
+    calls = Calls(cluster)
+    goes(cluster, how)
+    cluster.run(2_000)
+    apply(cluster, optioned(configuration(WEB), fencing, policy))
+    cluster.run(away_ms)
+    comes_back(cluster)
+    assert cluster.until(lambda: len(nodes(cluster)) == 3 and at_rest(cluster), 300_000)
+    assert cluster.world.where("files") + cluster.world.where("database") == []
+    stops = [resource for operation, resource in calls.made if operation == "stop"]
+    if "files" in stops and "database" in stops:
+        assert stops.index("files") > max(at for at, resource in enumerate(stops) if resource == "database")
+    elif not fencing and how != "power":
+        pytest.fail(f"somebody stopped only {stops}")
+    assert [call for call in calls.made if call[0] == "start" and call[1] in ("files", "database")] == []
+    assert histories(cluster) == {"web"}
+    cluster.run(5_000)
+    assert agree(cluster)
+    assert cluster.world.faults == []
+    assert [one for one in cluster.world.doubles if one.resource != "device"] == []
+
+
+@AWAY
+@FENCING
+@LONG
+@pytest.mark.parametrize("policy", ["stop", "freeze"])
+def test_what_is_removed_and_wanted_again_while_its_node_is_away_runs_once(
+    how: str, fencing: bool, away_ms: int, policy: str
+) -> None:
+    cluster = tied_on_n2(fencing, policy)
+    goes(cluster, how)
+    cluster.run(2_000)
+    apply(cluster, optioned(configuration(WEB), fencing, policy))
+    cluster.run(1_000)
+    apply(cluster, optioned(BOTH, fencing, policy))
+    cluster.run(away_ms)
+    comes_back(cluster)
+    assert cluster.until(lambda: len(nodes(cluster)) == 3 and at_rest(cluster), 300_000)
+    cluster.run(5_000)
+    assert cluster.world.where("files") == cluster.world.where("database") == ["n2"]
+    assert agree(cluster)
+    assert cluster.world.faults == []
+    assert [one for one in cluster.world.doubles if one.resource != "device"] == []
+
+
+@AWAY
+@FENCING
+@LONG
+@pytest.mark.parametrize("policy", ["stop", "freeze"])
+def test_what_is_renamed_while_its_node_is_away_runs_once(how: str, fencing: bool, away_ms: int, policy: str) -> None:
+    cluster = tied_on_n2(fencing, policy)
+    together = Together(cluster, "database", "db")
+    goes(cluster, how)
+    cluster.run(2_000)
+    apply(cluster, optioned(RENAMED, fencing, policy))
+    cluster.run(away_ms)
+    comes_back(cluster)
+    assert cluster.until(lambda: len(nodes(cluster)) == 3 and at_rest(cluster), 300_000)
+    cluster.run(5_000)
+    assert cluster.world.where("files") == ["n2"]
+    assert len(cluster.world.where("database") + cluster.world.where("db")) == 1
+    assert histories(cluster) == {"files", "db", "web"}
+    assert together.seen == []
+    assert agree(cluster)
+    assert cluster.world.faults == []
+    assert [one for one in cluster.world.doubles if one.resource != "device"] == []
