@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Setting(NamedTuple):
-    """One setting; `kind` is boolean, integer, count (an integer from 0), score, duration, percentage, word or text."""
+    """One setting; `kind` is boolean, integer, count (an integer from 0), score, duration, percentage, word, zone or text."""
 
     name: str
     kind: str
@@ -233,6 +233,14 @@ CLUSTER_OPTIONS = _table(
             "How long, without fencing, the others wait before they start what a node that is gone may still run. By itself this is the "
             "longest timeout of a stop and 10s more, and for ever where such a node would not stop by itself. "
             "(Of reconciler alone: Pacemaker takes such a node for stopped.)",
+        ),
+        S(
+            "date-zone",
+            "zone",
+            "",
+            "The time zone in which rules read dates and times that name none: UTC, an offset such as +01:00, or a rule as the variable TZ "
+            "holds it, such as CET-1CEST,M3.5.0,M10.5.0/3 (the last line of a file in /usr/share/zoneinfo). It is given without a rule. "
+            "Left out, that is UTC among several members, and for a node alone its own zone. (Of reconciler alone.)",
         ),
         S(
             "stop-removed-resources",

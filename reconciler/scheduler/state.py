@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.errors import ReconcilerError
 from reconciler.model.date import Instant
 from reconciler.model.text import is_true
-from reconciler.scheduler.evaluating.options import read_options
+from reconciler.scheduler.evaluating.options import in_zone, read_options
 from reconciler.scheduler.reading.nodes import read_nodes
 from reconciler.scheduler.reading.resources import read_resources
 from reconciler.scheduler.recalling.aftermath import stop_containers
@@ -33,14 +33,15 @@ class NoTimeError(ReconcilerError):
 def read_state(cib: Cib, now: Instant | None) -> Cluster:
     """Everything that configuration and status say, before constraints.
 
-    `now` is the time at which rules and failures are judged; without one the CIB's execution date is.
+    `now` is the time at which rules and failures are judged; without one the CIB's execution date is. Dates are read in the cluster's
+    zone, if it has one.
     **Raises** `NoTimeError` when there is neither.
     """
     if now is None:
         if not cib.execution_date:
             raise NoTimeError("the CIB has no execution date, so the time to decide for must be given")
         now = Instant(cib.execution_date)
-    cluster = Cluster(cib, now)
+    cluster = Cluster(cib, in_zone(cib.configuration.options, now))
     read_options(cluster)
     read_nodes(cluster)
     read_resources(cluster)

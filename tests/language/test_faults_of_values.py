@@ -8,6 +8,10 @@ from planted import CLEAN, add, assert_refused, change
 FAULTS = {
     # Values of settings
     "meaningless word": ("setting-value", change(("no-quorum-policy: stop", "no-quorum-policy: «stopp"))),
+    "a zone that only a data base knows": (
+        "setting-value",
+        change(("fencing-timeout: 90s", "date-zone: «Europe/Vienna")),
+    ),
     "meaningless duration": ("setting-value", change(("fencing-timeout: 90s", "fencing-timeout: «90 seconds"))),
     "meaningless number": ("setting-value", change(("clone-max: 2", "clone-max: «two"))),
     "a word where a boolean must be": ("wrong-type", change(("notify: true", "notify: «yes"))),

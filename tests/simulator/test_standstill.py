@@ -29,8 +29,11 @@ from reconciler.controller.moment import Moment
 from reconciler.controller.pulse import PULSE_TIMER
 from reconciler.controller.replica import Partition
 from reconciler.frozen import replace
+from reconciler.model.cluster import Configuration
+from reconciler.model.constraint import Location
 from reconciler.model.operation import AgentResult, OperationStatus
 from reconciler.model.resource import Agent
+from reconciler.model.rule import DateExpression, Rule
 from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.host import Host
 
@@ -264,6 +267,32 @@ def test_the_scheduler_is_asked_in_one_zone_whichever_member_asks() -> None:
     cluster.run(20_000)
     assert len(asked) > 2
     assert set(asked) == {0}
+
+
+@pytest.mark.parametrize("names", [("n1", "n2", "n3"), ("n1",)], ids=["several", "alone"])
+@pytest.mark.parametrize(
+    ("zone", "hour"), [("+05:00", 13), ("ABC-5", 13), ("ABC-4ABD,M1.1.0,M12.5.0", 13), ("UTC", 8), ("+23:00", 7)]
+)
+def test_the_hours_of_a_rule_are_those_of_the_clusters_zone_whatever_that_of_the_machines(
+    names: tuple[str, ...], zone: str, hour: int
+) -> None:
+    """It is 8 h UTC on 15 January 2027, and `a` is banned everywhere for an hour of each day."""
+    cluster = SimulatedCluster(names, 1)
+    for host in cluster.hosts.values():
+        host.zone_s = 7_200
+    cluster.start()
+
+    def banned_at(hour: int) -> Configuration:
+        during = Rule((DateExpression("date_spec", date_spec={"hours": str(hour)}),), score="-INFINITY")
+        plain = configuration("a", fencing=False, prefer={}, date_zone=zone)
+        return replace(plain, constraints=(Location("ban", resource="a", rules=(during,)),))
+
+    cluster.apply(banned_at((hour + 12) % 24), "n1")
+    assert cluster.until(lambda: len(cluster.world.where("a")) == 1, 20_000)
+    cluster.apply(banned_at(hour), "n1")
+    assert cluster.until(lambda: cluster.world.where("a") == [], 20_000)
+    cluster.run(20_000)
+    assert cluster.world.where("a") == []
 
 
 def test_the_dc_that_stands_still_is_replaced() -> None:

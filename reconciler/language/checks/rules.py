@@ -95,11 +95,10 @@ def _rule(facts: Facts, rule: Rule, place: Place, possible: frozenset[str]) -> N
         facts.error("rule-form", place, f"boolean-op: expected and or or, found '{rule.boolean_op}'")
     for text in _faults(rule):
         facts.error("rule-value", place, text)
-    for text in _zoneless(rule):
-        hint = "end it with Z, or with a blank and an offset such as +01:00"
-        facts.warning(
-            "date-without-zone", place, f"the time {text} names no zone: each node would read it in its own", hint
-        )
+    for text in () if _has_zone(facts) else _zoneless(rule):
+        hint = "end it with Z, or with a blank and an offset such as +01:00, or set the option date-zone"
+        read = "several members read it in UTC, and a node alone in its own"
+        facts.warning("date-without-zone", place, f"the time {text} names no zone: {read}", hint)
     why = _never(rule, possible)
     if why is not None:
         facts.warning("rule-never-true", place, f"the rule can never pass: {why}")
@@ -162,6 +161,11 @@ def _range_faults(name: str, text: str) -> Iterator[str]:
         yield f"{name}: {text} is outside {low}-{high}"
     elif numbers != sorted(numbers):
         yield f"{name}: {text} runs backwards and never matches; write two rules joined by or"
+
+
+def _has_zone(facts: Facts) -> bool:
+    """Whether the cluster says in which zone such a time is meant."""
+    return any("date-zone" in block.values and not block.rules for block in facts.configuration.options)
 
 
 def _zoneless(rule: Rule) -> Iterator[str]:

@@ -17,6 +17,7 @@ from reconciler.model.keys import keys_of
 from reconciler.model.resource import Bundle, Clone, Group, Operation, Primitive, Template
 from reconciler.model.rule import Rule
 from reconciler.model.settings import Setting
+from reconciler.model.zone import read_zone
 
 INFINITY = 1_000_000
 
@@ -159,6 +160,8 @@ def _check_value(facts: Facts, setting: Setting, value: str, place: Place) -> No
             facts.error("setting-value", place, f"{name}: '{value}' is no whole number from 0 on")
         case "percentage" if not _PERCENTAGE.match(value):
             facts.error("setting-value", place, f"{name}: '{value}' is no percentage", "write it as in 80%")
+        case "zone" if read_zone(value) is None:
+            facts.error("setting-value", place, f"{name}: '{value}' is no zone by itself", _zone_hint(value))
         case "boolean" if value not in ("true", "false"):
             facts.error("setting-value", place, f"{name}: '{value}' is neither true nor false")
         case "word" if setting.words and value.lower() not in {word.lower() for word in setting.words}:
@@ -166,6 +169,13 @@ def _check_value(facts: Facts, setting: Setting, value: str, place: Place) -> No
             facts.error("setting-value", place, f"{name}: '{value}' is not known", did_you_mean(value, known))
     if setting.deprecated:
         facts.warning("deprecated-name", place, f"'{name}' is outdated", setting.deprecated)
+
+
+def _zone_hint(text: str) -> str:
+    """Names are of a data base that may differ between machines, so what they stand for is written down."""
+    if re.fullmatch(r"[A-Za-z_]+(/[A-Za-z_+-]+)+", text):
+        return f"write its rule, which `tail -n 1 /usr/share/zoneinfo/{text}` shows"
+    return "write UTC, an offset such as +01:00, or a rule such as CET-1CEST,M3.5.0,M10.5.0/3"
 
 
 def _check_score(facts: Facts, text: str | None, place: Place) -> None:

@@ -9,15 +9,25 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from reconciler.model import score
+from reconciler.model.attributes import AttributeBlocks
+from reconciler.model.date import Instant
 from reconciler.model.duration import interval_ms, simple_ms
 from reconciler.model.resource import Bundle, Clone, Group
 from reconciler.model.text import boolean
+from reconciler.model.zone import read_zone
 from reconciler.scheduler.evaluating.blocks import by_precedence, evaluate
 from reconciler.scheduler.evaluating.rules import RuleContext
 
 if TYPE_CHECKING:
     from reconciler.scheduler.working.cluster import Cluster
     from reconciler.scheduler.working.options import ClusterOptions
+
+
+def in_zone(blocks: AttributeBlocks, now: Instant) -> Instant:
+    """The moment with the offset of the cluster's zone, where one is configured without a rule; rules are judged by it."""
+    texts = (block.values["date-zone"] for block in blocks if not block.rules and "date-zone" in block.values)
+    zone = read_zone(next(texts, ""))
+    return now if zone is None else now._replace(offset_s=zone.offset_at(now.epoch_s))
 
 
 def read_options(cluster: Cluster) -> None:
