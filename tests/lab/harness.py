@@ -12,6 +12,15 @@ from reconciler.cli.lab.control import act, ask
 from reconciler.cli.node.client import Client, ClientError
 
 WITNESS = Path(__file__).with_name("witness.py")
+NODES = ("n1", "n2", "n3")
+FENCED = """
+cluster: {name: lab}
+nodes: {n1: {}, n2: {}, n3: {}}
+fencing:
+  devices:
+    power: {agent: "stonith:fence_of_real_machines", params: {pcmk_host_list: n1 n2 n3}}
+"""
+"""How a configuration of these nodes begins, where a device can switch each of them off."""
 
 
 class Lab:

@@ -14,17 +14,9 @@ from reconciler.cli.node.client import Client, ClientError
 from reconciler.fabric.lab.wire import LabError
 from reconciler.sources.repository import ACTIVE, Repository
 
-from .harness import Lab
+from .harness import FENCED, NODES, Lab
 
-NODES = ("n1", "n2", "n3")
 SERVICES = ("s1", "s2", "s3")
-_HEAD = """
-cluster: {name: lab}
-nodes: {n1: {}, n2: {}, n3: {}}
-fencing:
-  devices:
-    power: {agent: "stonith:fence_of_real_machines", params: {pcmk_host_list: n1 n2 n3}}
-"""
 _APPLY_S = 20.0
 _BACK_S = 120.0
 _REST_S = 180.0
@@ -33,7 +25,7 @@ _REST_S = 180.0
 def configuration(lab: Lab, number: int) -> str:
     """Three services that notice when they run twice, and one whose parameter counts the commits."""
     counting = f"\n  counter: {{agent: 'ocf:reconciler:Dummy', params: {{fake: 'commit-{number}'}}}}\n"
-    return _HEAD + "primitives:" + "".join(map(lab.service, SERVICES)) + counting
+    return FENCED + "primitives:" + "".join(map(lab.service, SERVICES)) + counting
 
 
 @dataclass

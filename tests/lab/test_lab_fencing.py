@@ -6,20 +6,13 @@ import time
 
 import pytest
 
-from .harness import Lab, wait_until
+from .harness import FENCED, NODES, Lab, wait_until
 
-NODES = ("n1", "n2", "n3")
-CONFIGURATION = """
-cluster: {name: lab}
-nodes: {n1: {}, n2: {}, n3: {}}
-fencing:
-  devices:
-    power: {agent: "stonith:fence_of_real_machines", params: {pcmk_host_list: n1 n2 n3}}
-constraints:
+CONFIGURATION = f"""{FENCED}constraints:
   locations:
-    on-n1: {resource: s1, node: n1, score: 50}
-    on-n2: {resource: s2, node: n2, score: 50}
-    on-n3: {resource: s3, node: n3, score: 50}
+    on-n1: {{resource: s1, node: n1, score: 50}}
+    on-n2: {{resource: s2, node: n2, score: 50}}
+    on-n3: {{resource: s3, node: n3, score: 50}}
 primitives:"""
 
 

@@ -82,7 +82,7 @@ class Applying:
     socket: str | None
 
 
-def consent_pattern(text: str) -> str:
+def _consent_pattern(text: str) -> str:
     """A pattern over `KIND:NAME` that some guard may have; what is none is a usage error."""
     from reconciler.analysis.guards import pattern_fault
 
@@ -91,20 +91,25 @@ def consent_pattern(text: str) -> str:
     return text
 
 
+def add_consent_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `--allow`: what is consented to in advance; may be given several times."""
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        type=_consent_pattern,
+        metavar="KIND:NAME",
+        help="consent to what a guard holds back; * stands for anything",
+    )
+
+
 def add_applying_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what every command that changes the configuration has."""
     parser.add_argument("--message", "-m", help="why; recorded in the history")
     parser.add_argument(
         "--timeout", type=seconds, default=600.0, metavar="S", help="how long to wait for the cluster, in seconds (600)"
     )
-    parser.add_argument(
-        "--allow",
-        action="append",
-        default=[],
-        type=consent_pattern,
-        metavar="KIND:NAME",
-        help="consent to what a guard holds back; * stands for anything",
-    )
+    add_consent_argument(parser)
     parser.add_argument("--json", action="store_true", help="a stream of JSON lines instead of the progress view")
     parser.add_argument("--json-into", metavar="FILE", help="write the JSON lines into FILE as well")
     add_colour_argument(parser)

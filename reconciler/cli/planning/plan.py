@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.node.client import add_socket_argument
-from reconciler.cli.planning.arguments import PlannedFrom, add_planned_from_arguments, consent_pattern
+from reconciler.cli.planning.arguments import PlannedFrom, add_consent_argument, add_planned_from_arguments
 from reconciler.cli.terminal.paint import add_colour_argument
 from reconciler.cli.terminal.printing import say
 from reconciler.frozen import frozen
@@ -58,14 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detailed-exitcode", action="store_true", help="0: no changes, 2: changes, 1: error, 3: needs consent"
     )
-    parser.add_argument(
-        "--allow",
-        action="append",
-        default=[],
-        type=consent_pattern,
-        metavar="KIND:NAME",
-        help="consent to what a guard holds back; * stands for anything",
-    )
+    add_consent_argument(parser)
     add_colour_argument(parser)
     add_socket_argument(parser)
 
