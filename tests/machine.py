@@ -22,6 +22,7 @@ PROGRAMS = {
     "bash": "bash",
     "crm_simulate": "pacemaker-cli-utils",
     "dbus-daemon": "dbus",
+    "gcc": "gcc",
     "gpg": "gnupg",
     "ip": "iproute2",
     "man": "man-db",
@@ -33,6 +34,15 @@ PROGRAMS = {
 
 AGENTS = {"heartbeat": "resource-agents", "pacemaker": "pacemaker-resource-agents"}
 """Providers of OCF agents that tests run, with the Debian package of each."""
+
+HEADERS = {
+    "corosync/cmap.h": "libcmap-dev",
+    "corosync/cpg.h": "libcpg-dev",
+    "corosync/quorum.h": "libquorum-dev",
+    "corosync/votequorum.h": "libvotequorum-dev",
+    "stdio.h": "libc6-dev",
+}
+"""C headers that what we say of a library is compared with, with the Debian package of each."""
 
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="this is not root, who alone changes owners, users, addresses and device nodes"
@@ -49,6 +59,13 @@ def needs_agents(provider: str) -> pytest.MarkDecorator:
     """Leaves a test out where the OCF agents of this one of `AGENTS` are not installed."""
     reason = f"the agents of ocf:{provider} are not installed (Debian package {AGENTS[provider]})"
     return pytest.mark.skipif(not os.path.isdir(f"/usr/lib/ocf/resource.d/{provider}"), reason=reason)
+
+
+def needs_headers(*names: str) -> pytest.MarkDecorator:
+    """Leaves a test out where one of these of `HEADERS` is not installed."""
+    lacking = [name for name in names if not os.path.exists(f"/usr/include/{name}")]
+    packages = ", ".join(HEADERS[name] for name in lacking)
+    return pytest.mark.skipif(bool(lacking), reason=f"development headers are not installed (Debian: {packages})")
 
 
 def delegated(node: str, run_directory: str) -> CgroupTree:

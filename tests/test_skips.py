@@ -16,7 +16,9 @@ SELDOM = {
 }
 
 
-@pytest.mark.parametrize("package", sorted({*machine.PROGRAMS.values(), *machine.AGENTS.values()} - {"bash"}))
+@pytest.mark.parametrize(
+    "package", sorted({*machine.PROGRAMS.values(), *machine.AGENTS.values(), *machine.HEADERS.values()} - {"bash"})
+)
 def test_what_tests_need_is_installed_before_them(package: str) -> None:
     script = (TESTS.parent / "ci" / "test").read_text()
     [installed] = re.findall(r"^need_packages (.*)$", script, flags=re.MULTILINE)
