@@ -179,12 +179,16 @@ class Rules:
         return verdict is not None and verdict.quorate
 
     def _check_freeze(self, host: Host, resource: str, views: list[Partition]) -> None:
-        """Under the policy freeze a side without quorum stops nothing that runs as it should, and a member by itself nothing at all."""
+        """Under the policy freeze a side without quorum stops nothing that runs as it should, and a member by itself nothing at all.
+
+        What an activation took away is stopped all the same, as Pacemaker does it: the side had quorum then.
+        """
         world, node = self.cluster.world, host.node
         if not self._freezes or node is None or node.stopping or any(self._quorate(view) for view in views):
             return
         troubled = {name for _, name, _ in {*world.failing, *world.lying, *self.cluster.hanging}}
-        if world.where(resource) == [host.name] and resource not in troubled:
+        gone = resource not in {one.id for one in node.replica.shared.cib.configuration.resources}
+        if world.where(resource) == [host.name] and resource not in troubled and not gone:
             self._break(f"{host.name} stops {resource}, which runs well, although it is to freeze")
 
     def unended(self) -> list[str]:

@@ -146,6 +146,21 @@ KEPT = {
         toy=True,
         options="stonith-enabled=true stonith-action=reboot start-failure-is-fatal=false",
     ),
+    "not wanted and frozen": Kept(
+        "no node was wrong: a side that had just lost its quorum stopped what a commit had taken away, also under freeze",
+        1714,
+        4,
+        "a=2 b=2; a=2; a=1; a=2 b=1",
+        """
+        3051 LATE_VERDICTS n2
+        9360 THAW n1
+        9374 FREEZE n4
+        9376 COMMIT n1 53501
+        9733 MEMORY n1
+        """,
+        toy=True,
+        options="stonith-enabled=true stonith-action=reboot no-quorum-policy=freeze start-failure-is-fatal=false",
+    ),
     "noted late": Kept(
         "no node was wrong: that a host stood still was noted up to 50 ms late, and its grace of 30 s thought not over after 30.04 s",
         140036,
