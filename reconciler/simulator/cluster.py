@@ -66,6 +66,8 @@ class SimulatedCluster:
         self.hosts = {name: Host(self, name) for name in names}
         self.devices = Devices.WELL
         self.devices_slow_us = 0
+        self.answer_late_us = 0
+        """How long after it has done something a device answers."""
         self.deceived: set[str] = set()
         """Hosts of which a device said that it had switched them off, and had not."""
         self.watch: list[Callable[[Host, ev.Event, list[ev.Effect]], None]] = []

@@ -58,6 +58,7 @@ class Surroundings(Protocol):
     disputed: dict[str, frozenset[str]]
     hanging: set[tuple[str, str, str]]
     devices_slow_us: int
+    answer_late_us: int
     deceived: set[str]
 
     def parcels(self, envelope: Envelope) -> Iterable[bytes]:
@@ -381,7 +382,14 @@ class Host:
 
     def _fence(self, order: FenceOrder) -> None:
         succeeded = self.around.fence(order.target, order.step.action)
-        self.tell(ev.FenceAgentEnded(self.now, order, succeeded, "" if succeeded else "the device did not answer"))
+
+        def answer() -> None:
+            self.tell(ev.FenceAgentEnded(self.now, order, succeeded, "" if succeeded else "the device did not answer"))
+
+        if self.around.answer_late_us:
+            self._later_by(self.around.answer_late_us, answer)
+        else:
+            answer()
 
     def _time(self, effect: ev.SetTimer | ev.ClearTimer) -> None:
         if isinstance(effect, ev.SetTimer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 
 from reconciler.cib.observations import HistoryForgotten
 from reconciler.controller import (
+    cluster_clock,
     coordinator,
     cut_off,
     entering,
+    envelope,
     fencer,
     following,
     installing,
@@ -350,6 +353,24 @@ def freeze_acts_as_stop(patch: Patch) -> None:
         patch.setattr(module, "quorum_policy", policy)
 
 
+def a_chunk_taken_without_its_hash(patch: Patch) -> None:
+    """Pieces are put together whatever their digest says."""
+
+    def add(self: Any, sender: str, chunk: Any) -> bytes | None:
+        parts = self._parts.setdefault(sender, [])
+        parts.append(chunk)
+        if len(parts) < chunk.count:
+            return None
+        return b"".join(base64.b64decode(part.data) for part in self._parts.pop(sender))
+
+    patch.setattr(envelope.Assembly, "add", add)
+
+
+def the_executors_clock_in_the_state(patch: Patch) -> None:
+    """What a member records has the time of its own machine."""
+    patch.setattr(cluster_clock.ClusterClock, "at", lambda self, now, *, dc: now)
+
+
 def proposals_lost_at_a_join(patch: Patch) -> None:
     """What was proposed is forgotten when another view is installed."""
     install = replica.install
@@ -424,6 +445,8 @@ MUTATIONS: dict[str, Break] = {
     "no new order after the executor was lost": no_new_order_after_the_executor_was_lost,
     "freeze acts as stop": freeze_acts_as_stop,
     "proposals lost at a join": proposals_lost_at_a_join,
+    "a chunk taken without its hash": a_chunk_taken_without_its_hash,
+    "the executor's clock in the state": the_executors_clock_in_the_state,
     "what a lost node may run is started": nothing_is_held_back,
     "who is cut off goes on": cut_off_and_idle,
     "stopped by other parameters": stops_by_other_parameters,
