@@ -187,7 +187,7 @@ class Api:
             return await self._offer(commit, "apply", rewrite, body)
         files = _files(body.get("files"))
         message = _text(body, "message", "") or "Apply files from the command line"
-        commit, rewrite = await self._threads.run(self._make_commit, base, files, message, _author(body))
+        commit, rewrite = await self._threads.run(self._make_commit, base, files, message, _author(body), request.peer)
         return await self._offer(commit, "apply", rewrite, body)
 
     async def rollback(self, request: Request) -> Answer:
@@ -200,7 +200,9 @@ class Api:
         message = _text(request.body, "message", "") or f"Roll back to {target[:12]}"
         repository, path = self._shell.parts.judge.repository, self._shell.parts.path
         files = await self._threads.run(repository.files, target, path)
-        commit, rewrite = await self._threads.run(self._make_commit, base, files, message, _author(request.body))
+        commit, rewrite = await self._threads.run(
+            self._make_commit, base, files, message, _author(request.body), request.peer
+        )
         return await self._offer(commit, "rollback", rewrite, {"allow": request.body.get("allow")})
 
     async def fetch(self, request: Request) -> Answer:
@@ -294,20 +296,27 @@ class Api:
         return Answer({"proposal": commit, "commit": commit, "cursor": cursor}, 202)
 
     def _make_commit(
-        self, base: str | None, files: Mapping[str, bytes], message: str, author: str | None
+        self, base: str | None, files: Mapping[str, bytes], message: str, author: str | None, peer: Peer
     ) -> tuple[str, bool]:
         """A commit with these files on top of the one that was active (`base`); that one when it has just these files.
 
+        Its committer is the user of this machine who asked, which the kernel tells; its author is who the request names, or the same.
         And whether it has to begin a new history, because the repository has lost the old one.
         """
         repository, path = self._shell.parts.judge.repository, self._shell.parts.path
         lost = base is not None and base not in self._facts((base,))
         if base is not None and self._has(base, files):
             return base, False
-        given = {} if author is None else {"author": author}
-        parent = None if lost else base
+        operator = peer.identity(self._shell.node.name)
         made = repository.commit(
-            files, message, reference=CANDIDATE, parent=parent, path=path, time_s=int(time.time()), **given
+            files,
+            message,
+            reference=CANDIDATE,
+            parent=None if lost else base,
+            path=path,
+            author=operator if author is None else author,
+            committer=operator,
+            time_s=int(time.time()),
         )
         return made, lost
 

@@ -60,10 +60,14 @@ class GitSourceConfig:
 
 @frozen
 class ProposalsConfig:
-    """What is demanded of commits that come from no source of this node: applied by hand, rolled back, proposed by other members."""
+    """What is demanded of commits that come from no source of this node: applied by hand, rolled back, proposed by other members.
+
+    `signing_key` is the file of the SSH key with which this node signs those that are made on it.
+    """
 
     signatures: SignaturePolicy = field(default_factory=SignaturePolicy)
     rewrite: bool = True
+    signing_key: str | None = None
 
 
 @frozen
@@ -242,7 +246,7 @@ def _lab(section: _Section, kind: str) -> LabConfig | None:
 
 
 def _proposals(section: _Section) -> ProposalsConfig:
-    found = ProposalsConfig(_signatures(section), _may_rewrite(section, "rewrite"))
+    found = ProposalsConfig(_signatures(section), _may_rewrite(section, "rewrite"), section.path("signing-key", None))
     section.done()
     return found
 

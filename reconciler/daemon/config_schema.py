@@ -132,6 +132,9 @@ def schema() -> Schema:
             "proposals": object_of(
                 {
                     **_signatures(),
+                    "signing-key": text(
+                        "With which SSH key (ed25519, without a passphrase) this node signs the commits that are made on it."
+                    ),
                     "history": words(
                         ["rewrite", "forward"],
                         "Whether such a commit may leave the line of what was active, where it is asked for (the default).",

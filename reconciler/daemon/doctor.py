@@ -66,6 +66,8 @@ def _paths(config: NodeConfig, file: str) -> Iterator[tuple[str, str]]:
         yield "the secrets", config.secrets.directory
     for words in config.secrets.commands.values():
         yield "a command for secrets", words[0]
+    for path in filter(None, (*config.proposals.signatures.files(), config.proposals.signing_key)):
+        yield "a file of `proposals`", path
     for source in config.sources:
         if isinstance(source, DirectorySourceConfig):
             yield f"the directory of source {source.name}", source.directory

@@ -6,6 +6,8 @@ Source: unix(7), SO_PEERCRED; socket(7), SO_PEERGROUPS.
 from __future__ import annotations
 
 import os
+import pwd
+import re
 import socket
 import struct
 from dataclasses import dataclass
@@ -29,6 +31,15 @@ class Peer:
     def may(self, access: Access) -> bool:
         """Whether these rights include it; root and our own user always may."""
         return self.is_own or self.user in access.users or bool(self.groups & access.groups)
+
+    def identity(self, node: str) -> str:
+        """Who that is, as git names people: the user of this machine, on this node."""
+        try:
+            name = pwd.getpwuid(self.user).pw_name
+        except KeyError:
+            name = f"user-{self.user}"
+        name = re.sub(r"[^\w.-]", "-", name)
+        return f"{name} <{name}@{node}>"
 
     @property
     def is_own(self) -> bool:

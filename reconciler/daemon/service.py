@@ -118,6 +118,7 @@ class Service:
         self._store = store
         self._warnings: list[str] = []
         self._repository = open_repository(os.path.join(config.state, "repository.git"), self._warnings.append)
+        self._repository.signing_key = config.proposals.signing_key
         self._secrets = Secrets(config.secrets)
         self._runner = AgentRunner(
             RunnerSettings(

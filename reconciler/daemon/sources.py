@@ -18,6 +18,7 @@ from reconciler.sources.directory import DirectorySettings, DirectorySource
 from reconciler.sources.git import GitSettings, GitSource
 from reconciler.sources.git_request import Credentials
 from reconciler.sources.repository import Repository
+from reconciler.sources.signatures import SignaturePolicy
 from reconciler.sources.source import InForce, Source
 
 
@@ -122,6 +123,8 @@ def policy_of(config: NodeConfig, source: str) -> SourcePolicy:
         if one.name == source:
             if isinstance(one, GitSourceConfig):
                 return SourcePolicy(one.signatures, one.rewrite)
-            # Its commits follow the active one, but where the repository has lost that.
-            return SourcePolicy(rewrite=True)
+            # Its commits follow the active one, but where the repository has lost that. Who signs its own has others sign theirs, too:
+            # a directory of that name may be on another member.
+            signs = config.proposals.signing_key is not None
+            return SourcePolicy(config.proposals.signatures if signs else SignaturePolicy(), rewrite=True)
     return SourcePolicy(config.proposals.signatures, config.proposals.rewrite)

@@ -7,22 +7,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from reconciler.sources.git_command import GitError
 
 _IDENTITY = re.compile(r"[^<>\n\0]* <[^<>\n\0]*>")
 
 
+class People(NamedTuple):
+    """Whose word a commit is, and who had it made, both as `Name <address>`."""
+
+    author: str
+    committer: str
+
+
 def import_stream(
-    files: Mapping[str, bytes], message: str, reference: str, parent: str | None, path: str, author: str, time_s: int
+    files: Mapping[str, bytes], message: str, reference: str, parent: str | None, path: str, people: People, time_s: int
 ) -> bytes:
     """The commands that make one commit and print its id. **Raises** GitError for what git could not hold."""
-    if not _IDENTITY.fullmatch(author):
-        raise GitError(f"'{author[:80]}' is no author: expected 'Name <address>'")
+    for one in people:
+        if not _IDENTITY.fullmatch(one):
+            raise GitError(f"'{one[:80]}' is no author: expected 'Name <address>'")
     text = message.replace("\0", "").encode("utf-8", "replace")
     lines = [
         b"commit %s\nmark :1\n" % reference.encode(),
-        b"author %s %d +0000\ncommitter %s %d +0000\n" % (author.encode(), time_s, author.encode(), time_s),
+        b"author %s %d +0000\ncommitter %s %d +0000\n"
+        % (people.author.encode(), time_s, people.committer.encode(), time_s),
         b"data %d\n%s\n" % (len(text), text),
     ]
     if parent is not None:

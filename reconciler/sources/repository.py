@@ -16,7 +16,7 @@ from reconciler.errors import Finding, Place
 from reconciler.sources.ancestry import descends
 from reconciler.sources.bounds import TreeBounds, TreeRefusedError, is_configuration, size_findings
 from reconciler.sources.commit_object import MOST_COMMIT_BYTES, CommitFacts, CommitObject, parse_commit
-from reconciler.sources.fast_import import import_stream
+from reconciler.sources.fast_import import People, import_stream
 from reconciler.sources.few_files import few_files
 from reconciler.sources.git_command import GitError, TooMuchError, checked_commit, checked_reference, run_git
 from reconciler.sources.git_tree import TreeEntry, checked_path, list_tree, path_findings
@@ -30,6 +30,7 @@ from reconciler.sources.packs import (
     write_file,
 )
 from reconciler.sources.proposal_pack import proposal_pack
+from reconciler.sources.signing import sign_commit
 
 ACTIVE = "refs/reconciler/active"
 TAIL = "refs/reconciler/tail/"
@@ -55,6 +56,8 @@ class Repository:
     def __init__(self, path: str, *, make: bool = True) -> None:
         """Open the repository, making it when there is none, or leaving that to `make`. **Raises** GitError."""
         self.path = os.path.abspath(path)
+        self.signing_key: str | None = None
+        """The file of the SSH key with which commits are signed that are made here."""
         if make:
             self.make()
         self._objects = Objects(self.path)
@@ -99,23 +102,35 @@ class Repository:
         parent: str | None,
         path: str = "",
         author: str = _DEFAULT_AUTHOR,
+        committer: str | None = None,
         time_s: int,
     ) -> str:
         """Make a commit whose files below `path` are exactly these, with all else as in `parent`; its id.
 
-        It is durable, and `reference` points at it, when this returns. The same arguments give the same commit. **Raises** GitError.
+        It is signed where there is a `signing_key`. `committer` is who had it made, by default its author. It is durable, and `reference` points at it, when this returns. The same arguments give the same commit. **Raises** GitError.
         """
         reference = checked_reference(reference)
         stream = import_stream(
-            files, message, reference, parent and checked_commit(parent), checked_path(path), author, time_s
+            files,
+            message,
+            reference,
+            parent and checked_commit(parent),
+            checked_path(path),
+            People(author, committer or author),
+            time_s,
         )
         words = ("fast-import", "--quiet", "--force", "--done", "--date-format=raw")
         with self._writing:
             try:
-                return checked_commit(run_git(self.path, *words, given=stream).decode().strip())
+                made = checked_commit(run_git(self.path, *words, given=stream).decode().strip())
             except GitError:
                 self._tidy()
                 raise
+        if self.signing_key is None:
+            return made
+        signed = sign_commit(self.path, made, self.signing_key)
+        self.set_reference(reference, signed)
+        return signed
 
     def reference(self, name: str) -> str | None:
         """The commit that a reference points at, also by way of a tag; None when there is no such reference. **Raises** GitError."""

@@ -25,7 +25,8 @@ _MOST_COMMITS = 1000
 _TIMEOUT_S = 20.0
 _MEMORY_BYTES = 1024 * 1024 * 1024
 _LARGEST_SIGNATURE = 64 * 1024
-_NAMESPACE = "git"
+NAMESPACE = "git"
+"""What an SSH signature is for."""
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C"}
 _HINT = "sign it with an allowed key (git commit -S)"
 
@@ -146,15 +147,15 @@ def _verify_ssh(policy: SignaturePolicy, signers: str, commit: str, signed: byte
         path = os.path.join(place, "signature")
         with open(path, "wb") as file:
             file.write(signature)
-        found = _run("ssh-keygen", "-Y", "find-principals", "-f", signers, "-s", path)
+        found = run_program("ssh-keygen", "-Y", "find-principals", "-f", signers, "-s", path)
         names = [line for line in found.stdout.decode("utf-8", "replace").split("\n") if line]
         if found.returncode != 0 or not names:
             raise _refused(commit, "is signed by a key that is not among the allowed signers")
         revoked = ["-r", policy.revoked_file] if policy.revoked_file is not None else []
         said = ""
         for name in names:
-            words = ("-Y", "verify", "-f", signers, "-I", name, "-n", _NAMESPACE, "-s", path, *revoked)
-            done = _run("ssh-keygen", *words, given=signed)
+            words = ("-Y", "verify", "-f", signers, "-I", name, "-n", NAMESPACE, "-s", path, *revoked)
+            done = run_program("ssh-keygen", *words, given=signed)
             if done.returncode == 0:
                 return plain_line(name)
             said = plain_line((done.stderr or done.stdout).decode("utf-8", "replace").strip())[:200]
@@ -178,9 +179,9 @@ def _verify_openpgp(keyring: str, commit: str, signed: bytes, signature: bytes) 
             "--trust-model",
             "always",
         )
-        if _run("gpg", *words, "--import", keyring).returncode != 0:
+        if run_program("gpg", *words, "--import", keyring).returncode != 0:
             raise GitError(f"gpg can't read the keyring {keyring}")
-        done = _run("gpg", *words, "--status-fd", "1", "--verify", path, "-", given=signed)
+        done = run_program("gpg", *words, "--status-fd", "1", "--verify", path, "-", given=signed)
     lines = [line.split(b" ", 3)[1:] for line in done.stdout.split(b"\n") if line.startswith(b"[GNUPG:] ")]
     words_of = {line[0]: line[1:] for line in lines if line}
     if done.returncode == 0 and b"GOODSIG" in words_of and b"VALIDSIG" in words_of:
@@ -196,7 +197,7 @@ def _verify_openpgp(keyring: str, commit: str, signed: bytes, signature: bytes) 
     raise _refused(commit, why)
 
 
-def _run(program: str, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def run_program(program: str, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """A program that reads a little and says a little. **Raises** GitError when it is not there or does not end."""
     try:
         process = subprocess.Popen(

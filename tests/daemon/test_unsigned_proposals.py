@@ -1,7 +1,9 @@
-"""What docs/security.md says of commits that the API makes: by default they need no signature, with a policy they are refused."""
+"""What docs/security.md says of commits that the API makes: by default they need no signature, with a policy the node's own counts."""
 
 from __future__ import annotations
 
+import os
+import pwd
 import subprocess
 from typing import Any
 
@@ -41,3 +43,38 @@ def test_with_a_policy_neither_an_apply_nor_a_rollback_counts(stopped_node: Node
     events = node.client.events(since=answer["cursor"], types=("activated", "rejected"), within_s=20)
     assert next(event for event in events if event["proposal"] == answer["proposal"])["type"] == "rejected"
     node.at_rest_with({"a": "2"})
+
+
+def test_what_the_node_signs_counts_by_the_policy_that_names_its_key(stopped_node: Node) -> None:
+    """An apply, a rollback and a watched directory; without the key in the policy none of them."""
+    node = stopped_node
+    own, other = node.path / "n1", node.path / "n2"
+    for key in (own, other):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    (node.path / "signers").write_text(f"n1 {own.with_suffix('.pub').read_text()}")
+    node.extra = "proposals: {allowed-signers: signers, signing-key: n1}"
+    node.start()
+    node.write(node.configuration({"a": "1"}))
+    node.at_rest_with({"a": "1"})
+    assert apply(node, {"a": "2"}, author="Ann <ann@example.org>")["type"] == "activated"
+    node.at_rest_with({"a": "2"})
+    answer = node.client.post("/v1/rollback", {})
+    events = node.client.events(since=answer["cursor"], types=("activated", "rejected"), within_s=20)
+    assert next(event for event in events if event["proposal"] == answer["proposal"])["type"] == "activated"
+    entries = node.client.get("/v1/history")["entries"]
+    operator = f"{pwd.getpwuid(os.getuid()).pw_name}@n1"
+    assert [entry["author"].endswith(f"{operator}>") for entry in entries[:2]] == [True, False], (
+        "who asked, by the kernel"
+    )
+    node.stop()
+
+    (node.path / "signers").write_text(f"n2 {other.with_suffix('.pub').read_text()}")
+    node.start()
+    answer = node.client.post("/v1/proposals", {"files": {"site.yaml": node.configuration({"a": "4"})}})
+    events = node.client.events(since=answer["cursor"], types=("activated", "rejected"), within_s=20)
+    refused = next(event for event in events if event["proposal"] == answer["proposal"])
+    assert (refused["type"], [finding["code"] for finding in refused["findings"]]) == ("rejected", ["signature"])
+    node.write(node.configuration({"a": "5"}))
+    later = next(event for event in events if event["proposal"] != answer["proposal"])
+    assert later["type"] == "rejected", "a directory of that name may be another member's"
+    node.at_rest_with({"a": "1"})
