@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from reconciler.controller.admission import Tip
+from reconciler.controller.admission import Relation, Tip
 from reconciler.errors import Finding, Place, ReconcilerError, Severity
 from reconciler.frozen import field, frozen
 from reconciler.sources.ancestry import relation
@@ -90,6 +90,9 @@ class GitSource:
         self._asked = False
         self._chance = random.Random(settings.seed)
         self._commit: str | None = None
+        self._looked_after: str | None = None
+        """Which commit of this branch was in force last, when it was looked at."""
+        self._outdated = False
         self._refused: tuple[str, str, float] | None = None
         """A tip that was refused, the policy by which it was, and when."""
 
@@ -116,11 +119,11 @@ class GitSource:
 
     async def _follow(self) -> None:
         while True:
-            asked, self._asked = self._asked, False
+            asked, self._asked, self._outdated = self._asked, False, False
             self._woken.clear()
             await self._take(await self._synchronise(), asked)
             end = time.monotonic() + self._pause_s()
-            while (rest_s := end - time.monotonic()) > 0 and not self._asked:
+            while (rest_s := end - time.monotonic()) > 0 and not (self._asked or self._outdated):
                 # Not `wait_for`: before Python 3.12 it loses a cancellation that comes with what was waited for.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(rest_s):
@@ -169,6 +172,11 @@ class GitSource:
             tip, stale = await asyncio.to_thread(self._compare, self._commit, self._standing(), asked)
         except ReconcilerError as error:
             self._report.failed((Finding(error.code, Place(""), _with_cause(error)),))
+            return
+        if tip.to_lineage is Relation.BEHIND and tip.lineage != self._looked_after:
+            # Another member has seen more since: whether the branch went back shows when it is looked at again.
+            self._outdated, self._asked = True, self._asked or asked
+            self._woken.set()
             return
         self._report.seen(tip.commit, stale)
         self._on_tip(tip)
@@ -242,6 +250,7 @@ class GitSource:
 
     def _request(self) -> GitRequest:
         settings, standing = self._settings, self._standing()
+        self._looked_after = standing.lineage
         known = dict.fromkeys(filter(None, (standing.active, standing.lineage, self._commit)))
         return GitRequest(
             source=settings.name,

@@ -496,6 +496,35 @@ def test_source_polls(repository: Repository, work) -> None:  # type: ignore[no-
     follow(repository, GitSettings("web", str(work.path), local_urls=True, poll_s=1.0), story)
 
 
+@pytest.mark.parametrize("rewrite", [False, True])
+def test_what_another_member_saw_first_is_no_branch_that_went_back(  # type: ignore[no-untyped-def]
+    repository: Repository, work, rewrite: bool
+) -> None:
+    """It became active by the other's word; this source had last looked before that, and looks again before it says anything."""
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    first = work.commit()
+
+    async def story(followed: Followed) -> None:
+        await followed.until(lambda: followed.commits == [first])
+        followed.active = first
+        work.write("cluster.d/a.yaml", "a: 2\n")
+        second = work.commit()
+        subprocess.run(["git", "-C", repository.path, "fetch", "--quiet", str(work.path), "main"], check=True)
+        followed.commits.append(second)
+        followed.active = second
+        await followed.until(lambda: followed.tips[-1].commit == second)
+        assert followed.findings == []
+        assert followed.commits == [first, second], "it does not offer to go back"
+
+        work.git("reset", "--quiet", "--hard", first)
+        followed.source.fetch_now()
+        await followed.until(lambda: followed.tips[-1].commit == first)
+        assert (followed.commits[2:] == [first]) == rewrite, "this time the branch did go back"
+
+    settings = GitSettings("web", str(work.path), local_urls=True, poll_s=600, rewrite=rewrite)
+    follow(repository, settings, story)
+
+
 def test_nodes_do_not_all_ask_at_the_same_moment(repository: Repository) -> None:
     """A hundred nodes that poll alike would be a flood every half minute."""
 
