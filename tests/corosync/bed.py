@@ -86,12 +86,16 @@ class Bed:
 
 @contextlib.contextmanager
 def bed() -> Iterator[Bed]:
-    """A bed of our own with three hosts that are on; afterwards nothing of it is left."""
+    """A bed of our own with three hosts that are on; afterwards nothing of it is left. Raises BedError when somebody else has one."""
     _LOCK.parent.mkdir(parents=True, exist_ok=True)
     with open(_LOCK, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        made = Bed()
+        made, ours = Bed(), DISKS / "of-the-tests"
+        if DISKS.exists() and not ours.exists():
+            raise BedError(f"there is a bed in {DISKS} that is not of these tests: take it down first")
         made.do("down")
+        DISKS.mkdir(parents=True)
+        ours.touch()
         made.do("up", str(len(HOSTS)))
         try:
             yield made

@@ -17,6 +17,7 @@ state: /var/lib/reconciler
 run: /run/reconciler
 socket: {socket}
 agents: {{cgroups: false}}
+guards: {{allow: [fencing_disabled]}}
 sources:
   site: {{git: {site}, local: true, poll: 300s}}
 """
@@ -123,9 +124,9 @@ class Cluster:
         return list(self.status(host).get("members", []))
 
     def at_rest(self, *hosts: str, commit: str | None = None) -> bool:
-        """Whether these hosts, and no others, are members by the word of each, with nothing left to do, and this commit active."""
+        """Whether these hosts alone are members by the word of each, with one state, nothing left to do, and this commit active."""
         told = [self.status(host) for host in hosts]
-        return all(
+        return len({(one.get("dc"), str(one.get("cib"))) for one in told}) == 1 and all(
             one.get("members") == list(hosts)
             and one.get("converged")
             and (commit is None or (one.get("active") or {}).get("commit") == commit)
