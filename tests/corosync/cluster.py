@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.cli.node.client import Client, ClientError
-from tests.corosync.bed import DISKS, HOSTS, Bed, cgroup, python, wait_until
+
+from .bed import DISKS, HOSTS, Bed, cgroup, python, wait_until
 
 WITNESS = Path(__file__).parents[1] / "lab" / "witness.py"
 NODE = """\

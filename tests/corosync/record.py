@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.corosync.bed import HOSTS, Bed, bed, python, wait_until
+from .bed import HOSTS, Bed, bed, python, wait_until
 
 _KEPT_AROUND_S = 0.15
 Line = dict[str, Any]

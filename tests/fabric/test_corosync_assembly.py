@@ -1,14 +1,6 @@
-"""What corosync tells becomes views that all have alike: by hand, and by what real corosync told on three hosts (tests/corosync/traces).
-
-The processes of a trace talked, and sent no marks. A mark takes the place of the first message that its sender sent after it wanted one.
-"""
+"""What corosync tells becomes views that all have alike: event by event. What real corosync told is replayed in tests/corosync."""
 
 from __future__ import annotations
-
-import json
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,9 +18,7 @@ from reconciler.fabric.corosync.assembly import (
     step,
 )
 from reconciler.fabric.corosync.events import GroupChanged, NodesRead, Process, QuorumTold, Received, Ring, RingFormed
-from reconciler.frozen import replace
 
-TRACES = Path(__file__).parents[1] / "corosync" / "traces"
 NAMES = {1: "h1", 2: "h2", 3: "h3"}
 A, B, C = Process(1, 10), Process(2, 10), Process(3, 10)
 
@@ -84,9 +74,6 @@ def in_view() -> tuple[Host, Host, Host]:
     for host in hosts:
         host.tell(Received(A, hosts[0].mark))
     return hosts
-
-
-# By hand
 
 
 def test_the_first_mark_makes_the_view_and_all_have_the_same() -> None:
@@ -212,144 +199,3 @@ def test_what_waits_for_a_verdict_is_bounded() -> None:
     host.tell(Received(A, b""))
     assert len(host.known.held) == assembly.MOST_HELD
     assert len(host.out) == 1
-
-
-# By what real corosync told
-
-Line = dict[str, Any]
-
-
-def lines_of(name: str) -> list[Line]:
-    return [json.loads(line) for line in (TRACES / f"{name}.jsonl").read_text().splitlines()]
-
-
-def event_of(line: Line) -> assembly.Event:
-    match line["is"]:
-        case "group":
-            lists = [tuple(Process(*one) for one in line[name]) for name in ("members", "left", "joined")]
-            return GroupChanged(*lists)
-        case "ring":
-            return RingFormed(Ring(*line["ring"]))
-        case "quorum":
-            numbers = line["quorate"], line["quorum"], line["qdevice_votes"]
-            return QuorumTold(Ring(*line["ring"]), *numbers, tuple(line["hosts"]))
-        case "nodes":
-            return NodesRead({int(nodeid): name for nodeid, name in line["names"].items()})
-        case _:
-            return Received(Process(*line["sender"]), message(line["data"].encode()))
-
-
-class Replay:
-    """A trace, told to an assembly for each host."""
-
-    def __init__(self, name: str) -> None:
-        self.hosts = {host: Host() for host in NAMES.values()}
-        self._changes = dict.fromkeys(self.hosts, 0)
-        self._due: dict[str, tuple[int, bytes]] = {}
-        """By who wants one, a mark, and how many changes he had been told of."""
-        self._sent: dict[str, bytes] = {}
-        """By the message whose place it took, a mark."""
-        for line in lines_of(name):
-            if line["is"] not in ("done", "lost"):
-                self._tell(line["host"], line)
-
-    def _tell(self, name: str, line: Line) -> None:
-        host, event = self.hosts[name], event_of(line)
-        if isinstance(event, GroupChanged):
-            if not self._changes[name]:
-                host.known = replace(host.known, own=event.joined[0])
-            self._changes[name] += 1
-        if isinstance(event, Received):
-            event = self._marked(line["data"], event)
-        before = len(host.wanted)
-        host.tell(event, AtRest())
-        if len(host.wanted) > before:
-            self._due[name] = (self._changes[name], host.mark)
-
-    def _marked(self, text: str, event: Received) -> Received:
-        sender, _, changes = text.split()
-        if text not in self._sent and sender in self._due and int(changes) >= self._due[sender][0]:
-            self._sent[text] = self._due.pop(sender)[1]
-        return Received(event.sender, self._sent[text]) if text in self._sent else event
-
-    def views(self, host: str) -> list[tuple[str, bool]]:
-        """Who was in the views of a host, and whether they were quorate, since all were in one."""
-        all_views = [("".join(name[1] for name in view.members), view.ring.quorate) for view in self.hosts[host].views]
-        return all_views[[members for members, _ in all_views].index("123") :]
-
-
-EXPECTED = {
-    "freeze-and-thaw": {
-        "h1": [("123", True), ("12", True), ("123", True)],
-        "h2": [("123", True), ("12", True), ("123", True)],
-        "h3": [("123", True), ("123", True)],
-    },
-    "partition-and-heal": {
-        "h1": [("123", True), ("12", True), ("123", True)],
-        "h2": [("123", True), ("12", True), ("123", True)],
-        "h3": [("123", True), ("3", False), ("123", True)],
-    },
-    "one-way-loss": {
-        "h1": [("123", True), ("12", True), ("123", True)],
-        "h2": [("123", True), ("12", True), ("123", True)],
-        "h3": [("123", True), ("3", False), ("123", True)],
-    },
-    "process-killed": {"h1": [("123", True), ("13", True)], "h2": [("123", True)], "h3": [("123", True), ("13", True)]},
-    "corosync-killed": {
-        "h1": [("123", True), ("12", True)],
-        "h2": [("123", True), ("12", True)],
-        "h3": [("123", True)],
-    },
-    "power-off": {"h1": [("123", True)], "h2": [("123", True), ("23", True)], "h3": [("123", True), ("23", True)]},
-}
-
-
-@pytest.mark.parametrize("name", sorted(EXPECTED))
-def test_what_corosync_told_becomes_these_views(name: str) -> None:
-    replay = Replay(name)
-    assert {host: replay.views(host) for host in replay.hosts} == EXPECTED[name]
-
-
-@pytest.mark.parametrize("name", sorted(EXPECTED))
-def test_who_goes_from_view_to_view_together_is_told_the_same(name: str) -> None:
-    replay = Replay(name)
-    ids = [view.id for host in replay.hosts.values() for view in host.views]
-    by_id = {view.id: view for host in replay.hosts.values() for view in host.views}
-    assert all(view == by_id[view.id] for host in replay.hosts.values() for view in host.views)
-    for one, other in _pairs(replay.hosts.values()):
-        assert len({view.id for view in one.views}) == len(one.views), "no view comes twice"
-        for view, after in zip(one.views, one.views[1:], strict=False):
-            if (view.id, after.id) in _steps(other):
-                assert _in(one, view.id) == _in(other, view.id)
-    assert len(set(ids)) < len(ids)
-
-
-def test_real_corosync_delivers_what_was_sent_before_a_change_to_all_after_it() -> None:
-    """The host that thaws talks to a view that it left long ago. Between the change and the mark that is dropped; after the mark a message
-    says itself in which view it was sent, and the core skips it.
-    """
-    late = [line for line in lines_of("freeze-and-thaw") if line["is"] == "message" and line["data"].startswith("h3 ")]
-    merged = max(line["t"] for line in lines_of("freeze-and-thaw") if line["is"] == "group" and line["host"] == "h1")
-    before = max(int(line["data"].split()[2]) for line in late if line["t"] < merged)
-    crossed = {
-        line["data"]
-        for line in late
-        if line["host"] == "h1" and line["t"] >= merged and line["data"].endswith(f" {before}")
-    }
-    assert crossed
-    replay = Replay("freeze-and-thaw")
-    taken = {data.decode() for _, sender, data in replay.hosts["h1"].delivered if sender == "h3"}
-    assert not crossed & taken
-
-
-def _pairs(hosts: Iterable[Host]) -> list[tuple[Host, Host]]:
-    known = list(hosts)
-    return [(one, other) for one in known for other in known if one is not other]
-
-
-def _steps(host: Host) -> set[tuple[str, str]]:
-    return {(view.id, after.id) for view, after in zip(host.views, host.views[1:], strict=False)}
-
-
-def _in(host: Host, view: str) -> list[tuple[str, bytes]]:
-    return [(sender, data) for id, sender, data in host.delivered if id == view]
