@@ -1,11 +1,18 @@
-"""ci/mutate makes each kind of mutant, each of them a program that differs from the code, and the same ones for the same seed."""
+"""ci/mutate makes each kind of mutant, each of them a program that differs from the code, and the same ones for the same seed.
+
+It runs the tests that reach a mutant's statement: which those are is noted by a copy of the code.
+"""
 
 from __future__ import annotations
 
 import ast
 import importlib.machinery
 import importlib.util
+import json
+import os
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -41,9 +48,12 @@ class One:
 '''
 
 
+CI = Path(__file__).parents[1] / "ci"
+
+
 @pytest.fixture(scope="module")
 def mutate() -> ModuleType:
-    path = Path(__file__).parents[1] / "ci" / "mutate"
+    path = CI / "mutate"
     loader = importlib.machinery.SourceFileLoader("mutate", str(path))
     spec = importlib.util.spec_from_loader("mutate", loader)
     assert spec is not None
@@ -120,3 +130,107 @@ def test_the_same_seed_gives_the_same_mutants(mutate: ModuleType, tmp_path: Path
     assert first == mutate.sample(tmp_path, everything, 10, 1)
     assert first[:5] == mutate.sample(tmp_path, everything, 5, 1)
     assert first != mutate.sample(tmp_path, everything, 10, 2)
+
+
+COUNTED = '''\
+def sign(number):
+    """The sign."""
+    if number < 0:
+        return -1
+    elif number == 0:
+        return 0
+    try:
+        return 1
+    except ValueError:
+        return 2
+'''
+TESTS = """\
+from counted import sign
+
+def test_below():
+    assert sign(-3) == -1
+
+def test_nothing():
+    assert sign(0) == 0
+
+def test_above():
+    assert sign(3) == 2
+"""
+
+
+def place_of(text: str) -> tuple[int, int]:
+    """Line and column of a text that stands once in the code."""
+    before, _, _ = COUNTED.partition(text)
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1)
+
+
+@pytest.fixture(scope="module")
+def notes(mutate: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], set[str]]:
+    """Run three tests of marked code; then: which of them reach the statement around a text of the code."""
+    room = tmp_path_factory.mktemp("marked")
+    text, statements = mutate.reach.marked(COUNTED, 10)
+    (room / "counted.py").write_text(text)
+    (room / "test_counted.py").write_text(TESTS)
+    pytest_in(room, {mutate.reach.REACH: str(room / "notes.json")})
+    found = json.loads((room / "notes.json").read_text())
+    assert {name.rpartition("::")[2] for name, one in found.items() if one["failed"]} == {"test_above"}
+
+    def reaching(text: str) -> set[str]:
+        number = mutate.reach.innermost(statements, place_of(text))
+        return {name.rpartition("::")[2] for name, one in found.items() if number in one["reached"]}
+
+    return reaching
+
+
+def pytest_in(room: Path, environment: dict[str, str]) -> list[str]:
+    """The tests that passed or failed, in the order in which they ran."""
+    whole = os.environ | {"PYTHONPATH": f"{CI}{os.pathsep}{room}"} | environment
+    options = [
+        "-p",
+        "reach",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-v",
+        "--rootdir",
+        str(room),
+        "-c",
+        os.devnull,
+    ]
+    command = [sys.executable, "-m", "pytest", *options, "test_counted.py"]
+    run = subprocess.run(command, cwd=room, env=whole, capture_output=True, text=True, check=False)
+    assert run.returncode in (0, 1), run.stdout
+    return [line.split("::")[1].split()[0] for line in run.stdout.splitlines() if line.startswith("test_counted.py::")]
+
+
+@pytest.mark.parametrize(
+    ("text", "tests"),
+    [
+        ("< 0", {"test_below", "test_nothing", "test_above"}),
+        ("-1", {"test_below"}),
+        ("number == 0", {"test_nothing", "test_above"}),
+        ("0\n    try", {"test_nothing"}),
+        ("ValueError", {"test_above"}),
+        ("1\n    except", {"test_above"}),
+        ("return 2", set()),
+    ],
+)
+def test_a_statement_knows_the_tests_that_reach_it(
+    notes: Callable[[str], set[str]], text: str, tests: set[str]
+) -> None:
+    assert notes(text) == tests
+
+
+def test_what_lies_outside_of_functions_belongs_to_no_statement(mutate: ModuleType) -> None:
+    _, statements = mutate.reach.marked(COUNTED, 10)
+    assert mutate.reach.innermost(statements, place_of("def sign")) is None
+
+
+def test_just_the_listed_tests_run_in_the_order_of_the_list(mutate: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "counted.py").write_text(COUNTED)
+    (tmp_path / "test_counted.py").write_text(TESTS)
+    listed = ["test_counted.py::test_nothing", "test_counted.py::test_below", "test_counted.py::test_gone"]
+    (tmp_path / "chosen.json").write_text(json.dumps(listed))
+    ran = pytest_in(tmp_path, {mutate.reach.CHOSEN: str(tmp_path / "chosen.json")})
+    assert ran == ["test_nothing", "test_below"]
