@@ -169,10 +169,11 @@ def _may_be_there(resource: Resource, node: ClusterNode) -> bool:
 
 def _discovered_on(resource: Resource, root: Resource, node: ClusterNode) -> bool:
     """Whether location constraints let the node be asked (`resource-discovery`)."""
-    mode = resource.placed.table.mode(node.index) if node.index in resource.placed.table else None
-    if (resource.placed.exclusive_discovery or root.placed.exclusive_discovery) and mode != EXCLUSIVE:
+    table = resource.placed.table
+    mode = table.mode(node.index) if node.index in table.scores else node.discovery_mode
+    if mode != EXCLUSIVE and (resource.placed.exclusive_discovery or root.placed.exclusive_discovery):
         return False
-    return (node.discovery_mode if mode is None else mode) != NEVER
+    return mode != NEVER
 
 
 def _guest_answers(cluster: Cluster, root: Resource, node: ClusterNode) -> bool:

@@ -53,8 +53,8 @@ class AttributeLayers:
         self._cluster = cluster
         self._by_resource: dict[int, dict[str, str]] = {}
         self._by_operation: dict[Values, _Operation] = {}
-        self._about_nodes = [
-            {"CRM_meta_on_node": node.name, "CRM_meta_on_node_uuid": node.id} for node in cluster.nodes_by_index
+        self._about_nodes: list[tuple[Layer]] = [
+            ({"CRM_meta_on_node": node.name, "CRM_meta_on_node_uuid": node.id},) for node in cluster.nodes_by_index
         ]
         self._guests = {node.index for node in cluster.nodes if node.is_guest}
         self._by_rc: dict[int, Layer] = {}
@@ -73,11 +73,11 @@ class AttributeLayers:
         layers, node = operation.layers, action.node
         if node is not None:
             if not action.pseudo:
-                layers = (*layers, self._about_nodes[node.index])
+                layers += self._about_nodes[node.index]
             if node.index in self._guests and (guest := _about_guest(action)):
-                layers = (*layers, guest)
+                layers += (guest,)
             if action.task == "stonith":
-                layers = (*layers, _as_meta(node.attributes))
+                layers += (_as_meta(node.attributes),)
         if operation.digested and action.task not in _DIGESTED_AS:
             return layers, None
         return layers, _digested(self._cluster, action, layers)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _MAINTENANCE = "maintenance_nodes"
 _BY_THE_CONTROLLER = ("do_shutdown", "clear_failcount", "lrm_delete")
+_TAKING_DOWN = ("stop", "do_shutdown", "stonith")
+_NOBODY = (None, None, None)
 _BEFORE_CONNECTION_MOVES = ("cancel", "stop", "demote", "migrate_from", "migrate_to")
 _WEAK = ORD | SHT | SHF
 
@@ -39,10 +41,11 @@ def drop_invalid_orders(cluster: Cluster) -> None:
 
     Section 11.8.
     """
+    guests = cluster.has_remote_nodes
     for action in reversed(cluster.actions):
         for edge in reversed(action.inputs):
             loops = edge.effects == LOAD and action.task == "migrate_to" and _closes_loop(action, edge)
-            if loops or (not edge.effects & KEEP and _runs_inside(edge)):
+            if loops or (guests and not edge.effects & KEEP and _runs_inside(edge)):
                 edge.effects = NONE
 
 
@@ -118,7 +121,7 @@ def _is_done(action: Action) -> bool:
     if not action.runnable or (action.optional and not action.shown):
         return False
     resource = action.resource
-    if resource is not None and not resource.managed and action.task != "monitor" and not action.interval_ms:
+    if action.task != "monitor" and not action.interval_ms and resource is not None and not resource.managed:
         return False
     if action.pseudo or action.task in ("stonith", "do_shutdown"):
         return True
@@ -236,17 +239,17 @@ def planned(
     digested: Mapping[str, str] | None = None,
 ) -> PlannedAction:
     """The action as a value; `layers` are its attributes, `digested` what its digest is made from, if that is not the same."""
-    resource = action.resource
+    resource, task = action.resource, action.task
     triggers = [edge for edge in action.inputs if edge.trigger] if action.inputs else ()
     kind = _kind(action)
-    node = action.node if kind is not ActionKind.PSEUDO or action.task == "stonith" else None
-    primitive_id, long_id, agent = _primitive(action, resource, kind)
+    node = action.node if kind is not ActionKind.PSEUDO or task == "stonith" else None
+    primitive_id, long_id, agent = _NOBODY if resource is None or action.pseudo else _primitive(resource)
     key, internal_key = _keys(action, resource)
     router = None if node is None or not node.is_remote else _router(action)
     return PlannedAction(
         id=action.id,
         kind=kind,
-        task=action.task,
+        task=task,
         key=key,
         internal_key=internal_key,
         resource=None if resource is None else resource.id,
@@ -261,10 +264,10 @@ def planned(
         target_rc=action.expected_rc,
         priority=max(0, action.priority, 0 if resource is None else _worth(resource)),
         triggers=tuple([edge.first.id for edge in triggers]) if triggers else (),
-        downed=_downed(cluster, action),
+        downed=_downed(cluster, action) if task in _TAKING_DOWN else (),
         maintenance=maintenance,
         shutdown_lock_s=_lock(action, resource),
-        cib_only=action.task == "lrm_delete",
+        cib_only=task == "lrm_delete",
         cause=action.cause,
         order_causes={edge.first.id: edge.cause for edge in triggers if edge.cause is not None} if triggers else {},
         cancelled_task=action.cancelled_task,
@@ -287,19 +290,15 @@ def _kind(action: Action) -> ActionKind:
     return ActionKind.PSEUDO if action.pseudo else ActionKind.RESOURCE
 
 
-def _primitive(
-    action: Action, resource: Resource | None, kind: ActionKind
-) -> tuple[str | None, str | None, Agent | None]:
+def _primitive(resource: Resource) -> tuple[str, str | None, Agent | None]:
     """By which id the history and the agent know the resource, by which other it may be known, and the agent."""
-    if resource is None or action.pseudo or kind is ActionKind.PSEUDO:
-        return None, None, None
-    name = resource.found.history_name
-    if resource.configured.orphan and name is not None:
-        return name, resource.id, resource.configured.agent
-    if resource.configured.unique:
-        return resource.id, None, resource.configured.agent
+    name, configured = resource.found.history_name, resource.configured
+    if configured.orphan and name is not None:
+        return name, resource.id, configured.agent
+    if configured.unique:
+        return resource.id, None, configured.agent
     own = resource.config_id
-    return own, name if name is not None and name != own else resource.id, resource.configured.agent
+    return own, name if name is not None and name != own else resource.id, configured.agent
 
 
 def _keys(action: Action, resource: Resource | None) -> tuple[str, str | None]:
@@ -339,13 +338,13 @@ def _worth(resource: Resource) -> int:
 
 def _lock(action: Action, resource: Resource | None) -> int | None:
     """Since when a shutdown lock holds the resource to the action's node; while that shuts down only its stop does."""
-    if resource is None or action.pseudo or action.node is None or action.node is not resource.found.lock_node:
+    if resource is None or (node := resource.found.lock_node) is None or node is not action.node or action.pseudo:
         return None
-    return None if action.node.shutdown and action.task != "stop" else resource.found.lock_time_s
+    return None if node.shutdown and action.task != "stop" else resource.found.lock_time_s
 
 
 def _downed(cluster: Cluster, action: Action) -> tuple[str, ...]:
-    """The ids of the nodes that are down once the action is done."""
+    """The ids of the nodes that are down once the stop, shutdown or fencing is done."""
     node = action.node
     if node is None or (action.pseudo and action.task != "stonith"):
         return ()
@@ -356,7 +355,7 @@ def _downed(cluster: Cluster, action: Action) -> tuple[str, ...]:
             return ()
         return (node.id, *(guest.id for guest in _guests(cluster, node)))
     resource = action.resource
-    if action.task != "stop" or resource is None or not resource.configured.is_connection:
+    if resource is None or not resource.configured.is_connection:
         return ()
     if any(edge.first.task == "migrate_from" and edge.first.resource is resource for edge in action.inputs):
         return ()

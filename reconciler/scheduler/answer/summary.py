@@ -49,7 +49,8 @@ def summarise(cluster: Cluster) -> tuple[Change, ...]:
 
     Looking for a resource's actions gives those that had no node its next node; so it is done before the graph is built.
     """
-    changes = [change for action in reversed(cluster.actions) for change in _fencing(action)]
+    fencing = [action for action in reversed(cluster.actions) if action.task == "stonith"]
+    changes = [change for action in fencing if (change := _fenced(action)) is not None]
     for resource in cluster.resources:
         for leaf in _in_order(resource):
             changes += _changes(leaf)
@@ -116,21 +117,20 @@ def _in_order(resource: Resource) -> list[Resource]:
     return [part for part in parts if part is not None]
 
 
-def _fencing(action: Action) -> Iterator[Change]:
+def _fenced(action: Action) -> Change | None:
     """A required fence operation; one without a reason is not worth a line."""
     node = action.node
-    if action.optional or action.resource is not None or action.task != "stonith" or node is None:
-        return
-    if action.reason is not None:
-        guest = node.connection.container if node.is_guest and node.connection is not None else None
-        yield Change(
-            Verb.FENCE,
-            node.name,
-            reason=action.reason,
-            cause=action.cause,
-            detail=action.meta.get("stonith_action", ""),
-            guest=None if guest is None else guest.id,
-        )
+    if action.optional or action.resource is not None or action.reason is None or node is None:
+        return None
+    guest = node.connection.container if node.is_guest and node.connection is not None else None
+    return Change(
+        Verb.FENCE,
+        node.name,
+        reason=action.reason,
+        cause=action.cause,
+        detail=action.meta.get("stonith_action", ""),
+        guest=None if guest is None else guest.id,
+    )
 
 
 def _changes(resource: Resource) -> Iterator[Change]:

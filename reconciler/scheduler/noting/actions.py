@@ -106,9 +106,10 @@ def known_action(cluster: Cluster, resource: Resource | None, key: str, node: Cl
         return found[0]
     first = None
     for action in found:
-        if action.node is None:
-            action.node = node
-        if first is None and action.node is node:
+        where = action.node
+        if where is None:
+            action.node = where = node
+        if where is node and first is None:
             first = action
     return first
 
@@ -139,10 +140,13 @@ def new_action(
         cluster.actions_by_key.setdefault(key.lower(), []).append(action)
         return action
     resource.planned.actions.append(action)
-    interval = key[key.rfind("_") + 1 :]
-    action.interval_ms = int(interval) if interval.isdecimal() else 0
     same = resource.planned.actions_by_key.setdefault(key.lower(), [])
-    action.values = same[0].values if same else _values(cluster, resource, action)
+    if same:
+        action.interval_ms, action.values = same[0].interval_ms, same[0].values
+    else:
+        interval = key[key.rfind("_") + 1 :]
+        action.interval_ms = int(interval) if interval.isdecimal() else 0
+        action.values = _values(cluster, resource, action)
     same.append(action)
     if task in ("start", "promote"):
         action.needs = requirement(resource, task)

@@ -89,7 +89,7 @@ def _judge_quorum(cluster: Cluster, resource: Resource, action: Action) -> None:
 
 
 def _ask(resource: Resource, action: Action, optional: bool) -> None:
-    if not resource.managed and not action.pseudo and action.node is not None and not action.interval_ms:
+    if not (resource.managed or action.pseudo or action.node is None or action.interval_ms):
         action.optional = True
     elif not optional:
         action.optional = False

@@ -43,6 +43,7 @@ class ClusterNode:
         "id",
         "index",
         "is_dc",
+        "is_remote",
         "kind",
         "maintenance",
         "maintenance_recorded",
@@ -66,6 +67,8 @@ class ClusterNode:
         self.id = id
         self.name = name
         self.kind = kind
+        self.is_remote = kind is NodeKind.REMOTE
+        """Whether it is a remote or guest node."""
         self.base_score = base_score
         self.attributes: dict[str, str] = {}
         self.utilization: dict[str, str] = {}
@@ -104,14 +107,9 @@ class ClusterNode:
         """The first reason for which the node was marked for fencing."""
 
     @property
-    def is_remote(self) -> bool:
-        """Whether it is a remote or guest node."""
-        return self.kind is NodeKind.REMOTE
-
-    @property
     def is_guest(self) -> bool:
         """Whether it is a guest node: its connection runs inside a container."""
-        return self.kind is NodeKind.REMOTE and self.connection is not None and self.connection.container is not None
+        return self.is_remote and self.connection is not None and self.connection.container is not None
 
     @property
     def available(self) -> bool:
