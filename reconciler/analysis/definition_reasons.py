@@ -20,7 +20,7 @@ def changed(leaf: Decision, cause: Cause, plan: Plan) -> Reason:
         return Reason("its agent is another one than what runs", cause)
     texts = _parameters(leaf, plan)
     entry = _entry(leaf, cause, plan)
-    recorded = None if entry is None else entry.attributes.get("op-digest")
+    recorded = None if entry is None else entry.result.digest
     if entry is None or recorded is None:
         return Reason("with which parameters it was started was not recorded", cause)
     if not texts:
@@ -32,7 +32,7 @@ def changed(leaf: Decision, cause: Cause, plan: Plan) -> Reason:
         return Reason(f"its parameter {next(iter(texts))} changed", cause)
     if digest({}) == recorded:
         return Reason(f"its parameters are new: {', '.join(sorted(texts))}", cause)
-    if (names := entry.attributes.get("op-force-restart", "").split()) and "op-restart-digest" in entry.attributes:
+    if (names := (entry.result.restart_names or "").split()) and entry.result.restart_digest is not None:
         return Reason(f"a parameter changed that can't be reloaded ({', '.join(names)})", cause)
     return Reason(f"one or more of its parameters changed or are gone (it has {', '.join(sorted(texts))})", cause)
 

@@ -72,16 +72,12 @@ def cases(steady: Cib, survive: int) -> Iterator[Case]:
 
 def running(history: ResourceHistory) -> bool:
     """Whether the last lasting operation of a simulated history left the resource running."""
-    entries = {entry.attributes.get("operation"): entry.attributes for entry in history.entries}
-    last = max(
-        (entry.attributes for entry in history.entries if entry.attributes.get("operation") in _LASTING),
-        key=lambda attributes: int(attributes.get("call-id", "-1")),
-        default=None,
-    )
-    if last is None:
-        probe = entries.get("monitor")
-        return probe is not None and probe.get("rc-code") in ("0", "8")
-    return last["operation"] != "stop"
+    results = {entry.result.task: entry.result for entry in history.entries}
+    lasting = [entry.result for entry in history.entries if entry.result.task in _LASTING]
+    if lasting:
+        return max(lasting, key=lambda result: -1 if result.call_id is None else result.call_id).task != "stop"
+    probe = results.get("monitor")
+    return probe is not None and probe.rc in (0, 8)
 
 
 _LASTING = frozenset({"start", "stop", "promote", "demote", "migrate_from"})
@@ -155,19 +151,12 @@ def _history(state: NodeState, resource: str) -> ResourceHistory:
 
 def _monitor(history: ResourceHistory) -> HistoryEntry | None:
     """The recurring monitor that would notice a failure, None when there is none."""
-    return next(
-        (
-            entry
-            for entry in history.entries
-            if entry.attributes.get("operation") == "monitor" and entry.attributes.get("interval", "0") != "0"
-        ),
-        None,
-    )
+    return next((one for one in history.entries if one.result.task == "monitor" and one.result.recurs), None)
 
 
 def _failure(history: ResourceHistory, monitor: HistoryEntry, at: str) -> HistoryEntry:
     """The monitor's result that the service is not running: of the same parameters, so that it counts as theirs."""
-    call = 1 + max((int(entry.attributes.get("call-id", "0")) for entry in history.entries), default=0)
+    call = 1 + max((entry.result.call_id or 0 for entry in history.entries), default=0)
     transition = f"0:{call}:0:00000000-0000-0000-0000-000000000000"
     attributes = {
         "operation_key": f"{history.id}_monitor_{monitor.attributes['interval']}",

@@ -42,9 +42,7 @@ def _failed(node: str, resource: str, plan: Plan) -> Reason:
     """A failure for which the node is fenced."""
     found = [one for one in plan.failures if one.node == node and not one.masked]
     own = next((one for one in found if one.resource == resource), None)
-    more = dict.fromkeys(
-        one.resource for one in found if one.resource != resource and one.entry.attributes.get("operation") == "stop"
-    )
+    more = dict.fromkeys(one.resource for one in found if one.resource != resource and one.entry.result.task == "stop")
     what = "failed there" if own is None else failure_text(own).removeprefix("its ")
     also = tuple(Cause(Why.FAILURE, one, node) for one in more)
     lost = None if plan.decisions is None else plan.decisions.node(node)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler.frozen import frozen
-from reconciler.model.text import integer
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.decision import Decision, Decisions
 from reconciler.scheduler.plan import FailedAction
@@ -45,17 +44,16 @@ class Reason:
 def failure(leaf: Decision, node: str | None, failures: Iterable[FailedAction]) -> Reason | None:
     """The newest failure of the resource on a node that still counts."""
     found = [one for one in failures if one.resource == leaf.id and not one.masked and node in (None, one.node)]
-    newest = max(found, key=lambda one: integer(one.entry.attributes.get("last-rc-change")), default=None)
+    newest = max(found, key=lambda one: one.entry.result.changed_s or 0, default=None)
     return None if newest is None else Reason(failure_text(newest), Cause(Why.FAILURE, leaf.id, newest.node))
 
 
 def failure_text(failed: FailedAction) -> str:
     """A failure as a phrase: which operation, where, with what result."""
-    entry = failed.entry.attributes
-    code = integer(entry.get("rc-code"), -1)
-    result = f"{code} ({_RESULTS[code]})" if code in _RESULTS else str(code)
-    tail = f": {entry['exit-reason']}" if entry.get("exit-reason") else ""
-    return f"its {entry.get('operation')} failed on {failed.node} with {result}{tail}"
+    recorded = failed.entry.result
+    result = f"{recorded.rc} ({_RESULTS[recorded.rc]})" if recorded.rc in _RESULTS else str(recorded.rc)
+    tail = f": {recorded.exit_reason}" if recorded.exit_reason else ""
+    return f"its {recorded.task} failed on {failed.node} with {result}{tail}"
 
 
 def blocked_by(leaf: Decision, failures: Iterable[FailedAction]) -> str:

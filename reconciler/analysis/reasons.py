@@ -183,7 +183,7 @@ class _Line:
             return None
         for failed in self.plan.failures:
             if failed.entry.id == cause.subject and failed.resource != self.leaf.id:
-                inside = f"{failed.resource}, which it contains, failed ({failed.entry.attributes.get('operation')})"
+                inside = f"{failed.resource}, which it contains, failed ({failed.entry.result.task})"
                 return Reason(inside, Cause(Why.FAILURE, failed.resource))
         return None
 

@@ -7,7 +7,6 @@ when it was last recorded. What was never recorded is unknown and says so.
 from __future__ import annotations
 
 from reconciler.model.status import Status
-from reconciler.model.text import integer
 from reconciler.scheduler.plan import ActionKind, Change, Plan, PlannedAction, Verb
 
 
@@ -107,8 +106,7 @@ def _recorded_ms(status: Status) -> dict[tuple[str, str], int]:
     for node in status.nodes:
         for history in node.history:
             for entry in history.entries:
-                if (text := entry.attributes.get("exec-time")) is None:
-                    continue
-                key = history.id.partition(":")[0], entry.attributes.get("operation", "")
-                found[key] = max(found.get(key, 0), integer(text))
+                if (took_ms := entry.result.execution_ms) is not None:
+                    key = history.id.partition(":")[0], entry.result.task or ""
+                    found[key] = max(found.get(key, 0), took_ms)
     return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from reconciler.analysis.recording import forget_failures
 from reconciler.cib.activity import is_pending
 from reconciler.cib.entry_names import last_id
 from reconciler.cib.observations import Observation, ResourceForgotten
+from reconciler.model.operation import OperationStatus
+from reconciler.model.recorded import RecordedResult
 from reconciler.model.status import NodeState, ResourceHistory, Status
 
 _RUNNING_AFTER = frozenset({"start", "promote", "demote", "migrate_from"})
@@ -42,26 +44,22 @@ def _cleaned(state: NodeState, resource: str) -> list[Observation]:
     history = next((history for history in state.history if history.id == resource), None)
     if history is None or is_pending(history) or _was_started(history):
         return seen
-    if seen or any(_has_failed(entry.attributes) for entry in history.entries):
+    if seen or any(_has_failed(entry.result) for entry in history.entries):
         seen.append(ResourceForgotten(state.id, resource))
     return seen
 
 
 def _is_monitored(history: ResourceHistory) -> bool:
     """Whether a recurring monitor is in force."""
-    return any(
-        entry.attributes.get("operation") == "monitor" and entry.attributes.get("interval", "0") != "0"
-        for entry in history.entries
-    )
+    return any(entry.result.task == "monitor" and entry.result.recurs for entry in history.entries)
 
 
 def _was_started(history: ResourceHistory) -> bool:
     """Whether the last lasting operation that is remembered as done left the resource running."""
-    last = next((entry.attributes for entry in history.entries if entry.id == last_id(history.id)), None)
-    return last is not None and last.get("operation") in _RUNNING_AFTER and not _has_failed(last)
+    last = next((entry.result for entry in history.entries if entry.id == last_id(history.id)), None)
+    return last is not None and last.task in _RUNNING_AFTER and not _has_failed(last)
 
 
-def _has_failed(attributes: Mapping[str, str]) -> bool:
-    key = attributes.get("transition-key", "").split(":")
-    target = key[2] if len(key) > 2 else "0"
-    return attributes.get("op-status") not in ("0", "-1") or attributes.get("rc-code") != target
+def _has_failed(result: RecordedResult) -> bool:
+    ended = result.status in (OperationStatus.DONE, OperationStatus.PENDING)
+    return not ended or result.rc != max(result.target_rc, 0)

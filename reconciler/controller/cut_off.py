@@ -22,7 +22,6 @@ from reconciler.controller.standing import quorum_policy
 from reconciler.frozen import replace
 from reconciler.model.duration import timeout_ms
 from reconciler.model.status import HistoryEntry
-from reconciler.model.text import integer
 
 CUT_OFF_TIMER = "cut off"
 _ANSWER_MS = 1_000
@@ -115,14 +114,12 @@ class CutOff:
         for resource in sorted(self.parts.replica.memory.started):
             entries = histories[resource].entries if resource in histories else ()
             last = next((entry for entry in entries if entry.id == last_id(resource)), None)
-            active.append(
-                Active(resource, 0 if last is None else integer(last.attributes.get("call-id")), _promoted(last))
-            )
+            active.append(Active(resource, 0 if last is None else last.result.call_id or 0, _promoted(last)))
         return active
 
 
 def _promoted(last: HistoryEntry | None) -> bool:
     if last is None:
         return False
-    task, code = last.attributes.get("operation"), last.attributes.get("rc-code")
-    return (task == "promote" and code == "0") or (task == "monitor" and code in ("8", "191"))
+    task, code = last.result.task, last.result.rc
+    return (task == "promote" and code == 0) or (task == "monitor" and code in (8, 191))

@@ -22,7 +22,6 @@ from reconciler.controller.recovery import Recovery
 from reconciler.controller.replica import Replica
 from reconciler.controller.tips import Tips
 from reconciler.model.status import NodeState
-from reconciler.model.text import integer
 
 
 class Parts:
@@ -89,5 +88,5 @@ class Parts:
 
 
 def _next_call_id(state: NodeState) -> int:
-    ids = (integer(entry.attributes.get("call-id"), 0) for history in state.history for entry in history.entries)
+    ids = (entry.result.call_id or 0 for history in state.history for entry in history.entries)
     return 1 + max(ids, default=0)

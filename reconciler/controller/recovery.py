@@ -116,9 +116,7 @@ def corrections(
     for history in known.history:
         if history.id not in busy:
             seen += [
-                EntryForgotten(known.id, history.id, entry.id)
-                for entry in history.entries
-                if entry.attributes.get("op-status") == "-1"
+                EntryForgotten(known.id, history.id, entry.id) for entry in history.entries if entry.result.is_pending
             ]
         if history.id not in busy and history.id not in started and any(map(_says_active, history.entries)):
             seen.append(ResourceForgotten(known.id, history.id))
@@ -127,12 +125,8 @@ def corrections(
 
 def _says_active(entry: HistoryEntry) -> bool:
     """Whether an entry is one of a resource that runs: its last lasting operation left it active."""
-    attributes = entry.attributes
-    return (
-        attributes.get("operation") in _STARTS
-        and (attributes.get("op-status"), attributes.get("rc-code")) == ("0", "0")
-        and not entry.id.endswith("_last_failure_0")
-    )
+    result = entry.result
+    return result.task in _STARTS and result.succeeded and not entry.is_last_failure
 
 
 def _look(started: Mapping[str, Launched], executor: Executor, now: Moment) -> list[Wish]:
@@ -172,16 +166,16 @@ def _agrees(resource: str, entries: tuple[HistoryEntry, ...], result: AgentResul
     entry = next((entry for entry in entries if entry.id == wanted), None)
     if entry is not None and result.status is OperationStatus.NO_SECRETS:
         # The agent could not look: things are as they were known, unless something was under way.
-        return entry.attributes.get("op-status") == "0"
-    if entry is None or result.code not in RUNNING_CODES or entry.attributes.get("op-status") != "0":
+        return entry.result.status == OperationStatus.DONE
+    if entry is None or result.code not in RUNNING_CODES or entry.result.status != OperationStatus.DONE:
         return False
     found = _PLAIN.get(result.code, result.code)
-    task, recorded = entry.attributes.get("operation", ""), integer(entry.attributes.get("rc-code"), -1)
+    task, recorded = entry.result.task or "", entry.result.rc
     return found == (recorded if task == "monitor" else _STARTS.get(task, -1)) and (task == "monitor" or recorded == 0)
 
 
 def _is_recurring_or_pending(entry: HistoryEntry) -> bool:
-    return entry.attributes.get("interval", "0") != "0" or entry.attributes.get("op-status") == "-1"
+    return entry.result.recurs or entry.result.is_pending
 
 
 def _recorded(

@@ -19,7 +19,6 @@ from reconciler.model.operation import OperationStatus
 from reconciler.model.status import HistoryEntry, NodeState
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 60.0
-_NO_SECRETS = str(int(OperationStatus.NO_SECRETS))
 
 
 class MissingSecrets:
@@ -95,9 +94,9 @@ class MissingSecrets:
 
 def _lacked(entry: HistoryEntry) -> bool:
     """Whether an operation, or the look that took the place of one, lacked a secret. A recurring one that did has not failed."""
-    attributes = entry.attributes
-    looked = attributes.get("interval") == "0" and attributes.get("exit-reason", "").startswith(NO_SECRET)
-    return looked or attributes.get("op-status") == _NO_SECRETS
+    result = entry.result
+    looked = not result.recurs and (result.exit_reason or "").startswith(NO_SECRET)
+    return looked or result.status == OperationStatus.NO_SECRETS
 
 
 def _counted(state: NodeState) -> frozenset[str]:

@@ -7,7 +7,7 @@ until the CIB or the last result of it is another one.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from reconciler.cib import Cib
@@ -19,9 +19,9 @@ from reconciler.controller.telling import status_word
 from reconciler.daemon.counts import CHANGING
 from reconciler.model.operation import OperationStatus
 from reconciler.model.outcome import outcome_word
+from reconciler.model.recorded import RecordedResult
 from reconciler.model.score import read as read_score
-from reconciler.model.status import HistoryEntry, ResourceHistory
-from reconciler.model.text import integer
+from reconciler.model.status import ResourceHistory
 from reconciler.scheduler.roles import Role
 from reconciler.scheduler.standing import Standing, StandingResource
 
@@ -120,15 +120,15 @@ def _state_word(resource: StandingResource, children: list[dict[str, Any]]) -> s
 def _since(histories: list[ResourceHistory]) -> int | None:
     """When its role last changed: the newest start, stop or change of role that is remembered."""
     times = [
-        integer(entry.attributes.get("last-rc-change"))
-        for entry in _entries(histories)
-        if entry.attributes.get("operation") in _CHANGES_ROLE and entry.attributes.get("op-status") == "0"
+        result.changed_s or 0
+        for result in _results(histories)
+        if result.task in _CHANGES_ROLE and result.status == OperationStatus.DONE
     ]
     return max(times, default=0) or None
 
 
-def _entries(histories: list[ResourceHistory]) -> list[HistoryEntry]:
-    return [entry for history in histories for entry in history.entries]
+def _results(histories: list[ResourceHistory]) -> list[RecordedResult]:
+    return [entry.result for history in histories for entry in history.entries]
 
 
 def _same(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> bool:
@@ -166,23 +166,27 @@ def _last(histories: list[ResourceHistory], result: LastResult | None) -> dict[s
             "output": result.result.output,
             "execution_ms": result.result.execution_ms,
         }
-    entries = [entry for entry in _entries(histories) if entry.attributes.get("op-status") != "-1"]
-    newest = max(entries, key=lambda entry: integer(entry.attributes.get("call-id"), -1), default=None)
-    return None if newest is None else entry_to_plain(newest.attributes)
+    results = [result for result in _results(histories) if not result.is_pending]
+    newest = max(results, key=_age, default=None)
+    return None if newest is None else recorded_to_plain(newest)
 
 
-def entry_to_plain(entry: Mapping[str, str]) -> dict[str, Any]:
+def _age(result: RecordedResult) -> int:
+    return -1 if result.call_id is None else result.call_id
+
+
+def recorded_to_plain(result: RecordedResult) -> dict[str, Any]:
     """What is known of a result, from its entry in the history."""
-    status = integer(entry.get("op-status"), int(OperationStatus.INVALID))
+    status = int(OperationStatus.INVALID) if result.status is None else result.status
     return {
-        "operation": entry.get("operation", ""),
-        "interval_ms": integer(entry.get("interval")),
-        "node": entry.get("on_node"),
-        "rc": integer(entry.get("rc-code"), -1),
+        "operation": result.task or "",
+        "interval_ms": result.interval_ms,
+        "node": result.on_node,
+        "rc": result.rc,
         "status": status_word(status),
-        "outcome": outcome_word(integer(entry.get("rc-code"), -1), status),
-        "at": float(integer(entry.get("last-rc-change"))),
-        "exit_reason": entry.get("exit-reason", ""),
+        "outcome": outcome_word(result.rc, status),
+        "at": float(result.changed_s or 0),
+        "exit_reason": result.exit_reason or "",
         "output": "",
-        "execution_ms": integer(entry.get("exec-time")),
+        "execution_ms": result.execution_ms or 0,
     }

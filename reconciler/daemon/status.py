@@ -18,11 +18,11 @@ from reconciler.controller.node import Node
 from reconciler.controller.shared import Activation
 from reconciler.daemon.counts import counts_of, leaves, leaves_of
 from reconciler.daemon.events import EventLog
-from reconciler.daemon.resource_status import ResourceStatus, entry_to_plain
+from reconciler.daemon.resource_status import ResourceStatus, recorded_to_plain
 from reconciler.daemon.shell import moment
 from reconciler.model.date import Instant
+from reconciler.model.operation import OperationStatus
 from reconciler.model.status import HistoryEntry
-from reconciler.model.text import integer
 from reconciler.scheduler import look
 from reconciler.scheduler.standing import Standing, StandingNode, StandingResource
 from reconciler.sources.source import SourceStatus
@@ -155,7 +155,7 @@ class StatusView:
         failed = _failed(entry, node, resource)
         if node != self._node.name:
             return failed
-        key = entry.attributes.get("operation_key", "")
+        key = entry.result.operation_key or ""
         for (_, known), seen in self._node.executor.failures.items():
             if known == key:
                 return failed | {"output": seen.result.output}
@@ -251,13 +251,12 @@ def _node_state(node: StandingNode) -> str:
 
 def _is_adoption(entry: HistoryEntry) -> bool:
     """Whether a look at what runs found something that was not started here: news, and no failure."""
-    attributes = entry.attributes
-    looked = attributes.get("operation") == "monitor" and attributes.get("interval", "0") == "0"
-    return looked and attributes.get("op-status") == "0" and integer(attributes.get("rc-code"), -1) in RUNNING_CODES
+    result = entry.result
+    return result.is_probe and result.status == OperationStatus.DONE and result.rc in RUNNING_CODES
 
 
 def _failed(entry: HistoryEntry, node: str, resource: str) -> dict[str, Any]:
-    plain = entry_to_plain(entry.attributes)
+    plain = recorded_to_plain(entry.result)
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(plain["at"]))
     reason = f": {plain['exit_reason']}" if plain["exit_reason"] else ""
     text = f"{resource} {plain['operation']} on {node}: {plain['outcome']}, at {when}Z{reason}"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from reconciler.frozen import frozen
+from reconciler.model.operation import OperationStatus
 from reconciler.model.text import integer
 
 
@@ -41,6 +42,16 @@ class RecordedResult:
     def is_probe(self) -> bool:
         """Whether it looked at what runs without having been asked to watch it."""
         return self.task == "monitor" and not self.interval_ms
+
+    @property
+    def recurs(self) -> bool:
+        """Whether it is asked again and again."""
+        return self.interval_ms > 0
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it is under way."""
+        return self.status == OperationStatus.PENDING
 
     @property
     def succeeded(self) -> bool:
