@@ -25,17 +25,17 @@ class Instant(NamedTuple):
 _EPOCH = Instant(0)
 
 _NUMBER = r"[+]?[0-9]{1,9}(?![0-9])"
-_DATE = re.compile(
+_DATE = (
     r"(?P<wyear>[0-9]{1,9})-W(?P<week>[0-9]{1,9})-(?P<weekday>[0-9]{1,9})"
     rf"|(?P<year>{_NUMBER})-(?P<month>{_NUMBER})-(?P<day>{_NUMBER})"
     rf"|(?P<oyear>{_NUMBER})-(?P<yearday>{_NUMBER})"
     r"|(?P<pyear>[0-9]{4})(?P<pmonth>[0-9]{2})(?P<pday>[0-9]{1,2})"
 )
-_TIME = re.compile(
+_TIME = (
     r"(?P<phour>[0-9]{2})(?P<pminute>[0-9]{2})(?P<psecond>[0-9]{2})?"
     r"|(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{1,2})(?::(?P<second>[0-9]{1,2}))?)?"
 )
-_OFFSET = re.compile(r"Z|[ \t]+(?:Z|(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?)")
+_OFFSET = r"Z|[ \t]+(?:Z|(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?)"
 
 
 def parse(text: str | None, now: Instant = _EPOCH) -> Instant | None:
@@ -51,7 +51,7 @@ def parse(text: str | None, now: Instant = _EPOCH) -> Instant | None:
     if text.startswith("T") or text[2:3] == ":":
         today = (now.epoch_s + now.offset_s) // DAY_S
         return _with_time(today, text.removeprefix("T"), now.offset_s)
-    if (found := _DATE.match(text)) is None or (day := _day(found)) is None:
+    if (found := re.match(_DATE, text)) is None or (day := _day(found)) is None:
         return None
     separator, time = text[found.end() :][:1], text[found.end() + 1 :]
     if separator not in ("T", " ") or not time or time[0].isspace():
@@ -78,7 +78,7 @@ def _day(found: re.Match[str]) -> int | None:
 
 def _with_time(day: int, text: str, local_s: int) -> Instant | None:
     """The moment at a time of a day; 24:00:00 is the start of the next one."""
-    if (found := _TIME.match(text)) is None:
+    if (found := re.match(_TIME, text)) is None:
         return None
     hour = int(found["hour"] or found["phour"])
     minute, second = int(found["minute"] or found["pminute"] or 0), int(found["second"] or found["psecond"] or 0)
@@ -93,7 +93,7 @@ def _with_time(day: int, text: str, local_s: int) -> Instant | None:
 
 def _offset_s(text: str, local_s: int) -> int:
     """The offset written after a time: Z, or signed hours after a blank; the local one when none is recognised."""
-    if (found := _OFFSET.match(text)) is None:
+    if (found := re.match(_OFFSET, text)) is None:
         return local_s
     if found["sign"] is None:
         return 0
@@ -181,7 +181,7 @@ def next_change_s(instant: Instant, specification: Mapping[str, str]) -> int:
     return (local // unit_s + 1) * unit_s - instant.offset_s
 
 
-_WHOLE_NUMBER = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+")
+_WHOLE_NUMBER = r"[ \t\n\v\f\r]*[+-]?[0-9]+"
 _LONG = 1 << 63
 _LONGEST_NUMBER = 1000
 """Characters; what is longer is no number that fits into 64 bits, but for zeros before it."""
@@ -200,7 +200,7 @@ def _ends(text: str) -> tuple[str, str]:
     """The texts of the lower and the upper end, empty where there is none; a number may have a sign of its own."""
     if text.startswith("-"):
         return "", text[1:]
-    if (low := _WHOLE_NUMBER.match(text)) is None or low.end() == len(text):
+    if (low := re.match(_WHOLE_NUMBER, text)) is None or low.end() == len(text):
         return text, text
     rest = text[low.end() :]
     return (low[0], rest[1:]) if rest.startswith("-") else (text, text)
@@ -208,7 +208,7 @@ def _ends(text: str) -> tuple[str, str]:
 
 def _whole_number(text: str) -> int | None:
     """The integer of 64 bits that the whole text is; None when it is none."""
-    if _WHOLE_NUMBER.fullmatch(text) is None or len(text) > _LONGEST_NUMBER:
+    if re.fullmatch(_WHOLE_NUMBER, text) is None or len(text) > _LONGEST_NUMBER:
         return None
     value = int(text)
     return value if -_LONG <= value < _LONG else None

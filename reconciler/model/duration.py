@@ -25,8 +25,8 @@ _LONGEST_NUMBER = 19
 
 _SIMPLE = re.compile(r"\s*([0-9.]+)\s*(.*)", re.DOTALL)
 _UNITS = (("ms", 1, 1), ("us", 1, 1000), ("s", 1000, 1), ("m", 60_000, 1), ("h", 3_600_000, 1))
-_ISO = re.compile(r"P((?:[0-9]+[YMWDHS])*)(?:T((?:[0-9]+[YMWDHS])*))?")
-_ISO_ITEM = re.compile(r"([0-9]+)([A-Zm])")
+_ISO = r"P((?:[0-9]+[YMWDHS])*)(?:T((?:[0-9]+[YMWDHS])*))?"
+_ISO_ITEM = r"([0-9]+)([A-Zm])"
 
 
 @lru_cache(maxsize=4096)
@@ -70,12 +70,12 @@ def _number(digits: str) -> int:
 
 
 def _iso_ms(text: str) -> int | None:
-    found = _ISO.fullmatch(text)
+    found = re.fullmatch(_ISO, text)
     if found is None or text == "P":
         return None
     # Only M means something else after the T: minutes instead of months.
-    items = {unit: _number(digits) for digits, unit in _ISO_ITEM.findall(found[1].replace("M", "m"))}
-    items |= {unit: _number(digits) for digits, unit in _ISO_ITEM.findall(found[2] or "")}
+    items = {unit: _number(digits) for digits, unit in re.findall(_ISO_ITEM, found[1].replace("M", "m"))}
+    items |= {unit: _number(digits) for digits, unit in re.findall(_ISO_ITEM, found[2] or "")}
     days = items.get("D", 0) + 7 * items.get("W", 0)
     seconds = items.get("S", 0) + 60 * items.get("M", 0) + 3600 * items.get("H", 0)
     seconds += max(days - 1, 0) * 86_400 + items.get("m", 0) * 30 * 86_400

@@ -42,11 +42,9 @@ DEEPEST = 32
 """How deep brackets may be nested."""
 
 _KEYWORDS = frozenset({"and", "or", "defined", "not_defined", "date", "date-spec", "resource", "op"})
-_TOKEN = re.compile(
-    r"""\s*(?:(?P<bracket>[()])|(?P<word>(?:[^\s()'"]|(?<==)'[^']*'|(?<==)"[^"]*")+)|'(?P<single>[^']*)'|"(?P<double>[^"]*)")"""
-)
-_GLUED_OFFSET = re.compile(r"(?P<moment>.*T?[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?P<offset>[+-][0-9]{2}:?[0-9]{2})\Z")
-_PLAIN = re.compile(r"""[^\s()'"]+\Z""")
+_TOKEN = r"""\s*(?:(?P<bracket>[()])|(?P<word>(?:[^\s()'"]|(?<==)'[^']*'|(?<==)"[^"]*")+)|'(?P<single>[^']*)'|"(?P<double>[^"]*)")"""
+_GLUED_OFFSET = r"(?P<moment>.*T?[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?P<offset>[+-][0-9]{2}:?[0-9]{2})\Z"
+_PLAIN = r"""[^\s()'"]+\Z"""
 
 
 class RuleTextError(ValueError):
@@ -95,7 +93,7 @@ def _tokens(text: str) -> list[Token]:
     end = len(text.rstrip())
     index = 0
     while index < end:
-        found = _TOKEN.match(text, index)
+        found = re.compile(_TOKEN).match(text, index)
         if found is None:
             start = index + len(text[index:]) - len(text[index:].lstrip())
             raise RuleTextError(start, "the quote is not closed", "close it with the same sign")
@@ -283,7 +281,7 @@ def _named(token: Token) -> str:
 
 def _moment(text: str) -> str:
     """A moment as Pacemaker reads it: an offset glued to the time would be overlooked, so it gets its blank."""
-    found = _GLUED_OFFSET.match(text)
+    found = re.match(_GLUED_OFFSET, text)
     return f"{found['moment']} {found['offset']}" if found else text
 
 
@@ -349,6 +347,6 @@ def _show_fields(fields: Mapping[str, str]) -> str:
 
 
 def _quoted(text: str, *, always: bool = False) -> str:
-    if not always and _PLAIN.match(text) and text not in _KEYWORDS:
+    if not always and re.match(_PLAIN, text) and text not in _KEYWORDS:
         return text
     return f"'{text}'" if "'" not in text else f'"{text}"'

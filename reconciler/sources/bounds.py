@@ -13,7 +13,7 @@ from reconciler.frozen import frozen
 _SUFFIXES = (".yaml", ".yml")
 DEEPEST = 64
 """How many directories may be inside each other: no configuration needs as many, and a loop of mounts has no end."""
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffd]")
+_UNFIT = "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffd]"
 """What no file's name may hold: control characters, line ends of all kinds, changes of direction, what is no text.
 
 Named one by one: what Python takes for printable changes with its version, and all members must judge alike.
@@ -42,7 +42,7 @@ def is_configuration(path: str) -> bool:
 
 def name_finding(path: str) -> Finding | None:
     """What is wrong with the name of a file that was taken for text, if anything."""
-    if _UNFIT.search(path) is None:
+    if (path.isascii() and path.isprintable()) or re.search(_UNFIT, path) is None:
         return None
     text = "the name of the file is not plain UTF-8, or holds control characters"
     return Finding("file-name", Place(ascii(path)), text, "rename the file")

@@ -24,7 +24,7 @@ _CODES = {
     "dim": "2",
     "bold": "1",
 }
-_COLOURS = re.compile(f"(\033\\[(?:0|{'|'.join(_CODES.values())})m)")
+_COLOURS = f"(\033\\[(?:0|{'|'.join(_CODES.values())})m)"
 _ASCII = str.maketrans({"→": "->", "≈": "~~", "·": "-", "…": "...", "–": "-"})
 
 
@@ -42,7 +42,7 @@ class Paint:
 
     def signs(self, text: str) -> str:
         """The text as one line with signs that the stream can show: what others wrote into it, bar our own colours, is harmless."""
-        line = "".join(self._part(part) for part in _COLOURS.split(text)) if self.coloured else printable(text)
+        line = "".join(self._part(part) for part in re.split(_COLOURS, text)) if self.coloured else printable(text)
         return line if self._unicode else line.translate(_ASCII).replace("->>", "->")
 
     def fitted(self, text: str) -> str:
@@ -50,7 +50,7 @@ class Paint:
         return wrapped(self.signs(text), self._width)
 
     def _part(self, part: str) -> str:
-        return part if _COLOURS.fullmatch(part) else printable(part)
+        return part if re.fullmatch(_COLOURS, part) else printable(part)
 
 
 def _wants_colour(stream: TextIO, when: str) -> bool:

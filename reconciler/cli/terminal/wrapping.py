@@ -9,8 +9,8 @@ from typing import TextIO
 NARROWEST = 40
 """On a narrower terminal lines are left alone: there is no room to set anything in."""
 _INDENT = 4
-_PIECES = re.compile(r"( +)")
-_UNSEEN = re.compile("\033\\[[0-9;]*m")
+_PIECES = r"( +)"
+_UNSEEN = "\033\\[[0-9;]*m"
 
 
 def width_of(stream: TextIO) -> int | None:
@@ -27,7 +27,7 @@ def wrapped(line: str, width: int | None) -> str:
         return line
     indent = " " * min(len(line) - len(line.lstrip(" ")) + _INDENT, width // 2)
     lines, current, used = [], "", 0
-    for piece in _PIECES.split(line):
+    for piece in re.split(_PIECES, line):
         length = _seen(piece)
         if used + length > width and current.strip():
             lines.append(current.rstrip(" "))
@@ -42,4 +42,4 @@ def wrapped(line: str, width: int | None) -> str:
 
 def _seen(text: str) -> int:
     """How many columns a text takes; an ideograph counts as one, as everywhere here."""
-    return len(_UNSEEN.sub("", text))
+    return len(re.sub(_UNSEEN, "", text))

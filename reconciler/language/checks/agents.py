@@ -26,10 +26,10 @@ _ADDRESSES: Mapping[tuple[str | None, str], tuple[str, ...]] = {
 
 _DEFAULT_TIMEOUT = "20s"
 _TYPES = {
-    "integer": re.compile(r"[+-]?[0-9]+\Z"),
-    "boolean": re.compile(r"(?i:true|false|yes|no|on|off|y|n|1|0|t|f)\Z"),
-    "second": re.compile(r"[0-9]+(?:\.[0-9]+)?\Z"),
-    "time": re.compile(r"[0-9]+(?:\.[0-9]+)?\s*(?:ms|msec|us|usec|s|sec|m|min|h|hr|d|day)?\Z"),
+    "integer": r"[+-]?[0-9]+\Z",
+    "boolean": r"(?i:true|false|yes|no|on|off|y|n|1|0|t|f)\Z",
+    "second": r"[0-9]+(?:\.[0-9]+)?\Z",
+    "time": r"[0-9]+(?:\.[0-9]+)?\s*(?:ms|msec|us|usec|s|sec|m|min|h|hr|d|day)?\Z",
 }
 
 
@@ -147,7 +147,7 @@ def _check_value(facts: Facts, item: ResourceItem, parameter: AgentParameter, va
             f"{item.id}: {parameter.name} does not take '{value}'",
             did_you_mean(value, parameter.values),
         )
-    elif pattern is not None and not parameter.values and not pattern.match(value):
+    elif pattern is not None and not parameter.values and not re.match(pattern, value):
         facts.error(
             "parameter-type",
             place,
@@ -155,10 +155,10 @@ def _check_value(facts: Facts, item: ResourceItem, parameter: AgentParameter, va
         )
 
 
-def _fits(pattern: re.Pattern[str] | None, parameter: AgentParameter, value: str) -> bool:
+def _fits(pattern: str | None, parameter: AgentParameter, value: str) -> bool:
     if parameter.values:
         return value in parameter.values
-    return pattern is None or pattern.match(value) is not None
+    return pattern is None or re.match(pattern, value) is not None
 
 
 def _check_operations(facts: Facts, item: ResourceItem, primitive: Primitive, metadata: AgentMetadata) -> None:

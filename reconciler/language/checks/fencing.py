@@ -15,7 +15,7 @@ from reconciler.model.duration import interval_ms
 from reconciler.model.resource import Primitive
 from reconciler.model.text import integer
 
-_SEPARATORS = re.compile(r"[\s,;]+")
+_SEPARATORS = r"[\s,;]+"
 
 
 def check_fencing(facts: Facts) -> None:
@@ -95,7 +95,7 @@ def _static_hosts(facts: Facts, item: ResourceItem) -> set[str] | None:
 
 
 def _listed(text: str | None) -> list[str]:
-    return [name for name in _SEPARATORS.split(text or "") if name]
+    return [name for name in re.split(_SEPARATORS, text or "") if name]
 
 
 def _mapped(text: str | None) -> list[str]:

@@ -13,8 +13,8 @@ from reconciler.model.constraint import Colocation, Constraint, Location, Order,
 from reconciler.model.pattern import PatternError, compile_pattern
 from reconciler.model.resource import Bundle, Clone, Group, Primitive
 
-_PERL = re.compile(r"\\[a-zA-Z](?<![wWsSbB])")
-_ID = re.compile(r"[^\W\d][\w.\-]*\Z")
+_PERL = r"\\[a-zA-Z](?<![wWsSbB])"
+_ID = r"[^\W\d][\w.\-]*\Z"
 _SORTS = {Location: "locations", Colocation: "colocations", Order: "orders", Ticket: "tickets"}
 
 
@@ -54,7 +54,7 @@ def _check_ids(facts: Facts) -> None:
     for name, place in sorted(
         ((name, facts.index.key(address)) for name, address in _ids(facts)), key=lambda one: one[1]
     ):
-        if not _ID.match(name):
+        if not re.match(_ID, name):
             hint = "begin with a letter or _, and use letters, digits, '.', '-' and '_' only"
             facts.error("bad-id", place, f"'{name}' can't be an id", hint)
         if name in seen and seen[name] != place:
@@ -71,12 +71,12 @@ def _check_ids(facts: Facts) -> None:
 def _check_node_names(facts: Facts) -> None:
     """Names of nodes stand in logs, pictures and on command lines; they are those of hosts."""
     for node in facts.configuration.nodes:
-        if _UNFIT.search(node.name) or node.name != node.name.strip() or not node.name:
+        if re.search(_UNFIT, node.name) or node.name != node.name.strip() or not node.name:
             hint = "use the host's name: no control characters, no blanks at its ends"
             facts.error("bad-id", facts.index.key(("nodes", node.name)), f"'{node.name}' can't be a node's name", hint)
 
 
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_UNFIT = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
 
 def _check_members(facts: Facts) -> None:
@@ -137,7 +137,7 @@ def check_pattern(facts: Facts, pattern: str, place: Place) -> bool:
         text = f"'{shown}' is no pattern: {error} (at character {error.offset + 1})"
         facts.error("bad-pattern", place, text, "patterns are POSIX extended regular expressions of bounded cost")
         return False
-    if (found := _PERL.search(pattern)) is not None:
+    if (found := re.search(_PERL, pattern)) is not None:
         text = f"'{shown}': {found[0]} stands for the letter {found[0][1]} here, as it does for Pacemaker"
         facts.warning("pattern-escape", place, text, "write [0-9] for a digit, [^0-9] for anything else")
     return True

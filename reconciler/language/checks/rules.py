@@ -23,9 +23,9 @@ from reconciler.model.rule_text import COMPARISONS, TYPES
 from reconciler.model.settings import DATE_SPEC_FIELDS, DURATION_FIELDS
 from reconciler.model.text import integer
 
-_RANGE = re.compile(r"[0-9]+(?:-[0-9]*)?\Z|-[0-9]+\Z")
-_ZONED = re.compile(r"(?:Z|\s[+-][0-9]{2}(?::?[0-9]{2})?)\Z")
-_HAS_TIME = re.compile(r"[T\s][0-9]{2}|^T?[0-9]{2}:")
+_RANGE = r"[0-9]+(?:-[0-9]*)?\Z|-[0-9]+\Z"
+_ZONED = r"(?:Z|\s[+-][0-9]{2}(?::?[0-9]{2})?)\Z"
+_HAS_TIME = r"[T\s][0-9]{2}|^T?[0-9]{2}:"
 _BEYOND = 1 << 62
 """What stands for a number that has too many digits to be one."""
 
@@ -152,7 +152,7 @@ def _range_faults(name: str, text: str) -> Iterator[str]:
     if name not in DATE_SPEC_FIELDS:
         yield f"'{name}' is no part of a date; {did_you_mean(name, DATE_SPEC_FIELDS)}"
         return
-    if not _RANGE.match(text):
+    if not re.match(_RANGE, text):
         yield f"{name}: '{text}' is neither a number nor a range such as 9-16"
         return
     low, high = _LIMITS.get(name, (0, 9999))
@@ -174,7 +174,12 @@ def _zoneless(rule: Rule) -> Iterator[str]:
             yield from _zoneless(expression)
         elif isinstance(expression, DateExpression):
             for text in (expression.start, expression.end):
-                if text is not None and _HAS_TIME.search(text) and not _ZONED.search(text) and parse(text) is not None:
+                if (
+                    text is not None
+                    and re.search(_HAS_TIME, text)
+                    and not re.search(_ZONED, text)
+                    and parse(text) is not None
+                ):
                     yield text
 
 

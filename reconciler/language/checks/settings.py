@@ -21,12 +21,12 @@ from reconciler.model.zone import read_zone
 
 INFINITY = 1_000_000
 
-_SCORE = re.compile(r"[+-]?INFINITY\Z|[+-]?[0-9]+\Z")
+_SCORE = r"[+-]?INFINITY\Z|[+-]?[0-9]+\Z"
 _COLOURS = frozenset({"red", "yellow", "green"})
-_DURATION = re.compile(r"[0-9]+\s*(?:ms|msec|us|usec|s|sec|m|min|h|hr)?\Z")
-_ISO_DURATION = re.compile(r"P(?=.)(?:[0-9]+[YMWD])*(?:T(?:[0-9]+[HMS])+)?\Z")
-_INTEGER = re.compile(r"[+-]?[0-9]+\Z")
-_PERCENTAGE = re.compile(r"[0-9]+%\Z")
+_DURATION = r"[0-9]+\s*(?:ms|msec|us|usec|s|sec|m|min|h|hr)?\Z"
+_ISO_DURATION = r"P(?=.)(?:[0-9]+[YMWD])*(?:T(?:[0-9]+[HMS])+)?\Z"
+_INTEGER = r"[+-]?[0-9]+\Z"
+_PERCENTAGE = r"[0-9]+%\Z"
 
 Table = Mapping[str, Setting]
 
@@ -139,7 +139,7 @@ _DURATION_HINT = "write a number with ms, s, min or h, as in 30s"
 
 def is_duration(text: str, *, iso: bool) -> bool:
     """Whether a text is a duration that means what it says: a whole number with a unit, or ISO 8601 where that is read."""
-    return _DURATION.match(text.strip().lower()) is not None or (iso and _ISO_DURATION.match(text) is not None)
+    return re.match(_DURATION, text.strip().lower()) is not None or (iso and re.match(_ISO_DURATION, text) is not None)
 
 
 def _check_value(facts: Facts, setting: Setting, value: str, place: Place) -> None:
@@ -154,11 +154,11 @@ def _check_value(facts: Facts, setting: Setting, value: str, place: Place) -> No
                 name == "fencing-watchdog-timeout" and value == "-1"
             ):
                 facts.error("setting-value", place, f"{name}: '{value}' is no duration", _DURATION_HINT)
-        case "integer" if not _INTEGER.match(value):
+        case "integer" if not re.match(_INTEGER, value):
             facts.error("setting-value", place, f"{name}: '{value}' is no whole number")
         case "count" if not value.isdecimal():
             facts.error("setting-value", place, f"{name}: '{value}' is no whole number from 0 on")
-        case "percentage" if not _PERCENTAGE.match(value):
+        case "percentage" if not re.match(_PERCENTAGE, value):
             facts.error("setting-value", place, f"{name}: '{value}' is no percentage", "write it as in 80%")
         case "zone" if read_zone(value) is None:
             facts.error("setting-value", place, f"{name}: '{value}' is no zone by itself", _zone_hint(value))
@@ -181,7 +181,7 @@ def _zone_hint(text: str) -> str:
 def _check_score(facts: Facts, text: str | None, place: Place) -> None:
     if text is None or text.lower() in _COLOURS:
         return
-    if not _SCORE.match(text):
+    if not re.match(_SCORE, text):
         hint = "write a number, INFINITY or -INFINITY (in capitals), require or forbid"
         facts.error("score-text", place, f"'{text}' is no score", hint)
     elif "I" not in text and (len(text) > 12 or abs(int(text)) > INFINITY):
@@ -192,7 +192,7 @@ def _check_score(facts: Facts, text: str | None, place: Place) -> None:
 def _check_utilization(facts: Facts, base: Address, blocks: AttributeBlocks) -> None:
     for number, block in enumerate(blocks):
         for name, value in block.values.items():
-            if not _INTEGER.match(value):
+            if not re.match(_INTEGER, value):
                 place = facts.value_place(base, number, name)
                 facts.error("setting-value", place, f"utilization {name}: '{value}' is no whole number")
 

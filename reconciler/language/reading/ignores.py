@@ -46,9 +46,7 @@ ACCEPTABLE = frozenset(
 )
 """The errors that may be accepted: the configuration says with them what it says without, and Pacemaker takes it."""
 
-_REQUEST = re.compile(
-    r"(?P<before>.*?)#\s*reconciler:\s*(?P<verb>ignore|accept)\s+(?P<code>[a-z-]+)(?P<reason>\s+because\s+\S.*)?"
-)
+_REQUEST = r"(?P<before>.*?)#\s*reconciler:\s*(?P<verb>ignore|accept)\s+(?P<code>[a-z-]+)(?P<reason>\s+because\s+\S.*)?"
 
 
 @frozen
@@ -86,7 +84,7 @@ def _requests(data: bytes) -> _Requests:
     """The requests by line."""
     found: dict[int, _Request] = {}
     for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), start=1):
-        if (asked := _REQUEST.match(line)) is not None:
+        if (asked := re.match(_REQUEST, line)) is not None:
             alone = not asked["before"].strip()
             column = len(asked["before"]) + 1
             found[number] = _Request(asked["verb"], asked["code"], asked["reason"] is not None, alone, column)

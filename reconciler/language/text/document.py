@@ -56,7 +56,9 @@ def read_documents(file: str, data: bytes, findings: Findings) -> tuple[Value, .
     return tuple(builder.documents) if sound else ()
 
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_CONTROL = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
+_ASCII_CONTROL = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+"""The same for a text of ASCII: most are, and to compile the whole takes longer than to read a small file."""
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\Z")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -75,11 +77,16 @@ def _decode(file: str, data: bytes, findings: Findings) -> str | None:
         reason = f"byte 0x{data[error.start]:02x} is not UTF-8"
         findings.error("not-utf-8", file, _position(before, len(before)), reason, "save the file as UTF-8 text")
         return None
-    if (found := _CONTROL.search(text)) is not None:
+    if (found := _control(text)) is not None:
         reason = f"the character U+{ord(found[0]):04X} is not allowed"
         findings.error("control-character", file, _position(text, found.start()), reason, "is this a text file?")
         return None
     return text
+
+
+def _control(text: str) -> re.Match[str] | None:
+    """The first character that no text of a configuration may hold."""
+    return re.search(_ASCII_CONTROL if text.isascii() else _CONTROL, text)
 
 
 def _position(text: str, index: int) -> tuple[int, int]:
@@ -168,7 +175,7 @@ class _Builder:
         mark = event.start_mark
         if event.tag is not None and event.tag not in ("!", _TEXT_TAG):
             self._fault("tag", event, f"the tag {event.tag} is not allowed", "write plain YAML without tags")
-        if not plain and (found := _CONTROL.search(event.value)) is not None:
+        if not plain and (found := _control(event.value)) is not None:
             self._fault("control-character", event, f"the character U+{ord(found[0]):04X} is not allowed in a text")
         kind = scalar_kind(event.value, plain=plain and event.tag is None)
         value = Value(kind, mark.line + 1, mark.column + 1, event.value)

@@ -22,7 +22,7 @@ class Names:
     def __init__(self, names: Iterable[str]) -> None:
         self.names = frozenset(names)
         self._folded = {_fold(name): name for name in sorted(self.names, reverse=True)}
-        self._slips: dict[str, list[str]] | None = None
+        self._slips: dict[int, dict[str, list[str]]] = {}
         self._asked = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -56,13 +56,21 @@ class Names:
 
     def _few_slips_away(self, word: str) -> list[str]:
         """The names that become the same as the word when each loses at most one sign."""
-        if self._slips is None:
-            self._slips = {}
+        shorts = _without_one(word)
+        lengths = (len(word) - 1, len(word), len(word) + 1)
+        indexes = [self._slips_of(length) for length in lengths]
+        return sorted({name for index in indexes for short in shorts for name in index.get(short, ())[:_FEW]})
+
+    def _slips_of(self, length: int) -> dict[str, list[str]]:
+        """The names of this length by what they are without one of their signs, made when first needed."""
+        index = self._slips.get(length)
+        if index is None:
+            index = self._slips[length] = {}
             for name in self._folded:
-                for short in _without_one(name):
-                    self._slips.setdefault(short, []).append(name)
-        found = {name for short in _without_one(word) for name in self._slips.get(short, ())[:_FEW]}
-        return sorted(found)
+                if len(name) == length:
+                    for short in _without_one(name):
+                        index.setdefault(short, []).append(name)
+        return index
 
 
 def _fold(name: str) -> str:
