@@ -13,6 +13,9 @@ from reconciler.sources.repository import Repository
 # Every commit and fetch leaves a pack, and every look-up searches all of them.
 _MAINTAIN_S = 6 * 3600.0
 _MOST_NAMED = 20
+_LOOK_S = 5.0
+_LOOK_AGAIN_S = 600.0
+"""After damage was said that was not found: looking through a large repository takes a processor for seconds."""
 
 
 def open_repository(path: str, warn: Callable[[str], None]) -> Repository:
@@ -43,3 +46,25 @@ async def maintain(repository: Repository, kept: Callable[[], Iterable[str]]) ->
             await asyncio.to_thread(repository.prune, commits)
         except ReconcilerError as error:
             say(logging.WARNING, "the repository could not be packed", reason=str(error))
+
+
+async def mend(repository: Repository, told: Callable[[str], None]) -> None:
+    """Set a repository aside in which damage was met, for ever; `told` is told of each.
+
+    Without it the commit after next would not come either, as each is read, and fetched, by what is there of the one before.
+    """
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        if not repository.damaged:
+            continue
+        found = None
+        try:
+            found = await asyncio.to_thread(repository.set_aside_if_damaged)
+        except ReconcilerError as error:
+            say(logging.ERROR, "the damaged repository could not be looked through", reason=str(error))
+        if found is None:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        else:
+            told(
+                f"the repository was damaged; another one is begun, and the sources fill it. It was set aside as {found}"
+            )

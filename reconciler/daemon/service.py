@@ -24,7 +24,7 @@ from reconciler.agents.liveness import LivenessWatch
 from reconciler.agents.metadata import MetadataLookup
 from reconciler.agents.orphans import OrphanReaper
 from reconciler.cib import Cib
-from reconciler.controller.events import CleanupAsked, Ending, ProcessesGone, Started, StopAsked
+from reconciler.controller.events import CleanupAsked, Ending, Lacking, ProcessesGone, Started, StopAsked
 from reconciler.controller.node import Node
 from reconciler.daemon.agent_traits import TraitsLookup
 from reconciler.daemon.api import Api
@@ -42,7 +42,7 @@ from reconciler.daemon.identity import identified
 from reconciler.daemon.leftovers import outlive_leftovers
 from reconciler.daemon.lock import check_owner, lock
 from reconciler.daemon.log import LOG, say
-from reconciler.daemon.maintenance import maintain, open_repository
+from reconciler.daemon.maintenance import maintain, mend, open_repository
 from reconciler.daemon.missing_secrets import MissingSecrets
 from reconciler.daemon.notify import notify, watchdog_interval_s
 from reconciler.daemon.restore import restore_state
@@ -222,6 +222,7 @@ class Service:
         for _, source in sorted(self._sources.by_name.items()):
             self._start(source.run())
         self._start(maintain(self._repository, self._active_ones))
+        self._start(mend(self._repository, self._mended))
         self._start(self._held.run())
         self._start(self._missing_secrets.run())
         gc.collect()
@@ -319,6 +320,15 @@ class Service:
         told = text or "agents can be called again"
         say(logging.INFO if text is None else logging.WARNING, told)
         self._shell.emit("daemon", {"what": "shortage", "text": told})
+
+    def _mended(self, text: str) -> None:
+        """All of it is fetched anew, or comes from other members; who looks at the status hears why history is short."""
+        self._api.warn(text)
+        say(logging.ERROR, "the repository was damaged", text=text)
+        self._shell.emit("daemon", {"what": "repository-damaged", "text": text})
+        if (commit := self._shell.node.replica.commit) is not None:
+            self._shell.tell(Lacking(moment(), (commit,), None))
+        self._sources.fetch_all()
 
     def _gone(self, resource: str) -> None:
         self._shell.tell(ProcessesGone(moment(), resource))

@@ -64,6 +64,20 @@ class TooMuchError(GitError):
     code = "too-large"
 
 
+class DamagedError(GitError):
+    """What lies in a repository is not what was put there."""
+
+    code = "damaged-repository"
+
+
+_DAMAGE = re.compile(
+    rb"is corrupt|corrupt or missing|inflate: |(unable to|cannot) (unpack|parse)|index file \S+ is (too small|garbage)|is empty$"
+    rb"|mismatch|missing object \S+ for refs/|invalid sha1 pointer|garbage at end of|is truncated",
+    re.MULTILINE,
+)
+"""What git says of a repository that is damaged."""
+
+
 def git_environment(protocols: str = "") -> dict[str, str]:
     """What git is started with; `protocols` are those that it may use to reach other repositories, none by default."""
     return {
@@ -99,7 +113,9 @@ def run_git(
     """
     process = start_git(repository, *words, environment=environment)
     try:
-        output, errors = _exchange(process, words[0], given, time.monotonic() + timeout_s, most_bytes, timeout_s)
+        output, errors = _exchange(
+            process, command_of(words), given, time.monotonic() + timeout_s, most_bytes, timeout_s
+        )
     except BaseException:
         end_git(process)
         raise
@@ -107,7 +123,7 @@ def run_git(
         why = said(errors) or f"exit code {process.returncode}"
         if not os.path.exists(os.path.join(repository, "HEAD")):
             why = f"there is no repository {repository} any more; a start of the node makes another one"
-        raise GitError(f"git {command_of(words)}: {why}")
+        raise (DamagedError if _DAMAGE.search(errors) else GitError)(f"git {command_of(words)}: {why}")
     return output
 
 

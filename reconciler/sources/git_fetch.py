@@ -12,6 +12,7 @@ import shlex
 
 from reconciler.frozen import replace
 from reconciler.sources.git_command import (
+    DamagedError,
     GitError,
     checked_commit,
     checked_reference,
@@ -79,7 +80,8 @@ def _talk(request: GitRequest, repository: str, words: list[str], what: str) -> 
         )
     except GitError as error:
         text = str(error).replace(request.url, public_url(request.url))
-        raise GitError(f"{what} {public_url(request.url)}: {text.removeprefix(f'git {words[0]}: ')}") from None
+        kind = DamagedError if isinstance(error, DamagedError) else GitError
+        raise kind(f"{what} {public_url(request.url)}: {text.removeprefix(f'git {words[0]}: ')}") from None
 
 
 def public_url(url: str) -> str:

@@ -14,7 +14,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from reconciler.frozen import frozen
-from reconciler.sources.git_command import GitError, TooMuchError, checked_commit
+from reconciler.sources.git_command import DamagedError, GitError, TooMuchError, checked_commit
 
 if TYPE_CHECKING:
     from gitdb.pack import PackEntity
@@ -44,18 +44,27 @@ class Objects:
     def __init__(self, repository: str) -> None:
         self._places = _object_places(repository)
         self._packs: dict[str, PackEntity] = {}
+        self.damaged = False
+        """Whether damage was met."""
         self._lock = threading.Lock()
 
     def read(self, name: str, kind: str, most_bytes: int) -> bytes:
-        """The content of an object of a kind. **Raises** MissingObjectError, TooMuchError, GitError when it is another or damaged."""
+        """The content of an object of a kind. **Raises** MissingObjectError, TooMuchError, DamagedError, GitError when it is another."""
         found = self.find(name, most_bytes)
         if found.kind != kind:
             raise GitError(f"object {name[:12]} is a {found.kind}, no {kind}")
         return found.data
 
     def find(self, name: str, most_bytes: int) -> StoredObject:
-        """An object of any kind. **Raises** MissingObjectError, TooMuchError, GitError when it is damaged."""
+        """An object of any kind. **Raises** MissingObjectError, TooMuchError, DamagedError."""
         name = checked_commit(name)
+        try:
+            return self._find(name, most_bytes)
+        except DamagedError:
+            self.damaged = True
+            raise
+
+    def _find(self, name: str, most_bytes: int) -> StoredObject:
         found = self._loose(name, most_bytes)
         if found is None:
             with self._lock:
@@ -63,7 +72,7 @@ class Objects:
         if found is None:
             raise MissingObjectError(f"object {name[:12]} is not in the repository")
         if object_name(found.kind, found.data) != name:
-            raise GitError(f"object {name[:12]} is damaged")
+            raise DamagedError(f"object {name[:12]} is damaged")
         return found
 
     def close(self) -> None:
@@ -94,7 +103,7 @@ class Objects:
             except Exception as error:  # A library unpacks what others sent: whatever it meets is damage.
                 self._packs.clear()
                 if fresh:
-                    raise GitError(f"read object {name[:12]} from a pack: {type(error).__name__}") from error
+                    raise DamagedError(f"object {name[:12]} can't be read from its pack, which is damaged") from error
         return None
 
     def _entities(self, fresh: bool) -> list[PackEntity]:
@@ -132,11 +141,11 @@ def _inflate_loose(name: str, file: Any, most_bytes: int) -> StoredObject:
         while not inflate.eof and len(data) <= limit and (more := inflate.unconsumed_tail or file.read(64 * 1024)):
             data += inflate.decompress(more, limit + 1 - len(data))
     except zlib.error as error:
-        raise GitError(f"object {name[:12]} is damaged") from error
+        raise DamagedError(f"object {name[:12]} is damaged") from error
     header, _, content = data.partition(b"\0")
     kind, _, size = header.partition(b" ")
     if not size.isdigit() or len(size) > 19:
-        raise GitError(f"object {name[:12]} is damaged")
+        raise DamagedError(f"object {name[:12]} is damaged")
     _check_size(name, int(size), most_bytes)
     return StoredObject(kind.decode("ascii", "replace"), content)
 

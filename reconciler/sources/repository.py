@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from reconciler.errors import Finding, Place
 from reconciler.sources.ancestry import descends
@@ -18,7 +19,14 @@ from reconciler.sources.bounds import TreeBounds, TreeRefusedError, is_configura
 from reconciler.sources.commit_object import MOST_COMMIT_BYTES, CommitFacts, CommitObject, parse_commit
 from reconciler.sources.fast_import import People, import_stream
 from reconciler.sources.few_files import few_files
-from reconciler.sources.git_command import GitError, TooMuchError, checked_commit, checked_reference, run_git
+from reconciler.sources.git_command import (
+    DamagedError,
+    GitError,
+    TooMuchError,
+    checked_commit,
+    checked_reference,
+    run_git,
+)
 from reconciler.sources.git_tree import TreeEntry, checked_path, list_tree, path_findings
 from reconciler.sources.objects import MissingObjectError, Objects
 from reconciler.sources.packs import (
@@ -62,6 +70,7 @@ class Repository:
             self.make()
         self._objects = Objects(self.path)
         self._writing = threading.Lock()
+        self._damaged = False
 
     def make(self) -> None:
         """Make the repository if it is not there. **Raises** GitError; then every call does until this went through."""
@@ -122,7 +131,7 @@ class Repository:
         words = ("fast-import", "--quiet", "--force", "--done", "--date-format=raw")
         with self._writing:
             try:
-                made = checked_commit(run_git(self.path, *words, given=stream).decode().strip())
+                made = checked_commit(self._git(*words, given=stream).decode().strip())
             except GitError:
                 self._tidy()
                 raise
@@ -146,7 +155,7 @@ class Repository:
     def references(self, prefix: str = "refs/reconciler") -> dict[str, str]:
         """All references below a prefix with what they point at."""
         words = ("for-each-ref", "--format=%(refname) %(objectname)", checked_reference(prefix))
-        lines = run_git(self.path, *words).decode("utf-8", "replace").split("\n")
+        lines = self._git(*words).decode("utf-8", "replace").split("\n")
         return {name: commit for name, _, commit in (line.partition(" ") for line in lines if line)}
 
     def set_reference(self, name: str, commit: str, expected: str | None = None) -> None:
@@ -166,7 +175,7 @@ class Repository:
     def delete_reference(self, name: str) -> None:
         """Remove a reference; it may be gone already. **Raises** GitError."""
         with self._writing:
-            run_git(self.path, "update-ref", "-d", "--end-of-options", checked_reference(name))
+            self._git("update-ref", "-d", "--end-of-options", checked_reference(name))
 
     def has(self, commit: str) -> bool:
         """Whether the commit is here."""
@@ -185,13 +194,13 @@ class Repository:
         if seen is not None:
             return seen
         words = ("rev-list", "--max-count=1", checked_commit(old), f"^{checked_commit(new)}")
-        return not run_git(self.path, *words).strip()
+        return not self._git(*words).strip()
 
     def history(self, start: str, limit: int = 50) -> list[CommitFacts]:
         """The commits from `start` (a commit or reference) backwards, newest first, at most `limit`."""
         start = checked_reference(start) if start.startswith("refs/") else checked_commit(start)
         words = ("rev-list", f"--max-count={int(limit)}", "--end-of-options", start, "--")
-        return list(self.facts_of(run_git(self.path, *words).decode("ascii").split()).values())
+        return list(self.facts_of(self._git(*words).decode("ascii").split()).values())
 
     def trailers(self, commit: str, key: str, base: str | None = None) -> tuple[str, ...]:
         """The values of a trailer in a commit's message, and in those before it that `base` does not have; the newest thousand count.
@@ -200,7 +209,7 @@ class Repository:
         """
         known = [f"^{base}"] if base is not None and self.has(base) else ["--no-walk"]
         words = ("log", f"--max-count={_MOST_TRAILED}", f"--format=%(trailers:key={key},valueonly,unfold)", *known)
-        printed = run_git(self.path, *words, checked_commit(commit), "--")
+        printed = self._git(*words, checked_commit(commit), "--")
         lines = (line.strip() for line in printed.decode("utf-8", "replace").splitlines())
         return tuple(dict.fromkeys(line[:_LONGEST_TRAILER] for line in lines if line))
 
@@ -297,7 +306,7 @@ class Repository:
 
         Nothing is lost, reachable or not. Takes seconds: to be called now and then, never where somebody waits.
         """
-        run_git(self.path, "repack", "-d", "-l", "--quiet", "--geometric=2", timeout_s=timeout_s)
+        self._git("repack", "-d", "-l", "--quiet", "--geometric=2", timeout_s=timeout_s)
         self._objects.close()  # What is kept open of a pack that was removed would keep its room on the disk.
 
     def prune(self, kept: Iterable[str], most_bytes: int = _PRUNED_BYTES, timeout_s: float = 600) -> bool:
@@ -310,8 +319,8 @@ class Repository:
         with self._writing:
             self._hold(kept)
         words = ("repack", "-A", "-d", "-l", "--quiet", f"--unpack-unreachable={_YOUNG}")
-        run_git(self.path, *words, timeout_s=timeout_s)
-        run_git(self.path, "prune", f"--expire={_YOUNG}", timeout_s=timeout_s)
+        self._git(*words, timeout_s=timeout_s)
+        self._git("prune", f"--expire={_YOUNG}", timeout_s=timeout_s)
         self._objects.close()
         return True
 
@@ -330,7 +339,7 @@ class Repository:
         lines = [f"update {name} {commit}\n" for name, commit in wanted.items() if name not in known]
         lines += [f"delete {name}\n" for name in known if name not in wanted]
         if lines:
-            run_git(self.path, "update-ref", "--stdin", given="".join(lines).encode())
+            self._git("update-ref", "--stdin", given="".join(lines).encode())
 
     def recover(self) -> list[str]:
         """Remove what a process that was killed amid its work left here: locks, half-written packs, half a fetch; their names.
@@ -346,6 +355,46 @@ class Repository:
             raise GitError(f"clear up in {self.path}: {error.strerror}") from error
         return [os.path.relpath(path, self.path) for path in left]
 
+    @property
+    def damaged(self) -> bool:
+        """Whether damage was met since the repository was opened, or last looked through."""
+        return self._damaged or self._objects.damaged
+
+    def suspect(self) -> None:
+        """Take it that damage was met: another process says so that reads here."""
+        self._damaged = True
+
+    def set_aside_if_damaged(self, timeout_s: float = 600) -> str | None:
+        """Look through everything. If any of it is damaged: begin anew, empty; what git found, after the path of what was set aside.
+
+        The whole, because a commit that is here is taken to be complete: of what only lacks a part no source would bring that again.
+        One such repository is kept, the last. Takes seconds: for who alone uses the repository. **Raises** GitError.
+        """
+        self._damaged = self._objects.damaged = False
+        try:
+            run_git(self.path, "fsck", "--no-dangling", "--no-reflogs", "--no-progress", timeout_s=timeout_s)
+        except DamagedError as error:
+            found = str(error)
+        else:
+            return None
+        aside = f"{self.path}.damaged"
+        with self._writing:
+            try:
+                shutil.rmtree(aside, ignore_errors=True)
+                os.rename(self.path, aside)
+            except OSError as error:
+                raise GitError(f"set the damaged repository {self.path} aside: {error.strerror}") from error
+            self._objects.close()
+            self.make()
+        return f"{aside}: {found}"
+
+    def _git(self, *words: str, given: bytes = b"", **bounds: Any) -> bytes:
+        try:
+            return run_git(self.path, *words, given=given, **bounds)
+        except DamagedError:
+            self._damaged = True
+            raise
+
     def _tidy(self) -> None:
         """Remove what a failed import left behind: on a full disk that would be more with each attempt, and a lock for ever."""
         with contextlib.suppress(OSError):
@@ -357,7 +406,7 @@ class Repository:
         return parse_commit(commit, self._objects.read(commit, "commit", MOST_COMMIT_BYTES))
 
     def _facts_by_git(self, names: list[str]) -> Iterator[CommitFacts]:
-        answer = run_git(self.path, "cat-file", "--batch", "--buffer", given="".join(f"{n}\n" for n in names).encode())
+        answer = self._git("cat-file", "--batch", "--buffer", given="".join(f"{n}\n" for n in names).encode())
         at = 0
         for name in names:
             end = answer.index(b"\n", at)
@@ -384,7 +433,7 @@ class Repository:
 
     def _is_tree(self, commit: str, path: str) -> bool:
         given = f"{commit}:{checked_path(path)}\n".encode()
-        return b" tree " in run_git(self.path, "cat-file", "--batch-check", given=given)
+        return b" tree " in self._git("cat-file", "--batch-check", given=given)
 
     def _read_blobs(self, ids: Mapping[str, str], bounds: TreeBounds) -> dict[str, bytes]:
         if not ids:
@@ -392,7 +441,7 @@ class Repository:
         given = "".join(f"{name}\n" for name in ids.values()).encode()
         # A name may be asked for twice; their sizes were added up before.
         most_bytes = bounds.total_bytes + 200 * len(ids)
-        answer = run_git(self.path, "cat-file", "--batch", "--buffer", given=given, most_bytes=most_bytes)
+        answer = self._git("cat-file", "--batch", "--buffer", given=given, most_bytes=most_bytes)
         files, at = {}, 0
         for path in ids:
             end = answer.index(b"\n", at)
@@ -403,9 +452,9 @@ class Repository:
 
     def _import_by_git(self, pack: bytes) -> None:
         words = ("index-pack", "--stdin", "--fsck-objects", "--fix-thin", f"--max-input-size={_MOST_PACK_BYTES}")
-        run_git(self.path, *words, given=pack)
+        self._git(*words, given=pack)
         # Which commits came is known to git alone; all are few, so each is looked at.
-        listed = run_git(self.path, "cat-file", "--batch-all-objects", "--batch-check", "--buffer").split(b"\n")
+        listed = self._git("cat-file", "--batch-all-objects", "--batch-check", "--buffer").split(b"\n")
         names = [words[0].decode() for words in map(bytes.split, listed) if words[1:2] == [b"commit"]]
         self._mark_boundaries(map(self._commit_object, names))
 
