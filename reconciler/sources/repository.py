@@ -116,7 +116,8 @@ class Repository:
     ) -> str:
         """Make a commit whose files below `path` are exactly these, with all else as in `parent`; its id.
 
-        It is signed where there is a `signing_key`. `committer` is who had it made, by default its author. It is durable, and `reference` points at it, when this returns. The same arguments give the same commit. **Raises** GitError.
+        It is signed where there is a `signing_key`. `committer` is who had it made, by default its author. It is durable, and
+        `reference` points at it, when this returns. The same arguments give the same commit. **Raises** GitError.
         """
         reference = checked_reference(reference)
         stream = import_stream(
