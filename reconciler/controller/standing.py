@@ -47,12 +47,17 @@ class Member:
 
 
 def recorded(before: Mapping[str, Member], after: Mapping[str, Member], *, fencing: bool) -> tuple[Observation, ...]:
-    """What the status says of the nodes that stand otherwise than before."""
+    """What the status says of the nodes that stand otherwise than before, and of those who had said that they leave and are back."""
     return tuple(
         NodeObserved(name, name, _attributes(one.presence, fencing=fencing))
         for name, one in sorted(after.items())
-        if name not in before or before[name].presence is not one.presence
+        if name not in before or _stand(before[name]) != _stand(one)
     )
+
+
+def _stand(member: Member) -> tuple[Presence, bool]:
+    """What the record of a node is made from: a release expects a member to be down, though it is there until it goes."""
+    return member.presence, member.leaving
 
 
 def present(nodes: Mapping[str, Member]) -> Mapping[str, Present]:

@@ -7,6 +7,7 @@ import pytest
 from reconciler.controller import events as ev
 from reconciler.controller.journal import restore
 from reconciler.controller.node import Node
+from reconciler.model.resource import Agent, Primitive
 
 from .written import configuration, primitive
 
@@ -61,6 +62,23 @@ def test_a_change_activated_before_a_crash_is_still_noticed(single, world):
     single.converge()
     assert world.running == {"a": {"x": "2"}}
     single.assert_nothing_to_do()
+
+
+@pytest.mark.parametrize("fencing", ["true", "false"])
+def test_a_node_that_stopped_its_resources_and_left_runs_them_again_when_it_is_back(single, world, fencing):
+    """Nobody else is there to install a view without it: that it was expected to be down stayed in its state."""
+    device = Primitive("power", Agent("stonith", "fence_test"))
+    single.apply(configuration(primitive("a"), device, stonith_enabled=fencing))
+    single.converge()
+    single.feed(ev.StopAsked(single.now))
+    while single.left is None:
+        assert single.tick()
+    assert world.running == {}
+    single.crash()
+    single.converge()
+    assert set(world.running) == {"a", "power"}
+    (state,) = single.node.replica.cib.status.nodes
+    assert state.attributes["expected"] == "member"
 
 
 def test_a_clock_that_jumps_makes_the_node_think_again(single):
