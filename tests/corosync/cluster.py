@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -12,15 +13,14 @@ from reconciler.cli.node.client import Client, ClientError
 from .bed import DISKS, HOSTS, Bed, cgroup, python, wait_until
 
 WITNESS = Path(__file__).parents[1] / "lab" / "witness.py"
-NODE = """\
-fabric: {{kind: corosync}}
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "three-nodes.md"
+SITE = "{git: https://git.example.org/site.git}"
+OF_THE_BED = """\
 state: /var/lib/reconciler
 run: /run/reconciler
 socket: {socket}
 agents: {{cgroups: false}}
 guards: {{allow: [fencing_disabled]}}
-sources:
-  site: {{git: {site}, local: true, poll: 300s}}
 """
 BOOT = """\
 #!/bin/sh
@@ -36,6 +36,12 @@ fencing:
 """
 
 
+def of_the_guide(begins: str) -> str:
+    """The block of the guide for three machines that begins so: the tests boot what it says."""
+    blocks = re.findall(r"^```[a-z]*\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    return next(block for block in blocks if block.startswith(begins))
+
+
 class Cluster:
     """Three hosts with corosync and the daemon, which follow a repository in `directory`."""
 
@@ -48,12 +54,16 @@ class Cluster:
         self._git("init", "--quiet", "--bare", "--initial-branch=main", str(self.site))
         self._git("clone", "--quiet", str(self.site), str(self._work))
 
-    def up(self, configuration: str, *, token_ms: int = 1000) -> None:
+    def up(self, configuration: str) -> None:
         """Boot all hosts with a configuration, and wait until all is as it says."""
         commit = self.commit(configuration)
-        self.bed.configure(token_ms=token_ms)
+        self.bed.configure()
+        node = of_the_guide("fabric:")
+        assert SITE in node
+        node = node.replace(SITE, f"{{git: {self.site}, local: true, poll: 300s}}")
         for host in HOSTS:
-            self._put(host, "/etc/reconciler/node.yaml", NODE.format(socket=self._socket(host), site=self.site))
+            self._put(host, "/etc/corosync/corosync.conf", of_the_guide("totem {"))
+            self._put(host, "/etc/reconciler/node.yaml", node + OF_THE_BED.format(socket=self._socket(host)))
             self._put(host, "/etc/tb-boot", BOOT.format(daemon=self.daemon), mode="755")
             self.boot(host)
         wait_until(lambda: self.at_rest(*HOSTS, commit=commit), "the cluster is at rest", 60)

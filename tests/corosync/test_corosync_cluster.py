@@ -89,6 +89,18 @@ def test_who_stood_still_comes_back_and_what_it_runs_ran_on(cluster: Cluster) ->
     assert "this node did nothing for" in cluster.log("h3")
 
 
+def test_a_daemon_that_stands_still_is_excluded_and_comes_back_as_somebody_new(cluster: Cluster) -> None:
+    """Its host is there, and corosync keeps it in the group for ever; the others say that it is lost, and it hears that when it goes on."""
+    wait_at_home(cluster)
+    before = pids(cluster, "s3")
+    cluster.bed.run("h3", "pkill", "-STOP", "-f", "reconciler run --config")
+    wait_until(lambda: cluster.members("h1") == ["h1", "h2"], "the others go on without it", 40)
+    cluster.bed.run("h3", "pkill", "-CONT", "-f", "reconciler run --config")
+    wait_at_home(cluster)
+    assert "the node leaves the group, and joins it anew" in cluster.log("h3")
+    assert pids(cluster, "s3") == before
+
+
 def test_without_corosync_a_node_cares_for_what_runs_says_what_to_do_and_comes_back(cluster: Cluster) -> None:
     wait_at_home(cluster)
     before = pids(cluster, "s2")

@@ -140,6 +140,8 @@ class CorosyncLink:
                 connection.close()
         except CorosyncError as error:
             self._say([LinkLost(str(error), error.advice)])
+        except Exception as error:  # noqa: BLE001 - Whatever it is, nobody may go on believing that this node is in the group.
+            self._say([LinkLost(f"a fault of this program: {type(error).__name__}: {error}", "")])
 
     def _serve(self, connection: Connection) -> None:
         poll, wake = select.poll(), self._wake
