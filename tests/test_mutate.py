@@ -222,6 +222,24 @@ def test_a_statement_knows_the_tests_that_reach_it(
     assert notes(text) == tests
 
 
+def test_a_mutant_takes_no_longer_than_it_may_but_one_test(mutate: ModuleType, tmp_path: Path) -> None:
+    package = tmp_path / "room" / "reconciler" / "controller"
+    package.mkdir(parents=True)
+    statement = mutate.reach.Statement(1, (1, 0), (3, 0))
+    seconds = {"slow": 50.0, "quick": 1.0, "middle": 7.0, "elsewhere": 0.1}
+    known = mutate.Known(set(), seconds, {1: {"slow", "quick", "middle"}}, {"one.py": [statement]})
+    one = mutate.Mutant("one.py", "constant", (2, 0), (2, 1), "1")
+
+    def tests(seconds: float) -> list[str]:
+        directory = tmp_path / str(seconds)
+        directory.mkdir()
+        return mutate.Scratch(tmp_path / "room", directory, seconds).tests("controller", one, known)
+
+    assert tests(100) == ["quick", "middle", "slow"]
+    assert tests(10) == ["quick", "middle"]
+    assert tests(0.5) == ["quick"]
+
+
 def test_what_lies_outside_of_functions_belongs_to_no_statement(mutate: ModuleType) -> None:
     _, statements = mutate.reach.marked(COUNTED, 10)
     assert mutate.reach.innermost(statements, place_of("def sign")) is None

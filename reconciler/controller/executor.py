@@ -230,7 +230,6 @@ class Executor:
             interval_ms=0,
             target_rc=7,
             attributes=_probe_attributes(launched.attributes),
-            digested=launched.digested,
         )
         return self._enqueue(Job(AgentOrder(0, timeout_ms, probe), (0, 0), adopting=True), now)
 

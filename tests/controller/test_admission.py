@@ -427,3 +427,13 @@ def test_what_is_examined_on_top_of_something_older_is_proposed_again(sources) -
     replica.shared = replace(replica.shared, proposals={"a.b": Proposal("a.b", "older", "git", "x", False, "n1")})
     sources.push("git", "a.b")
     assert sources.active == "a.b"
+
+
+def test_what_was_compared_with_what_is_no_longer_in_force_is_looked_at_again(single) -> None:
+    single.apply(Configuration(name="one"))
+    single.converge()
+    looked: list[str] = []
+    single.look = looked.append
+    single.feed(ev.TipSeen(single.now, replace(TIP, active="older")))
+    assert looked == ["git"]
+    assert not single.events("proposed")[1:], "nothing was proposed"

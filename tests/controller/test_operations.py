@@ -227,3 +227,12 @@ def test_a_node_that_is_to_be_probed_again_holds_up_no_transition(single, world)
     assert any(action.task == "probe_again" for action in single.plan().actions)
     assert single.node.coordinator.transition is None
     assert [done["complete"] for done in single.events("transition_done")][-1]
+
+
+def test_the_newest_result_of_each_resource_is_known_with_what_it_was_about(single, world):
+    single.apply(configuration(primitive("a")))
+    single.converge()
+    single.run(10_000)
+    last = single.node.executor.results["a"]
+    assert (last.task, last.interval_ms, last.result.code) == ("monitor", 10_000, 0)
+    assert single.now.wall_ms - 10_000 <= last.at_ms <= single.now.wall_ms

@@ -17,6 +17,7 @@ from reconciler.controller.events import (
     PackMade,
     PackTaken,
     RecordActive,
+    Send,
     TakePack,
     Wish,
 )
@@ -148,3 +149,14 @@ def test_the_largest_pack_arrives_in_pieces() -> None:
     asked.lacking(Lacking(NOW, (NEW,), None, NEW))
     assert isinstance(arrived, CommitPack)
     assert asked.heard("n3", arrived) == [TakePack(NEW, data)]
+
+
+def test_a_node_tells_what_became_of_a_pack_and_asks_the_next_one(single) -> None:
+    node = single.node
+    node.replica.partition = replace(node.replica.partition, members=("n1", "n2", "n3"))
+    node.step(Lacking(single.now, (NEW,), None, NEW))
+    wishes = node.step(PackTaken(single.now, NEW, "this is no pack"))
+    assert [effect.fields["text"] for effect in wishes if isinstance(effect, Emit)] == [
+        f"commit {NEW[:12]} as it was sent could not be taken in: this is no pack"
+    ]
+    assert [effect for effect in wishes if isinstance(effect, Send)], "somebody else is asked"
