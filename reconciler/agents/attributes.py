@@ -1,7 +1,8 @@
 """How agents set node attributes (promotion scores above all) without a cluster daemon to talk to.
 
 Agents call `crm_attribute`, `crm_master` or `attrd_updater`. During a call these names lead to our own commands, which append to the
-journal that `RECONCILER_ATTRIBUTES` names: a line `set NAME VALUE` or `delete NAME` for each change. The runner reads the
+journal that `RECONCILER_ATTRIBUTES` names: a line `set NAME VALUE` or `delete NAME` for each change, and before it `delay NAME TIME` where
+the agent asked for dampening. The runner reads the
 journal when the call is over, and the changes travel in the result. Questions are answered from the file that
 `RECONCILER_KNOWN_ATTRIBUTES` names (`NAME VALUE` lines), which the daemon keeps at what the cluster last agreed on.
 """
@@ -15,14 +16,23 @@ import re
 import shlex
 import stat
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from reconciler.agents.shortage import shortage_of
+from reconciler.model.duration import interval_ms
 
 _COMMANDS = ("attrd_updater", "crm_attribute", "crm_master", "crm_node")
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "commands", "attribute.sh")
 _JOURNAL = re.compile(r"attributes\.[0-9a-f-]+-[0-9]+")
 _JOURNAL_BYTES = 64 * 1024
-_LINE = re.compile(r"(set|delete) ([A-Za-z0-9_.#:@\[\]()-]{1,255})(?: (.{0,1023}))?")
+_LINE = re.compile(r"(set|delete|delay) ([A-Za-z0-9_.#:@\[\]()-]{1,255})(?: (.{0,1023}))?")
+
+
+class Changes(NamedTuple):
+    """The last value of each attribute that a call named, None for a deletion, and by name the delays that it asked for."""
+
+    values: dict[str, str | None]
+    delays_ms: dict[str, int]
 
 
 class AttributeJournals:
@@ -52,8 +62,8 @@ class AttributeJournals:
             "RECONCILER_KNOWN_ATTRIBUTES": self._known,
         }
 
-    def collect(self, environment: Mapping[str, str]) -> dict[str, str | None]:
-        """The changes that a call asked for, the last of each name, None for a deletion; the journal is gone afterwards.
+    def collect(self, environment: Mapping[str, str]) -> Changes:
+        """The changes that a call asked for; the journal is gone afterwards.
 
         **Raises** OSError when there is a journal that can't be read; it is still there when that was for a want of the machine.
         """
@@ -61,14 +71,21 @@ class AttributeJournals:
         try:
             lines = _read(path).splitlines()
         except FileNotFoundError:
-            return {}
+            return Changes({}, {})
         except OSError as error:
             if shortage_of(error) is None:
                 _discard(path)
             raise
         _discard(path)
-        found = (match for match in map(_LINE.fullmatch, lines) if match is not None)
-        return {match[2]: (match[3] or "") if match[1] == "set" else None for match in found}
+        values: dict[str, str | None] = {}
+        delays: dict[str, int] = {}
+        for found in filter(None, map(_LINE.fullmatch, lines)):
+            word, name, rest = found[1], found[2], found[3] or ""
+            if word == "delay":
+                delays[name] = interval_ms(rest)
+            else:
+                values[name] = rest if word == "set" else None
+        return Changes(values, {name: delay_ms for name, delay_ms in delays.items() if delay_ms and name in values})
 
     def publish(self, known: Mapping[str, str]) -> None:
         """Answer the agents' questions from these values, from now on."""

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from reconciler.agents.attributes import AttributeJournals
+from reconciler.agents.attributes import AttributeJournals, Changes
 from reconciler.agents.cgroup import delegated_tree
 from reconciler.agents.command import AgentCommand
 from reconciler.agents.installed import Roots, find
@@ -155,9 +155,11 @@ class AgentRunner:
         except OSError as error:
             lost = f"the node attributes that it set are lost: {error.strerror}"
             return replace(result, exit_reason=f"{result.exit_reason}; {lost}" if result.exit_reason else lost)
-        return replace(result, attributes=changes) if changes else result
+        if not changes.values:
+            return result
+        return replace(result, attributes=changes.values, delays_ms=changes.delays_ms)
 
-    async def _collected(self, journal: Mapping[str, str]) -> dict[str, str | None]:
+    async def _collected(self, journal: Mapping[str, str]) -> Changes:
         return self.attributes.collect(journal)
 
     async def _run_lsb(self, call: AgentCall) -> AgentResult:

@@ -207,6 +207,7 @@ class Entering:
         wishes += self.parts.proposals.resumed(replica.own.prepared, now, dc=self.parts.is_dc)
         wishes += self.standstill.installed(now)
         wishes += self._graces(now)
+        wishes += self.parts.dampening.installed(replica.shared.held, now, dc=self.parts.is_dc)
         wishes += self.parts.fencer.installed(replica.shared, now, dc=self.parts.is_dc)
         return [*wishes, *self.parts.tips.reconsider(now), self.parts.publish()]
 

@@ -92,7 +92,7 @@ class Following:
                     + self.parts.coordinator.changed("the configuration changed")
                 )
             case Observe():
-                return self._observed(message, changed)
+                return self._observed(message, changed, now)
             case Run() | Reported():
                 return self._ordered(message, now) if isinstance(message, Run) else self._heard_result(message)
             case Report() | Abandoned():
@@ -174,12 +174,14 @@ class Following:
             self.parts.members, now, busy=self.parts.coordinator.transition is not None
         )
 
-    def _observed(self, message: Observe, changed: bool) -> list[Wish]:
+    def _observed(self, message: Observe, changed: bool, now: Moment) -> list[Wish]:
         self.parts.outbox.heard(message)
-        wishes: list[Wish] = []
+        held = self.parts.replica.shared.held
+        wishes = self.parts.dampening.observed(held, message.observations, now) if self.parts.is_dc else []
         for seen in message.observations:
             if isinstance(seen, AttributeSet):
-                wishes.append(Emit("attribute", {"node": seen.node, "name": seen.name, "value": seen.value}))
+                waits = {"held_ms": message.dampen_ms} if message.dampen_ms else {}
+                wishes.append(Emit("attribute", {"node": seen.node, "name": seen.name, "value": seen.value, **waits}))
             elif isinstance(seen, ResourceForgotten) and seen.node == self.parts.name:
                 wishes += self.parts.executor.forget(seen.resource)
             elif isinstance(seen, EntryForgotten) and seen.node == self.parts.name:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.cib.canonical import plain_bytes, to_json
 from reconciler.controller.fencing.record import Down, Record
+from reconciler.controller.held import of_members
 from reconciler.controller.membership.events import Installation, OwnFacts
 from reconciler.controller.membership.history import Rank, StateId, extended
 from reconciler.controller.membership.presence import Attendance, Presence, presences
@@ -82,6 +83,7 @@ def install(shared: Shared, installed: Installed) -> Shared:
         proposals=proposals,
         reported=(),
         underway={},
+        held=of_members(shared.held, installed.members),
     )
     made = observed(made, recorded(shared.nodes, nodes, fencing=fences(shared.cib)))
     made = want_lost(_doubted(made, installed.doubtful))

@@ -110,7 +110,8 @@ class Activate:
 class Observe:
     """A member observed something of the status; `why` is for people.
 
-    `term`, `transition` and `action` name the action that this carries out, if it does; 0 for none.
+    `term`, `transition` and `action` name the action that this carries out, if it does; 0 for none. With `dampen_ms` the values of
+    attributes are held, and count together with further ones once no other came for so long.
     """
 
     observations: tuple[Observation, ...]
@@ -119,6 +120,7 @@ class Observe:
     term: int = 0
     transition: int = 0
     action: int = 0
+    dampen_ms: int = 0
 
 
 @frozen

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import assert_never
 
 from reconciler.cib.moving import renamed_attribute
-from reconciler.cib.observations import transient
 from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY
 from reconciler.controller.cut_off import CUT_OFF_TIMER, CutOff
+from reconciler.controller.dampening import DAMPEN_TIMER
 from reconciler.controller.entering import GRACE_TIMER, Entering
 from reconciler.controller.envelope import MEMBERSHIP, OLDEST, PROTOCOL, UNCOUNTED, Envelope, parcels
 from reconciler.controller.events import (
@@ -57,7 +57,6 @@ from reconciler.controller.intake import Intake
 from reconciler.controller.joining import WAIT_TIMER
 from reconciler.controller.journal import prepared_record
 from reconciler.controller.keeper import GENERATION_TIMER, SYNC_TIMER, SendAcceptance
-from reconciler.controller.members import node_state
 from reconciler.controller.messages import (
     COMPILER,
     Cleanup,
@@ -327,21 +326,22 @@ class Node:
         return self.tips.seen(event.tip, event.now)
 
     def _finished(self, event: Finished) -> list[Wish]:
-        state = node_state(self.replica.cib, self.name)
-        wishes = self.parts.outbox.set_attributes(self._attributes(event), transient(state), event.now)
+        wanted, delays_ms = self._attributes(event)
+        wishes = self.parts.outbox.set_attributes(wanted, self.parts.attributes(), event.now, delays_ms)
         told, more = self.executor.finished(event.token, event.result, event.traits, event.now)
         if told is not None:
             more.insert(0, Broadcast(told))
         self.parts.outbox.told(more)
         return wishes + more + self.cut_off.ended(event.now) + self.entering.join_if_ready()
 
-    def _attributes(self, event: Finished) -> Mapping[str, str | None]:
-        """The node attributes that an agent set, for the resource as it is called now."""
-        launched = self.executor.running[event.token].launched
+    def _attributes(self, event: Finished) -> tuple[Mapping[str, str | None], Mapping[str, int]]:
+        """The node attributes that an agent set, for the resource as it is called now, and the delays of those that have one."""
+        launched, result = self.executor.running[event.token].launched, event.result
         if launched.instance is None:
-            return event.result.attributes
+            return result.attributes, result.delays_ms
         names = {launched.instance: launched.resource}
-        return {renamed_attribute(name, names): value for name, value in event.result.attributes.items()}
+        wanted = {renamed_attribute(name, names): value for name, value in result.attributes.items()}
+        return wanted, {renamed_attribute(name, names): delay_ms for name, delay_ms in result.delays_ms.items()}
 
     def _examined(self, event: Examined) -> list[Wish]:
         """A commit was judged: what it compiles to is durable before anybody learns that it is valid."""
@@ -367,6 +367,9 @@ class Node:
             return self.entering.grace_over(event.name)
         if event.name.startswith(INHERITED_TIMER):
             return self.following.inherited_overdue(event.name) if self.is_dc else []
+        if event.name.startswith(DAMPEN_TIMER):
+            held = self.replica.shared.held
+            return self.parts.dampening.due(event.name, held, self.members, event.now) if self.is_dc else []
         if event.name == FENCE_TIMER:
             return self.fencer.decide(self.replica.shared, event.now) if self.is_dc else []
         if event.name.startswith(LATE_TIMER):

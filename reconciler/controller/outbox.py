@@ -28,6 +28,7 @@ class Outbox:
         self.results: list[Reported] = []
         """Oldest first."""
         self._attributes: dict[str, str | None] = {}
+        self._delays_ms: dict[str, int] = {}
         self._waiting: list[Message] = []
 
     def wait(self, message: Message) -> None:
@@ -55,25 +56,41 @@ class Outbox:
             if isinstance(seen, AttributeSet) and seen.node == self.name:
                 self._forget(seen)
 
-    def set_attributes(self, wanted: Mapping[str, str | None], known: Mapping[str, str], now: Moment) -> list[Wish]:
-        """Tell what is news of an agent's attributes, compared with what was last told; `known` is what was delivered."""
+    def set_attributes(
+        self,
+        wanted: Mapping[str, str | None],
+        known: Mapping[str, str | None],
+        now: Moment,
+        delays_ms: Mapping[str, int] | None = None,
+    ) -> list[Wish]:
+        """Tell what is news of an agent's attributes, compared with what was last told; `known` is what was delivered.
+
+        `delays_ms` says how long those are held that come with a delay.
+        """
         believed: dict[str, str | None] = {**known, **self._attributes}
         news = {name: value for name, value in wanted.items() if believed.get(name) != value}
         self._attributes |= news
-        return [self._tell(news, now)] if news else []
+        self._delays_ms |= {name: (delays_ms or {}).get(name, 0) for name in news}
+        return self._tell(news, now)
 
     def again(self, now: Moment) -> list[Wish]:
         """A view was installed: tell everything that nobody has heard yet."""
         wishes: list[Wish] = [Broadcast(message) for message in self.results]
-        if self._attributes:
-            wishes.append(self._tell(self._attributes, now))
-        return wishes + [Broadcast(message) for message in self._waiting]
+        return wishes + self._tell(self._attributes, now) + [Broadcast(message) for message in self._waiting]
 
     def _forget(self, seen: AttributeSet) -> None:
         """An attribute was delivered; if it was set anew meanwhile, that has still to be."""
         if seen.name in self._attributes and self._attributes[seen.name] == seen.value:
             del self._attributes[seen.name]
+            self._delays_ms.pop(seen.name, None)
 
-    def _tell(self, attributes: Mapping[str, str | None], now: Moment) -> Broadcast:
-        seen = tuple(AttributeSet(self.name, name, value) for name, value in sorted(attributes.items()))
-        return Broadcast(Observe(seen, "an agent set node attributes", now.wall_ms))
+    def _tell(self, attributes: Mapping[str, str | None], now: Moment) -> list[Wish]:
+        """A message for those that count at once, and one for each delay."""
+        told: dict[int, list[AttributeSet]] = {}
+        for name, value in sorted(attributes.items()):
+            told.setdefault(self._delays_ms.get(name, 0), []).append(AttributeSet(self.name, name, value))
+        why = "an agent set node attributes"
+        return [
+            Broadcast(Observe(tuple(seen), why, now.wall_ms, dampen_ms=delay_ms))
+            for delay_ms, seen in sorted(told.items())
+        ]

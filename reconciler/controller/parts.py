@@ -6,10 +6,12 @@ from reconciler.cib.observations import transient
 from reconciler.controller.cluster_clock import ClusterClock
 from reconciler.controller.confirmation import Confirmation
 from reconciler.controller.coordinator import Coordinator
+from reconciler.controller.dampening import Dampening
 from reconciler.controller.events import PublishAttributes, Wish
 from reconciler.controller.executor import Executor, Gate
 from reconciler.controller.fencer import Fencer
 from reconciler.controller.flow import Flow
+from reconciler.controller.held import held_of
 from reconciler.controller.joining import Joining
 from reconciler.controller.journal import snapshot_bytes
 from reconciler.controller.keeper import Keeper, Purpose, Routine
@@ -45,6 +47,7 @@ class Parts:
         self.joining = Joining(name, run, boot, replica, protocols)
         self.fencer = Fencer(name, self.joining.incarnation)
         self.outbox = Outbox(name)
+        self.dampening = Dampening()
         self.pulse = Pulse(name)
         self.flow = Flow(name)
         self.clock = ClusterClock(replica.shared.clock_ms)
@@ -84,7 +87,11 @@ class Parts:
 
     def publish(self) -> PublishAttributes:
         """What agents are answered about this node's attributes."""
-        return PublishAttributes(transient(node_state(self.replica.cib, self.name)))
+        return PublishAttributes({name: value for name, value in self.attributes().items() if value is not None})
+
+    def attributes(self) -> dict[str, str | None]:
+        """This node's attributes as it has told them, whether or not they count already; None for one that is to go."""
+        return {**transient(node_state(self.replica.cib, self.name)), **held_of(self.replica.shared.held, self.name)}
 
 
 def _next_call_id(state: NodeState) -> int:

@@ -37,6 +37,7 @@ from reconciler.controller.fencing.messages import (
     FencingMessage,
 )
 from reconciler.controller.fencing.record import FenceCause, Fencing
+from reconciler.controller.held import Held, hold, released
 from reconciler.controller.members import by_name
 from reconciler.controller.membership.history import Lineage
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
@@ -159,6 +160,8 @@ class Shared:
     underway: Mapping[str, tuple[Underway, ...]] = field(default_factory=dict)
     """By node the orders of former views that it is still carrying out: they are awaited, and not given again."""
     fencing: Fencing = field(default_factory=Fencing)
+    held: Mapping[str, Held] = field(default_factory=dict)
+    """By attribute the values that are told and do not count yet."""
     settled: Settled | None = None
     """What the DC last said when nothing was left to do."""
     clock_ms: int = 0
@@ -188,7 +191,7 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
         case Activate():
             return _activate(shared, message, prepared)
         case Observe():
-            return observed(shared, message.observations)
+            return _observe(shared, sender, message)
         case Run():
             seen = tuple(seen for order in message.orders for seen in pending(order.launched, message.at_ms // 1000))
             return observed(replace(shared, transition=max(shared.transition, message.transition)), seen)
@@ -284,6 +287,16 @@ def observed(shared: Shared, observations: tuple[Observation, ...]) -> Shared:
     version = replace(cib.version, num_updates=cib.version.num_updates + 1)
     cib = replace(cib, status=observe(cib.status, known), version=version)
     return replace(shared, cib=cib, ignored=shared.ignored + len(unknown))
+
+
+def _observe(shared: Shared, sender: str, message: Observe) -> Shared:
+    """What was observed counts at once, or is held for a while."""
+    seen = message.observations
+    if message.dampen_ms > 0:
+        held, seen = hold(shared.held, seen, message.dampen_ms)
+    else:
+        held = released(shared.held, seen, sender) if shared.held else shared.held
+    return observed(shared if held is shared.held else replace(shared, held=held), seen)
 
 
 def agreed(shared: Shared, members: Iterable[str]) -> Proposal | None:

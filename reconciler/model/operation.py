@@ -70,7 +70,7 @@ class AgentResult:
 
     `exit_reason` is the agent's last `ocf-exit-reason:`; `output` the kept, bounded part of what it printed; times are milliseconds.
     `attributes` are the transient node attributes that the agent set during the call (promotion scores are `master-<resource>`),
-    None for one that it deleted.
+    None for one that it deleted. `delays_ms` says how long those are to be held that came with a delay (dampening).
     """
 
     code: int
@@ -80,3 +80,4 @@ class AgentResult:
     execution_ms: int = 0
     queue_ms: int = 0
     attributes: Mapping[str, str | None] = field(default_factory=dict)
+    delays_ms: Mapping[str, int] = field(default_factory=dict)

@@ -165,6 +165,22 @@ def test_attributes_set_during_the_call_travel_in_the_result(run: Run, agent: Wr
     assert result.attributes == {"master-db": "100", "db-status": "PRI async", "pingd": "1000", "gone": None}
 
 
+def test_a_delay_travels_with_the_attribute_that_it_is_for(run: Run, agent: Write) -> None:
+    body = """
+        attrd_updater -n pingd -B 0 -d 5s
+        attrd_updater -n pingd -Q
+        attrd_updater -D -n gone --delay 1500ms
+        attrd_updater -n plain -U 1
+        attrd_updater -n other -U 1 -d 0
+        crm_attribute -n unset -G -q -d default
+    """
+    result = run(agent(body), "start", "db")
+    assert result.attributes == {"pingd": "0", "gone": None, "plain": "1", "other": "1"}
+    assert result.delays_ms == {"pingd": 5000, "gone": 1500}
+    assert result.output.splitlines()[0].endswith('value="0"')
+    assert result.output.splitlines()[1] == "default"
+
+
 def test_instances_of_an_anonymous_clone_share_the_promotion_score(run: Run, agent: Write) -> None:
     body = '"$HA_SBIN_DIR/crm_master" -l reboot -v 7'
     assert run(agent(body), "start", "db:2").attributes == {"master-db": "7"}

@@ -4,7 +4,7 @@
 
 command=$1
 shift
-name= value= action= quiet= promotion= default= has_default= node= type= lifetime=
+name= value= action= quiet= promotion= default= has_default= delay= node= type= lifetime=
 
 fail() {
     echo "$command: $1" >&2
@@ -65,7 +65,11 @@ while [ "$1" != "--" ]; do
         shift
         ;;
     -d | --default)
-        default=$2 has_default=1
+        if [ "$command" = attrd_updater ]; then delay=$2; else default=$2 has_default=1; fi
+        shift
+        ;;
+    --delay)
+        delay=$2
         shift
         ;;
     -N | --node)
@@ -86,7 +90,7 @@ while [ "$1" != "--" ]; do
     -P | -r | -i | --pattern | -z | -Y | -R | --refresh | --update-delay)
         fail "option $1 is not available under reconciler" 3
         ;;
-    -s | --set-name | --set | -S | --section | --delay | --output-as | -O | -W | --wait) shift ;;
+    -s | --set-name | --set | -S | --section | --output-as | -O | -W | --wait) shift ;;
     *) ;;
     esac
     shift
@@ -156,10 +160,13 @@ query)
     ;;
 set | delete)
     [ -n "$RECONCILER_ATTRIBUTES" ] || fail "attributes can be set only during an agent call" 1
-    case $name$value in
+    case $name$value$delay in
     *"
 "*) fail "a value can't hold line ends" 64 ;;
     esac
+    if [ -n "$delay" ]; then
+        printf 'delay %s %s\n' "$name" "$delay" >>"$RECONCILER_ATTRIBUTES" || fail "can't note the change" 1
+    fi
     if [ "$action" = set ]; then line="set $name $value"; else line="delete $name"; fi
     printf '%s\n' "$line" >>"$RECONCILER_ATTRIBUTES" || fail "can't note the change" 1
     ;;
