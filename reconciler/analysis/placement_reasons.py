@@ -89,7 +89,7 @@ def _worst(terms: Iterable[Contribution]) -> Cause | None:
 def node_obstacle(node: DecidedNode) -> str | None:
     """Why a node can't be used at all; None when it can."""
     if not node.online:
-        return "unclean, and to be fenced" if node.unclean else "offline"
+        return "unclean: gone, and not known to be off" if node.unclean else "offline"
     for flag, text in (
         (node.unclean, "unclean, and to be fenced"),
         (node.pending, "not yet ready (pending)"),

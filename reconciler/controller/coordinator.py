@@ -25,7 +25,7 @@ from reconciler.controller.moment import Moment
 from reconciler.controller.orders import bundles, history_id, make_order
 from reconciler.controller.replica import Replica
 from reconciler.controller.restarts import Restarts
-from reconciler.controller.shared import Shared, allowed
+from reconciler.controller.shared import Shared, allowed, unaccounted
 from reconciler.controller.standing import fences
 from reconciler.controller.transition import Transition
 from reconciler.errors import ReconcilerError, Remedy
@@ -333,6 +333,7 @@ class Coordinator:
             plan = replace(plan, actions=actions)
             if not _does_something(plan):
                 text = f"{', '.join(sorted(held))} {why}"
+                self.problems = tuple({"resource": name, "text": f"it waits: it {why}"} for name in sorted(held))
                 return [Emit("daemon", {"what": "waiting", "text": text}), self._recheck(plan, now)]
         if not _does_something(plan):
             self._signature, self._repeats = (), 0
@@ -444,7 +445,7 @@ def _held_back(plan: Plan, shared: Shared) -> tuple[frozenset[str], tuple[Planne
         left = _without(
             plan, {one.id for one in plan.actions if one.kind is ActionKind.RESOURCE and _name(one) in held}
         )
-        return frozenset(held), left, "may be wanted elsewhere, too, by nodes of which nothing is known"
+        return frozenset(held), left, f"may be started elsewhere, too, by {_named(unaccounted(shared))}"
     if fences(shared.cib):
         return frozenset(), plan.actions, ""
     gone = [name for name, one in shared.nodes.items() if one.presence in (Presence.PENDING, Presence.UNCLEAN)]
@@ -456,7 +457,11 @@ def _held_back(plan: Plan, shared: Shared) -> tuple[frozenset[str], tuple[Planne
         if one.task in _BEGINNINGS and (_name(one) in running or _name(one).partition(":")[0] in renamed)
     ]
     left = _without(plan, {action.id for action in begun})
-    return frozenset(map(_name, begun)), left, "may still run on a node that is gone"
+    return frozenset(map(_name, begun)), left, f"may still run on {_named(gone)}"
+
+
+def _named(gone: Iterable[str]) -> str:
+    return f"{', '.join(sorted(gone))}: gone, and not known to be off"
 
 
 def _name(action: PlannedAction) -> str:

@@ -70,8 +70,8 @@ from reconciler.controller.messages import (
     Underway,
     WantCommit,
 )
-from reconciler.controller.permitted import permitted
-from reconciler.controller.quorum.policy import Permissions
+from reconciler.controller.permitted import missing_of, permitted
+from reconciler.controller.quorum.policy import Absence, Permissions, doubtful
 from reconciler.controller.standing import Member, fences, option, present, recorded, waited_for
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.cluster import Configuration
@@ -230,6 +230,16 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
 def allowed(shared: Shared) -> Permissions:
     """What the members of the view that was installed last may do."""
     return permitted(shared.cib, shared.nodes, shared.votes, quorate=shared.quorate, contested=shared.contested)
+
+
+def doubtful_members(shared: Shared) -> tuple[str, ...]:
+    """The nodes that are missing, and may have decided something since they were seen."""
+    return tuple(sorted(doubtful(missing_of(shared.nodes, shared.votes))))
+
+
+def unaccounted(shared: Shared) -> tuple[str, ...]:
+    """The nodes that are missing, and of which nothing says that they are off."""
+    return tuple(name for name, one in missing_of(shared.nodes, shared.votes).items() if one is Absence.UNKNOWN)
 
 
 def _asked(shared: Shared, message: Cleanup | Refresh | Shutdown | Release | GraceOver) -> Shared:

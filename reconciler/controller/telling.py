@@ -9,6 +9,7 @@ from reconciler.controller.events import Emit
 from reconciler.controller.executor import RUNNING_CODES
 from reconciler.controller.membership.events import Installation
 from reconciler.controller.messages import AgentOrder, Message, Report, Reported, Settled
+from reconciler.controller.shared import Shared, allowed, doubtful_members
 from reconciler.model.operation import OperationStatus
 
 
@@ -82,6 +83,17 @@ def installed_view(installation: Installation) -> Emit:
         "text": f"{', '.join(installation.members)}; DC {installation.dc}{more}",
     }
     return Emit("daemon", fields)
+
+
+def undecided_view(shared: Shared) -> str | None:
+    """What a view that could be quorate at the same time as another may not begin, and what would change that; None where it may."""
+    may = allowed(shared)
+    if not shared.quorate or may.activate:
+        return None
+    names = ", ".join(doubtful_members(shared))
+    what = "no commit becomes active" if may.start else "nothing is started, and no commit becomes active,"
+    cause = "fenced or back" if may.fence else f"back, or `reconciler fence confirm` says that {names} is off"
+    return f"{names} may decide, too, as the members are no majority of the votes: {what} before {names} is {cause}"
 
 
 def lost_tail(commits: Sequence[str]) -> Emit:

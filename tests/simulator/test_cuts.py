@@ -14,6 +14,7 @@ from reconciler.controller import events as ev
 from reconciler.controller.envelope import Envelope, seal
 from reconciler.controller.messages import Activate, AgentOrder, Run
 from reconciler.controller.quorum.votes import Votequorum
+from reconciler.controller.telling import undecided_view
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
@@ -459,3 +460,30 @@ def test_once_a_full_disk_has_room_its_node_vouches_and_what_waited_starts() -> 
     assert cluster.world.where("a") == []
     cluster.hosts["n2"].disk.full = False
     assert cluster.until(lambda: cluster.world.where("a") == ["n1"], 15_000)
+
+
+@pytest.mark.parametrize("fencing", [False, True], ids=["without fencing", "with fencing"])
+def test_a_side_that_waits_says_for_whom_and_what_ends_that(fencing: bool) -> None:
+    cluster = cluster_of(2, fencing=fencing, two_node=True)
+    assert undecided(cluster, "n1") is None
+    cluster.fencing_fails = True
+    cluster.network.cut([["n1"], ["n2"]])
+    cluster.run(20_000)
+    assert cluster.world.where("b") == ["n2"]
+    told = undecided(cluster, "n1") or ""
+    assert told.startswith("n2 may decide, too")
+    assert ("fenced or back" if fencing else "`reconciler fence confirm` says that n2 is off") in told
+    node = cluster.hosts["n1"].node
+    assert node is not None
+    problems = [one["text"] for one in node.problems if one["resource"] == "b"]
+    assert fencing or problems == ["it waits: it may be started elsewhere, too, by n2: gone, and not known to be off"]
+    confirm(cluster, "n1", "n2")
+    cluster.run(5_000)
+    assert undecided(cluster, "n1") is None
+    assert node.problems == ()
+
+
+def undecided(cluster: SimulatedCluster, name: str) -> str | None:
+    node = cluster.hosts[name].node
+    assert node is not None
+    return undecided_view(node.replica.shared)

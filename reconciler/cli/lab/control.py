@@ -18,6 +18,9 @@ from typing import Any
 
 from reconciler.fabric.lab.supervisor import SOCKET
 from reconciler.fabric.lab.wire import LARGEST_BODY, LARGEST_HEAD, LabError, frame
+from reconciler.printable import printable
+
+_LAST_BYTES = 4096
 
 _PATIENCE_S = 60.0
 _NODES = 3
@@ -180,12 +183,24 @@ def _down(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
+def _last_words(log: Path) -> str:
+    """Why a node's process ended, if it said so."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _LAST_BYTES))
+            lines = file.read(_LAST_BYTES).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    said = lines[-1].removeprefix("reconciler: ") if lines and lines[-1].startswith("reconciler: ") else ""
+    return f" ({printable(said)})" if said else ""
+
+
 def _show(found: Mapping[str, Any], directory: Path) -> None:
     for node in found["nodes"]:
         if not node["on"]:
             what = "off"
         elif node["pid"] is None:
-            what = "on, without a process"
+            what = "on, without a process" + _last_words(directory / node["node"] / "log")
         else:
             what = f"process {node['pid']}" + (", frozen" if node["frozen"] else "")
         view = node["view"]
