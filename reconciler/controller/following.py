@@ -89,6 +89,7 @@ class Following:
                     + self.parts.confirmation.durable()
                     + (self.parts.executor.rename(names, now) if names else [])
                     + self.parts.tips.activated()
+                    + self._fence_anew(now)
                     + self.parts.coordinator.changed("the configuration changed")
                 )
             case Observe():
@@ -123,6 +124,10 @@ class Following:
                 return self._asked_by(message, before, now)
             case _:
                 assert_never(message)
+
+    def _fence_anew(self, now: Moment) -> list[Wish]:
+        """As the DC: what no device could do, one of the new configuration may."""
+        return self.parts.fencer.decide(self.parts.replica.shared, now) if self.parts.is_dc else []
 
     def _asked_by(self, message: Cleanup | Refresh | Shutdown | Release, before: Shared, now: Moment) -> list[Wish]:
         """What was asked for was worked out: what follows from it here."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from reconciler.analysis.fence_devices import levels
 from reconciler.controller.events import Emit
 from reconciler.controller.executor import RUNNING_CODES
+from reconciler.controller.fencing.record import Down, FenceCause, Ordered, Wanted
 from reconciler.controller.membership.events import Installation
 from reconciler.controller.messages import AgentOrder, Message, Report, Reported, Settled
 from reconciler.controller.shared import Shared, allowed, doubtful_members
@@ -94,6 +96,23 @@ def undecided_view(shared: Shared) -> str | None:
     what = "no commit becomes active" if may.start else "nothing is started, and no commit becomes active,"
     cause = "fenced or back" if may.fence else f"back, or `reconciler fence confirm` says that {names} is off"
     return f"{names} may decide, too, as the members are no majority of the votes: {what} before {names} is {cause}"
+
+
+def open_fencings(shared: Shared) -> Iterator[str]:
+    """Who is still to be fenced, which everything may wait for: how far that is, and how the last try failed."""
+    for target, record in sorted(shared.fencing.records.items()):
+        failed = next((one for one in reversed(shared.fencing.history) if one.target == target), None)
+        why = (
+            f"; last, {failed.by} failed with {failed.device}: {failed.why}" if failed and not failed.succeeded else ""
+        )
+        match record:
+            case Ordered(_, order):
+                yield f"{target} is being fenced by {order.executor} with {order.step.device}{why}"
+            case Wanted():
+                able = levels(shared.cib.configuration, target) or record.cause is FenceCause.UNFENCE
+                yield f"{target} is to be fenced{why if able else ', and no device can do that'}"
+            case Down():
+                pass
 
 
 def lost_tail(commits: Sequence[str]) -> Emit:

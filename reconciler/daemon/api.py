@@ -18,7 +18,7 @@ from reconciler.analysis.guards import pattern_fault
 from reconciler.cib.canonical import to_json
 from reconciler.controller.events import CleanupAsked, CommitArrived, ConfirmAsked, RefreshAsked, StopAsked
 from reconciler.controller.shared import Activation, activation_of
-from reconciler.controller.telling import undecided_view
+from reconciler.controller.telling import open_fencings, undecided_view
 from reconciler.daemon.config import Access
 from reconciler.daemon.http import Answer, ApiError, Request, encode, findings_to_plain, refuse_unknown
 from reconciler.daemon.log import say
@@ -378,6 +378,7 @@ class Api:
         warnings = [f"nothing is started or stopped: {why}" for why in self._shell.holds.values()]
         partition, told = self._shell.node.replica.partition, undecided_view(self._shell.node.replica.shared)
         warnings += [told] if partition.installed and told is not None else []
+        warnings += open_fencings(self._shell.node.replica.shared)
         warnings += [f"source {status.name}: {status.error}" for status in statuses if status.error]
         failing = self._shell.parts.store.failing
         warnings += [f"the state can't be written: {failing}"] if failing else []

@@ -7,6 +7,7 @@ import pytest
 from reconciler.controller import events as ev
 from reconciler.controller.fencing.record import Down, Ordered, Wanted
 from reconciler.controller.membership.presence import Presence
+from reconciler.controller.telling import open_fencings
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
@@ -173,3 +174,28 @@ def test_a_node_gets_its_way_to_the_resources_before_anything_that_needs_it_runs
     assert node is not None
     assert node.replica.shared.fencing.records == {}
     assert cluster.world.faults == []
+
+
+def test_a_node_that_no_device_could_fence_is_fenced_once_a_commit_brings_one() -> None:
+    cluster = SimulatedCluster(("n1", "n2", "n3"), 1)
+    cluster.start()
+    likes = Location("best", resource="a", node="n2", score="100")
+    without = Configuration(options=plain({"stonith-enabled": "true"}), resources=(SERVICE,), constraints=(likes,))
+    cluster.apply(without, "n1")
+    cluster.run(5_000)
+    cluster.network.cut([["n2"], ["n1", "n3"]])
+    cluster.run(10_000)
+    assert warnings(cluster) == ["n2 is to be fenced, and no device can do that"]
+    cluster.fencing_fails = True
+    cluster.apply(replace(without, resources=(DEVICE, SERVICE)), "n1")
+    assert cluster.until(lambda: "n2 is to be fenced; last, n" in "".join(warnings(cluster)), 30_000), warnings(cluster)
+    cluster.fencing_fails = False
+    assert cluster.until(lambda: len(cluster.world.where("a")) == 1, 90_000)
+    cluster.run(60_000)
+    assert warnings(cluster) == []
+
+
+def warnings(cluster: SimulatedCluster) -> list[str]:
+    node = cluster.hosts["n1"].node
+    assert node is not None
+    return list(open_fencings(node.replica.shared))
