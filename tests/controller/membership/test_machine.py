@@ -212,3 +212,41 @@ def test_nobody_speaks_for_another() -> None:
     now, _ = drive(NoView(), Announced(where, facts("n1"), 0), MembershipHeard("n1", hello_of("n2", where), 0))
     assert isinstance(now, Syncing)
     assert now.hellos == {}
+
+
+def test_a_hello_tells_everything_that_the_node_is_and_what_its_view_is() -> None:
+    own = OwnFacts(
+        cluster="c",
+        node="n1",
+        incarnation="n1-7",
+        boot="boot",
+        protocols=(2, 5),
+        promised=9,
+        state=OLD,
+        blank=True,
+        rank=4,
+        votes={"n1": 2},
+        known={"n2": 8},
+        fenced={"n3": "boot-3"},
+        online=("n1", "n2"),
+        gone=("n3",),
+    )
+    where = View("v", ("n1", "n2"), RingVerdict(True, 2), ("n1", "n2", "n4"), ("n1", "n2", "n3", "n4"))
+    _, effects = step(NoView(), Announced(where, own, 0))
+    (hello,) = [effect.message for effect in effects if isinstance(effect, Tell)]
+    assert isinstance(hello, Hello)
+    assert {name: getattr(hello, name) for name in OwnFacts.__match_args__} == {
+        name: getattr(own, name) for name in OwnFacts.__match_args__
+    }
+    assert (hello.early, hello.ring, hello.hosts, hello.nodes) == (False, where.ring, where.hosts, where.nodes)
+
+
+def test_who_the_others_can_not_go_on_with_is_told_why() -> None:
+    where = view("n1", "n2", "n3")
+    fenced = {"n1": "boot-n1"}
+    hellos = [MembershipHeard(name, replace(hello_of(name, where, NEW), fenced=fenced), 0) for name in ("n2", "n3")]
+    now, effects = drive(
+        NoView(), Announced(where, facts("n1"), 0), MembershipHeard("n1", hello_of("n1", where), 0), *hellos
+    )
+    assert isinstance(now, NoView)
+    assert effects == (JoinAnew(Exclusion.FENCED.value, fenced=True),)

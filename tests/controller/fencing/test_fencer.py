@@ -1,0 +1,72 @@
+"""A node's part in fencing, between the shared record and the agents."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.controller.events import Broadcast, SetTimer
+from reconciler.controller.fencer import LATE_TIMER, Fencer
+from reconciler.controller.fencing.delivery import Present, delivered, installed
+from reconciler.controller.fencing.messages import FenceEnded, FenceGivenUp, FenceOrdered
+from reconciler.controller.fencing.ordering import Circumstances, decide
+from reconciler.controller.fencing.record import Fencing
+from reconciler.controller.fencing.topology import Device
+from reconciler.controller.membership.presence import Presence
+from reconciler.controller.moment import Moment
+from reconciler.controller.shared import Shared, deliver, want_lost
+from reconciler.controller.standing import Member
+from reconciler.frozen import replace
+
+NOW = Moment(1_800_000_000_000, 1_000)
+MEMBERS = {"n1": Present("n1-1", "b1"), "n2": Present("n2-1", "b2")}
+
+
+def lost() -> Fencing:
+    """n3 left otherwise than cleanly."""
+    return installed(Fencing(), MEMBERS, {"n3": "b3"}, "reboot", 0)
+
+
+def ordered() -> Shared:
+    """The DC has ordered how n3 is fenced, and that was delivered."""
+    (order,) = decide(lost(), lambda target: ((Device("ipmi"),),), Circumstances(7, MEMBERS, True), 0).orders
+    return Shared(fencing=delivered(lost(), FenceOrdered(order, 0), MEMBERS))
+
+
+def test_an_order_that_has_taken_longer_than_it_can_is_given_up() -> None:
+    shared = ordered()
+    order = shared.fencing.records["n3"].order
+    (timer,) = [wish for wish in Fencer("n2", "n2-1").installed(shared, NOW, dc=False) if isinstance(wish, SetTimer)]
+    assert timer.at_ms > NOW.mono_ms
+    (told,) = Fencer("n2", "n2-1").late(timer.name, shared, NOW)
+    assert told == Broadcast(FenceGivenUp(order.term, "n3", order.number, NOW.wall_ms))
+
+
+@pytest.mark.parametrize("timer", [f"{LATE_TIMER}n3 99", f"{LATE_TIMER}n4 1"], ids=["another order", "another target"])
+def test_what_is_no_longer_ordered_is_not_given_up(timer: str) -> None:
+    assert Fencer("n2", "n2-1").late(timer, ordered(), NOW) == []
+    assert Fencer("n2", "n2-1").late(f"{LATE_TIMER}n3 1", Shared(fencing=lost()), NOW) == []
+
+
+MEMBER = Member(Presence.ONLINE, 1, "b1", "n1-1")
+LOST = Member(Presence.UNCLEAN, 3, "b3", "n3-1")
+
+
+def test_who_was_lost_is_wanted_by_a_view_that_may_fence() -> None:
+    nodes = {"n1": MEMBER, "n2": MEMBER, "n3": LOST}
+    assert want_lost(Shared(nodes=nodes, votes=dict.fromkeys(nodes, 1), quorate=True)).fencing.is_open("n3")
+    assert not want_lost(Shared(nodes=nodes, votes=dict.fromkeys(nodes, 1), quorate=False)).fencing.is_open("n3")
+
+
+def test_who_is_down_by_a_fencing_is_down_for_all_and_nothing_of_it_is_under_way() -> None:
+    shared = replace(ordered(), nodes={"n1": MEMBER, "n2": replace(MEMBER, boot="b2", incarnation="n2-1"), "n3": LOST})
+    order = shared.fencing.records["n3"].order
+    failed = deliver(shared, "n1", FenceEnded(order.executor, *order.id, False, "no power", 5))
+    assert failed.nodes["n3"].presence is Presence.UNCLEAN
+    done = deliver(shared, "n1", FenceEnded(order.executor, *order.id, True, "", 5))
+    assert done.nodes["n3"].presence is Presence.DOWN
+    assert done.fencing.is_down("n3")
+    assert set(MEMBERS) <= set(done.nodes)
+
+
+def test_a_record_of_nothing_has_nothing_open() -> None:
+    assert not Fencing().is_open("n3")
