@@ -226,14 +226,17 @@ class Entering:
         return Report(self.parts.name, self.parts.joining.boot, stopped, underway, tuple(seen), now.wall_ms), watches
 
     def _graces(self, now: Moment) -> list[Wish]:
-        """Who is gone may be back for a while; without fencing, what it ran may go on for a while."""
+        """Who is gone may be back for a while; without fencing, what it ran may go on for a while.
+
+        What was waited for in another view is not over in this one: without quorum, say, nobody else could have it.
+        """
         shared = self.parts.replica.shared
         fencing = fences(shared.cib)
         wishes: list[Wish] = []
         for name, one in sorted(shared.nodes.items()):
             wait_ms = grace_ms(shared.cib, one.presence, fencing=fencing, exclusive=not shared.contested)
-            if wait_ms is not None:
-                wishes.append(SetTimer(GRACE_TIMER + name, now.mono_ms + wait_ms))
+            timer = GRACE_TIMER + name
+            wishes.append(ClearTimer(timer) if wait_ms is None else SetTimer(timer, now.mono_ms + wait_ms))
         return wishes
 
     def join_if_ready(self) -> list[Wish]:

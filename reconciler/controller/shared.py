@@ -72,7 +72,7 @@ from reconciler.controller.messages import (
 )
 from reconciler.controller.permitted import missing_of, permitted
 from reconciler.controller.quorum.policy import Absence, Permissions, doubtful
-from reconciler.controller.standing import Member, fences, option, present, recorded, waited_for
+from reconciler.controller.standing import Member, fences, grace_ms, option, present, recorded, waited_for
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.cluster import Configuration
 
@@ -248,7 +248,10 @@ def _asked(shared: Shared, message: Cleanup | Refresh | Shutdown | Release | Gra
         case GraceOver():
             if not shared.quorate:
                 return shared  # The others may well be there, and think the same of us.
-            fencing = fences(shared.cib)
+            fencing, known = fences(shared.cib), shared.nodes.get(message.node)
+            exclusive = not shared.contested
+            if known is None or grace_ms(shared.cib, known.presence, fencing=fencing, exclusive=exclusive) is None:
+                return shared  # It is there, or nothing says that what it ran ends by itself.
             nodes = waited_for(shared.nodes, message.node, fencing=fencing)
             stood = observed(replace(shared, nodes=nodes), recorded(shared.nodes, nodes, fencing=fencing))
             return want_lost(stood)
