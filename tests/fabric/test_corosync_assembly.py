@@ -132,6 +132,19 @@ def test_a_mark_that_comes_late_makes_no_view_in_place_of_one() -> None:
     assert len(host.views) == 1
 
 
+def test_a_mark_of_the_group_before_leaves_nobody_out_who_came_since() -> None:
+    host, newcomer = joined(A, A, B), joined(C, A, B, C)
+    stale = Received(A, host.mark)
+    host.tell(GroupChanged((A, B, C), joined=(C,)), AtRest(), stale)
+    newcomer.tell(stale)
+    assert host.views == newcomer.views == []
+    assert newcomer.out == []
+    for one in (host, newcomer):
+        one.tell(Received(A, host.mark))
+    assert [view.members for view in newcomer.views] == [("h1", "h2", "h3")]
+    assert host.views == newcomer.views
+
+
 def test_the_ring_alone_makes_a_view() -> None:
     """A host came on which nobody is in the group: who is there has changed, and so may the verdict."""
     host = joined(A, A).tell()
@@ -152,7 +165,7 @@ def test_a_second_process_of_a_host_goes_and_the_first_stays() -> None:
     host, *_ = in_view()
     host.tell(GroupChanged((A, second, B, C), joined=(second,)), AtRest())
     assert host.out == []
-    assert host.wanted[-1].names == {A: "h1", B: "h2", C: "h3"}
+    assert host.wanted[-1].names == {A: "h1", second: "", B: "h2", C: "h3"}
     host.tell(Received(second, message(b"of nobody")), Received(A, host.mark), Received(second, message(b"nor this")))
     assert host.delivered == []
 
@@ -163,7 +176,7 @@ def test_who_is_called_otherwise_by_others_goes() -> None:
     host.tell(GroupChanged((A, B), left=(C,)), Received(B, other))
     assert "others call it somebody" in host.out[0].why
     without = joined(A, A, B)
-    without.tell(Received(B, mark("f" * 32, "", {B: "h2"})))
+    without.tell(Received(B, mark("f" * 32, "", {A: "", B: "h2"})))
     assert "others do not know it" in without.out[0].why
 
 
@@ -177,10 +190,12 @@ def test_who_is_called_otherwise_by_others_goes() -> None:
         b"\x01v" + b"[" * 50_000,
         b'\x01v{"view":"x","base":"","members":[[1,10,"h1"]]}',
         mark("f" * 32, "", {}),
-        mark("f" * 32, "", {A: "h1", B: "h1"}),
-        mark("f" * 32, "", {A: "h1", Process(9, 9): "h9"}),
-        mark("f" * 32, "", {A: "h1", B: "x" * 300}),
-        mark("f" * 32, "", {A: "h1", B: "h2"}) + b" " * assembly.LARGEST_MARK_BYTES,
+        mark("f" * 32, "", {A: "", B: "", C: ""}),
+        mark("f" * 32, "", {A: "h1", B: "h1", C: "h3"}),
+        mark("f" * 32, "", {A: "h1", B: "h2"}),
+        mark("f" * 32, "", {A: "h1", B: "h2", C: "h3", Process(9, 9): "h9"}),
+        mark("f" * 32, "", {A: "h1", B: "x" * 300, C: "h3"}),
+        mark("f" * 32, "", {A: "h1", B: "h2", C: "h3"}) + b" " * assembly.LARGEST_MARK_BYTES,
     ],
 )
 def test_what_is_no_mark_makes_no_view(junk: bytes) -> None:

@@ -1,9 +1,10 @@
 """Turns what corosync tells into views that all members of the group have alike. It does no I/O, reads no clock and draws no chance.
 
 A **configuration** is what the group and the ring are between two changes of either; all who move together are told of the changes at the
-same place of the one order. In each, every member sends a mark, a message with an id that nobody else ever chose and the names of the
-members; the first that is delivered makes the view. So all have the same view under the same id, also who has just come and knows nothing
-of what was before, and an id is never used twice. What is delivered before it is of a view that is over, and is dropped by all alike.
+same place of the one order. In each, every member sends a mark, a message with an id that nobody else ever chose, and the members with
+their names; the first that is delivered, and is of just these members, makes the view. So all have the same view under the same id, also
+who has just come and knows nothing of what was before, and an id is never used twice. What is delivered before it is of a view that is
+over, and is dropped by all alike.
 
 A member knows the verdict of the quorum service by another way. It takes in nothing of a configuration before it has the verdict of its
 ring. Another verdict for the same ring makes another view: whoever learns of it sends a mark that names the view which it replaces.
@@ -64,7 +65,7 @@ class Deliver:
 
 @frozen
 class SendMark:
-    """Send a mark with an id that nobody ever chose."""
+    """Send a mark with an id that nobody ever chose. `names` has all of the group; who takes no part has an empty one."""
 
     base: str
     names: Mapping[Process, str]
@@ -130,7 +131,7 @@ def message(data: bytes) -> bytes:
 
 
 def mark(id: str, base: str, names: Mapping[Process, str]) -> bytes:
-    """The bytes of a mark that makes the view `id` of these processes: in place of the view `base`, or of none."""
+    """The bytes of a mark that makes the view `id` of the named of these processes: in place of the view `base`, or of none."""
     members = [[process.nodeid, process.pid, names[process]] for process in sorted(names)]
     return _MARK + json.dumps({"view": id, "base": base, "members": members}, separators=(",", ":")).encode()
 
@@ -204,11 +205,11 @@ def _at_rest(now: ViewAssembly) -> tuple[ViewAssembly, Effects]:
 
 
 def _named(now: ViewAssembly) -> Mapping[Process, str]:
-    """The members under their names. Of two processes on one host the one that was a member counts, else the first."""
+    """The group under its names. Of two processes on one host the one that was a member counts, else the first; the other has no name."""
     chosen: dict[int, Process] = {}
     for process in sorted(now.members, key=lambda one: (one not in now.senders, one)):
         chosen.setdefault(process.nodeid, process)
-    return {process: now.names[nodeid] for nodeid, process in chosen.items() if nodeid in now.names}
+    return {one: now.names.get(one.nodeid, "") if chosen[one.nodeid] == one else "" for one in now.members}
 
 
 def _ring_verdict(now: ViewAssembly) -> RingVerdict:
@@ -229,7 +230,7 @@ def _nodes(now: ViewAssembly) -> tuple[str, ...]:
 
 
 def _read_mark(data: bytes, members: tuple[Process, ...]) -> tuple[str, str, Mapping[Process, str]] | None:
-    """What a mark says; None for what is none, which all find alike."""
+    """What a mark says; None for what is none, or is of a group that was before, which all find alike."""
     if len(data) > LARGEST_MARK_BYTES:
         return None
     try:
@@ -241,15 +242,17 @@ def _read_mark(data: bytes, members: tuple[Process, ...]) -> tuple[str, str, Map
             names = _read_members(rows)
         case _:
             return None
-    valid = names is not None and set(names) <= set(members) and len(set(names.values())) == len(names)
-    return (id, base, names) if valid and names else None
+    if names is None or set(names) != set(members):
+        return None
+    named = {process: name for process, name in names.items() if name}
+    return (id, base, named) if named and len(set(named.values())) == len(named) else None
 
 
 def _read_members(rows: list[object]) -> Mapping[Process, str] | None:
     names: dict[Process, str] = {}
     for row in rows:
         match row:
-            case [int(nodeid), int(pid), str(name)] if _NAME.fullmatch(name):
+            case [int(nodeid), int(pid), str(name)] if not name or _NAME.fullmatch(name):
                 names[Process(nodeid, pid)] = name
             case _:
                 return None
