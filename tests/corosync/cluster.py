@@ -15,6 +15,7 @@ from .bed import DISKS, HOSTS, Bed, cgroup, python, wait_until
 WITNESS = Path(__file__).parents[1] / "lab" / "witness.py"
 GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "three-nodes.md"
 SITE = "{git: https://git.example.org/site.git}"
+COROSYNC_LOG = "/var/log/corosync/corosync.log"
 OF_THE_BED = """\
 state: /var/lib/reconciler
 run: /run/reconciler
@@ -61,8 +62,13 @@ class Cluster:
         node = of_the_guide("fabric:")
         assert SITE in node
         node = node.replace(SITE, f"{{git: {self.site}, local: true, poll: 300s}}")
+        connects = of_the_guide("totem {")
+        assert "to_syslog: yes" in connects
+        connects = connects.replace(
+            "to_syslog: yes", f"to_syslog: no\n    to_logfile: yes\n    logfile: {COROSYNC_LOG}"
+        )
         for host in HOSTS:
-            self._put(host, "/etc/corosync/corosync.conf", of_the_guide("totem {"))
+            self._put(host, "/etc/corosync/corosync.conf", connects)
             self._put(host, "/etc/reconciler/node.yaml", node + OF_THE_BED.format(socket=self._socket(host)))
             self._put(host, "/etc/tb-boot", BOOT.format(daemon=self.daemon), mode="755")
             self.boot(host)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from .bed import HOSTS, wait_until
+from .bed import HOSTS, python, wait_until
 from .cluster import Cluster
 from .conftest import configuration
 
@@ -99,6 +99,51 @@ def test_a_daemon_that_stands_still_is_excluded_and_comes_back_as_somebody_new(c
     wait_at_home(cluster)
     assert "the node leaves the group, and joins it anew" in cluster.log("h3")
     assert pids(cluster, "s3") == before
+
+
+ASK = """
+import os
+from reconciler.fabric.corosync.connection import Connection
+from reconciler.fabric.corosync.library import Corosync, CorosyncError
+corosync = Corosync()
+WHO
+try:
+    Connection(corosync).join("errors", "h1")
+except CorosyncError as error:
+    print(f"{error} ({error.advice})")
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "who", "text"),
+    [
+        (
+            "h1",
+            "os.setgroups([]); os.setgid(65534); os.setuid(65534)",
+            "refuses this user (11) (run the daemon as root",
+        ),
+        (
+            "h2",
+            "",
+            "this node is called h1, and corosync's nodelist calls this host h2 (write `node: h2` into node.yaml",
+        ),
+        ("h1", "", ""),
+    ],
+)
+def test_who_may_not_be_a_member_is_told_why_and_what_to_do(cluster: Cluster, host: str, who: str, text: str) -> None:
+    told = cluster.bed.run(host, python(), "-c", ASK.replace("WHO", who))
+    assert text in told
+    assert bool(told) == bool(text)
+
+
+def test_a_daemon_with_another_name_than_corosyncs_does_not_start(cluster: Cluster) -> None:
+    config = cluster.directory / "other.yaml"
+    config.write_text("node: db9\nfabric: {kind: corosync}\nstate: /var/lib/other\nrun: /run/other\n")
+    command = f"{python()} -P -m reconciler run --config {config} 2>&1; echo ended with $?"
+    told = cluster.bed.run("h1", "timeout", "20", "sh", "-c", command)
+    assert "this node is called db9, and corosync's nodelist calls this host h1" in told
+    assert "[identity]" in told
+    assert "ended with 1" in told
 
 
 def test_without_corosync_a_node_cares_for_what_runs_says_what_to_do_and_comes_back(cluster: Cluster) -> None:
