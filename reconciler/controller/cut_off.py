@@ -10,7 +10,7 @@ from collections import deque
 
 from reconciler.analysis.recording import Launched
 from reconciler.cib.entry_names import last_id
-from reconciler.controller.events import ClearTimer, Emit, FenceItself, SetTimer, Wish
+from reconciler.controller.events import ClearTimer, Emit, FenceItself, Leave, SetTimer, Wish
 from reconciler.controller.members import node_state
 from reconciler.controller.membership.events import View
 from reconciler.controller.messages import AgentOrder
@@ -18,9 +18,8 @@ from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
 from reconciler.controller.quorum.policy import QuorumPolicy
 from reconciler.controller.quorum.self_stop import ALONE_MS, Active, acts_after_ms, self_stop
-from reconciler.controller.standing import quorum_policy
+from reconciler.controller.standing import longest_stop_ms, quorum_policy
 from reconciler.frozen import replace
-from reconciler.model.duration import timeout_ms
 from reconciler.model.status import HistoryEntry
 
 CUT_OFF_TIMER = "cut off"
@@ -35,6 +34,8 @@ class CutOff:
         self._run = run
         self._left: deque[tuple[str, str]] = deque()
         self._current: str | None = None
+        self.ends: str | None = None
+        """Why the process ends once it has stopped what it runs; None while it does not."""
 
     def announced(self, view: View | None, now: Moment) -> list[Wish]:
         """A view was announced, or there is none any more: until one is installed, time runs. Who is alone by right waits for nobody."""
@@ -65,15 +66,28 @@ class CutOff:
 
     def due(self, now: Moment) -> list[Wish]:
         """The time is over."""
-        if self.parts.replica.partition.installed and not self.parts.unsure:
+        if self.ends is not None or (self.parts.replica.partition.installed and not self.parts.unsure):
             return []
+        return self._stop_all("is cut off", now)
+
+    def give_up(self, why: str, now: Moment) -> list[Wish]:
+        """This node is no member any more, and comes back as none: what it runs is stopped by the same policy, and then the process ends.
+
+        The others hear no more of it, and think it lost: without fencing they start what it ran once their grace is over.
+        """
+        if self.ends is not None:
+            return []
+        self.ends = why
+        return [ClearTimer(CUT_OFF_TIMER), *(self._stop_all("gives up its place", now) or [Leave(why)])]
+
+    def _stop_all(self, because: str, now: Moment) -> list[Wish]:
         policy = quorum_policy(self.parts.replica.shared.cib)
         # A node that fences itself, and has nothing to do that with, can at least stop what it runs.
         fenced = self._fence_itself("this node is cut off") if policy is QuorumPolicy.FENCE else []
         self._left = deque(self_stop(QuorumPolicy.STOP if policy is QuorumPolicy.FENCE else policy, self._active()))
         if not self._left:
             return []
-        text = f"this node is cut off, and stops by itself what it runs ({policy.value})"
+        text = f"this node {because}, and stops by itself what it runs ({policy.value})"
         return [Emit("daemon", {"what": "cut-off", "text": text}), *fenced, *self._next(now)]
 
     def heard(self) -> list[Wish]:
@@ -90,7 +104,8 @@ class CutOff:
         if self._current is not None and self.parts.executor.is_busy(self._current):
             return []
         self._current = None
-        return self._next(now)
+        wishes = self._next(now)
+        return [Leave(self.ends)] if self.ends is not None and self._current is None else wishes
 
     def _next(self, now: Moment) -> list[Wish]:
         started = self.parts.replica.memory.started
@@ -103,7 +118,8 @@ class CutOff:
 
     def _order(self, started: Launched, task: str) -> AgentOrder:
         launched = replace(started, task=task, transition_key=f"0:0:0:{self._run}", target_rc=0, interval_ms=0)
-        return AgentOrder(0, timeout_ms(started.attributes.get("CRM_meta_timeout")), launched)
+        # The others wait as long as the longest stop may take; one that hangs must not keep the next one from its turn.
+        return AgentOrder(0, longest_stop_ms(self.parts.replica.shared.cib), launched)
 
     def _active(self) -> list[Active]:
         """What runs here, as far as this node knows, in the order in which it was started."""

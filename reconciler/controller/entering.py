@@ -21,6 +21,7 @@ from reconciler.controller.events import (
     Rejoin,
     SetTimer,
     Wish,
+    Withdraw,
 )
 from reconciler.controller.installing import installed_of
 from reconciler.controller.joining import WAIT_TIMER
@@ -68,6 +69,8 @@ class Entering:
         """Whether it is known what runs here."""
         self.reported = False
         """Whether the others have heard it, since this process was started."""
+        self._quorate = False
+        """Whether the view that was announced last has quorum, by the machines that are there."""
         self._gave_up_ms: int | None = None
         """When it last left because it could not take in what was delivered."""
 
@@ -108,6 +111,17 @@ class Entering:
         told = Emit("daemon", {"what": "not-applied", "text": text})
         return [told, *self._leave(text, now, fenced=False)]
 
+    def give_up(self, why: str, now: Moment) -> list[Wish]:
+        """This node can't do what a member has to, and ends: at once where others are quorate with it, who know that its machine is there.
+
+        Where it may be cut off, others think it lost: it joins nobody any more, stops what it runs by the policy, and ends then.
+        """
+        if self._quorate:
+            return [Leave(why)]
+        self._stand_apart()
+        self.parts.executor.drop_unstarted()
+        return [Withdraw(why), *self._cut_off.give_up(why, now)]
+
     def promised(self, term: int, now: Moment) -> list[Wish]:
         """A promise is durable."""
         return self._carry_out(self.parts.joining.promised(term, now), now)
@@ -123,6 +137,7 @@ class Entering:
 
     def announced(self, view: View, now: Moment) -> list[Wish]:
         """What was under way in the view before is over: orders that have not begun, pieces of messages, the DC's transition."""
+        self._quorate = view.ring.quorate
         self.parts.replica.partition = Partition(view.id, view.members)
         self.parts.pulse.end()
         self.parts.executor.drop_unstarted()
@@ -163,14 +178,17 @@ class Entering:
                 assert_never(effect)
 
     def _leave(self, why: str, now: Moment, *, fenced: bool) -> list[Wish]:
-        self.parts.joining.left()
+        self._stand_apart()
         self.parts.fencer.as_somebody_new(self.parts.joining.incarnation)
-        self.parts.replica.partition = Partition()
-        self.parts.pulse.end()
-        self.parts.coordinator.begin_anew("this node is no member")
         if fenced:
             return [Leave(f"the cluster has fenced this node: {why}")]
         return [Rejoin(why), *self._cut_off.announced(None, now)]
+
+    def _stand_apart(self) -> None:
+        self.parts.joining.left()
+        self.parts.replica.partition = Partition()
+        self.parts.pulse.end()
+        self.parts.coordinator.begin_anew("this node is no member")
 
     def _install(self, installation: Installation, now: Moment) -> list[Wish]:
         """The view is installed: go on from the state of all, and tell what only this node knows."""

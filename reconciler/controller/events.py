@@ -462,6 +462,13 @@ class Rejoin:
 
 
 @frozen
+class Withdraw:
+    """Leave the fabric's group for good; the process goes on with what it has to stop, and ends then."""
+
+    why: str
+
+
+@frozen
 class Leave:
     """This node's part is over: end the daemon."""
 
@@ -492,6 +499,7 @@ Effect = (
     | FenceItself
     | Join
     | Rejoin
+    | Withdraw
 )
 
 Wish = Broadcast | Effect

@@ -150,7 +150,7 @@ class Intake:
         except MemoryError:
             if self.parts.alone:
                 raise
-            return [Leave("no memory is left to take in what the others have")]
+            return self._entering.give_up("no memory is left to take in what the others have", now)
         wishes = [] if written else self._write(sender, data, message, now)
         if sender == self.parts.name and isinstance(message, KEPT):
             self.parts.outbox.delivered(message)
@@ -209,7 +209,8 @@ class Intake:
         match purpose:
             case TakeIn(sender, data, message):
                 if not self.parts.alone:
-                    return [Leave(f"this node can't keep what the others have decided: {event.reason}")]
+                    why = f"this node can't keep what the others have decided: {event.reason}"
+                    return self._entering.give_up(why, event.now)
                 if not isinstance(message, Activate):
                     return self._take_in(sender, data, message, event.now)
                 # It is in the journal, but perhaps not for long: it is refused only once it can't come back at a restart.
@@ -221,7 +222,7 @@ class Intake:
             case Promising(term):
                 if self.parts.alone:  # There is nobody to whom it could be broken.
                     return self._entering.promised(term, event.now)
-                return [Leave(f"this node can't promise anything: {event.reason}")]
+                return self._entering.give_up(f"this node can't promise anything: {event.reason}", event.now)
             case Vouch():
                 # Its word is that it will know of the order whatever happens to the others: it is given once the disk has it.
                 self._unkept.append(purpose)

@@ -209,11 +209,8 @@ class Node:
                 self.parts.proposals.distrust(event.trouble)
                 begun = self.parts.recovery.begin(self.replica, self.executor, event.now)
                 return self.parts.generation() + begun + self.entering.join_if_ready()
-            case ViewChanged():
-                self.intake.view_changed()
-                return self.entering.announced(event.view, event.now)
-            case Delivered():
-                return self.intake.delivered(event)
+            case ViewChanged() | Delivered():
+                return self._of_the_group(event)
             case NotWritten() | Durable() | NotDurable():
                 return self.intake.disk_answered(event)
             case Finished():
@@ -236,6 +233,14 @@ class Node:
                 return self._of_the_program(event)
             case _:
                 assert_never(event)
+
+    def _of_the_group(self, event: ViewChanged | Delivered) -> list[Wish]:
+        if self.cut_off.ends is not None:
+            return []  # It was on its way to who is no member any more.
+        if isinstance(event, Delivered):
+            return self.intake.delivered(event)
+        self.intake.view_changed()
+        return self.entering.announced(event.view, event.now)
 
     def _of_the_program(self, event: Ending | Unhandled) -> list[Wish]:
         """The process is about to end, or a fault of it was met."""

@@ -97,7 +97,7 @@ def grace_ms(cib: Cib, presence: Presence, *, fencing: bool, exclusive: bool = T
             configured = option(cib, "lost-node-grace", "")
             policy = quorum_policy(cib)
             wanted = interval_ms(configured) if configured else None
-            return lost_node_grace_ms(wanted, policy, _longest_stop_ms(cib), exclusive=exclusive)
+            return lost_node_grace_ms(wanted, policy, longest_stop_ms(cib), exclusive=exclusive)
         case _:
             assert_never(presence)
 
@@ -109,7 +109,7 @@ def quorum_policy(cib: Cib) -> QuorumPolicy:
     return known.get(text.lower(), QuorumPolicy.STOP)
 
 
-def _longest_stop_ms(cib: Cib) -> int:
+def longest_stop_ms(cib: Cib) -> int:
     """The longest timeout of any stop that is configured."""
     stops = [
         timeout_ms(operation.attributes.get("timeout"))

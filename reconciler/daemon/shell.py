@@ -54,6 +54,7 @@ from reconciler.controller.events import (
     Unwatch,
     ViewChanged,
     Watch,
+    Withdraw,
     Write,
 )
 from reconciler.controller.membership.events import View
@@ -264,12 +265,12 @@ class Shell:
                 self.parts.unwatch(resource)
             case LookAt() | AnswerSource():
                 self._tell_source(effect)
-            case Join() | Rejoin() | Leave():
+            case Join() | Rejoin() | Withdraw() | Leave():
                 self._go(effect)
             case _:
                 assert_never(effect)
 
-    def _go(self, effect: Join | Rejoin | Leave) -> None:
+    def _go(self, effect: Join | Rejoin | Withdraw | Leave) -> None:
         match effect:
             case Join():
                 self.parts.fabric.join(self)
@@ -277,6 +278,9 @@ class Shell:
                 say(logging.WARNING, "the node leaves the group, and joins it anew", reason=why)
                 self.parts.fabric.leave()
                 self.parts.fabric.join(self)
+            case Withdraw(why):
+                say(logging.WARNING, "the node leaves the group, and ends once it runs nothing", reason=why)
+                self.parts.fabric.leave()
             case Leave(why):
                 self._leave(why)
             case _:

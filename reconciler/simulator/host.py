@@ -297,11 +297,8 @@ class Host:
                 self._end(effect)
             case ev.CallFenceAgent(order):
                 self._later_by(self._fence_us(), lambda: self._fence(order))
-            case ev.Join():
-                self.around.network.join(self.name, self._wake)
-            case ev.Rejoin():
-                self.around.network.leave(self.name)
-                self.around.network.join(self.name, self._wake)
+            case ev.Join() | ev.Rejoin() | ev.Withdraw():
+                self._go(effect)
             case (
                 ev.MakePack()
                 | ev.TakePack()
@@ -316,6 +313,13 @@ class Host:
                 pass
             case _:
                 assert_never(effect)
+
+    def _go(self, effect: ev.Join | ev.Rejoin | ev.Withdraw) -> None:
+        """The process comes into the group, or goes out of it."""
+        if not isinstance(effect, ev.Join):
+            self.around.network.leave(self.name)
+        if not isinstance(effect, ev.Withdraw):
+            self.around.network.join(self.name, self._wake)
 
     def _end(self, effect: ev.Leave | ev.FenceItself) -> None:
         """The process ends, or the machine does, and boots."""

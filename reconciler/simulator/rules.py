@@ -107,7 +107,7 @@ class Rules:
         if host.node is not None:
             self._look_at_state(host)
         for effect in effects:
-            if not isinstance(effect, ev.Emit | ev.RunAgent | ev.CallFenceAgent):
+            if not isinstance(effect, ev.Emit | ev.RunAgent | ev.CallFenceAgent | ev.Leave):
                 continue
             views = [before] if host.node is None else [before, host.node.replica.partition]
             match effect:
@@ -122,6 +122,8 @@ class Rules:
                     self._note_proposed(host, str(fields["proposal"]))
                 case ev.Emit("rejected", fields):
                     self._ended.add(str(fields["proposal"]))
+                case ev.Leave(why):
+                    self._check_end(host, why, views)
                 case ev.CallFenceAgent(order):
                     self._check_quorum(host, f"fences {order.target}", views, strict=True)
                     self._check_order(host, order)
@@ -190,6 +192,18 @@ class Rules:
         gone = resource not in {one.id for one in node.replica.shared.cib.configuration.resources}
         if world.where(resource) == [host.name] and resource not in troubled and not gone:
             self._break(f"{host.name} stops {resource}, which runs well, although it is to freeze")
+
+    def _check_end(self, host: Host, why: str, views: list[Partition]) -> None:
+        """Who ends by itself without quorum, where members without it stop what they run, lets nothing run: the others will start it."""
+        world, node = self.cluster.world, host.node
+        if node is None or self._goes_on or "fenced" in why or len(self.scenario.hosts) == 1:
+            return
+        if any(self._quorate(view) for view in views):
+            return
+        troubled = {name for _, name, _ in {*world.failing, *world.lying, *self.cluster.hanging}}
+        started = node.replica.memory.started.keys() - troubled - world.anonymous
+        if left := sorted(started & set(world.on(host.name))):
+            self._break(f"{host.name} ends by itself, and lets {', '.join(left)} run")
 
     def unended(self) -> list[str]:
         """Proposals that most members have heard, none of whom has lost what it had since, and that came to no end."""

@@ -146,6 +146,20 @@ KEPT = {
         toy=True,
         options="stonith-enabled=true stonith-action=reboot start-failure-is-fatal=false",
     ),
+    "left and running": Kept(
+        "who was cut off and could not promise anything, as its disk was full, ended at once and let its service run",
+        2006,
+        4,
+        "a=1 b=1; a=2; a=1 b=1; a=2 b=1 c=1",
+        """
+        3006 CUT n4 0 n2,n3
+        3008 FULL_DISK n1
+        43014 KILL n2
+        """,
+        toy=True,
+        quorum="wait for all",
+        options="stonith-enabled=false stonith-action=reboot no-quorum-policy=stop start-failure-is-fatal=false",
+    ),
     "not wanted and frozen": Kept(
         "no node was wrong: a side that had just lost its quorum stopped what a commit had taken away, also under freeze",
         1714,

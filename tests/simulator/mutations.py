@@ -187,13 +187,12 @@ def apply_twice(patch: Patch) -> None:
 
 def swallow_an_exception(patch: Patch) -> None:
     """A message that could not be taken in is dropped, and the member goes on."""
-    take_in = intake.Intake._take_in
+    give_up = entering.Entering.give_up
 
-    def swallowing(self: Any, *given: Any, **named: Any) -> list[Any]:
-        wishes = take_in(self, *given, **named)
-        return [wish for wish in wishes if not (isinstance(wish, Leave) and "memory" in wish.why)]
+    def swallowing(self: Any, why: str, now: Any) -> list[Any]:
+        return [] if "memory" in why else give_up(self, why, now)
 
-    patch.setattr(intake.Intake, "_take_in", swallowing)
+    patch.setattr(entering.Entering, "give_up", swallowing)
 
 
 def no_own_report(patch: Patch) -> None:
@@ -387,6 +386,16 @@ def cut_off_and_idle(patch: Patch) -> None:
     patch.setattr(cut_off.CutOff, "due", lambda self, now: [])
 
 
+def ends_at_once(patch: Patch) -> None:
+    """Who can't promise anything ends, and lets run what it runs, though it may be cut off."""
+    patch.setattr(entering.Entering, "give_up", lambda self, why, now: [Leave(why)])
+
+
+def waits_for_a_stop_that_hangs(patch: Patch) -> None:
+    """Who is cut off waits for each stop for longer than the others wait for all of them."""
+    patch.setattr(cut_off, "longest_stop_ms", lambda cib: 20_000_000)
+
+
 def stops_by_other_parameters(patch: Patch) -> None:
     """A stop has the parameters of the configuration, whatever the resource was started with."""
     patch.setattr(executing, "_as_started", lambda launched, started: launched)
@@ -449,5 +458,7 @@ MUTATIONS: dict[str, Break] = {
     "the executor's clock in the state": the_executors_clock_in_the_state,
     "what a lost node may run is started": nothing_is_held_back,
     "who is cut off goes on": cut_off_and_idle,
+    "who is cut off and can't promise ends at once": ends_at_once,
+    "a self-stop that hangs holds up the next": waits_for_a_stop_that_hangs,
     "stopped by other parameters": stops_by_other_parameters,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 
+import pytest
 from test_findings import all_agree, all_have, configuration, dc, nodes, primitive, running, settled
 
 from reconciler.cib.observations import AttributeSet, transient
@@ -138,3 +139,49 @@ def test_pieces_that_are_not_those_of_their_digest_are_taken_by_nobody() -> None
 
 def _says(word: str) -> Observe:
     return Observe((AttributeSet("n2", "word", word),), "", 0)
+
+
+def cut_off_and_full(*, policy: str) -> SimulatedCluster:
+    """n3 runs two services, can't write any more, and then is cut off."""
+    cluster = running("n1", "n2", "n3")
+    services = configuration(primitive("a"), primitive("b"), prefer={"a": "n3", "b": "n3"}, no_quorum_policy=policy)
+    first = cluster.apply(services, "n1")
+    assert cluster.until(lambda: all_have(cluster, first) and cluster.world.on("n3") == ["a", "b"])
+    cluster.run(3_000)
+    cluster.hosts["n3"].disk.full = True
+    cluster.network.cut([["n1", "n2"], ["n3"]])
+    return cluster
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["its stops work", "one of them hangs"])
+def test_who_is_cut_off_and_can_not_promise_stops_what_it_runs_before_it_ends(hangs: bool) -> None:
+    """It used to end at once, and let it run: without fencing the others start it once the grace is over."""
+    cluster = cut_off_and_full(policy="stop")
+    if hangs:
+        cluster.hanging.add(("n3", "b", "stop"))
+    third = cluster.hosts["n3"]
+    assert cluster.until(lambda: third.left is not None, 28_000), "before the grace of the others is over"
+    assert "can't promise" in (third.left or "")
+    assert cluster.world.on("n3") == (["b"] if hangs else [])
+    cluster.run(60_000)
+    assert settled(cluster, "a")
+    assert [double.resource for double in cluster.world.doubles] == (["b"] if hangs else [])
+
+
+def test_where_members_without_quorum_go_on_who_can_not_promise_just_ends() -> None:
+    cluster = cut_off_and_full(policy="ignore")
+    assert cluster.until(lambda: cluster.hosts["n3"].left is not None, 10_000)
+    assert cluster.world.on("n3") == ["a", "b"]
+
+
+def test_who_can_not_promise_among_others_ends_and_lets_run_what_nobody_starts_elsewhere() -> None:
+    """That its machine is there the others see, and wait for it, however long."""
+    cluster = running("n1", "n2", "n3", "n4")
+    first = cluster.apply(configuration(primitive("a"), prefer={"a": "n3"}), "n1")
+    assert cluster.until(lambda: all_have(cluster, first) and cluster.world.on("n3") == ["a"])
+    cluster.run(3_000)
+    cluster.hosts["n3"].disk.full = True
+    cluster.hosts["n4"].power_off()
+    assert cluster.until(lambda: cluster.hosts["n3"].left is not None, 10_000)
+    cluster.run(120_000)
+    assert cluster.world.where("a") == ["n3"]
