@@ -22,6 +22,8 @@ GRACE_US = 30_000_000
 """How long the others wait without fencing: five seconds until a member that is cut off acts, the longest stop, and five more."""
 BEGUN_US = 1_000_000
 """How long a start that was begun then may take to show."""
+_MOMENT_US = 1_000_000
+"""Who goes on for less has no time to learn that it was missed, and to stop anything: its silence goes on."""
 _NOTED_EVERY_US = 50_000
 _LEFT_BEHIND = 50_000
 """How many messages may wait for a process that does not stand still."""
@@ -80,7 +82,8 @@ class Rules:
                 self._forget_proposals(name)
             if host.node is None or host.is_frozen:
                 since_us, until_us = self._silent_us.get(name, (now_us, now_us))
-                self._silent_us[name] = (since_us if until_us >= self._turned_us else now_us), now_us
+                goes_on = until_us >= min(self._turned_us, now_us - _MOMENT_US)
+                self._silent_us[name] = (since_us if goes_on else now_us), now_us
         self._turned_us = now_us
 
     def _judge(self, double: Double) -> None:

@@ -146,6 +146,36 @@ KEPT = {
         toy=True,
         options="stonith-enabled=true stonith-action=reboot start-failure-is-fatal=false",
     ),
+    "a grace of the view before": Kept(
+        "a grace that a view without quorum had begun ended in the next one, where the other side may be quorate and it has no end",
+        4377,
+        2,
+        "a=1 b=1 c=2; a=2 b=2 c=1; a=2 b=2 c=2; a=1 b=1",
+        """
+        71551 CUT n1
+        97601 KILL_SOON n1 1
+        97666 LATE_VERDICTS n2
+        103970 START n1
+        143988 POWER_OFF n1
+        """,
+        toy=True,
+        quorum="two-node without waiting",
+        options="stonith-enabled=false stonith-action=reboot no-quorum-policy=stop start-failure-is-fatal=false",
+    ),
+    "awake for four milliseconds": Kept(
+        "no node was wrong: a host that went on for 4 ms between two freezes had no time to stop anything",
+        5345,
+        3,
+        "a=2 b=1 c=1; a=1 b=2; a=1 b=2 c=2; a=1",
+        """
+        3005 FREEZE n2
+        9014 THAW n2
+        9018 FREEZE n2
+        41348 KILL_SOON n3 7
+        """,
+        toy=True,
+        options="stonith-enabled=false stonith-action=off no-quorum-policy=demote start-failure-is-fatal=false",
+    ),
     "left and running": Kept(
         "who was cut off and could not promise anything, as its disk was full, ended at once and let its service run",
         2006,
