@@ -45,12 +45,27 @@ class AttributeJournals:
         self._known = os.path.join(directory, "attributes.known")
         self._id = os.urandom(16).hex()  # An agent of a former daemon may still write to the journal that it was given.
         self._serial = 0
+        self._published: Mapping[str, str] = {}
         os.makedirs(self.commands, mode=0o755, exist_ok=True)
         for name in os.listdir(directory):
             if _JOURNAL.fullmatch(name):
                 _discard(os.path.join(directory, name))
+        self._write_commands()
+
+    def _write_commands(self) -> None:
+        os.makedirs(self.commands, mode=0o755, exist_ok=True)
         for name in _COMMANDS:
             _write(os.path.join(self.commands, name), _stub(name), 0o755)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the commands are there."""
+        return all(os.path.exists(os.path.join(self.commands, name)) for name in _COMMANDS)
+
+    def renew(self) -> None:
+        """Make the commands and the known values anew, where they were removed. **Raises** OSError."""
+        self._write_commands()
+        self.publish(self._published)
 
     def environment(self) -> dict[str, str]:
         """The variables of one call, with a journal of its own."""
@@ -88,7 +103,8 @@ class AttributeJournals:
         return Changes(values, {name: delay_ms for name, delay_ms in delays.items() if delay_ms and name in values})
 
     def publish(self, known: Mapping[str, str]) -> None:
-        """Answer the agents' questions from these values, from now on."""
+        """Answer the agents' questions from these values, from now on. **Raises** OSError."""
+        self._published = known
         lines = [
             f"{name} {value}\n" for name, value in sorted(known.items()) if "\n" not in name + value and " " not in name
         ]

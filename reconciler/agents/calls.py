@@ -54,12 +54,14 @@ class CallTable:
         self._free = list(reversed(range(slots)))
         self._slots = slots
         self._boot = _boot_id()
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            os.posix_fallocate(descriptor, 0, slots * _SLOT_BYTES)  # Without it a full disk would end us at a write.
-            self._memory = mmap.mmap(descriptor, slots * _SLOT_BYTES)
-        finally:
-            os.close(descriptor)
+        self._memory = _mapped(self.path, slots * _SLOT_BYTES)
+
+    def renew(self) -> None:
+        """Make the file anew, with what goes on, if it was removed. **Raises** OSError."""
+        if not os.path.exists(self.path):
+            fresh = _mapped(self.path, self._slots * _SLOT_BYTES)
+            fresh[:] = self._memory[:]
+            self._memory = fresh
 
     def begin(self, call: Call) -> int:
         """Note down a call that is about to be started; its slot. No more than `slots` may be taken at a time."""
@@ -89,6 +91,15 @@ class CallTable:
         if len(self._free) == self._slots:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)
+
+
+def _mapped(path: str, size: int) -> mmap.mmap:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, size)  # Without it a full disk would end us at a write.
+        return mmap.mmap(descriptor, size)
+    finally:
+        os.close(descriptor)
 
 
 def tables(directory: str) -> list[str]:

@@ -114,6 +114,19 @@ class AgentRunner:
         if self.cgroups is not None:
             self.cgroups.close()
 
+    @property
+    def whole(self) -> bool:
+        """Whether what agents need below the run directory is there."""
+        return self.attributes.whole and (self.processes.calls is None or os.path.exists(self.processes.calls.path))
+
+    def renew(self) -> None:
+        """Make what agents need below the run directory anew, where it was removed. **Raises** OSError."""
+        os.makedirs(self.settings.run_directory, mode=0o755, exist_ok=True)
+        os.makedirs(self._state, exist_ok=True)
+        if self.processes.calls is not None:
+            self.processes.calls.renew()
+        self.attributes.renew()
+
     def mark(self, resource: str) -> str:
         """The `NAME=value` that every process of the resource carries in its environment, unless it dropped it itself."""
         return f"{_NODE_MARK}={self.settings.run_directory}/{resource}"

@@ -117,6 +117,17 @@ class UnixServer:
         for listener in self._listeners:
             listener.start()
 
+    @property
+    def reachable(self) -> bool:
+        """Whether who connects to the path gets in here."""
+        return all(listener.reachable for listener in self._listeners)
+
+    def renew(self) -> None:
+        """Be reachable again, where the path was removed. **Raises** OSError."""
+        os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
+        for listener in self._listeners:
+            listener.renew()
+
     async def stop(self) -> None:
         """Take no more requests, and end those that are open."""
         for listener in self._listeners:

@@ -40,6 +40,8 @@ class Listener:
         self._wanted_reserve = reserve
         self._reserve: list[int] = []
         self._socket: socket.socket | None = None
+        self._bound: os.stat_result | None = None
+        """What lay under the path when it was bound."""
         self._pause: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -48,8 +50,24 @@ class Listener:
             self._socket = _bind(self.path, self._mode)
         except OSError as error:
             raise OSError(error.errno, error.strerror or str(error), self.path) from error
+        self._bound = os.stat(self.path)
         self.refill()
         self._listen()
+
+    @property
+    def reachable(self) -> bool:
+        """Whether who connects to the path gets to this socket."""
+        try:
+            return self._bound is None or os.path.samestat(os.stat(self.path), self._bound)
+        except OSError:
+            return False
+
+    def renew(self) -> None:
+        """Be reachable again, where the path was removed; connections that are open stay. **Raises** OSError with the path."""
+        if self._socket is not None and not self.reachable:
+            self._rest()
+            self._socket.close()
+            self.start()
 
     def stop(self) -> None:
         """Take no more, and remove the path."""

@@ -13,7 +13,7 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -40,12 +40,13 @@ from reconciler.daemon.held import HeldUpWatch
 from reconciler.daemon.http import UnixServer
 from reconciler.daemon.identity import identified
 from reconciler.daemon.leftovers import outlive_leftovers
-from reconciler.daemon.lock import check_owner, lock
+from reconciler.daemon.lock import check_owner
 from reconciler.daemon.log import LOG, say
 from reconciler.daemon.maintenance import maintain, mend, open_repository
 from reconciler.daemon.missing_secrets import MissingSecrets
 from reconciler.daemon.notify import notify, watchdog_interval_s
 from reconciler.daemon.restore import restore_state
+from reconciler.daemon.run_directory import RunDirectory, keep
 from reconciler.daemon.safe_mode import SafeMode
 from reconciler.daemon.secret_needs import active_here
 from reconciler.daemon.secrets import Secrets
@@ -81,25 +82,15 @@ async def serve(config: NodeConfig, file: str, *, stop_resources: bool = False) 
     """
     check_owner(config.state, "state directory")
     check_owner(config.run, "run directory")
-    store = Store(config.state)
-    held: list[int] = []
-    try:
+    with contextlib.ExitStack() as held:
+        store = Store(config.state)
+        held.callback(store.close)
         config = identified(config)
-        held += _locks(config)
-        service = Service(config, store, stop_resources)
+        run_directory = RunDirectory(config)
+        held.callback(run_directory.release)
+        service = Service(config, store, run_directory, stop_resources)
         service.warn(map(str, examine_place(config, file)))
         return await service.run()
-    finally:
-        store.close()
-        for descriptor in held:
-            os.close(descriptor)
-
-
-def _locks(config: NodeConfig) -> Iterator[int]:
-    """What no second daemon may have: the run directory, and the socket where that is elsewhere."""
-    yield lock(os.path.join(config.run, "lock"), "run directory")
-    if os.path.realpath(os.path.dirname(config.socket)) != os.path.realpath(config.run):
-        yield lock(f"{config.socket}.lock", "socket's directory")
 
 
 class DaemonError(ReconcilerError):
@@ -112,8 +103,9 @@ class DaemonError(ReconcilerError):
 class Service:
     """All parts of one daemon."""
 
-    def __init__(self, config: NodeConfig, store: Store, stop_resources: bool) -> None:
+    def __init__(self, config: NodeConfig, store: Store, run_directory: RunDirectory, stop_resources: bool) -> None:
         self._config = config
+        self._run_directory = run_directory
         self._stop_resources = stop_resources
         self._store = store
         self._warnings: list[str] = []
@@ -223,6 +215,7 @@ class Service:
             self._start(source.run())
         self._start(maintain(self._repository, self._active_ones))
         self._start(mend(self._repository, self._mended))
+        self._start(keep(self._run_directory, self._is_whole, self._remake))
         self._start(self._held.run())
         self._start(self._missing_secrets.run())
         gc.collect()
@@ -329,6 +322,13 @@ class Service:
         if (commit := self._shell.node.replica.commit) is not None:
             self._shell.tell(Lacking(moment(), (commit,), None))
         self._sources.fetch_all()
+
+    def _is_whole(self) -> bool:
+        return self._server.reachable and self._runner.whole
+
+    def _remake(self) -> None:
+        self._runner.renew()
+        self._server.renew()
 
     def _gone(self, resource: str) -> None:
         self._shell.tell(ProcessesGone(moment(), resource))

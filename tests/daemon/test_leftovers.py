@@ -17,6 +17,7 @@ import pytest
 from reconciler.agents import procfs
 from reconciler.agents.calls import Call, CallTable, read_table, tables
 from reconciler.daemon.leftovers import find_leftovers, outlive_leftovers
+from reconciler.frozen import replace
 
 from .conftest import Node
 
@@ -33,6 +34,19 @@ def test_a_start_that_a_dead_daemon_had_begun_is_waited_for(node: Node) -> None:
     node.at_rest_with({"a": "1"})
     assert node.log().count("a start 1") == 1
     assert [event for event in events(node) if event.get("what") == "leftover"]
+
+
+def test_a_table_that_was_removed_is_made_anew_with_what_goes_on(tmp_path: Path) -> None:
+    table = CallTable(str(tmp_path), "x", 4)
+    call = Call("mark=1", "a", "start", 7.0)
+    ended, _ = table.begin(replace(call, resource="b")), table.begin(call)
+    table.end(ended)
+    table.renew()
+    os.unlink(table.path)
+    table.renew()
+    assert read_table(table.path) == [call]
+    table.begin(replace(call, resource="c"))
+    assert {one.resource for one in read_table(table.path)} == {"a", "c"}
 
 
 def test_a_service_that_lives_on_is_not_waited_for(node: Node) -> None:
