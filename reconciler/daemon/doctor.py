@@ -36,9 +36,14 @@ def examine(config: NodeConfig, file: str) -> list[Finding]:
 
 
 def examine_place(config: NodeConfig, file: str) -> list[Finding]:
-    """What a daemon looks at when it starts: all but its own state, which it restores and judges itself."""
-    checks = (_owners, _agents, _descriptors, _space)
+    """What a daemon looks at when it starts: all but its own state, which it restores and judges itself, and what changes (`scarce`)."""
+    checks = (_owners, _agents, _descriptors)
     return [finding for check in checks for finding in _guarded(check, config, file)]
+
+
+def scarce(config: NodeConfig) -> list[str]:
+    """Where there is hardly any room left now, as status says it."""
+    return list(map(str, _guarded(_space, config, config.state)))
 
 
 def _guarded(check: Callable[[NodeConfig, str], Iterator[Finding]], config: NodeConfig, file: str) -> Iterator[Finding]:
@@ -116,11 +121,14 @@ def _locks(config: NodeConfig, file: str) -> Iterator[Finding]:
     """Whether one daemon has all that belongs to one."""
     held = {path: is_locked(path) for path in (os.path.join(config.state, "lock"), os.path.join(config.run, "lock"))}
     if len(set(held.values())) > 1:
-        locked = next(path for path, is_held in held.items() if is_held)
-        text = (
-            f"{locked} is locked, and the other one of state and run directory is not: two node.yaml share a directory"
-        )
-        yield Finding("doctor-lock", Place(locked), text, "give each daemon directories of its own")
+        locked, other = sorted(held, key=lambda path: not held[path])
+        if os.path.exists(other):
+            text = f"a daemon has locked this, and not {other}: two node.yaml share a directory"
+            yield Finding("doctor-lock", Place(locked), text, "give each daemon directories of its own")
+        else:
+            text = f"a daemon has locked this, and {other} was removed under it"
+            hint = "a run directory is made anew within seconds; for a state directory end the daemon, and put it back"
+            yield Finding("doctor-lock", Place(locked), text, hint)
 
 
 def _state(config: NodeConfig, file: str) -> Iterator[Finding]:

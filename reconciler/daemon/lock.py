@@ -41,7 +41,8 @@ def check_owner(directory: str, what: str) -> None:
     ours = [directory, *_programs(directory)]
     for path in ours:
         if (why := distrust(path)) is not None:
-            raise UnsafeOwnerError(f"the {what} can't be trusted: {why}")
+            hint = "who may change it can become root: give it to root, and take the right to write from all others"
+            raise UnsafeOwnerError(f"the {what} can't be trusted: {why} ({hint})")
 
 
 def _programs(directory: str) -> Iterator[str]:

@@ -33,7 +33,7 @@ from reconciler.daemon.budget import Budget
 from reconciler.daemon.compile import Judge
 from reconciler.daemon.compile_apart import AgentSettings
 from reconciler.daemon.config import Access, NodeConfig
-from reconciler.daemon.doctor import examine_place
+from reconciler.daemon.doctor import examine_place, scarce
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.fencing import AgentFencing
 from reconciler.daemon.held import HeldUpWatch
@@ -90,6 +90,8 @@ async def serve(config: NodeConfig, file: str, *, stop_resources: bool = False) 
         held.callback(run_directory.release)
         service = Service(config, store, run_directory, stop_resources)
         service.warn(map(str, examine_place(config, file)))
+        for text in scarce(config):
+            say(logging.WARNING, "the self-check found something", finding=text)
         return await service.run()
 
 
@@ -306,7 +308,7 @@ class Service:
         fabric = self._shell.parts.fabric
         apart = fabric.trouble if isinstance(fabric, CorosyncFabric) else None
         present = [text for text in (apart, short) if text is not None]
-        return [*self._held.texts(), *self._server.troubles, *present, *lacking]
+        return [*self._held.texts(), *self._server.troubles, *scarce(self._config), *present, *lacking]
 
     def _shortage(self, text: str | None) -> None:
         """The machine lacks what it takes to call agents, or has it again: no resource has failed by that."""

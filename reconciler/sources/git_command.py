@@ -70,6 +70,7 @@ class DamagedError(GitError):
     code = "damaged-repository"
 
 
+_NO_ROOM = re.compile(rb"No space left on device|Out of diskspace|Disk quota exceeded")
 _DAMAGE = re.compile(
     rb"is corrupt|corrupt or missing|inflate: |(unable to|cannot) (unpack|parse)|index file \S+ is (too small|garbage)|is empty$"
     rb"|mismatch|missing object \S+ for refs/|invalid sha1 pointer|garbage at end of|is truncated",
@@ -123,6 +124,8 @@ def run_git(
         why = said(errors) or f"exit code {process.returncode}"
         if not os.path.exists(os.path.join(repository, "HEAD")):
             why = f"there is no repository {repository} any more; a start of the node makes another one"
+        elif _NO_ROOM.search(errors):
+            why = f"{why} (make room in {repository})"
         raise (DamagedError if _DAMAGE.search(errors) else GitError)(f"git {command_of(words)}: {why}")
     return output
 

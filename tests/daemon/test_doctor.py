@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -43,6 +44,16 @@ def test_a_node_that_is_well_has_no_finding_before_its_start_and_beside_it(ended
     ended.start()
     ended.at_rest_with({"a": "1"})
     assert examine(ended)[:2] == (0, [])
+
+
+def test_a_state_directory_that_was_removed_under_a_daemon_is_told_from_one_that_is_shared(node: Node) -> None:
+    shutil.rmtree(node.path / "state")
+    exit_code, codes, said = examine(node)
+    assert (exit_code, codes[0]) == (1, "doctor-lock")
+    assert f"{node.path}/run/lock: error: a daemon has locked this, and {node.path}/state/lock was removed" in said
+    (node.path / "state").mkdir()
+    (node.path / "state" / "lock").touch()
+    assert f"and not {node.path}/state/lock: two node.yaml share a directory" in examine(node)[2]
 
 
 def _open_directory(node: Node) -> None:

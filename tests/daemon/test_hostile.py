@@ -179,6 +179,9 @@ def test_a_full_disk_refuses_changes_and_keeps_what_runs(stopped_node: Node) -> 
         node.wait(
             lambda: bool(node.status()["sources"][0]["error"] or node.status()["rejected"]), "the change is refused"
         )
+        warnings = "\n".join(node.status()["warnings"])
+        assert f"{state}: warning: 0 MiB are free; nothing new begins when nothing is (make room)" in warnings
+        assert f"(make room in {state}/repository.git)" in warnings
         (node.path / "agents.log.a.state").unlink()
         node.wait(lambda: node.states() == {"a": "1"}, "what runs is cared for")
         ballast.unlink()
