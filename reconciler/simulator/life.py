@@ -206,8 +206,8 @@ class Life:
     def _forge(self, host: Host, number: int) -> None:
         """A node that is not the DC has something started on itself that runs elsewhere."""
         node = host.node
-        if node is None or node.is_dc:
-            return
+        if node is None or node.is_dc or not node.replica.partition.installed:
+            return  # Who is about to become the DC forges nothing: its word counts once it is delivered.
         started = [
             one
             for other in self.cluster.hosts.values()

@@ -176,6 +176,20 @@ KEPT = {
         toy=True,
         options="stonith-enabled=false stonith-action=off no-quorum-policy=demote start-failure-is-fatal=false",
     ),
+    "forged by who becomes the DC": Kept(
+        "no node was wrong: the forged order of a start was sent by who had become the DC when it was delivered",
+        7638,
+        5,
+        "a=2 b=1 c=2; a=1 b=2 c=2; a=1; a=1 b=1",
+        """
+        75120 KILL_SOON n4 8
+        75175 KILL n1
+        75231 FREEZE n2
+        75235 FORGERY n3 21302
+        """,
+        toy=True,
+        options="stonith-enabled=true stonith-action=reboot no-quorum-policy=stop start-failure-is-fatal=false",
+    ),
     "left and running": Kept(
         "who was cut off and could not promise anything, as its disk was full, ended at once and let its service run",
         2006,

@@ -134,8 +134,8 @@ def host_votes_for_member_votes(patch: Patch) -> None:
     """A view is quorate when its hosts are, whether or not members run there."""
     judge = agreement.judge
 
-    def lax(votes: Mapping[str, int], counting: Any, ring: Any) -> Any:
-        return replace(judge(votes, counting, ring), quorate=ring.quorate, intersecting=True)
+    def lax(votes: Mapping[str, int], counting: Any, ring: Any, **named: Any) -> Any:
+        return replace(judge(votes, counting, ring, **named), quorate=ring.quorate, intersecting=True)
 
     patch.setattr(agreement, "judge", lax)
 

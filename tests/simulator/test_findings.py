@@ -1,11 +1,13 @@
 """What a node did wrong as soon as there was a second one, finding by finding, each as a script over the simulated network.
 
-The letters are those of the scenarios in which it was found.
+The letters are those of the scenarios in which it was found: the test of scenario S3b begins with `test_s3b_`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,8 @@ from reconciler.model.constraint import Location
 from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.host import Host
+
+FINDINGS = Path(__file__).parents[3] / "shared" / "design" / "multi-node-findings.md"
 
 
 def primitive(id: str, interval: str = "10s", **params: str) -> Primitive:
@@ -444,3 +448,13 @@ def test_who_comes_back_does_not_take_the_place_of_the_dc() -> None:
         cluster.run(10_000)
         assert dc(cluster).name == other != first.name
         assert len(nodes(cluster)) == 3
+
+
+@pytest.mark.skipif(
+    not FINDINGS.exists(), reason="the list of findings (../shared/design) does not lie beside the repository"
+)
+def test_every_scenario_has_its_script() -> None:
+    named = set(re.findall(r"\[(S\d+b?)\b", FINDINGS.read_text(encoding="utf-8")))
+    tested = {name.split("_")[1].upper().replace("B", "b") for name in globals() if re.match(r"test_s\d+b?_", name)}
+    assert len(named) == 17
+    assert named == tested
