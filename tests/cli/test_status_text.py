@@ -40,3 +40,20 @@ def test_a_source_that_is_well_tells_what_it_found() -> None:
         "rejected": None, "findings": [finding],
     }  # fmt: skip
     assert told(sources=[source]) == ["    ! the newest commit is 9 days old [stale-source]"]
+
+
+def test_what_was_last_seen_on_an_unclean_node_is_not_said_to_run() -> None:
+    plain = {
+        "role": "Started", "state": None, "failed": False, "blocked": False, "orphan": False, "maintenance": False,
+        "disabled": False, "managed": True, "pending": None, "fail_count": 0, "since_at": 0, "kind": "primitive",
+        "agent": "ocf:x:y", "last": None, "children": [],
+    }  # fmt: skip
+    nodes = [{"name": "n1", "state": "online"}, {"name": "n2", "state": "unclean"}]
+    resources = [{**plain, "id": "a", "nodes": ["n1"]}, {**plain, "id": "b", "nodes": ["n2"]}]
+    status = QUIET | {"nodes": nodes, "resources": resources, "counts": {"wanted": 2, "down": 0}}
+    shown = list(lines(status, Paint(io.StringIO())))
+    assert "of 1 of 2 services it is not known whether they run" in shown[0]
+    assert [line for line in shown if "its node is unclean" in line] == [
+        "  b  Started n2 (its node is unclean)  ocf:x:y"
+    ]
+    assert "all 2 services run" in next(iter(lines(status | {"nodes": nodes[:1]}, Paint(io.StringIO()))))

@@ -119,6 +119,8 @@ def test_what_the_lab_does_not_know_is_refused(lab: Path) -> None:
     for command in ({"do": "explode"}, {"do": "kill", "node": "n9"}, {"do": "partition", "sides": [["n9"]]}):
         with pytest.raises(LabError):
             ask(lab, command)
+    with pytest.raises(LabError, match="the fence device can be ok, fail, slow, and not 'weird'"):
+        ask(lab, {"do": "fence-device", "mode": "weird"})
     with pytest.raises(LabError, match="there is a lab"):
         act(("up",), 3, str(lab))
 

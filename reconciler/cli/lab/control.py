@@ -207,5 +207,7 @@ def _show(found: Mapping[str, Any], directory: Path) -> None:
         if view is not None:
             quorum = "quorate" if view["ring"][0] else "without quorum"
             what += f", view of {', '.join(view['members'])}, {quorum}"
+        elif node["pid"] is not None:
+            what += ", not in a view yet"
         print(f"{node['node']}: {what}")
     print(f"fence device: {found['fence_device']}; directory: {directory}")

@@ -30,8 +30,9 @@ def lines(status: Json, paint: Paint, *, verbose: bool = False) -> Iterator[str]
     if not status["resources"]:
         yield "  none"
     width = max((_widest(resource, 0) for resource in status["resources"]), default=0)
+    unclean = _unclean(status)
     for resource in status["resources"]:
-        yield from _resource(resource, paint, 1, width, verbose)
+        yield from _resource(resource, paint, 1, width, verbose, unclean)
     yield from _sources(status, paint)
 
 
@@ -39,7 +40,7 @@ def _head(status: Json, paint: Paint) -> Iterator[str]:
     cluster = printable(status["cluster"] or "(without a name)")
     quorum = "quorate" if status["quorate"] else paint("alarm", "NO QUORUM")
     state = "at rest" if status["converged"] else paint("yellow", status["phase"])
-    services = _services(status["counts"], paint)
+    services = _services(status["counts"], _uncertain(status["resources"], _unclean(status)), paint)
     yield f"{paint('bold', 'Cluster ' + cluster)}   node {status['node']}   {quorum}   {state}{services}"
     active = status["active"]
     if active is None:
@@ -57,13 +58,28 @@ def _head(status: Json, paint: Paint) -> Iterator[str]:
             yield f"  {action['operation']} {action['resource']} on {action['node']} since {_ago(action['since_at'])}"
 
 
-def _services(counts: Json, paint: Paint) -> str:
-    """How many of the services that are to run do not."""
+def _unclean(status: Json) -> frozenset[str]:
+    return frozenset(node["name"] for node in status["nodes"] if node["state"] == "unclean")
+
+
+def _uncertain(resources: list[Json], unclean: frozenset[str]) -> int:
+    """How many of these are believed to run on unclean nodes alone."""
+    found = 0
+    for resource in resources:
+        nodes = frozenset(resource["nodes"])
+        found += _uncertain(resource["children"], unclean) if resource["children"] else bool(nodes) and nodes <= unclean
+    return found
+
+
+def _services(counts: Json, uncertain: int, paint: Paint) -> str:
+    """How many of the services that are to run do not, as far as is known."""
     wanted, down = counts.get("wanted", 0), counts.get("down", 0)
     if not wanted:
         return ""
     if down:
         return "   " + paint("alarm", f"{down} of {wanted} service{'s' if wanted != 1 else ''} down")
+    if uncertain:
+        return "   " + paint("alarm", f"of {uncertain} of {wanted} services it is not known whether they run")
     return f"   all {wanted} services run" if wanted != 1 else "   the service runs"
 
 
@@ -113,11 +129,14 @@ def _widest(resource: Json, depth: int) -> int:
     return max([2 * depth + len(resource["id"]), *(_widest(child, depth + 1) for child in resource["children"])])
 
 
-def _resource(resource: Json, paint: Paint, depth: int, width: int, verbose: bool) -> Iterator[str]:
+def _resource(
+    resource: Json, paint: Paint, depth: int, width: int, verbose: bool, unclean: frozenset[str]
+) -> Iterator[str]:
     role = "FAILED" if resource["failed"] else str(resource.get("state") or resource["role"])
     style = "alarm" if resource["failed"] else _ROLE_STYLES.get(role, "yellow")
     departing = resource.get("departing", False)
     flags = ["removed"] if departing else []
+    flags += ["its node is unclean"] if unclean.intersection(resource["nodes"]) else []
     flags += [name for name in ("blocked", "orphan", "maintenance") if resource[name]]
     flags += ["disabled"] if resource["disabled"] and not departing else []
     flags += [] if resource["managed"] else ["unmanaged"]
@@ -135,7 +154,7 @@ def _resource(resource: Json, paint: Paint, depth: int, width: int, verbose: boo
         for line in filter(None, [last["exit_reason"], *last["output"].splitlines()]):
             yield f"{'  ' * depth}      {printable(line)}"
     for child in resource["children"]:
-        yield from _resource(child, paint, depth + 1, width, verbose)
+        yield from _resource(child, paint, depth + 1, width, verbose, unclean)
 
 
 def _sources(status: Json, paint: Paint) -> Iterator[str]:

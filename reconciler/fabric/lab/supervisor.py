@@ -151,6 +151,8 @@ class LabSupervisor:
                 self.sequencer.heal()
             case {"do": "fence-device", "mode": str(mode)} if mode in DEVICE:
                 self.device = mode
+            case {"do": "fence-device", "mode": mode}:
+                raise LabError(f"the fence device can be {', '.join(DEVICE)}, and not {str(mode)[:40]!r}")
             case {"do": "down"}:
                 self._over.set()
             case {"do": str(what), "node": str(node)}:
