@@ -79,7 +79,7 @@ class Proposals:
             if proposal.base != replica.commit:
                 wishes += [Broadcast(self._again(proposal))] if dc else []
             elif made is not None:
-                wishes.append(Broadcast(Accept(commit, proposal.base, made.digest, replica.term, self.compiler)))
+                wishes.append(Broadcast(self._answer(proposal, made.digest, now)))
             else:
                 wishes += self.examine(commit)
         return wishes
@@ -142,7 +142,15 @@ class Proposals:
         """What a commit compiles to is durable here: tell all members that this one accepts it, if it is still open."""
         if not self.is_open(event):
             return []
-        return [Broadcast(Accept(event.commit, event.base, event.digest, self.replica.term, self.compiler))]
+        return [Broadcast(self._answer(self.replica.proposals[event.commit], event.digest, event.now))]
+
+    def _answer(self, proposal: Proposal, digest: str, now: Moment) -> Accept | Reject:
+        """What this member says to a commit that it found valid: what it distrusts it refuses, whoever is the DC."""
+        term = self.replica.term
+        if (why := self._distrusted.get(digest)) is not None:
+            text = _text(f"it was about to become active on {self.own} when {why}")
+            return Reject(proposal.commit, text, (), term, now.wall_ms)
+        return Accept(proposal.commit, proposal.base, digest, term, self.compiler)
 
     def not_kept(self, event: Examined, reason: str, now: Moment) -> list[Wish]:
         """What a commit compiles to could not be made durable: this member refuses it, for now."""
@@ -173,9 +181,6 @@ class Proposals:
             return []
         if (finding := self._staleness(accepted, now, busy=busy)) is not None:
             return [Broadcast(Reject(accepted.commit, finding.text, (finding,), replica.term, now.wall_ms))]
-        if (why := self._distrusted.get(accepted.answers[self.own])) is not None:
-            text = _text(f"it was about to become active when {why}")
-            return [Broadcast(Reject(accepted.commit, text, (), replica.term, now.wall_ms))]
         if (unsettled := self._unsettled(accepted, busy=busy)) is not None:
             return [Broadcast(Reject(accepted.commit, unsettled, (), replica.term, now.wall_ms, transient=True))]
         found = self._guarded(accepted, now)
