@@ -247,7 +247,7 @@ class Shell:
             case RunAgent() | CallFenceAgent():
                 self.supervisor.begin(self._run_agent(effect) if isinstance(effect, RunAgent) else self._fence(effect))
             case FenceItself(why):
-                self.supervisor.begin(self.parts.fence_itself(why))
+                self.supervisor.begin(self._fence_itself(why))
             case SetTimer(name, at_ms):
                 self._set_timer(name, at_ms)
             case ClearTimer(name):
@@ -348,6 +348,14 @@ class Shell:
         if caught.error is not None:
             why = f"the agent could not be called: {type(caught.error).__name__}: {caught.error}"
         self.tell(FenceAgentEnded(moment(), order, succeeded, why))
+
+    async def _fence_itself(self, why: str) -> None:
+        """End this machine. Where its device does not, that is told like any fencing that failed; the core stops what runs here besides."""
+        try:
+            await self.parts.fence_itself(why)
+        except ReconcilerError as error:
+            name = self.node.name
+            self.emit("fencing", {"target": name, "what": "failed", "text": f"{name} could not fence itself: {error}"})
 
     async def _traits(self, call: AgentCall) -> AgentTraits:
         """Only what does not recur can be answered by a reload, so only for that the agent's traits are recorded."""

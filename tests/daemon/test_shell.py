@@ -26,6 +26,7 @@ from reconciler.daemon.events import EventLog
 from reconciler.daemon.shell import Shell, ShellParts, moment
 from reconciler.daemon.store import Store, StoreError
 from reconciler.fabric.embedded import EmbeddedFabric
+from reconciler.fabric.lab.wire import LabError
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.operation import AgentCall, AgentResult
@@ -262,6 +263,26 @@ def test_the_node_is_told_at_once_of_what_it_could_not_handle(tmp_path: Path) ->
         assert told[:3] == [broken, told[1], later], "before anything else"
         assert [event["what"] for event in rig.events("daemon")] == ["internal-error", "mended"]
         rig.store.close()
+
+    scenario(story)
+
+
+def test_a_node_that_can_not_fence_itself_says_so_and_that_is_no_fault_of_the_program(tmp_path: Path) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        await rig.start()
+
+        async def broken(_: str) -> None:
+            raise LabError("the fence device was told to fail")
+
+        rig.parts.fence_itself = broken
+        rig.shell._carry_out(ev.FenceItself("a test"))
+        await rig.until(lambda: bool(rig.events("fencing")))
+        (told,) = rig.events("fencing")
+        assert told["what"] == "failed"
+        assert told["text"].endswith("could not fence itself: the fence device was told to fail")
+        assert rig.shell.last_failure is None
+        rig.killed()
 
     scenario(story)
 

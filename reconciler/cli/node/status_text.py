@@ -55,7 +55,8 @@ def _head(status: Json, paint: Paint) -> Iterator[str]:
     if transition is not None:
         yield f"Transition {transition['number']}: {transition['done']} of {transition['actions']} actions done"
         for action in transition["running"]:
-            yield f"  {action['operation']} {action['resource']} on {action['node']} since {_ago(action['since_at'])}"
+            what = " ".join(filter(None, (action["operation"], action["resource"])))
+            yield f"  {what} on {action['node']} since {_ago(action['since_at'])}"
 
 
 def _unclean(status: Json) -> frozenset[str]:
