@@ -100,6 +100,10 @@ class Host:
         """Whether there is no memory for the next message that the node takes in."""
         self.node: Node | None = None
         self.left: str | None = None
+        self.lacks: set[str] = set()
+        """Commits whose objects are not in the repository of this host."""
+        self.spoils_packs = False
+        """Whether the packs that are made here are damaged on their way."""
         self.busy: dict[str, AgentCall] = {}
         """What agents are doing here, by resource."""
         self.crash_after: int | None = None
@@ -285,8 +289,8 @@ class Host:
                 self._sync(token)
             case ev.Begin(token, snapshot):
                 self._begin(token, snapshot)
-            case ev.Examine(commit, base):
-                self._later(EXAMINATION_US, lambda: self._examined(commit, base))
+            case ev.Examine() | ev.MakePack() | ev.TakePack():
+                self._later(EXAMINATION_US, lambda: self._at_repository(effect))
             case ev.RunAgent(token, call):
                 self._run_agent(token, call)
             case ev.SetTimer() | ev.ClearTimer():
@@ -300,9 +304,7 @@ class Host:
             case ev.Join() | ev.Rejoin() | ev.Withdraw():
                 self._go(effect)
             case (
-                ev.MakePack()
-                | ev.TakePack()
-                | ev.KeepTail()
+                ev.KeepTail()
                 | ev.PublishAttributes()
                 | ev.Watch()
                 | ev.Unwatch()
@@ -372,9 +374,28 @@ class Host:
         records = [item for item in self.disk.records[begins[-1] :] if isinstance(item, Record)]
         return snapshot if isinstance(snapshot, bytes) else None, records
 
+    def _at_repository(self, effect: ev.Examine | ev.MakePack | ev.TakePack) -> None:
+        match effect:
+            case ev.Examine(commit) if commit in self.lacks and effect.ask:
+                self.tell(ev.Lacking(self.now, (commit,), None, commit))
+            case ev.Examine(commit, base):
+                self._examined(commit, base)
+            case ev.MakePack(commit, known):
+                data = None if commit in self.lacks else b"damaged" if self.spoils_packs else commit.encode()
+                self.tell(ev.PackMade(self.now, commit, known, None, data, "" if data else "it is not here"))
+            case ev.TakePack(commit, data) if data == commit.encode():
+                self.lacks.discard(commit)
+                self.tell(ev.PackTaken(self.now, commit))
+            case ev.TakePack(commit):
+                self.tell(ev.PackTaken(self.now, commit, "it is damaged"))
+            case _:
+                assert_never(effect)
+
     def _examined(self, commit: str, base: str | None) -> None:
         configuration = self.around.commits.get(commit)
-        if configuration is None:
+        if commit in self.lacks:
+            self.tell(ev.Examined(self.now, commit, base, reason="its objects are not here"))
+        elif configuration is None:
             self.tell(ev.Examined(self.now, commit, base, reason="it is invalid"))
         elif self.name in self.around.refused.get(commit, ()):
             finding = Finding("unsigned", Place(""), "nobody whom this node trusts has signed it")
