@@ -255,7 +255,7 @@ def main() -> int:
     took: dict[tuple[str, str], list[float]] = {}
     for _ in range(args.rounds):
         for kind in (Ours, Theirs):
-            with bed() as made, tempfile.TemporaryDirectory() as directory:
+            with tempfile.TemporaryDirectory() as directory, bed() as made:
                 stage = Stage(made, kind(made, Path(directory)))
                 for row in rows:
                     value = ROWS[row][1](stage)

@@ -120,7 +120,7 @@ def _shortened(lines: list[Line], began: float) -> list[Line]:
 
 def main(directory: Path, names: list[str]) -> None:
     for name in names or list(SCENARIOS):
-        with bed() as made, tempfile.TemporaryDirectory() as temporary:
+        with tempfile.TemporaryDirectory() as temporary, bed() as made:
             lines = record(made, SCENARIOS[name], Path(temporary))
         path = directory / f"{name}.jsonl"
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
