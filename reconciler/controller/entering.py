@@ -185,6 +185,7 @@ class Entering:
         return [Rejoin(why), *self._cut_off.announced(None, now)]
 
     def _stand_apart(self) -> None:
+        self._quorate = False  # To those who go on it is as if lost.
         self.parts.joining.left()
         self.parts.replica.partition = Partition()
         self.parts.pulse.end()

@@ -190,6 +190,22 @@ KEPT = {
         toy=True,
         options="stonith-enabled=true stonith-action=reboot no-quorum-policy=stop start-failure-is-fatal=false",
     ),
+    "excluded and running": Kept(
+        "who had been excluded, and could not promise anything then, ended as if it was still heard, and let its service run",
+        8109,
+        2,
+        "a=2 b=2; a=1 b=1 c=2; a=1 b=2 c=1; a=2",
+        """
+        3003 CUT n2
+        3304 PAUSE n1
+        23311 HEAL n2
+        37986 FAILING_DISK n1
+        49991 RESUME n1
+        """,
+        toy=True,
+        quorum="qdevice",
+        options="stonith-enabled=false stonith-action=reboot no-quorum-policy=stop start-failure-is-fatal=false",
+    ),
     "left and running": Kept(
         "who was cut off and could not promise anything, as its disk was full, ended at once and let its service run",
         2006,
