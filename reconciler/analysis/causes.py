@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
+from reconciler.analysis.reason import result_text
 from reconciler.errors import Place
 from reconciler.model.cluster import Configuration
 from reconciler.model.score import show
@@ -51,6 +53,20 @@ def _location(id: str, rule: str) -> str:
     return f"location constraint {id}" + (f", rule {rule}" if rule else "") + left
 
 
+_OPERATION = re.compile(r"(?P<resource>.+)_(?P<task>[a-z]+(?:_to|_from|-agent)?)_\d+\Z")
+_WHERE = re.compile(r"(?P<node>.+), rc (?P<code>-?\d+)\Z")
+
+
+def _failure(what: str, detail: str) -> str:
+    """A failure by the operation that it was, not by the name of its result."""
+    operation, where = _OPERATION.match(what), _WHERE.match(detail)
+    if operation is None or where is None:
+        return f"{what} failed{_in_brackets(detail)}"
+    resource, task = operation["resource"], operation["task"]
+    who = f"the {task} of {resource}" if task not in ("last", "failure") else resource.removesuffix("_last")
+    return f"{who} failed on {where['node']} with {result_text(int(where['code']))}"
+
+
 def _fail_count(count: str) -> str:
     return f" (fail count {show(int(count))})" if count.isdecimal() else _in_brackets(count)
 
@@ -69,7 +85,7 @@ _PHRASES: Mapping[Why, Callable[[str, str], str]] = {
     Why.MIGRATION_THRESHOLD: lambda id, count: (
         f"{id} failed there more often than its migration-threshold allows{_fail_count(count)}"
     ),
-    Why.FAILURE: lambda what, detail: f"{what} failed{_in_brackets(detail)}",
+    Why.FAILURE: _failure,
     Why.TARGET_ROLE: lambda id, _: f"the target-role of {id} is not Started",
     Why.PROMOTION_SCORE: lambda id, _: f"the promotion score of {id}",
     Why.CLONE_LIMIT: lambda id, limit: f"the limit {limit} of {id} is reached",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from reconciler.analysis.causes import cause_place, words
 from reconciler.analysis.edits import Edit, both
-from reconciler.analysis.placement_reasons import blocked_start, leaves, node_obstacle, obstacle, runs
+from reconciler.analysis.placement_reasons import blocked_start, chosen, leaves, node_obstacle, obstacle, runs
 from reconciler.analysis.promotion_reasons import not_promoted, promoted
 from reconciler.analysis.reason import blocked_by, failure_text, origin
 from reconciler.analysis.reasons import reason_of
@@ -337,11 +337,12 @@ def _placed(case: _Case, leaf: Decision, on: DecidedNode | None) -> Iterator[Lin
         if change.subject == leaf.id and change.verb in _ANEW:
             why = reason_of(change, case.plan)
             yield Link(f"it is to {change.verb.value.lower()}: {why.text}", case.place(why.cause))
-    yield from _chosen(case, leaf)
+    if (why := chosen(leaf, case.made)) is not None:
+        yield Link(why.text, case.place(why.cause))
     if on is not None and on.name != leaf.node:
         why = obstacle(leaf, on)
-        lacks = _lacks(leaf, on) if why.cause is None else None
-        yield Link(f"{on.name}: {lacks or _without_name(why.text, on)}", case.place(why.cause))
+        lacking = lacks(leaf, on) if why.cause is None else None
+        yield Link(f"{on.name}: {lacking or _without_name(why.text, on)}", case.place(why.cause))
     limits = case.made.root(leaf).limits
     if limits is not None and limits.promotable:
         if leaf.next_role is Role.PROMOTED and leaf.role is not Role.PROMOTED:
@@ -357,19 +358,6 @@ _ANEW = frozenset({Verb.RESTART, Verb.RELOAD})
 """What happens to a resource that stays on its node, and has not failed."""
 
 
-def _chosen(case: _Case, leaf: Decision) -> Iterator[Link]:
-    """What decided for the node."""
-    cause = leaf.assigned
-    if cause is None:
-        return
-    if cause.why is Why.BASE_SCORE and leaf.node in leaf.active_on:
-        yield Link(f"{leaf.node} was chosen: it is there already, and no other node is better")
-    elif cause.why is Why.BASE_SCORE:
-        yield Link(f"{leaf.node} was chosen: of those that can run it none is better")
-    else:
-        yield Link(f"{leaf.node} was chosen: {words(cause)}", case.place(cause))
-
-
 def _without_name(text: str, node: DecidedNode) -> str:
     """What is said of a node whose name stands before it."""
     return text.removeprefix(f"{node.name} is ")
@@ -383,8 +371,8 @@ def _scores(case: _Case, leaf: Decision) -> tuple[NodeScore, ...]:
             for term in leaf.contributions[node.name]
             if term.score or term.replaced
         )
-        lacks = _lacks(leaf, node) if leaf.node is not None and node.name != leaf.node else None
-        found.append(NodeScore(node.name, leaf.scores.get(node.name), node_obstacle(node), terms, lacks))
+        lacking = lacks(leaf, node) if leaf.node is not None and node.name != leaf.node else None
+        found.append(NodeScore(node.name, leaf.scores.get(node.name), node_obstacle(node), terms, lacking))
     return tuple(
         sorted(
             found, key=lambda one: (one.obstacle is not None, -(one.score if one.score is not None else -INFINITY - 1))
@@ -392,7 +380,7 @@ def _scores(case: _Case, leaf: Decision) -> tuple[NodeScore, ...]:
     )
 
 
-def _lacks(leaf: Decision, node: DecidedNode) -> str | None:
+def lacks(leaf: Decision, node: DecidedNode) -> str | None:
     """What a node that can be used lacks to be chosen; None when something forbids it."""
     score, best = leaf.scores.get(node.name), leaf.scores.get(leaf.node or "")
     if score is None or best is None or score < 0 or node_obstacle(node) is not None:

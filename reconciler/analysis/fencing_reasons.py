@@ -27,15 +27,20 @@ def fenced(change: Change, plan: Plan) -> Reason:
     if told == _NO_QUORUM:
         return Reason(told, Cause(Why.QUORUM, "suicide"))
     if change.guest is not None and told == _GUEST:
-        return Reason(
-            f"{change.guest}, the guest that it is, failed or its host is lost",
-            Cause(Why.CONTAINER, change.guest),
-            follows=change.guest,
-        )
+        return _guest(change.guest, node, plan)
     found = made.node(node)
     if found is not None and found.remote:
         return Reason(told, Cause(Why.REMOTE, node), follows=node)
     return Reason(told, Cause(Why.NODE_STATE, node, "unclean, and to be fenced"))
+
+
+def _guest(guest: str, node: str, plan: Plan) -> Reason:
+    """A guest node is recovered with the resource that it is; its connection may have failed, too."""
+    text, cause = f"{guest}, the guest that it is, failed or its host is lost", Cause(Why.CONTAINER, guest)
+    if any(one.resource == node and not one.masked for one in plan.failures):
+        also = (Cause(Why.FAILURE, node),)
+        return Reason(f"{text}, and so did its connection", cause, also, follows=guest)
+    return Reason(text, cause, follows=guest)
 
 
 def _failed(node: str, resource: str, plan: Plan) -> Reason:

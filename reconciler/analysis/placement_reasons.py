@@ -9,10 +9,13 @@ from reconciler.analysis.reason import Reason, is_so, ticket_text
 from reconciler.model.score import INFINITY, show
 from reconciler.scheduler.cause import Cause, Contribution, Why
 from reconciler.scheduler.decision import DecidedNode, Decision, Decisions, Impossible
-from reconciler.scheduler.roles import Role
+from reconciler.scheduler.roles import Kind, Role
 
 _BY_ITSELF = frozenset({Why.LOCATION, Why.TICKET, Why.MIGRATION_THRESHOLD, Why.FAILURE, Why.DISCOVERY})
 """Bans that stay when the state of the node is mended."""
+
+_MUTUAL = frozenset({Why.COLOCATION, Why.GROUP, Why.CONTAINER})
+"""What hangs on others, which leave the node for the same reason."""
 
 
 def leaves(leaf: Decision, made: Decisions, node: str | None) -> Reason | None:
@@ -22,16 +25,71 @@ def leaves(leaf: Decision, made: Decisions, node: str | None) -> Reason | None:
         return None
     score = leaf.scores.get(here.name)
     if node_obstacle(here) is not None or score is None or score < 0:
-        return obstacle(leaf, here)
+        return _anyway(obstacle(leaf, here), leaf, here.name)
     return better(leaf, here.name)
 
 
-def better(leaf: Decision, than: str) -> Reason | None:
-    """What makes the resource's node better than another one: without it, it would not be; None when their scores are the same."""
+def chosen(leaf: Decision, made: Decisions) -> Reason | None:
+    """What decided for the node that a resource is to run on: what makes it better than the next best; None where it has none."""
+    usable = [
+        node.name
+        for node in made.nodes
+        if node.name != leaf.node and node_obstacle(node) is None and leaf.scores.get(node.name, -1) >= 0
+    ]
+    if leaf.node is None:
+        return None
+    if not usable:
+        return _only(leaf, made)
+    own, second = leaf.scores.get(leaf.node, 0), max(usable, key=lambda name: leaf.scores[name])
+    if own > leaf.scores[second]:
+        if (why := better(leaf, second)) is not None:
+            return Reason(f"{leaf.node} was chosen: {why.text}", why.cause, why.also)
+        scores = f"its score is {show(own)}, and {show(leaf.scores[second])} is that of the next best, {second}"
+        return Reason(f"{leaf.node} was chosen: {scores}")
+    if leaf.node in leaf.active_on:
+        return Reason(f"{leaf.node} was chosen: it is there already, and no other node is better")
+    return Reason(f"{leaf.node} was chosen: of those that can run it none is better")
+
+
+def _only(leaf: Decision, made: Decisions) -> Reason:
+    """No other node can run it: what forbids those that could be used."""
+    text = f"{leaf.node} was chosen: no other node can run it"
+    others = [node for node in made.nodes if node.name != leaf.node and node.name in leaf.scores]
+    bans = [obstacle(leaf, node).cause for node in others if node_obstacle(node) is None]
+    named = tuple(dict.fromkeys(cause for cause in bans if cause is not None and cause.why is not Why.CLONE_LIMIT))
+    if not named and bans:
+        return Reason(f"{text} (they have instances of their own)")
+    if not named:
+        return Reason(text)
+    more = f", and {len(named) - 3} more" if len(named) > 3 else ""
+    return Reason(f"{text} ({'; '.join(words(cause) for cause in named[:3])}{more})", named[0], named[1:])
+
+
+def _anyway(reason: Reason, leaf: Decision, here: str) -> Reason:
+    """With what makes the other node better even without what forbids this one."""
+    if reason.cause is None:
+        return reason
+    along = frozenset(term.cause for term in leaf.contributions.get(here, ()) if term.cause.why in _MUTUAL)
+    if (more := better(leaf, here, along | frozenset(reason.causes))) is not None and more.cause is not None:
+        text = f"{reason.text}; {more.text} anyway"
+        return Reason(text, reason.cause, (*reason.also, *more.causes), reason.follows)
+    kept = any(term.cause.why is Why.STICKINESS for term in leaf.contributions.get(here, ()))
+    if reason.cause.why is Why.UTILIZATION and not kept:
+        text = f"{reason.text}, and nothing else keeps it there (resource-stickiness is 0)"
+        return Reason(text, reason.cause, (*reason.also, Cause(Why.STICKINESS, leaf.id)), reason.follows)
+    return reason
+
+
+def better(leaf: Decision, than: str, besides: frozenset[Cause] = frozenset()) -> Reason | None:
+    """What makes the resource's node better than another one: without it, it would not be; None when their scores are the same.
+
+    What is named in `besides` does not count.
+    """
     differences: dict[Cause, int] = {}
     for name, sign in ((leaf.node or "", 1), (than, -1)):
         for term in leaf.contributions.get(name, ()):
-            differences[term.cause] = differences.get(term.cause, 0) + sign * term.score
+            if term.cause not in besides:
+                differences[term.cause] = differences.get(term.cause, 0) + sign * term.score
     ahead = sum(differences.values())
     ranked = sorted(differences.items(), key=lambda one: (-one[1], one[0].subject))
     found: list[Cause] = []
@@ -42,9 +100,15 @@ def better(leaf: Decision, than: str) -> Reason | None:
         ahead -= difference
     if not found or ahead > 0:
         return None
-    (first, difference), more = ranked[0], "".join(f", and so does {words(cause)}" for cause in found[1:])
-    text = f"{words(first)} makes {leaf.node} better than {than} by {show(min(difference, INFINITY))}{more}"
+    (first, difference), more = ranked[0], "".join(f", and so does {_noun(cause)}" for cause in found[1:])
+    text = f"{_noun(first)} makes {leaf.node} better than {than} by {show(min(difference, INFINITY))}{more}"
     return Reason(text, first, tuple(found[1:]))
+
+
+def _noun(cause: Cause) -> str:
+    """The cause as what makes something so."""
+    phrase = words(cause)
+    return f"that {phrase}" if cause.why in (Why.STICKINESS, Why.GROUP, Why.CONTAINER) else phrase
 
 
 def obstacle(leaf: Decision, node: DecidedNode) -> Reason:
@@ -55,7 +119,7 @@ def obstacle(leaf: Decision, node: DecidedNode) -> Reason:
     if (state := node_obstacle(node)) is not None:
         also = tuple(dict.fromkeys(term.cause for term in bans if term.cause.why in _BY_ITSELF))
         more = "".join(f", and {_ban_text(leaf, cause)} bans it there" for cause in also)
-        follows = node.name if node.unclean else ""
+        follows = node.name if node.unclean or (node.remote and node.shutdown) else ""
         return Reason(f"{node.name} is {state}{more}", Cause(Why.NODE_STATE, node.name, state), also, follows)
     if score is not None and score < 0:
         cause = bans[0].cause if bans else _worst(leaf.contributions.get(node.name, ()))
@@ -66,9 +130,12 @@ def obstacle(leaf: Decision, node: DecidedNode) -> Reason:
         also = tuple(dict.fromkeys(one.cause for one in bans if one.cause != cause))
         more = "".join(f", and {_ban_text(leaf, one)}" for one in also)
         return Reason(_ban_text(leaf, cause) + more, cause, also)
-    cause = leaf.next_role_cause
-    if leaf.node is None and cause is not None and cause.why is Why.ORDER:
-        return Reason(f"{words(cause)}: nothing that it has to come after can be on {node.name}", cause)
+    for cause in (leaf.next_role_cause, leaf.assigned):
+        if leaf.node is None and cause is not None and cause.why is Why.ORDER:
+            return Reason(f"{words(cause)}: nothing that it has to come after can be on {node.name}", cause)
+    if score is None and not leaf.contributions.get(node.name):
+        text = f"no location constraint allows it on {node.name}, and the cluster is opt-in (symmetric-cluster: false)"
+        return Reason(text, Cause(Why.BASE_SCORE, "symmetric-cluster"))
     return Reason("another node was better")
 
 
@@ -122,8 +189,54 @@ def blocked_start(leaf: Decision) -> Impossible | None:
 def waits_for(start: Impossible, leaf: Decision, made: Decisions) -> Reason | None:
     """What a start that is not possible waits for."""
     for hindrance in start.hindrances:
+        first = made.resources[hindrance.resource]
+        if first.node is None and not first.active_on and first.kind is Kind.PRIMITIVE and first.number != leaf.number:
+            return _unplaced(first, made)
+    for hindrance in start.hindrances:
         if hindrance.resource not in (leaf.number, leaf.owner):
             text = words(hindrance.cause) if hindrance.cause is not None else "an order"
             other = made.resources[hindrance.resource].id
             return Reason(f"it waits for {hindrance.task} of {other}, which is not possible ({text})", hindrance.cause)
     return None
+
+
+def _unplaced(first: Decision, made: Decisions) -> Reason:
+    """What has to run first, and can run nowhere: what forbids the nodes that could be used."""
+    usable = [node for node in made.nodes if node.name in first.scores and node_obstacle(node) is None]
+    bundles = frozenset(one.id for one in made.resources if one.kind is Kind.BUNDLE)
+    bans = [
+        first.assigned,
+        *(obstacle(first, node).cause for node in usable),
+        _taken(first, made, bundles, len(usable)),
+    ]
+    causes = tuple(dict.fromkeys(cause for cause in bans if cause is not None and is_so(cause)))
+    text = f"it waits for {first.id}, which can run nowhere"
+    if not causes:
+        return Reason(text)
+    phrases = "; ".join(dict.fromkeys(_unplaced_text(cause, bundles) for cause in causes))
+    return Reason(f"{text}: {phrases}", causes[0], causes[1:])
+
+
+def _taken(first: Decision, made: Decisions, bundles: frozenset[str], nodes: int) -> Cause | None:
+    """The limit of a bundle that has more replicas than the nodes may have together."""
+    bundle, _, index = first.id.rpartition("-")
+    bundle = bundle.rpartition("-")[0]
+    if bundle not in bundles or not index.isdecimal():
+        return None
+    others = [one for one in made.resources if one.node is not None and _is_container(one.id, bundle)]
+    clone = (one.limits for one in made.resources if one.limits and one.id in (f"{bundle}-clone", f"{bundle}-master"))
+    most = nodes * max((limits.clone_node_max for limits in clone), default=1)
+    full = len(others) >= most or int(index) >= most
+    return Cause(Why.CLONE_LIMIT, bundle, "clone-node-max") if full else None
+
+
+def _is_container(id: str, bundle: str) -> bool:
+    """Whether the id is that of a replica's container: the bundle's, the technology and a number."""
+    rest = id.removeprefix(f"{bundle}-").split("-")
+    return len(rest) == 2 and rest[0] in ("docker", "podman", "rkt") and rest[1].isdecimal()
+
+
+def _unplaced_text(cause: Cause, bundles: frozenset[str]) -> str:
+    if cause.why is Why.CLONE_LIMIT and cause.subject in bundles:
+        return f"a node has a replica of {cause.subject} already (replicas-per-host)"
+    return words(cause)

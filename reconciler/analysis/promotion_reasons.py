@@ -52,8 +52,28 @@ def not_promoted(leaf: Decision, made: Decisions) -> Reason:
         if best > own:
             text = f"{names} has the better promotion score ({show(best)} against {show(own)}), and {limit}"
             return Reason(text, better[0], better[1:])
+        drawn = _drawn_away(made, leaf)
+        if drawn is not None:
+            return Reason(f"{drawn.text}, {names} is promoted, and {limit}", drawn.cause, better)
         return Reason(f"{names} is promoted, and {limit}", better[0], better[1:])
-    return Reason("nothing gives it a promotion score there (its agent does, or a location with role: Promoted)")
+    if _promotion(leaf) > 0 and (drawn := _drawn_away(made, leaf)) is not None:
+        return drawn
+    text = "nothing gives it a promotion score there (its agent does, or a location with role: Promoted)"
+    return Reason(text, Cause(Why.PROMOTION_SCORE, leaf.id))
+
+
+def _drawn_away(made: Decisions, leaf: Decision) -> Reason | None:
+    """A colocation that weighs in the choice: with something that is to run on another node, or of another role."""
+    found = (*made.root(leaf).colocations, *leaf.colocations)
+    for id, primary in found:
+        nodes = [one.node for one in made.leaves(made.resources[primary]) if one.node is not None]
+        if nodes and leaf.node not in nodes:
+            where = f"{made.resources[primary].id}, which is to run on {nodes[0]}"
+            return Reason(f"colocation {id} binds it to {where}", Cause(Why.COLOCATION, id, made.resources[primary].id))
+    for id, primary in found:
+        other = made.resources[primary].id
+        return Reason(f"colocation {id} with {other} weighs in the choice", Cause(Why.COLOCATION, id, other))
+    return None
 
 
 def _siblings(made: Decisions, leaf: Decision) -> list[Decision]:

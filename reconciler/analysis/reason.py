@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler.frozen import frozen
+from reconciler.model.cluster import Configuration
+from reconciler.model.resource import primitives
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.decision import Decision, Decisions
 from reconciler.scheduler.plan import FailedAction
@@ -48,12 +50,16 @@ def failure(leaf: Decision, node: str | None, failures: Iterable[FailedAction]) 
     return None if newest is None else Reason(failure_text(newest), Cause(Why.FAILURE, leaf.id, newest.node))
 
 
+def result_text(code: int) -> str:
+    """What an operation answered, as people call it."""
+    return f"{code} ({_RESULTS[code]})" if code in _RESULTS else str(code)
+
+
 def failure_text(failed: FailedAction) -> str:
     """A failure as a phrase: which operation, where, with what result."""
     recorded = failed.entry.result
-    result = f"{recorded.rc} ({_RESULTS[recorded.rc]})" if recorded.rc in _RESULTS else str(recorded.rc)
     tail = f": {recorded.exit_reason}" if recorded.exit_reason else ""
-    return f"its {recorded.task} failed on {failed.node} with {result}{tail}"
+    return f"its {recorded.task} failed on {failed.node} with {result_text(recorded.rc)}{tail}"
 
 
 def blocked_by(leaf: Decision, failures: Iterable[FailedAction]) -> str:
@@ -73,6 +79,12 @@ def ticket_text(ticket: str, granted: bool, cause: Cause) -> str:
     """How a ticket stands that may not be used."""
     state = "granted, but in standby" if granted else "not granted"
     return f"ticket {ticket} is {state} (constraint {cause.subject})"
+
+
+def sets_target_role(configuration: Configuration, id: str) -> bool:
+    """Whether a primitive has a target role of its own, beside what it inherits."""
+    found = [one for top in configuration.resources for one in primitives(top) if one.id == id]
+    return any("target-role" in block.values for one in found for block in one.meta)
 
 
 def origin(made: Decisions, leaf: Decision, cause: Cause) -> Cause:

@@ -6,20 +6,23 @@ operation did earlier is none. `tests/analysis/counterfactuals.py` takes away wh
 
 from __future__ import annotations
 
+import re
 from typing import assert_never
 
 from reconciler.analysis.causes import words
 from reconciler.analysis.definition_reasons import changed
 from reconciler.analysis.fencing_reasons import fenced
+from reconciler.analysis.history_reasons import interrupted_migration, unlisted_failure
 from reconciler.analysis.placement_reasons import blocked_start, leaves, node_obstacle, obstacle, waits_for
 from reconciler.analysis.promotion_reasons import not_promoted, promoted
-from reconciler.analysis.reason import Reason, failure, is_so, origin
+from reconciler.analysis.reason import Reason, failure, is_so, origin, sets_target_role
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.decision import Decision, Decisions, Impossible
 from reconciler.scheduler.plan import Change, Plan, Verb
 from reconciler.scheduler.roles import Kind, Role
 
 _ROLE_CAUSES = frozenset({Why.TARGET_ROLE, Why.STOP_ALL, Why.ORPHAN})
+_UNRUNNABLE = re.compile(r"unrunnable (?P<resource>\S+) stop")
 _FOLLOWING = frozenset({Why.CONTAINER, Why.REMOTE})
 
 
@@ -93,40 +96,74 @@ class _Line:
             if hindrance.task == "monitor" and hindrance.cause is not None and hindrance.cause.why is Why.PROBE:
                 return self._unprobed()
             if hindrance.task == "stop":
-                return Reason(f"its stop on {self.change.from_node} is not possible")
+                return self._can_not_stop()
         return _told(self.change, start.cause)
+
+    def _can_not_stop(self) -> Reason:
+        """A stop that is not possible: what else has to stop first and can't, or the state of the node."""
+        text = f"its stop on {self.change.from_node} is not possible"
+        told = _UNRUNNABLE.match(self.change.reason or "")
+        first = None if told is None else told["resource"]
+        for other in self.made.resources:
+            if other.id == first and (failed := failure(other, None, self.plan.failures)) is not None:
+                return Reason(f"{text}: {other.id} has to stop first, and {failed.text}", failed.cause)
+        node = self.made.node(self.change.from_node or "")
+        if node is not None and (state := node_obstacle(node)) is not None:
+            fenced = any(one.verb is Verb.FENCE and one.subject == node.name for one in self.plan.changes)
+            lost = f"lost, and can't be fenced{'' if self.plan.cib.have_quorum else ' without quorum'}"
+            cause = Cause(Why.NODE_STATE, node.name, state)
+            return Reason(f"{text}: {node.name} is {state if fenced or not node.unclean else lost}", cause)
+        return Reason(text)
 
     def _unprobed(self) -> Reason:
         """A start that waits for probes which nobody can make now."""
-        for node in self.made.nodes:
-            if node.unclean or node.pending:
-                state = node_obstacle(node) or "not ready"
-                text = f"whether it runs on {node.name} is not known, which is {state}"
-                return Reason(text, Cause(Why.NODE_STATE, node.name, state), follows=node.name)
-        return Reason("where it runs is not known yet")
+        silent = [node for node in self.made.nodes if node.unclean or node.pending]
+        states = [node_obstacle(node) or "not ready" for node in silent]
+        causes = [Cause(Why.NODE_STATE, node.name, state) for node, state in zip(silent, states, strict=True)]
+        if not silent:
+            return Reason("where it runs is not known yet")
+        text = f"whether it runs on {silent[0].name} is not known, which is {states[0]}"
+        more = f" (nor on {', '.join(node.name for node in silent[1:])})" if silent[1:] else ""
+        follows = silent[0].name if len(silent) == 1 else ""
+        return Reason(text + more, causes[0], tuple(causes[1:]), follows)
 
     def _stops(self) -> Reason:
         leaf, change = self.leaf, self.change
         if change.blocked and leaf.blocked and self.failed is not None:
             return self.failed
         cause = leaf.next_role_cause
+        if leaf.target_role == "Stopped" and cause is not None and cause.why is Why.NODE_STATE:
+            cause = Cause(Why.TARGET_ROLE, leaf.id)  # A connection: its node ends because it does.
         if cause is not None and cause.why in _ROLE_CAUSES:
-            found = origin(self.made, leaf, cause)
-            return Reason(words(found), found)
+            return self._by_its_role(cause)
         if leaf.next_role > Role.STOPPED and leaf.node is not None:
             start = blocked_start(leaf)
             return _told(change, change.cause) if start is None else self._waits(start)
         here = None if change.from_node is None else self.made.node(change.from_node)
         return _told(change, change.cause) if here is None else self._with_what_it_follows(obstacle(leaf, here))
 
+    def _by_its_role(self, cause: Cause) -> Reason:
+        """All that give it the role: its own setting, and that of what it belongs to."""
+        found = origin(self.made, self.leaf, cause)
+        if cause.why is not Why.TARGET_ROLE or found.subject == self.leaf.config_id:
+            return Reason(words(found), found)
+        own = Cause(Why.TARGET_ROLE, self.leaf.config_id)
+        if not sets_target_role(self.plan.cib.configuration, self.leaf.config_id):
+            return Reason(words(found), found)
+        return Reason(f"{words(found)}, and neither is that of {own.subject}", found, (own,))
+
     def _with_what_it_follows(self, reason: Reason) -> Reason:
         """With the line that brings this one about, where it is the line of what the resource runs in or is reached by."""
         cause = reason.cause
         if cause is None or reason.follows:
             return reason
-        if cause.why is Why.GROUP and any(one.subject == cause.detail for one in self.plan.changes):
+        if cause.why in (Why.GROUP, Why.COLOCATION) and self._goes_along(cause.detail):
             return Reason(reason.text, cause, reason.also, cause.detail)
         return Reason(reason.text, cause, reason.also, cause.subject) if cause.why in _FOLLOWING else reason
+
+    def _goes_along(self, other: str) -> bool:
+        """Whether what this one runs with has a line that leads to the same node."""
+        return any(one.subject == other and one.to_node == self.change.to_node for one in self.plan.changes)
 
     def _moves(self) -> Reason:
         if (found := leaves(self.leaf, self.made, self.change.from_node)) is not None:
@@ -199,6 +236,10 @@ class _Line:
         for cause in (self._cause_of("stop", "demote", "reload-agent"), self.change.cause):
             if cause is not None and cause.why is Why.DEFINITION_CHANGE:
                 return changed(self.leaf, cause, self.plan)
+        if (interrupted := interrupted_migration(self.leaf, self.plan)) is not None:
+            return interrupted
+        if (unlisted := unlisted_failure(self.leaf, self.change.cause, self.plan)) is not None:
+            return unlisted
         other = self.change.reason
         cause = self.change.cause
         if cause is None or not is_so(cause):

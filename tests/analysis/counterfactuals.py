@@ -8,6 +8,7 @@ Rates over every so manyth published case, over the named ones, or over clusters
 from __future__ import annotations
 
 import functools
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -30,11 +31,12 @@ from reconciler.interop.writing.cib import write_cib
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Colocation, Constraint, Location, Order
 from reconciler.model.date import Instant
+from reconciler.model.resource import Bundle, Resource
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory
 from reconciler.scheduler import schedule
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.digest import digest, digested_texts
-from reconciler.scheduler.plan import Change, Plan
+from reconciler.scheduler.plan import Change, Plan, Verb
 
 
 class Trial(NamedTuple):
@@ -86,11 +88,11 @@ def without(reason: Reason, plan: Plan, change: Change, depth: int = 0) -> Edit 
                 if followed is not None:
                     found, causes = [followed], list(reason.also)
                     break
-    found += [edit for cause in causes if (edit := _gone(cause, plan, change)) is not None]
+    found += [edit for cause in causes if (edit := gone(cause, plan, change)) is not None]
     return None if not found else functools.reduce(edits.both, found)
 
 
-def _gone(cause: Cause, plan: Plan, change: Change) -> Edit | None:
+def gone(cause: Cause, plan: Plan, change: Change) -> Edit | None:
     """The edit that takes one cause away."""
     match cause.why:
         case Why.LOCATION | Why.DISCOVERY:
@@ -103,6 +105,8 @@ def _gone(cause: Cause, plan: Plan, change: Change) -> Edit | None:
             return edits.set_meta(cause.subject.partition(":")[0], "target-role", "Started")
         case Why.MIGRATION_THRESHOLD | Why.FAILURE:
             entries = {failed.resource for failed in plan.failures if failed.entry.id == cause.subject}
+            if cause.why is Why.FAILURE and not entries and cause.subject.count("_") > 1:
+                return edits.both(_never_done(cause), _never_failed({change.subject}, plan))
             return _never_failed({change.subject, cause.subject, cause.subject.rpartition("_")[0]} | entries, plan)
         case Why.STOP_ALL:
             return edits.set_option("stop-all-resources", "false")
@@ -110,7 +114,9 @@ def _gone(cause: Cause, plan: Plan, change: Change) -> Edit | None:
             return edits.regain_quorum()
         case Why.NODE_STATE:
             node = None if plan.decisions is None else plan.decisions.node(cause.subject)
-            return None if node is None or node.remote else _healthy(cause)
+            if node is None or (node.remote and _healthy(cause).apply(plan.cib) == plan.cib):
+                return None  # What becomes of a remote node hangs on its connection.
+            return _healthy(cause)
         case _:
             return _gone_from_settings(cause, plan, change)
 
@@ -130,12 +136,18 @@ def _gone_from_settings(cause: Cause, plan: Plan, change: Change) -> Edit | None
         case Why.ORPHAN:
             return edits.set_option("stop-orphan-resources", "false")
         case Why.UTILIZATION:
-            return edits.raise_capacity(change.from_node or "", dict.fromkeys(_needs(plan), 100_000))
+            return _room_for_all(change, plan)
         case Why.NODE_HEALTH:
             return edits.set_option("node-health-strategy", "none")
+        case Why.CLONE_LIMIT if isinstance(_configured(cause.subject, plan), Bundle):
+            return _as_many_as_fit(cause.subject, plan)
         case Why.CLONE_LIMIT:
             more = edits.set_meta(_root(plan, change), "clone-max", "50")
             return edits.both(more, edits.set_meta(_root(plan, change), "clone-node-max", "50"))
+        case Why.PROMOTION_SCORE if cause.subject == change.subject and change.verb is Verb.DEMOTE:
+            return _promoted_here(change, plan)
+        case Why.BASE_SCORE if cause.subject == "symmetric-cluster":
+            return edits.set_option("symmetric-cluster", "true")
         case Why.PROMOTION_SCORE:
             return _never_promoted(cause.subject, plan)
         case Why.MULTIPLE_ACTIVE:
@@ -147,6 +159,37 @@ def _gone_from_settings(cause: Cause, plan: Plan, change: Change) -> Edit | None
 
 
 def _never_failed(names: set[str], plan: Plan) -> Edit:
+    """Take all failures of the resources away: also those that only then are the last result."""
+
+    def apply(cib: Cib) -> Cib:
+        mended = _without_failures(names, plan).apply(cib)
+        for _ in range(3):
+            further = _without_failures(names, schedule(mended, plan.now, decisions=True)).apply(mended)
+            if further == mended:
+                break
+            mended = further
+        return mended
+
+    return Edit("it never failed", 1, apply)
+
+
+def _never_done(cause: Cause) -> Edit:
+    """Take an entry of a history away."""
+
+    def forgotten(state: NodeState) -> NodeState:
+        history = tuple(
+            replace(one, entries=tuple(entry for entry in one.entries if entry.id != cause.subject))
+            for one in state.history
+        )
+        return replace(state, history=history) if state.name == cause.detail.partition(",")[0] else state
+
+    def apply(cib: Cib) -> Cib:
+        return replace(cib, status=replace(cib.status, nodes=tuple(map(forgotten, cib.status.nodes))))
+
+    return Edit("it was never done", 1, apply)
+
+
+def _without_failures(names: set[str], plan: Plan) -> Edit:
     """Take the failed results and the fail counts of the resources away, and of what they belong to with them."""
     assert plan.decisions is not None
     made = plan.decisions
@@ -216,6 +259,48 @@ def _never_promoted(instance: str, plan: Plan) -> Edit:
         return replace(cib, configuration=replace(cib.configuration, constraints=constraints))
 
     return Edit("no promotion there", 1, apply)
+
+
+def _room_for_all(change: Change, plan: Plan) -> Edit:
+    """Raise the capacity of the node that the line is about, or of all."""
+    assert plan.decisions is not None
+    nodes = [change.from_node] if change.from_node else [node.name for node in plan.decisions.nodes]
+    return functools.reduce(
+        edits.both, [edits.raise_capacity(node, dict.fromkeys(_needs(plan), 100_000)) for node in nodes]
+    )
+
+
+def _configured(id: str, plan: Plan) -> Resource | None:
+    return next((one for one in plan.cib.configuration.resources if one.id == id), None)
+
+
+def _as_many_as_fit(id: str, plan: Plan) -> Edit:
+    """Ask for no more replicas of a bundle than have a place."""
+    assert plan.decisions is not None
+    containers = re.compile(re.escape(id) + r"-(docker|podman|rkt)-\d+\Z")
+    placed = [one for one in plan.decisions.resources if containers.match(one.id) and one.node is not None]
+
+    def changed(one: Resource) -> Resource:
+        if one.id != id or not isinstance(one, Bundle):
+            return one
+        return replace(one, container_attributes={**one.container_attributes, "replicas": str(max(len(placed), 1))})
+
+    def apply(cib: Cib) -> Cib:
+        resources = tuple(map(changed, cib.configuration.resources))
+        return replace(cib, configuration=replace(cib.configuration, resources=resources))
+
+    return Edit("as many replicas as fit", 1, apply)
+
+
+def _promoted_here(change: Change, plan: Plan) -> Edit:
+    """Prefer that the instance stays promoted."""
+    wish = Location("promoted", _root(plan, change), node=change.from_node, score="500", role="Promoted")
+
+    def apply(cib: Cib) -> Cib:
+        constraints = (*cib.configuration.constraints, wish)
+        return replace(cib, configuration=replace(cib.configuration, constraints=constraints))
+
+    return Edit("it is to be promoted there", 1, apply)
 
 
 def _active_once(resource: str, plan: Plan) -> Edit:
