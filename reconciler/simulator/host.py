@@ -252,7 +252,9 @@ class Host:
         node = self.node
         if node is None:
             return
-        effects = node.step(event) if not self.exhausted else self._step_without_memory(node, event)
+        # Who knows of nobody else goes on without the message: the program around it sees to that.
+        short = self.exhausted and not node.parts.alone
+        effects = self._step_without_memory(node, event) if short else node.step(event)
         self.around.stepped(self, event, effects)
         for effect in effects:
             if self.node is not node:
