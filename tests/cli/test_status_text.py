@@ -52,7 +52,7 @@ def test_what_was_last_seen_on_an_unclean_node_is_not_said_to_run() -> None:
     resources = [{**plain, "id": "a", "nodes": ["n1"]}, {**plain, "id": "b", "nodes": ["n2"]}]
     status = QUIET | {"nodes": nodes, "resources": resources, "counts": {"wanted": 2, "down": 0}}
     shown = list(lines(status, Paint(io.StringIO())))
-    assert "of 1 of 2 services it is not known whether they run" in shown[0]
+    assert "1 of 2 services not known to run" in shown[0]
     assert [line for line in shown if "its node is unclean" in line] == [
         "  b  Started n2 (its node is unclean)  ocf:x:y"
     ]

@@ -80,7 +80,7 @@ def _services(counts: Json, uncertain: int, paint: Paint) -> str:
     if down:
         return "   " + paint("alarm", f"{down} of {wanted} service{'s' if wanted != 1 else ''} down")
     if uncertain:
-        return "   " + paint("alarm", f"of {uncertain} of {wanted} services it is not known whether they run")
+        return "   " + paint("alarm", f"{uncertain} of {wanted} services not known to run")
     return f"   all {wanted} services run" if wanted != 1 else "   the service runs"
 
 
