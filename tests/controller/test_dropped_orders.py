@@ -9,7 +9,7 @@ from reconciler.controller.membership.events import View
 from reconciler.controller.messages import AgentOrder, Run
 from reconciler.controller.moment import Moment
 from reconciler.controller.quorum.votes import RingVerdict
-from reconciler.model.operation import AgentResult
+from reconciler.model.operation import AgentResult, OperationStatus
 from reconciler.model.resource import Agent
 
 from .written import configuration, primitive
@@ -87,3 +87,14 @@ def test_another_view_drops_what_has_not_begun(single, world):
     single.run(200_000)
     assert world.running == {"a": {"x": "1"}}
     assert "a notify" not in world.calls
+
+
+def test_a_monitor_that_got_no_answer_over_a_gap_runs_again_and_is_no_news() -> None:
+    executor = Executor("n1", 1)
+    monitor = run_of(order(executor, 1, "monitor", 10_000))
+    executor.stood_still()
+    told, wishes = executor.finished(monitor, AgentResult(1, OperationStatus.TIMED_OUT), AgentTraits(), NOW)
+    assert told is None
+    again = run_of(wishes)
+    told, _ = executor.finished(again, AgentResult(1, OperationStatus.TIMED_OUT), AgentTraits(), NOW)
+    assert told is not None, "this time nobody stood still"
