@@ -9,112 +9,35 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from reconciler.analysis.recording import AgentTraits, Launched, OperationOutcome, ended, is_failure
+from reconciler.analysis.recording import AgentTraits, Launched, OperationOutcome, is_failure
 from reconciler.cib.moving import Names, name_after
-from reconciler.cib.observations import EntryForgotten, Observation, ResourceForgotten
+from reconciler.controller.agent_calls import (
+    META,
+    RUNNING_CODES,
+    agent_call,
+    as_known,
+    as_started,
+    cancelled,
+    held_by,
+    holder_of,
+    observations_of,
+    probe_attributes,
+    renamed_order,
+)
 from reconciler.controller.events import Broadcast, ClearTimer, RunAgent, SetTimer, Unwatch, Watch, Wish
+from reconciler.controller.job import Cause, Gate, Job, Key, LastResult, Recurring, begins, last_result
 from reconciler.controller.memory import under_new_name
 from reconciler.controller.messages import AgentOrder, Reported, Run, Underway
 from reconciler.controller.moment import Moment
 from reconciler.frozen import replace
 from reconciler.model.duration import interval_ms as read_interval_ms
-from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
-from reconciler.model.text import integer
+from reconciler.model.operation import AgentResult, OperationStatus
 
 _ENDS_MONITORING = frozenset({"start", "stop", "promote", "demote", "migrate_to", "migrate_from", "reload-agent"})
 _BEGINS_ANEW = frozenset({"start", "migrate_from"})
 _AS_STARTED = frozenset({"stop", "monitor"})
 """What is asked of what may run with the parameters of its start: with others a probe would miss it, and it would start twice."""
 _UNRUN = frozenset({"cancel", "delete"})
-RUNNING_CODES = frozenset({0, 8, 190, 191})
-"""What an agent says of a resource that runs: plain, promoted, and both with less than it should have."""
-_HEAD, _TAIL = 1024, 3072
-"""Characters of an agent's output that are kept."""
-_META = "CRM_meta_"
-
-_BEGINNINGS = frozenset({"start", "promote", "migrate_from"})
-Gate = tuple[int, int, int]
-"""Orders that came together: their term, their transition, and the action of the first one."""
-Cause = tuple[int, int]
-"""What an order is part of: a term, and a transition in it."""
-Key = tuple[str, str, int]
-"""A recurring operation: resource, task, interval in milliseconds."""
-
-
-class Job:
-    """One run of an operation: ordered once, recurring, or (`adopting`) to find out what runs after a restart.
-
-    `started`: the resource was started here, and not stopped since. `stood`: this node stood still while it ran. `holder`: what else was
-    started here that its agent knows by the name of this one.
-    """
-
-    __slots__ = ("adopting", "gate", "holder", "order", "recurring", "started", "stood", "term", "transition")
-
-    def __init__(
-        self,
-        order: AgentOrder,
-        cause: Cause,
-        recurring: Recurring | None = None,
-        adopting: bool = False,
-        gate: Gate | None = None,
-        started: bool = False,
-        holder: str | None = None,
-    ) -> None:
-        self.order = order
-        self.holder = holder
-        self.started = started
-        self.gate = gate
-        self.term, self.transition = cause
-        self.recurring = recurring
-        self.adopting = adopting
-        self.stood = False
-        """Whether this node stood still while it ran: that no answer came in time says nothing then."""
-
-    @property
-    def launched(self) -> Launched:
-        """What is run."""
-        return self.order.launched
-
-
-class Recurring:
-    """A recurring operation that is in force; `reported` is the result that the cluster knows."""
-
-    __slots__ = ("again", "cause", "order", "queued", "reported", "unwatched", "watch_from_ms")
-
-    def __init__(self, order: AgentOrder, cause: Cause) -> None:
-        self.order = order
-        self.cause = cause
-        self.reported: tuple[int, OperationStatus] | None = None
-        self.queued = False
-        self.again = False
-        """Whether something hinted at a failure while it ran, which the run may have missed."""
-        self.unwatched = False
-        """Whether the resource's processes are no longer watched, because of a hint."""
-        self.watch_from_ms = 0
-        """Before that (monotonic) they are not watched anew."""
-
-    @property
-    def key(self) -> Key:
-        """What tells it from the others."""
-        launched = self.order.launched
-        return launched.resource, launched.task, launched.interval_ms
-
-    @property
-    def timer(self) -> str:
-        """The name of its timer."""
-        return "recurring " + " ".join(map(str, self.key))
-
-
-class LastResult:
-    """The newest result of a resource here, with the agent's output, which is not replicated."""
-
-    __slots__ = ("at_ms", "interval_ms", "result", "task")
-
-    def __init__(self, task: str, interval_ms: int, result: AgentResult, at_ms: int) -> None:
-        self.task = task
-        self.interval_ms = interval_ms
-        self.result = result
-        self.at_ms = at_ms
 
 
 class Executor:
@@ -162,12 +85,16 @@ class Executor:
             launched = replace(launched, instance=known.instance)
             order = replace(order, launched=launched)
         if launched.task in _AS_STARTED and not launched.interval_ms and launched.resource in started:
-            order = replace(order, launched=_as_started(launched, started[launched.resource]))
+            order = replace(order, launched=as_started(launched, started[launched.resource]))
         if launched.interval_ms:
             return self._begin_recurring(order, cause, now)
         waits_for = gate if begins(order) else None
         job = Job(
-            order, cause, gate=waits_for, started=launched.resource in started, holder=_holder(order.launched, started)
+            order,
+            cause,
+            gate=waits_for,
+            started=launched.resource in started,
+            holder=holder_of(order.launched, started),
         )
         return self._enqueue(job, now)
 
@@ -229,7 +156,7 @@ class Executor:
             task="monitor",
             interval_ms=0,
             target_rc=7,
-            attributes=_probe_attributes(launched.attributes),
+            attributes=probe_attributes(launched.attributes),
         )
         return self._enqueue(Job(AgentOrder(0, timeout_ms, probe), (0, 0), adopting=True), now)
 
@@ -241,13 +168,13 @@ class Executor:
         self._ended = token, job
         resource = job.launched.resource
         self._busy.discard(resource)
-        self.results[resource] = _last_result(job, result, now)
+        self.results[resource] = last_result(job, result, now)
         if job.adopting:
             self.adopted[resource] = (job.launched, result, traits)
             return None, self._next(resource, now)
         effects: list[Wish] = []
         report = True
-        result = _as_known(job, result)
+        result = as_known(job, result)
         if job.recurring is not None:
             report, effects = self._recurred(job, job.recurring, result, now)
         elif result.status is OperationStatus.DONE and job.launched.target_rc == result.code:
@@ -334,7 +261,7 @@ class Executor:
         known = self.recurring.pop(recurring.key, None)
         effects: list[Wish] = [] if known is None else self._clear(known)
         self.recurring[recurring.key] = recurring
-        delay_ms = read_interval_ms(order.launched.attributes.get(f"{_META}start_delay"))
+        delay_ms = read_interval_ms(order.launched.attributes.get(f"{META}start_delay"))
         if delay_ms:
             return [*effects, self._arm(recurring, now.mono_ms + delay_ms)]
         return effects + self._run_recurring(recurring, now)
@@ -398,10 +325,10 @@ class Executor:
     def rename(self, names: Names, now: Moment) -> list[Wish]:
         """Resources go on under new names: what recurs does, what runs now is theirs, and nothing is asked of agents but a monitor."""
         for job in self.running.values():
-            job.order = _renamed_order(job.order, names)
+            job.order = renamed_order(job.order, names)
         for waiting in self._waiting.values():
             for job in waiting:
-                job.order = _renamed_order(job.order, names)
+                job.order = renamed_order(job.order, names)
         self._busy = {name_after(name, names) for name in self._busy}
         self._waiting = {name_after(name, names): waiting for name, waiting in self._waiting.items()}
         self.results = {name_after(name, names): result for name, result in self.results.items()}
@@ -413,7 +340,7 @@ class Executor:
         moved = [one for key, one in sorted(self.recurring.items()) if name_after(key[0], names) != key[0]]
         for recurring in moved:
             effects += self._clear(self.recurring.pop(recurring.key))
-            recurring.order = _renamed_order(recurring.order, names)
+            recurring.order = renamed_order(recurring.order, names)
         for recurring in moved:  # Not before: two may have exchanged their names.
             self.recurring[recurring.key] = recurring
             effects += self._run_recurring(recurring, now)
@@ -421,7 +348,7 @@ class Executor:
 
     def _cancel(self, order: AgentOrder, cause: Cause, now: Moment) -> list[Wish]:
         """End one recurring operation; the answer comes after what runs for the resource, so that nothing overlaps."""
-        key = _cancelled(order.launched)
+        key = cancelled(order.launched)
         recurring = self.recurring.pop(key, None)
         effects = [] if recurring is None else self._clear(recurring)
         return effects + self._enqueue(Job(order, cause), now)
@@ -446,7 +373,7 @@ class Executor:
                 effects.append(Broadcast(self._report(job, AgentResult(0), AgentTraits(), now)))
                 continue
             if job.holder is not None:
-                effects.append(Broadcast(self._report(job, _held_by(job.holder, job.launched), AgentTraits(), now)))
+                effects.append(Broadcast(self._report(job, held_by(job.holder, job.launched), AgentTraits(), now)))
                 continue
             if job.launched.task in _ENDS_MONITORING:
                 # Not before: an order that is dropped unbegun leaves the resource, and what watches it, as they were.
@@ -513,113 +440,6 @@ class Executor:
             failed=not ignored and is_failure(launched, outcome),
             exit_reason=result.exit_reason,
             execution_ms=result.execution_ms,
-            observations=_observations(launched, outcome),
+            observations=observations_of(launched, outcome),
             at_ms=now.wall_ms,
         )
-
-
-def _renamed_order(order: AgentOrder, names: Names) -> AgentOrder:
-    launched = under_new_name(order.launched, names)
-    return order if launched is order.launched else replace(order, launched=launched)
-
-
-def begins(order: AgentOrder) -> bool:
-    """Whether an order makes something active."""
-    return order.launched.task in _BEGINNINGS
-
-
-def gate_of(message: Run) -> Gate:
-    """What the orders of a message wait for, if they do."""
-    return message.term, message.transition, message.orders[0].action
-
-
-def agent_call(order: AgentOrder) -> AgentCall:
-    """The agent's call for an order: parameters apart from meta-attributes."""
-    launched = order.launched
-    return AgentCall(
-        resource=launched.instance or launched.resource,
-        agent=launched.agent,
-        operation=launched.task,
-        interval_ms=launched.interval_ms,
-        timeout_ms=order.timeout_ms,
-        parameters={
-            name: value
-            for name, value in launched.attributes.items()
-            if not name.startswith(_META) and name != "crm_feature_set"
-        },
-        meta={name: value for name, value in launched.attributes.items() if name.startswith(_META)},
-    )
-
-
-def _as_known(job: Job, result: AgentResult) -> AgentResult:
-    """What counts of a monitor that could not look for want of a secret, which is this node's trouble: that things are as they were known.
-
-    Where nothing is known, the resource isn't there if the agent says so; else it can't be here, as without the software for it.
-    """
-    if result.status is not OperationStatus.NO_SECRETS or job.launched.task != "monitor":
-        return result
-    if job.recurring is not None:
-        code, status = job.recurring.reported or (job.launched.target_rc, OperationStatus.DONE)
-        return replace(result, code=code, status=status)
-    if job.started:
-        return replace(result, code=int(ResultCode.OK), status=OperationStatus.DONE)
-    if result.code == ResultCode.NOT_RUNNING:
-        return replace(result, status=OperationStatus.DONE)
-    return replace(result, code=int(ResultCode.NOT_INSTALLED), status=OperationStatus.NOT_INSTALLED)
-
-
-def _holder(launched: Launched, started: Mapping[str, Launched]) -> str | None:
-    """What was moved here while it ran, if its agent still knows it by the name of this resource: what is asked would be asked of that."""
-    name = launched.instance or launched.resource
-    return next(
-        (one.resource for one in started.values() if one.instance == name != one.resource != launched.resource), None
-    )
-
-
-def _held_by(holder: str, launched: Launched) -> AgentResult:
-    """The answer where the name of a resource is in use: it does not run, and can't be started, before the other one has stopped."""
-    reason = f"to its agent, {holder} has this name here as long as it runs: it was moved"
-    if launched.task == "monitor":
-        return AgentResult(int(ResultCode.NOT_RUNNING), exit_reason=reason)
-    if launched.task in ("stop", "demote"):
-        return AgentResult(int(ResultCode.OK), exit_reason=reason)
-    return AgentResult(int(ResultCode.ERROR), exit_reason=reason)
-
-
-def _observations(launched: Launched, outcome: OperationOutcome) -> tuple[Observation, ...]:
-    match launched.task:
-        case "delete":
-            return (ResourceForgotten(launched.node_id, launched.resource),)
-        case "cancel":
-            resource, task, interval_ms = _cancelled(launched)
-            return (EntryForgotten(launched.node_id, resource, f"{resource}_{task}_{interval_ms}"),)
-    return ended(launched, outcome)
-
-
-def _cancelled(launched: Launched) -> Key:
-    task = launched.attributes.get(f"{_META}operation", "monitor")
-    return launched.resource, task, integer(launched.attributes.get(f"{_META}interval"))
-
-
-def _as_started(launched: Launched, started: Launched) -> Launched:
-    """A stop or a probe with the parameters and the agent of the start, and its own meta-attributes."""
-    attributes = {name: value for name, value in started.attributes.items() if not name.startswith(_META)}
-    attributes |= {name: value for name, value in launched.attributes.items() if name.startswith(_META)}
-    return replace(launched, agent=started.agent, attributes=attributes, digested=started.digested)
-
-
-def _probe_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
-    dropped = {f"{_META}{name}" for name in ("interval", "name", "op_target_rc", "timeout", "start_delay", "on_fail")}
-    return {name: value for name, value in attributes.items() if name not in dropped}
-
-
-def _last_result(job: Job, result: AgentResult, now: Moment) -> LastResult:
-    kept = replace(result, output=_ends_of(result.output))
-    return LastResult(job.launched.task, job.launched.interval_ms, kept, now.wall_ms)
-
-
-def _ends_of(output: str) -> str:
-    """The output, or of a long one how it begins and how it ends: the first error is often what counts, and the last what is said of it."""
-    if len(output) <= _HEAD + _TAIL:
-        return output
-    return f"{output[:_HEAD]}\n[... {len(output) - _HEAD - _TAIL} characters left out ...]\n{output[-_TAIL:]}"

@@ -10,7 +10,6 @@ from typing import assert_never
 from reconciler.cib.observations import AttributeSet, EntryForgotten, ResourceForgotten
 from reconciler.controller.entering import Entering
 from reconciler.controller.events import Broadcast, Emit, Examined, Leave, SetTimer, Wish
-from reconciler.controller.executor import begins, gate_of
 from reconciler.controller.fencing.delivery import has_fenced, message_target
 from reconciler.controller.fencing.messages import (
     FenceConfirmed,
@@ -20,6 +19,7 @@ from reconciler.controller.fencing.messages import (
     FenceWanted,
     FencingMessage,
 )
+from reconciler.controller.job import begins, gate_of
 from reconciler.controller.journal import prepared_record
 from reconciler.controller.keeper import SendAcceptance, Vouch
 from reconciler.controller.members import node_state

@@ -12,9 +12,9 @@ from typing import assert_never
 from reconciler.controller.entering import Entering
 from reconciler.controller.envelope import MEMBERSHIP, UNCOUNTED, Assembly, Chunk, Envelope, may_send, unseal
 from reconciler.controller.events import Broadcast, Delivered, Durable, Leave, NotDurable, NotWritten, Wish
-from reconciler.controller.executor import begins
 from reconciler.controller.fencing.messages import FenceOrdered
 from reconciler.controller.following import Following
+from reconciler.controller.job import begins
 from reconciler.controller.journal import message_record, skipped_record
 from reconciler.controller.keeper import Adopting, Promising, Purpose, Routine, SendAcceptance, TakeBack, TakeIn, Vouch
 from reconciler.controller.membership.messages import Exclude, Hello, Ready

@@ -8,10 +8,11 @@ from reconciler.controller.confirmation import Confirmation
 from reconciler.controller.coordinator import Coordinator
 from reconciler.controller.dampening import Dampening
 from reconciler.controller.events import PublishAttributes, Wish
-from reconciler.controller.executor import Executor, Gate
+from reconciler.controller.executor import Executor
 from reconciler.controller.fencer import Fencer
 from reconciler.controller.flow import Flow
 from reconciler.controller.held import held_of
+from reconciler.controller.job import Gate
 from reconciler.controller.joining import Joining
 from reconciler.controller.journal import snapshot_bytes
 from reconciler.controller.keeper import Keeper, Purpose, Routine

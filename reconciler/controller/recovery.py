@@ -22,8 +22,9 @@ from reconciler.cib.observations import (
     ResourceForgotten,
     transient,
 )
+from reconciler.controller.agent_calls import RUNNING_CODES, agent_call
 from reconciler.controller.events import Watch, Wish
-from reconciler.controller.executor import RUNNING_CODES, Executor, agent_call
+from reconciler.controller.executor import Executor
 from reconciler.controller.members import node_state
 from reconciler.controller.messages import AgentOrder
 from reconciler.controller.moment import Moment

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reconciler.analysis.fence_devices import levels
+from reconciler.controller.agent_calls import RUNNING_CODES
 from reconciler.controller.events import Emit
-from reconciler.controller.executor import RUNNING_CODES
 from reconciler.controller.fencing.record import Down, FenceCause, Ordered, Wanted
 from reconciler.controller.membership.events import Installation
 from reconciler.controller.messages import AgentOrder, Message, Report, Reported, Settled

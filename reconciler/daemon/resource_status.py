@@ -14,7 +14,7 @@ from reconciler.cib import Cib
 from reconciler.cib.entry_names import fail_count_name
 from reconciler.cib.observations import transient
 from reconciler.cib.parting import names_of
-from reconciler.controller.executor import LastResult
+from reconciler.controller.job import LastResult
 from reconciler.controller.telling import status_word
 from reconciler.daemon.counts import CHANGING
 from reconciler.model.operation import OperationStatus

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.cib import Cib
 from reconciler.cib.observations import transient
-from reconciler.controller.executor import RUNNING_CODES
+from reconciler.controller.agent_calls import RUNNING_CODES
 from reconciler.controller.members import node_state, with_members
 from reconciler.controller.messages import finding_to_plain
 from reconciler.controller.node import Node

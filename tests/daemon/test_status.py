@@ -10,7 +10,7 @@ import pytest
 from reconciler.cib import Cib, Version
 from reconciler.cli.node.status_text import lines
 from reconciler.cli.terminal.paint import Paint
-from reconciler.controller.executor import LastResult
+from reconciler.controller.job import LastResult
 from reconciler.daemon.resource_status import ResourceStatus
 from reconciler.language import load
 from reconciler.model.date import Instant
