@@ -28,7 +28,7 @@ _JOURNAL_BYTES = 64 * 1024
 _LINE = re.compile(r"(set|delete|delay) ([A-Za-z0-9_.#:@\[\]()-]{1,255})(?: (.{0,1023}))?")
 
 
-class Changes(NamedTuple):
+class AttributeChanges(NamedTuple):
     """The last value of each attribute that a call named, None for a deletion, and by name the delays that it asked for."""
 
     values: dict[str, str | None]
@@ -77,7 +77,7 @@ class AttributeJournals:
             "RECONCILER_KNOWN_ATTRIBUTES": self._known,
         }
 
-    def collect(self, environment: Mapping[str, str]) -> Changes:
+    def collect(self, environment: Mapping[str, str]) -> AttributeChanges:
         """The changes that a call asked for; the journal is gone afterwards.
 
         **Raises** OSError when there is a journal that can't be read; it is still there when that was for a want of the machine.
@@ -86,7 +86,7 @@ class AttributeJournals:
         try:
             lines = _read(path).splitlines()
         except FileNotFoundError:
-            return Changes({}, {})
+            return AttributeChanges({}, {})
         except OSError as error:
             if shortage_of(error) is None:
                 _discard(path)
@@ -100,7 +100,9 @@ class AttributeJournals:
                 delays[name] = interval_ms(rest)
             else:
                 values[name] = rest if word == "set" else None
-        return Changes(values, {name: delay_ms for name, delay_ms in delays.items() if delay_ms and name in values})
+        return AttributeChanges(
+            values, {name: delay_ms for name, delay_ms in delays.items() if delay_ms and name in values}
+        )
 
     def publish(self, known: Mapping[str, str]) -> None:
         """Answer the agents' questions from these values, from now on. **Raises** OSError."""

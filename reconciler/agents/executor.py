@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from reconciler.agents.attributes import AttributeJournals, Changes
+from reconciler.agents.attributes import AttributeChanges, AttributeJournals
 from reconciler.agents.cgroup import delegated_tree
 from reconciler.agents.command import AgentCommand
 from reconciler.agents.installed import Roots, find
@@ -172,7 +172,7 @@ class AgentRunner:
             return result
         return replace(result, attributes=changes.values, delays_ms=changes.delays_ms)
 
-    async def _collected(self, journal: Mapping[str, str]) -> Changes:
+    async def _collected(self, journal: Mapping[str, str]) -> AttributeChanges:
         return self.attributes.collect(journal)
 
     async def _run_lsb(self, call: AgentCall) -> AgentResult:
