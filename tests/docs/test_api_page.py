@@ -67,7 +67,9 @@ def test_every_what_of_the_daemon_is_told() -> None:
     used: dict[bool, set[str]] = {True: set(), False: set()}
     for package in PACKAGES:
         for path in sorted((ROOT / "reconciler" / package).rglob("*.py")):
-            used[path.name == "fencer.py"] |= set(re.findall(r'"what": "([a-z-]+)"', path.read_text()))
+            text = path.read_text()
+            for found in re.finditer(r'("fencing", \{[^}"]*"target": [^"]*)?"what": "([a-z-]+)"', text):
+                used[path.name == "fencer.py" or found[1] is not None].add(found[2])
     of_fencing, _, of_the_daemon = PAGE.rpartition("`what` is one of")
     assert used[False] == set(re.findall(r"`([a-z-]+)`", of_the_daemon))
     sentence = of_fencing.partition("Of `fencing` it is one of")[2].partition("\n\n")[0]
