@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -21,6 +22,7 @@ PROGRAMS = {
     "apache2": "apache2",
     "bash": "bash",
     "crm_simulate": "pacemaker-cli-utils",
+    "corosync": "corosync",
     "dbus-daemon": "dbus",
     "gcc": "gcc",
     "gpg": "gnupg",
@@ -66,6 +68,17 @@ def needs_headers(*names: str) -> pytest.MarkDecorator:
     lacking = [name for name in names if not os.path.exists(f"/usr/include/{name}")]
     packages = ", ".join(HEADERS[name] for name in lacking)
     return pytest.mark.skipif(bool(lacking), reason=f"development headers are not installed (Debian: {packages})")
+
+
+def needs_beside(path: Path) -> pytest.MarkDecorator:
+    """Leaves a test out where what it reads, which is no part of this repository, does not lie beside it."""
+    reason = f"../shared/{path.parent.name}/{path.name} is no part of this repository and does not lie beside it"
+    return pytest.mark.skipif(not path.exists(), reason=reason)
+
+
+def leave_out(why: str) -> NoReturn:
+    """Leave the test that runs out: `why` names what no package brings."""
+    pytest.skip(why)
 
 
 def delegated(node: str, run_directory: str) -> CgroupTree:

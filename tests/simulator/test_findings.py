@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from machine import needs_beside
 
 from reconciler.analysis.recording import Launched
 from reconciler.cib.canonical import digest
@@ -450,9 +451,7 @@ def test_who_comes_back_does_not_take_the_place_of_the_dc() -> None:
         assert len(nodes(cluster)) == 3
 
 
-@pytest.mark.skipif(
-    not FINDINGS.exists(), reason="the list of findings (../shared/design) does not lie beside the repository"
-)
+@needs_beside(FINDINGS)
 def test_every_scenario_has_its_script() -> None:
     named = set(re.findall(r"\[(S\d+b?)\b", FINDINGS.read_text(encoding="utf-8")))
     tested = {name.split("_")[1].upper().replace("B", "b") for name in globals() if re.match(r"test_s\d+b?_", name)}
