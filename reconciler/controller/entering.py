@@ -117,6 +117,8 @@ class Entering:
         Where it may be cut off, others think it lost: it joins nobody any more, stops what it runs by the policy, and ends then.
         """
         if self._quorate:
+            # What was delivered after what it could not take in must not be taken in either.
+            self._cut_off.ends = why
             return [Leave(why)]
         self._stand_apart()
         self.parts.executor.drop_unstarted()

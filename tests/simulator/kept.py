@@ -206,6 +206,20 @@ KEPT = {
         quorum="qdevice",
         options="stonith-enabled=false stonith-action=reboot no-quorum-policy=stop start-failure-is-fatal=false",
     ),
+    "taken in after a gap": Kept(
+        "who could not keep an activation went on with what had been delivered after it, in the moment before it ended",
+        11375,
+        5,
+        "a=1; a=1 b=1; a=1 b=2 c=2; a=1",
+        """
+        23008 SLOW_DISK n5 30000
+        23029 COMMIT n4 9708
+        55050 FAILING_DISK n5
+        107686 FORGERY n4 17980
+        """,
+        toy=True,
+        options="stonith-enabled=true stonith-action=reboot no-quorum-policy=stop start-failure-is-fatal=false",
+    ),
     "left and running": Kept(
         "who was cut off and could not promise anything, as its disk was full, ended at once and let its service run",
         2006,
