@@ -39,7 +39,7 @@ fencing:
 
 def of_the_guide(begins: str) -> str:
     """The block of the guide for three machines that begins so: the tests boot what it says."""
-    blocks = re.findall(r"^```[a-z]*\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```[a-z]*(?: \S+)?\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
     return next(block for block in blocks if block.startswith(begins))
 
 
