@@ -7,6 +7,7 @@ Source: Pacemaker Explained, "Cluster Nodes": the cluster layer's members enter 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from reconciler.cib import Cib
@@ -15,6 +16,9 @@ from reconciler.cib.observations import NodeObserved, Observation
 from reconciler.frozen import replace
 from reconciler.model.cluster import NodeDefinition
 from reconciler.model.status import NodeState, Status
+
+NODE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,253}[A-Za-z0-9])?")
+"""What a node may be called: as a host, and what stands in commands and names of files as it is."""
 
 
 def with_members(cib: Cib) -> Cib:

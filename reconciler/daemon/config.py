@@ -15,6 +15,7 @@ from reconciler.agents.installed import Roots
 from reconciler.analysis.guards import HELD_PUSHES, pattern_fault
 from reconciler.controller.admission import LOCAL_SOURCES
 from reconciler.controller.guarding import GuardPolicy
+from reconciler.controller.members import NODE_NAME
 from reconciler.errors import Finding, InputError, Place
 from reconciler.frozen import field, frozen
 from reconciler.model.duration import simple_ms
@@ -29,7 +30,6 @@ T = TypeVar("T")
 
 DEFAULT_STATE = "/var/lib/reconciler"
 DEFAULT_RUN = "/run/reconciler"
-_NODE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,253}[A-Za-z0-9])?")
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LARGEST_FILE = 1024 * 1024
 
@@ -191,7 +191,7 @@ def _second_opinion(path: str, document: Value) -> tuple[Finding, ...]:
 def _node_config(top: _Section) -> NodeConfig:
     state = top.path("state", DEFAULT_STATE)
     run = top.path("run", DEFAULT_RUN)
-    node = top.text("node", None, _NODE_NAME)
+    node = top.text("node", None, NODE_NAME)
     lab, corosync = _fabric(top.section("fabric"), node)
     agents, log, validation, api = (top.section(name) for name in ("agents", "log", "validate", "api"))
     config = NodeConfig(

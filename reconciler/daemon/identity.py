@@ -33,14 +33,19 @@ def identified(config: NodeConfig) -> NodeConfig:
     each other, and OSError when the name can't be kept.
 
     Waits for corosync, but not for long. When that does not answer, the name in node.yaml is taken, else the last one that corosync had
-    for this host, else the host's own.
+    for this host. Who has neither is nobody yet: under another name than the one that corosync has for it, it could never join.
     """
     if config.corosync is None:
         return config
     path, written = os.path.join(config.state, _NAME_FILE), config.corosync.node
     known = _ask()
     if known is None:
-        return replace(config, node=written or _kept(path) or config.node)
+        if (name := written or _kept(path)) is None:
+            raise IdentityError(
+                "corosync does not say who this node is, and never did so far: start corosync, and then this node, or write `node:` into"
+                " node.yaml, as the nodelist in corosync.conf calls this host"
+            )
+        return replace(config, node=name)
     if written not in (None, known):
         error = misnamed(written or "", known, {})
         raise IdentityError(f"{error} ({error.advice})")

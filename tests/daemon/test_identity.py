@@ -22,8 +22,6 @@ def corosync_says(monkeypatch: pytest.MonkeyPatch, name: str | None) -> None:
 def test_corosyncs_name_counts_and_is_kept_for_when_it_does_not_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corosync_says(monkeypatch, None)
-    assert identified(config(tmp_path)).node == "the-host"
     corosync_says(monkeypatch, "db1")
     assert identified(config(tmp_path)).node == "db1"
     assert identified(config(tmp_path, "db1")).node == "db1"
@@ -46,8 +44,17 @@ def test_a_corosync_that_stands_still_holds_up_no_start(tmp_path: Path, monkeypa
     forever = identity.threading.Event()
     monkeypatch.setattr(identity, "_ANSWER_S", 0.05)
     monkeypatch.setattr(identity, "_ask_now", forever.wait)
-    assert identified(config(tmp_path)).node == "the-host"
+    assert identified(config(tmp_path, "db1")).node == "db1"
     forever.set()
+
+
+def test_who_never_heard_its_name_from_corosync_does_not_start_under_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took the host's own name; where corosync had another one for it, it could not join before it was started anew."""
+    corosync_says(monkeypatch, None)
+    with pytest.raises(IdentityError, match=r"does not say who this node is.*start corosync.*or write `node:`"):
+        identified(config(tmp_path))
 
 
 def test_without_corosync_in_node_yaml_nobody_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

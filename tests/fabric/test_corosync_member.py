@@ -10,7 +10,16 @@ import pytest
 from reconciler.controller.membership.events import View
 from reconciler.fabric.corosync import link, member
 from reconciler.fabric.corosync.assembly import mark, message
-from reconciler.fabric.corosync.events import GroupChanged, NodesRead, Process, QuorumTold, Received, Ring, RingFormed
+from reconciler.fabric.corosync.events import (
+    GroupChanged,
+    NodesFaulty,
+    NodesRead,
+    Process,
+    QuorumTold,
+    Received,
+    Ring,
+    RingFormed,
+)
 from reconciler.fabric.corosync.link import LinkLost, LinkTold, LinkUp
 from reconciler.fabric.corosync.member import CorosyncFabric
 
@@ -121,6 +130,22 @@ def test_without_corosync_it_is_alone_without_quorum_says_what_to_do_and_comes_b
         assert fabric.trouble is not None, "nobody has taken it in yet"
         await speaker.tell(MARK)
         assert listener.views[-1].members == ("h1", "h2")
+        assert fabric.trouble is None
+        fabric.leave()
+
+    asyncio.run(live())
+
+
+def test_a_node_list_that_cannot_be_used_any_more_costs_nobody_the_place_and_is_told() -> None:
+    async def live() -> None:
+        fabric, listener, speaker = begun()
+        await speaker.tell(*UP, MARK)
+        await speaker.tell(NodesFaulty("read corosync's node list: node 3 has no name", "give it one"))
+        assert [view.members for view in listener.views] == [("h1", "h2")]
+        assert fabric.trouble is not None
+        assert "node 3 has no name (give it one)" in fabric.trouble
+        assert "the one before counts" in fabric.trouble
+        await speaker.tell(NodesRead({1: "h1", 2: "h2"}))
         assert fabric.trouble is None
         fabric.leave()
 

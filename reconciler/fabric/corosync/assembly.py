@@ -18,10 +18,12 @@ import re
 from collections.abc import Mapping
 from typing import assert_never
 
+from reconciler.controller.members import NODE_NAME
 from reconciler.controller.membership.events import View
 from reconciler.controller.quorum.votes import RingVerdict
 from reconciler.fabric.corosync.events import (
     GroupChanged,
+    NodesFaulty,
     NodesRead,
     Process,
     QuorumTold,
@@ -40,7 +42,6 @@ _MARK = b"\x01v"
 BEAT = b"\x01b"
 """Says nothing: that it comes back is what counts."""
 _VIEW_ID = re.compile(r"[0-9a-f]{32}")
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,253}[A-Za-z0-9])?")
 
 
 @frozen
@@ -117,6 +118,8 @@ def step(now: ViewAssembly, event: Event) -> tuple[ViewAssembly, Effects]:
             return _take_held(replace(now, verdict=event))
         case NodesRead(names):
             return replace(now, names=names), ()
+        case NodesFaulty():
+            return now, ()
         case Received():
             return _received(now, event)
         case AtRest():
@@ -252,7 +255,7 @@ def _read_members(rows: list[object]) -> Mapping[Process, str] | None:
     names: dict[Process, str] = {}
     for row in rows:
         match row:
-            case [int(nodeid), int(pid), str(name)] if not name or _NAME.fullmatch(name):
+            case [int(nodeid), int(pid), str(name)] if not name or NODE_NAME.fullmatch(name):
                 names[Process(nodeid, pid)] = name
             case _:
                 return None

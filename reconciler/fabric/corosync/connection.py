@@ -14,9 +14,11 @@ from collections.abc import Callable, Mapping
 from ctypes import c_char, c_int, c_size_t, c_uint, c_uint32, c_uint64, c_void_p
 from typing import Any
 
+from reconciler.controller.members import NODE_NAME
 from reconciler.fabric.corosync import library
 from reconciler.fabric.corosync.events import (
     GroupChanged,
+    NodesFaulty,
     NodesRead,
     Process,
     QuorumTold,
@@ -35,6 +37,10 @@ _NODE_KEY = re.compile(r"nodelist\.node\.([0-9]+)\.nodeid")
 _MOST_KEYS = 100_000
 
 
+class NodeListError(CorosyncError):
+    """corosync's node list can't be used as it is written: `advice` says how it has to be."""
+
+
 class NodeList:
     """The node list of corosync's configuration, and which node this host is."""
 
@@ -49,24 +55,29 @@ class NodeList:
         self._corosync.cmap_finalize(self._handle)
 
     def names(self) -> dict[int, str]:
-        """Each node's name by its number. Raises CorosyncError, also for a node without a name or one that two nodes have."""
+        """Each node's name by its number. Raises CorosyncError, and NodeListError where it can't be used."""
         found: dict[int, str] = {}
         for place in self._places():
             nodeid = self.number(f"nodelist.node.{place}.nodeid") or 0
             name = self._text(f"nodelist.node.{place}.name")
             if not name:
-                raise CorosyncError(
+                raise NodeListError(
                     f"read corosync's node list: node {nodeid} has no name",
                     advice="give every node of the nodelist in corosync.conf a `name:`, and run corosync-cfgtool -R",
                 )
             if name in found.values():
-                raise CorosyncError(
+                raise NodeListError(
                     f"read corosync's node list: two nodes are called {name}",
                     advice="give every node of the nodelist in corosync.conf a `name:` of its own",
                 )
+            if NODE_NAME.fullmatch(name) is None:
+                raise NodeListError(
+                    f"read corosync's node list: {name!a} can't be the name of a node",
+                    advice="use letters, digits, '.', '_' and '-' in the `name:` of each node, a letter or digit first and last",
+                )
             found[nodeid] = name
         if not found:
-            raise CorosyncError(
+            raise NodeListError(
                 "read corosync's node list: there is none",
                 advice="write a nodelist into corosync.conf that gives every node a `nodeid:` and a `name:`",
             )
@@ -117,6 +128,7 @@ class Connection:
         self._rings: list[tuple[Ring, bool, tuple[int, ...]]] = []
         self._verdict: QuorumTold | None = None
         self._asked_again = False
+        self._faulty = False
         self._closing = contextlib.ExitStack()
         try:
             self._open()
@@ -128,7 +140,7 @@ class Connection:
         self.nodes = NodeList(self._corosync)
         self._closing.callback(self.nodes.close)
         self.names = self.nodes.names()
-        """The names of all nodes by their numbers, when this was connected."""
+        """The names of all nodes by their numbers, as they could be read last."""
         self._told.append(NodesRead(self.names))
         self._quorum = self._open_quorum()
         self._votes = self._open_votes()
@@ -273,9 +285,19 @@ class Connection:
             rings = [(known.ring, known.quorate, known.hosts)]
         for ring, quorate, hosts in rings:
             verdict = QuorumTold(ring, quorate, info.quorum, cast, hosts)
-            if verdict != self._verdict:
-                self._told += [NodesRead(self.nodes.names()), verdict]
+            if verdict != self._verdict or self._faulty:
+                self._told += [self._nodes_now(), verdict]
             self._verdict = verdict
+
+    def _nodes_now(self) -> NodesRead | NodesFaulty:
+        """The node list was perhaps changed. One that can't be used must not cost the members their place: then the former one counts."""
+        try:
+            self.names = self.nodes.names()
+        except NodeListError as error:
+            self._faulty = True
+            return NodesFaulty(str(error), error.advice)
+        self._faulty = False
+        return NodesRead(self.names)
 
     # What corosync calls
 

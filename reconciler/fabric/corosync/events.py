@@ -61,6 +61,14 @@ class NodesRead:
 
 
 @frozen
+class NodesFaulty:
+    """The node list was changed, and can't be used as it is: why, and what to do. The one before counts."""
+
+    why: str
+    advice: str
+
+
+@frozen
 class Received:
     """A message, in the one order of the group."""
 
@@ -68,4 +76,4 @@ class Received:
     data: bytes
 
 
-Told = GroupChanged | RingFormed | QuorumTold | NodesRead | Received
+Told = GroupChanged | RingFormed | QuorumTold | NodesRead | NodesFaulty | Received

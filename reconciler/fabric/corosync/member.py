@@ -14,6 +14,7 @@ from reconciler.controller.membership.events import View
 from reconciler.controller.quorum.votes import RingVerdict
 from reconciler.fabric.corosync import assembly
 from reconciler.fabric.corosync.assembly import Announce, AtRest, Deliver, Out, SendMark, ViewAssembly
+from reconciler.fabric.corosync.events import NodesFaulty, NodesRead
 from reconciler.fabric.corosync.link import CorosyncLink, LinkLost, LinkTold, LinkUp
 from reconciler.fabric.corosync.window import Patience
 from reconciler.fabric.embedded import FabricListener
@@ -31,8 +32,8 @@ class CorosyncFabric:
 
     def __init__(self, node: str) -> None:
         self.node = node
-        self.trouble: str | None = None
-        """Why this node is not in the group, and what to do about it; None while it is."""
+        self._apart: str | None = None
+        self._faulty: str | None = None
         self._listener: FabricListener | None = None
         self._link: CorosyncLink | None = None
         self._known: ViewAssembly | None = None
@@ -40,6 +41,11 @@ class CorosyncFabric:
         self._patience = Patience(_ALONE_AFTER_S)
         self._viewless_since_s = 0.0
         self._looking: asyncio.TimerHandle | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why this node is not in the group, or what is wrong with corosync's node list, and what to do about it; None when all is well."""
+        return self._apart or self._faulty
 
     def join(self, listener: FabricListener) -> None:
         """Become a member; from now on the listener is told."""
@@ -84,7 +90,13 @@ class CorosyncFabric:
                 case LinkLost(why, advice):
                     self._known = None
                     self._be_alone(why, advice)
+                case NodesFaulty(why, advice):
+                    self._faulty = (
+                        f"corosync's node list was changed, and the one before counts: {_advised(why, advice)}"
+                    )
                 case _:
+                    if isinstance(one, NodesRead):
+                        self._faulty = None
                     self._step(link, one)
         self._step(link, AtRest())
 
@@ -107,7 +119,7 @@ class CorosyncFabric:
         match effect:
             case Announce(view):
                 link.forget()
-                self._alone, self.trouble = False, None
+                self._alone, self._apart = False, None
                 listener.view_changed(view)
             case Deliver(sender, data):
                 listener.delivered(sender, data)
@@ -119,7 +131,7 @@ class CorosyncFabric:
                 self._be_alone(why, advice)
 
     def _be_alone(self, why: str, advice: str) -> None:
-        self.trouble = f"this node is not in the cluster, and cares for what runs by itself: {why}{f' ({advice})' if advice else ''}"
+        self._apart = f"this node is not in the cluster, and cares for what runs by itself: {_advised(why, advice)}"
         if not self._alone and self._listener is not None:
             self._alone = True
             own = (self.node,)
@@ -141,3 +153,7 @@ class CorosyncFabric:
         has_view = self._known is not None and self._known.view is not None
         if not has_view and not self._alone and now_s - self._viewless_since_s > _ALONE_AFTER_S:
             self._be_alone("corosync has formed no ring yet", "see corosync-cfgtool -s and the log of corosync")
+
+
+def _advised(why: str, advice: str) -> str:
+    return f"{why} ({advice})" if advice else why
