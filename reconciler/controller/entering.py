@@ -48,7 +48,7 @@ from reconciler.controller.own import renamed_own
 from reconciler.controller.parts import Parts
 from reconciler.controller.recovery import corrections
 from reconciler.controller.replica import Partition
-from reconciler.controller.standing import fences, grace_ms
+from reconciler.controller.shared import graces
 from reconciler.controller.standstill import Standstill
 from reconciler.controller.telling import installed_view, lost_tail
 from reconciler.model.status import NodeState
@@ -251,11 +251,8 @@ class Entering:
 
         What was waited for in another view is not over in this one: without quorum, say, nobody else could have it.
         """
-        shared = self.parts.replica.shared
-        fencing = fences(shared.cib)
         wishes: list[Wish] = []
-        for name, one in sorted(shared.nodes.items()):
-            wait_ms = grace_ms(shared.cib, one.presence, fencing=fencing, exclusive=not shared.contested)
+        for name, wait_ms in graces(self.parts.replica.shared).items():
             timer = GRACE_TIMER + name
             wishes.append(ClearTimer(timer) if wait_ms is None else SetTimer(timer, now.mono_ms + wait_ms))
         return wishes

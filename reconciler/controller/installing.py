@@ -15,7 +15,7 @@ from reconciler.controller.membership.events import Installation, OwnFacts
 from reconciler.controller.membership.history import Rank, StateId, extended
 from reconciler.controller.membership.presence import Attendance, Presence, presences
 from reconciler.controller.shared import Shared, observed, want_lost
-from reconciler.controller.standing import Member, fences, recorded
+from reconciler.controller.standing import Member, ends_by_itself_ms, fences, longer, recorded
 from reconciler.frozen import frozen, replace
 
 
@@ -152,6 +152,7 @@ def _nodes(shared: Shared, installed: Installed) -> dict[str, Member]:
     attendance = Attendance(frozenset(installed.members), frozenset(installed.hosts), leaving)
     before = {name: one.presence for name, one in shared.nodes.items()}
     nodes: dict[str, Member] = {}
+    ends_within_ms = longer(ends_by_itself_ms(shared.cib), shared.ends_within_ms)
     for name, presence in presences(before, attendance, installed.doubtful, startup_fencing=True).items():
         known = shared.nodes.get(name, Member(presence))
         if name in attendance.present:
@@ -163,5 +164,8 @@ def _nodes(shared: Shared, installed: Installed) -> dict[str, Member]:
         elif name in installed.doubtful and presence is Presence.DOWN:
             nodes[name] = replace(known, presence=Presence.UNCLEAN)
         else:
-            nodes[name] = replace(known, presence=presence)
+            lost = known.presence is Presence.ONLINE and presence is not Presence.ONLINE
+            nodes[name] = replace(
+                known, presence=presence, ends_within_ms=ends_within_ms if lost else known.ends_within_ms
+            )
     return nodes

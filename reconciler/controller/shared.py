@@ -72,7 +72,17 @@ from reconciler.controller.messages import (
 )
 from reconciler.controller.permitted import missing_of, permitted
 from reconciler.controller.quorum.policy import Absence, Permissions, doubtful
-from reconciler.controller.standing import Member, fences, grace_ms, option, present, recorded, waited_for
+from reconciler.controller.standing import (
+    Member,
+    ends_by_itself_ms,
+    fences,
+    grace_ms,
+    longer,
+    option,
+    present,
+    recorded,
+    waited_for,
+)
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.cluster import Configuration
 
@@ -164,6 +174,8 @@ class Shared:
     """By attribute the values that are told and do not count yet."""
     settled: Settled | None = None
     """What the DC last said when nothing was left to do."""
+    ends_within_ms: int | None = 0
+    """How long who is lost now may run what it runs, by former configurations: before all have settled, it may have one."""
     clock_ms: int = 0
     """The latest time that a message of the DC named: the cluster's clock, as far as it has come."""
 
@@ -220,7 +232,7 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
         ):
             return shared
         case Settled():
-            return _departed(replace(shared, settled=message))
+            return _departed(replace(shared, settled=message, ends_within_ms=0))
         case FenceWanted() | FenceOrdered() | FenceEnded() | FenceGivenUp() | FenceConfirmed():
             return _fenced(shared, message)
         case _:
@@ -249,8 +261,7 @@ def _asked(shared: Shared, message: Cleanup | Refresh | Shutdown | Release | Gra
             if not shared.quorate:
                 return shared  # The others may well be there, and think the same of us.
             fencing, known = fences(shared.cib), shared.nodes.get(message.node)
-            exclusive = not shared.contested
-            if known is None or grace_ms(shared.cib, known.presence, fencing=fencing, exclusive=exclusive) is None:
+            if known is None or graces(shared).get(message.node) is None:
                 return shared  # It is there, or nothing says that what it ran ends by itself.
             nodes = waited_for(shared.nodes, message.node, fencing=fencing)
             stood = observed(replace(shared, nodes=nodes), recorded(shared.nodes, nodes, fencing=fencing))
@@ -267,6 +278,17 @@ def _asked(shared: Shared, message: Cleanup | Refresh | Shutdown | Release | Gra
             return observed(left, (NodeObserved(message.node, message.node, {"expected": "down"}),))
         case _:
             assert_never(message)
+
+
+def graces(shared: Shared) -> Mapping[str, int | None]:
+    """How long to wait for each node that is known, in milliseconds; None: nothing ends by waiting."""
+    fencing, exclusive = fences(shared.cib), not shared.contested
+    return {
+        name: grace_ms(
+            shared.cib, one.presence, fencing=fencing, exclusive=exclusive, ends_within_ms=one.ends_within_ms
+        )
+        for name, one in sorted(shared.nodes.items())
+    }
 
 
 def want_lost(shared: Shared) -> Shared:
@@ -405,6 +427,7 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
         activations=(*shared.activations, activation)[-MOST_ACTIVATIONS:],
         proposals=_without(shared.proposals, message.commit),
         rejected=None,
+        ends_within_ms=longer(ends_by_itself_ms(shared.cib), shared.ends_within_ms),
     )
 
 

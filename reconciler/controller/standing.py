@@ -33,7 +33,8 @@ class Member:
     """How a node stands, and as whom it was there the last time.
 
     That is its place among those who joined, the start of its machine, the run of its process, and the newest term in which it was
-    installed. `leaving`: it was told that it may go, as nothing of it runs. `stale`: its machine was started anew since, or it had left,
+    installed. `ends_within_ms`: of one that is gone, how long it may run what it ran, by the configurations that it may have (None: for
+    ever). `leaving`: it was told that it may go, as nothing of it runs. `stale`: its machine was started anew since, or it had left,
     and nothing was decided with it after that: the others may have gone on without it.
     """
 
@@ -44,6 +45,7 @@ class Member:
     term: int = 0
     leaving: bool = False
     stale: bool = False
+    ends_within_ms: int | None = 0
 
 
 def recorded(before: Mapping[str, Member], after: Mapping[str, Member], *, fencing: bool) -> tuple[Observation, ...]:
@@ -77,12 +79,14 @@ def waited_for(nodes: Mapping[str, Member], node: str, *, fencing: bool) -> Mapp
     return {**nodes, node: replace(known, presence=Presence.UNCLEAN if fencing else Presence.WAITED)}
 
 
-def grace_ms(cib: Cib, presence: Presence, *, fencing: bool, exclusive: bool = True) -> int | None:
+def grace_ms(
+    cib: Cib, presence: Presence, *, fencing: bool, exclusive: bool = True, ends_within_ms: int | None = 0
+) -> int | None:
     """How long to wait for a node that stands so; None when there is nothing to wait for.
 
     With fencing, a process that is gone may be back. Without it, a node that is cut off stops what it runs by itself, and that takes time;
     but where the machine is there and only the process is gone, nobody stops anything, however long one waits; nor where the others may be
-    quorate, too, as we are not so `exclusive`ly.
+    quorate, too, as we are not so `exclusive`ly. It goes by the configuration that it has: one of later only makes the wait longer.
     """
     match presence:
         case Presence.ONLINE | Presence.DOWN | Presence.WAITED:
@@ -95,11 +99,21 @@ def grace_ms(cib: Cib, presence: Presence, *, fencing: bool, exclusive: bool = T
             return None
         case Presence.UNCLEAN:
             configured = option(cib, "lost-node-grace", "")
-            policy = quorum_policy(cib)
-            wanted = interval_ms(configured) if configured else None
-            return lost_node_grace_ms(wanted, policy, longest_stop_ms(cib), exclusive=exclusive)
+            if configured:
+                return interval_ms(configured)
+            return longer(ends_by_itself_ms(cib), ends_within_ms) if exclusive else None
         case _:
             assert_never(presence)
+
+
+def ends_by_itself_ms(cib: Cib) -> int | None:
+    """How long a node that has this configuration may go on when it is cut off from a majority; None: for ever."""
+    return lost_node_grace_ms(None, quorum_policy(cib), longest_stop_ms(cib))
+
+
+def longer(one_ms: int | None, other_ms: int | None) -> int | None:
+    """The longer of two times, of which None is without end."""
+    return None if one_ms is None or other_ms is None else max(one_ms, other_ms)
 
 
 def quorum_policy(cib: Cib) -> QuorumPolicy:

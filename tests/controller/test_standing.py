@@ -44,6 +44,19 @@ def test_without_fencing_a_lost_node_has_the_time_to_stop_what_it_runs() -> None
     assert grace_ms(cib(no_quorum_policy="ignore"), Presence.UNCLEAN, fencing=False) is None
 
 
+def test_what_a_lost_node_goes_by_makes_the_wait_longer_and_never_shorter() -> None:
+    def told(ends_within_ms: int | None, **options: str) -> int | None:
+        return grace_ms(cib(**options), Presence.UNCLEAN, fencing=False, ends_within_ms=ends_within_ms)
+
+    plain = told(0, no_quorum_policy="stop")
+    assert plain is not None
+    assert told(plain + 1, no_quorum_policy="stop") == plain + 1
+    assert told(plain - 1, no_quorum_policy="stop") == plain
+    assert told(None, no_quorum_policy="stop") is None, "by its own policy it goes on"
+    assert told(0, no_quorum_policy="freeze") is None
+    assert told(None, lost_node_grace="7s") == 7_000, "the operator says so"
+
+
 def test_only_members_of_the_view_are_present() -> None:
     nodes = {one.value: Member(one, 1, f"boot-{one.value}", f"{one.value}-1") for one in Presence}
     assert {name: (one.incarnation, one.boot) for name, one in present(nodes).items()} == {

@@ -256,6 +256,37 @@ def test_what_a_side_waited_for_before_it_had_quorum_is_not_over_once_it_may_not
     assert cluster.world.doubles == []
 
 
+def test_a_lost_node_goes_by_the_configuration_that_it_has() -> None:
+    """It was cut off under `freeze`, and lets run what it runs: that the others turned to `stop` since ends nothing there."""
+    cluster = cluster_of(3, fencing=False)
+    frozen = cluster.apply(wanted(cluster, "a", "b", fencing=False, no_quorum_policy="freeze"), "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n3") == frozen, 30_000)
+    cluster.run(5_000)
+    cluster.network.cut([["n1", "n2"], ["n3"]])
+    cluster.run(60_000)
+    stopping = cluster.apply(wanted(cluster, "a", "b", fencing=False, no_quorum_policy="stop"), "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n1") == stopping, 30_000)
+    cluster.hosts["n2"].crash()
+    cluster.run(500)
+    cluster.hosts["n2"].start()
+    cluster.run(120_000)
+    assert cluster.world.doubles == []
+    assert cluster.world.where("b") == ["n3"]
+
+
+def test_once_all_have_settled_on_another_policy_a_lost_node_goes_by_that() -> None:
+    cluster = cluster_of(3, fencing=False)
+    frozen = cluster.apply(wanted(cluster, "a", "b", fencing=False, no_quorum_policy="freeze"), "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n3") == frozen, 30_000)
+    cluster.run(5_000)
+    stopping = cluster.apply(wanted(cluster, "a", "b", fencing=False, no_quorum_policy="stop"), "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n3") == stopping, 30_000)
+    cluster.run(5_000)
+    cluster.network.cut([["n1", "n2"], ["n3"]])
+    assert cluster.until(lambda: cluster.world.where("b") not in ([], ["n3"]), 120_000)
+    assert cluster.world.doubles == []
+
+
 def last_two_of_five(*, fencing: bool) -> SimulatedCluster:
     cluster = cluster_of(5, fencing=fencing, last_man_standing=True)
     cluster.network.cut([["n1", "n2", "n3"], ["n4"], ["n5"]])
