@@ -5,6 +5,7 @@ Source: the design of the cluster, "Membership: from a view to an installed stat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import assert_never
 
 from reconciler.cib.moving import carried, renamed_state
@@ -227,7 +228,7 @@ class Entering:
         wishes += self.parts.confirmation.durable() if adopted is None else []
         wishes += self.parts.proposals.resumed(replica.own.prepared, now, dc=self.parts.is_dc)
         wishes += self.standstill.installed(now)
-        wishes += self._graces(now)
+        wishes += self.graces_anew({}, now)
         wishes += self.parts.dampening.installed(replica.shared.held, now, dc=self.parts.is_dc)
         wishes += self.parts.fencer.installed(replica.shared, now, dc=self.parts.is_dc)
         return [*wishes, *self.parts.tips.reconsider(now), self.parts.publish()]
@@ -246,13 +247,15 @@ class Entering:
             seen = corrections(node_state(self.parts.replica.shared.cib, self.parts.name), known, busy, started)
         return Report(self.parts.name, self.parts.joining.boot, stopped, underway, tuple(seen), now.wall_ms), watches
 
-    def _graces(self, now: Moment) -> list[Wish]:
+    def graces_anew(self, before: Mapping[str, int | None], now: Moment) -> list[Wish]:
         """Who is gone may be back for a while; without fencing, what it ran may go on for a while.
 
-        What was waited for in another view is not over in this one: without quorum, say, nobody else could have it.
+        `before` is what was waited for until now. In another view that is nothing: without quorum, say, nobody else could have it.
         """
         wishes: list[Wish] = []
         for name, wait_ms in graces(self.parts.replica.shared).items():
+            if name in before and before[name] == wait_ms:
+                continue
             timer = GRACE_TIMER + name
             wishes.append(ClearTimer(timer) if wait_ms is None else SetTimer(timer, now.mono_ms + wait_ms))
         return wishes

@@ -53,7 +53,7 @@ from reconciler.controller.messages import (
 )
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
-from reconciler.controller.shared import Shared, allowed, moved_between, moved_on
+from reconciler.controller.shared import Shared, allowed, graces, moved_between, moved_on
 from reconciler.controller.telling import converged, ordered, recovered, reported
 
 INHERITED_TIMER = "inherited "
@@ -90,6 +90,7 @@ class Following:
                     + (self.parts.executor.rename(names, now) if names else [])
                     + self.parts.tips.activated()
                     + self._fence_anew(now)
+                    + self._entering.graces_anew(graces(before), now)
                     + self.parts.coordinator.changed("the configuration changed")
                 )
             case Observe():

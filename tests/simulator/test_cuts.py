@@ -256,6 +256,21 @@ def test_what_a_side_waited_for_before_it_had_quorum_is_not_over_once_it_may_not
     assert cluster.world.doubles == []
 
 
+def test_a_grace_that_is_activated_while_a_node_is_lost_begins_at_once() -> None:
+    """It was asked for when the members changed, and never again: what the operator committed to end the wait ended nothing."""
+    cluster = cluster_of(3, fencing=False)
+    frozen = cluster.apply(wanted(cluster, "a", "b", fencing=False, no_quorum_policy="freeze"), "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n3") == frozen, 30_000)
+    cluster.run(5_000)
+    cluster.hosts["n3"].power_off()
+    cluster.run(120_000)
+    assert cluster.world.where("b") == []
+    cluster.apply(wanted(cluster, "a", "b", fencing=False, no_quorum_policy="freeze", lost_node_grace="20s"), "n1")
+    cluster.run(15_000)
+    assert cluster.world.where("b") == []
+    assert cluster.until(lambda: len(cluster.world.where("b")) == 1, 10_000)
+
+
 def test_a_lost_node_goes_by_the_configuration_that_it_has() -> None:
     """It was cut off under `freeze`, and lets run what it runs: that the others turned to `stop` since ends nothing there."""
     cluster = cluster_of(3, fencing=False)
