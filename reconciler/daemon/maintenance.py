@@ -15,7 +15,8 @@ _MAINTAIN_S = 6 * 3600.0
 _MOST_NAMED = 20
 _LOOK_S = 5.0
 _LOOK_AGAIN_S = 600.0
-"""After damage was said that was not found: looking through a large repository takes a processor for seconds."""
+"""After the repository was looked through, which takes a processor for seconds; and one that is soon damaged again is no better begun anew
+at once."""
 
 
 def open_repository(path: str, warn: Callable[[str], None]) -> Repository:
@@ -62,9 +63,8 @@ async def mend(repository: Repository, told: Callable[[str], None]) -> None:
             found = await asyncio.to_thread(repository.set_aside_if_damaged)
         except ReconcilerError as error:
             say(logging.ERROR, "the damaged repository could not be looked through", reason=str(error))
-        if found is None:
-            await asyncio.sleep(_LOOK_AGAIN_S)
-        else:
+        if found is not None:
             told(
                 f"the repository was damaged; another one is begun, and the sources fill it. It was set aside as {found}"
             )
+        await asyncio.sleep(_LOOK_AGAIN_S)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.controller.admission import Relation
 from reconciler.sources.commit_object import CommitObject
-from reconciler.sources.objects import MissingObjectError
+from reconciler.sources.git_command import MissingObjectError
 
 if TYPE_CHECKING:
     from reconciler.sources.repository import Repository
@@ -30,16 +30,17 @@ def relation(repository: Repository, commit: str, other: str | None) -> Relation
     return Relation.BEHIND if repository.is_ancestor(commit, other) else Relation.APART
 
 
-def descends(commit: Callable[[str], CommitObject], old: str, new: str) -> bool | None:
+def descends(commit: Callable[[str], CommitObject], old: str, new: str, ends: Callable[[str], None]) -> bool | None:
     """Whether `new` descends from `old` (or is it); None when that is too far to walk.
 
-    Where history was cut off it ends: what lies behind is taken for not there. **Raises** MissingObjectError when `new` is not here.
+    Where history was cut off it ends: what lies behind is taken for not there, and `ends` is told which commits have a parent that is
+    not here. **Raises** MissingObjectError when `new` is not here.
     """
     if old == new:
         return True
-    waiting, seen = deque(commit(new).facts.parents), {new}
+    waiting, seen = deque((parent, new) for parent in commit(new).facts.parents), {new}
     while waiting:
-        name = waiting.popleft()
+        name, child = waiting.popleft()
         if name == old:
             return True
         if name in seen:
@@ -48,7 +49,7 @@ def descends(commit: Callable[[str], CommitObject], old: str, new: str) -> bool 
         if len(seen) > _SHORT_WAY:
             return None
         try:
-            waiting.extend(commit(name).facts.parents)
+            waiting.extend((parent, name) for parent in commit(name).facts.parents)
         except MissingObjectError:
-            continue
+            ends(child)
     return False

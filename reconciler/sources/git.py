@@ -20,7 +20,7 @@ from reconciler.errors import Finding, Place, ReconcilerError, Severity
 from reconciler.frozen import field, frozen
 from reconciler.sources.ancestry import relation
 from reconciler.sources.bounds import TreeBounds
-from reconciler.sources.git_command import DamagedError
+from reconciler.sources.git_command import DamagedError, IncompleteError, MissingObjectError
 from reconciler.sources.git_request import Credentials, GitAnswer, GitRequest
 from reconciler.sources.repository import INCOMING, Repository
 from reconciler.sources.signatures import SignaturePolicy, fingerprint
@@ -144,8 +144,9 @@ class GitSource:
             self._report.looked()
             return
         if answer.commit is None or answer.findings:
-            if any(finding.code == DamagedError.code for finding in answer.findings):
-                self._repository.suspect()
+            codes = {finding.code for finding in answer.findings}
+            if codes & {DamagedError.code, IncompleteError.code, MissingObjectError.code}:
+                self._repository.suspect(incomplete=IncompleteError.code in codes)
             if answer.tip is not None:
                 self._refused = answer.tip, fingerprint(self._settings.signatures), time.monotonic()
             self._report.failed(answer.findings)

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from reconciler.errors import ReconcilerError, Remedy
 
@@ -70,6 +71,26 @@ class DamagedError(GitError):
     code = "damaged-repository"
 
 
+class IncompleteError(DamagedError):
+    """A commit is in a repository, but not all that it holds where it was read."""
+
+    code = "incomplete-repository"
+
+
+class MissingObjectError(GitError):
+    """An object is not in the repository."""
+
+    code = "missing-object"
+
+
+class GitResult(NamedTuple):
+    """How a command ended: its exit code, what it printed and what it said on standard error."""
+
+    code: int
+    output: bytes
+    errors: bytes
+
+
 _NO_ROOM = re.compile(rb"No space left on device|Out of diskspace|Disk quota exceeded")
 _DAMAGE = re.compile(
     rb"is corrupt|corrupt or missing|inflate: |(unable to|cannot) (unpack|parse)|index file \S+ is (too small|garbage)|is empty$"
@@ -77,6 +98,13 @@ _DAMAGE = re.compile(
     re.MULTILINE,
 )
 """What git says of a repository that is damaged."""
+_MISSING = re.compile(
+    rb"^(error|fatal): (Could not read [0-9a-f]{40}|not a tree object|bad tree object|Can't load tree|missing blob object"
+    rb"|unable to read [0-9a-f]{40}|unable to read tree|pack has [0-9]+ unresolved delta"
+    rb"|did not receive expected object|Failed to traverse parents)",
+    re.MULTILINE,
+)
+"""What git says when an object is not there that another one names."""
 
 
 def git_environment(protocols: str = "") -> dict[str, str]:
@@ -110,7 +138,28 @@ def run_git(
 ) -> bytes:
     """What a command prints.
 
-    **Raises** GitError when it fails or does not end in time, TooMuchError as soon as it prints more than `most_bytes`.
+    **Raises** GitError when it fails or does not end in time (DamagedError and MissingObjectError when it says that this is why),
+    TooMuchError as soon as it prints more than `most_bytes`.
+    """
+    result = git_result(
+        repository, *words, given=given, timeout_s=timeout_s, environment=environment, most_bytes=most_bytes
+    )
+    if result.code != 0:
+        raise failure(repository, words, result)
+    return result.output
+
+
+def git_result(
+    repository: str,
+    *words: str,
+    given: bytes = b"",
+    timeout_s: float = _TIMEOUT_S,
+    environment: Mapping[str, str] | None = None,
+    most_bytes: int = MOST_PRINTED_BYTES,
+) -> GitResult:
+    """How a command ended, be it well or not.
+
+    **Raises** GitError when it can't be started or does not end in time, TooMuchError as soon as it prints more than `most_bytes`.
     """
     process = start_git(repository, *words, environment=environment)
     try:
@@ -120,14 +169,22 @@ def run_git(
     except BaseException:
         end_git(process)
         raise
-    if process.returncode != 0:
-        why = said(errors) or f"exit code {process.returncode}"
-        if not os.path.exists(os.path.join(repository, "HEAD")):
-            why = f"there is no repository {repository} any more; a start of the node makes another one"
-        elif _NO_ROOM.search(errors):
-            why = f"{why} (make room in {repository})"
-        raise (DamagedError if _DAMAGE.search(errors) else GitError)(f"git {command_of(words)}: {why}")
-    return output
+    return GitResult(process.returncode, output, errors)
+
+
+def failure(repository: str, words: tuple[str, ...], result: GitResult) -> GitError:
+    """The error that a command which failed stands for, by what it said."""
+    why = said(result.errors) or f"exit code {result.code}"
+    if not os.path.exists(os.path.join(repository, "HEAD")):
+        why = f"there is no repository {repository} any more; a start of the node makes another one"
+    elif _NO_ROOM.search(result.errors):
+        why = f"{why} (make room in {repository})"
+    kind = GitError
+    if _DAMAGE.search(result.errors):
+        kind = DamagedError
+    elif _MISSING.search(result.errors):
+        kind = MissingObjectError
+    return kind(f"git {command_of(words)}: {why}")
 
 
 def command_of(words: tuple[str, ...]) -> str:

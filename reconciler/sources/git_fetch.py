@@ -14,6 +14,7 @@ from reconciler.frozen import replace
 from reconciler.sources.git_command import (
     DamagedError,
     GitError,
+    MissingObjectError,
     checked_commit,
     checked_reference,
     git_environment,
@@ -32,7 +33,7 @@ _MOST_LISTED_BYTES = 64 * 1024
 
 
 def fetch(request: GitRequest, repository: str) -> None:
-    """Bring the remote's reference into `repository` as FETCHED. **Raises** GitError."""
+    """Bring the remote's reference into `repository` as FETCHED; all of it when what is here of it has holes. **Raises** GitError."""
     wanted = remote_reference(request.reference)
     words = [
         "fetch",
@@ -47,7 +48,12 @@ def fetch(request: GitRequest, repository: str) -> None:
     ]
     words += [f"--depth={request.depth}"] if request.depth > 0 else []
     words += ["--end-of-options", checked_url(request), f"+{wanted}:{FETCHED}"]
-    _talk(request, repository, words, f"fetch {request.reference} from")
+    what = f"fetch {request.reference} from"
+    try:
+        _talk(request, repository, words, what)
+    except MissingObjectError:
+        # It was sent as differences from what this node is taken to have, and has lost, or never had: members send each other less.
+        _talk(request, repository, [words[0], "--refetch", *words[1:]], what)
 
 
 def fetch_whole_history(request: GitRequest, repository: str) -> None:
@@ -80,7 +86,7 @@ def _talk(request: GitRequest, repository: str, words: list[str], what: str) -> 
         )
     except GitError as error:
         text = str(error).replace(request.url, public_url(request.url))
-        kind = DamagedError if isinstance(error, DamagedError) else GitError
+        kind = next((one for one in (DamagedError, MissingObjectError) if isinstance(error, one)), GitError)
         raise kind(f"{what} {public_url(request.url)}: {text.removeprefix(f'git {words[0]}: ')}") from None
 
 

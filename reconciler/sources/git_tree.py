@@ -8,7 +8,7 @@ from __future__ import annotations
 from reconciler.errors import Finding, Place
 from reconciler.frozen import frozen
 from reconciler.sources.bounds import DEEPEST, name_finding, too_deep
-from reconciler.sources.git_command import GitError, run_git
+from reconciler.sources.git_command import GitError, MissingObjectError, run_git
 
 _SYMBOLIC_LINK = "120000"
 _SUBMODULE = "160000"
@@ -38,7 +38,8 @@ class TreeEntry:
 def list_tree(repository: str, commit: str, path: str, *, trees: bool = False) -> list[TreeEntry]:
     """Everything below `path`, sorted by path; with `trees` the directories too, those on the way to `path` included.
 
-    **Raises** GitError; TooMuchError as soon as there is more than any configuration has (a few trees can name a billion entries).
+    **Raises** GitError; MissingObjectError when a part of it is not there; TooMuchError as soon as there is more than any configuration
+    has (a few trees can name a billion entries).
     """
     path = checked_path(path)
     words = ["ls-tree", "-r", "-l", "-z", "--full-tree", *(["-t"] if trees else []), commit]
@@ -82,4 +83,6 @@ def _entry(line: bytes, directory: str) -> TreeEntry:
     facts, _, name = line.partition(b"\t")
     mode, _kind, object_id, size = facts.decode().split()
     path = inside(name.decode("utf-8", "replace"), directory)
+    if size == "BAD":  # git tells no size of what is not there or can't be read, and calls that a success.
+        raise MissingObjectError(f"object {object_id[:12]} is not in the repository")
     return TreeEntry(mode, object_id, 0 if size == "-" else int(size), path)

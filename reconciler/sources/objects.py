@@ -14,7 +14,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from reconciler.frozen import frozen
-from reconciler.sources.git_command import DamagedError, GitError, TooMuchError, checked_commit
+from reconciler.sources.git_command import DamagedError, GitError, MissingObjectError, TooMuchError, checked_commit
 
 if TYPE_CHECKING:
     from gitdb.pack import PackEntity
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 _LONGEST_HEADER = 64
 _LONGEST_CHAIN = 4096
 _MOST_ALTERNATES = 8
-
-
-class MissingObjectError(GitError):
-    """An object is not in the repository."""
-
-    code = "missing-object"
 
 
 @frozen

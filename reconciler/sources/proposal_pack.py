@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable
 
 from reconciler.sources.commit_object import CommitObject
-from reconciler.sources.git_command import TooMuchError, checked_commit, run_git
+from reconciler.sources.git_command import MissingObjectError, TooMuchError, checked_commit, run_git
 from reconciler.sources.git_tree import list_tree
-from reconciler.sources.objects import MissingObjectError, Objects
+from reconciler.sources.objects import Objects
 from reconciler.sources.packs import parse_tree, write_pack
 
 _MOST_HERE = 64

@@ -19,16 +19,19 @@ from reconciler.sources.bounds import TreeBounds, TreeRefusedError, is_configura
 from reconciler.sources.commit_object import MOST_COMMIT_BYTES, CommitFacts, CommitObject, parse_commit
 from reconciler.sources.fast_import import People, import_stream
 from reconciler.sources.few_files import few_files
+from reconciler.sources.fsck import damage
 from reconciler.sources.git_command import (
     DamagedError,
     GitError,
+    IncompleteError,
+    MissingObjectError,
     TooMuchError,
     checked_commit,
     checked_reference,
     run_git,
 )
 from reconciler.sources.git_tree import TreeEntry, checked_path, list_tree, path_findings
-from reconciler.sources.objects import MissingObjectError, Objects
+from reconciler.sources.objects import Objects
 from reconciler.sources.packs import (
     ForeignPackError,
     commits_of,
@@ -70,7 +73,7 @@ class Repository:
             self.make()
         self._objects = Objects(self.path)
         self._writing = threading.Lock()
-        self._damaged = False
+        self._damaged = self._incomplete = False
 
     def make(self) -> None:
         """Make the repository if it is not there. **Raises** GitError; then every call does until this went through."""
@@ -85,10 +88,13 @@ class Repository:
     def files(self, commit: str, path: str = "", bounds: TreeBounds | None = None) -> dict[str, bytes]:
         """The configuration's files below `path` in a commit, by their path below it.
 
-        **Raises** GitError when it can't be read; TreeRefusedError, with a finding for each, for symbolic links, submodules,
-        and what is too large.
+        **Raises** GitError when it can't be read, IncompleteError when the commit is here, but not all of this; TreeRefusedError, with
+        a finding for each, for symbolic links, submodules, and what is too large.
         """
-        bounds = bounds or TreeBounds()
+        with self._complete(commit):
+            return self._files(commit, path, bounds or TreeBounds())
+
+    def _files(self, commit: str, path: str, bounds: TreeBounds) -> dict[str, bytes]:
         few = self._few(commit, path, bounds)
         entries = self._entries(commit, path) if few is None else list(few)
         findings = path_findings(entries) + size_findings(
@@ -132,7 +138,8 @@ class Repository:
         words = ("fast-import", "--quiet", "--force", "--done", "--date-format=raw")
         with self._writing:
             try:
-                made = checked_commit(self._git(*words, given=stream).decode().strip())
+                with self._complete(parent):
+                    made = checked_commit(self._git(*words, given=stream).decode().strip())
             except GitError:
                 self._tidy()
                 raise
@@ -191,7 +198,7 @@ class Repository:
         missing = [commit for commit in (old, new) if not self.has(commit)]
         if missing:
             raise GitError(f"commit {missing[0]} is not here")
-        seen = descends(self._commit_object, old, new)
+        seen = descends(self._commit_object, old, new, self._history_ends)
         if seen is not None:
             return seen
         words = ("rev-list", "--max-count=1", checked_commit(old), f"^{checked_commit(new)}")
@@ -243,7 +250,8 @@ class Repository:
 
         Holds the commits from `base` (or just this one) to `commit`, the trees on the way to `path`, and all below it.
         """
-        return proposal_pack(self.path, self._objects, self._commit_object, commit, checked_path(path), base)
+        with self._complete(commit):
+            return proposal_pack(self.path, self._objects, self._commit_object, commit, checked_path(path), base)
 
     def import_pack(self, pack: bytes) -> None:
         """Take in the objects of a pack, checked and durable. **Raises** GitError, and then none of them is here.
@@ -361,9 +369,10 @@ class Repository:
         """Whether damage was met since the repository was opened, or last looked through."""
         return self._damaged or self._objects.damaged
 
-    def suspect(self) -> None:
-        """Take it that damage was met: another process says so that reads here."""
+    def suspect(self, *, incomplete: bool = False) -> None:
+        """Take it that damage was met: another process says so that reads here; `incomplete` when that was an IncompleteError."""
         self._damaged = True
+        self._incomplete |= incomplete
 
     def set_aside_if_damaged(self, timeout_s: float = 600) -> str | None:
         """Look through everything. If any of it is damaged: begin anew, empty; what git found, after the path of what was set aside.
@@ -371,12 +380,10 @@ class Repository:
         The whole, because a commit that is here is taken to be complete: of what only lacks a part no source would bring that again.
         One such repository is kept, the last. Takes seconds: for who alone uses the repository. **Raises** GitError.
         """
+        incomplete, self._incomplete = self._incomplete, False
         self._damaged = self._objects.damaged = False
-        try:
-            run_git(self.path, "fsck", "--no-dangling", "--no-reflogs", "--no-progress", timeout_s=timeout_s)
-        except DamagedError as error:
-            found = str(error)
-        else:
+        found = damage(self.path, timeout_s, incomplete=incomplete)
+        if found is None:
             return None
         aside = f"{self.path}.damaged"
         with self._writing:
@@ -389,10 +396,26 @@ class Repository:
             self.make()
         return f"{aside}: {found}"
 
+    @contextlib.contextmanager
+    def _complete(self, commit: str | None) -> Iterator[None]:
+        """What is missing of a commit that is here is damage. **Raises** IncompleteError in place of MissingObjectError then."""
+        try:
+            yield
+        except MissingObjectError as error:
+            if commit is None or not self.has(commit):
+                raise
+            self._damaged = self._incomplete = True
+            raise IncompleteError(f"of commit {commit[:12]} a part is missing: {error}") from error
+
+    def _history_ends(self, commit: str) -> None:
+        """A parent of a commit is not here: where history was not cut off that may be damage."""
+        if commit not in self.boundaries():
+            self._damaged = True
+
     def _git(self, *words: str, given: bytes = b"", **bounds: Any) -> bytes:
         try:
             return run_git(self.path, *words, given=given, **bounds)
-        except DamagedError:
+        except (DamagedError, MissingObjectError):
             self._damaged = True
             raise
 
@@ -541,7 +564,7 @@ def _stems(directory: str) -> Iterator[str]:
 def _blob_size(header: bytes, path: str) -> int:
     words = header.split()
     if len(words) != 3 or words[1] != b"blob":
-        raise GitError(f"the content of {path} is not in the repository")
+        raise MissingObjectError(f"the content of {path} is not in the repository")
     return int(words[2])
 
 

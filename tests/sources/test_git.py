@@ -78,6 +78,48 @@ def test_tip_of_the_branch_is_brought_here(ask: Ask, work, repository: Repositor
     assert ask(known=(commit,), let_in=(commit,)) == GitAnswer(commit, commit)
 
 
+def test_what_is_missing_here_of_the_commit_before_is_fetched_again(  # type: ignore[no-untyped-def]
+    ask: Ask, work, repository: Repository
+) -> None:
+    """The remote sends no more than what was changed since."""
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    work.write("cluster.d/same.yaml", "same: 1\n")
+    first = work.commit()
+    assert ask().commit == first
+    pack = next(Path(repository.path, "objects", "pack").glob("*.pack"))
+    moved = pack.rename(Path(repository.path, "moved.pack"))
+    pack.with_suffix(".idx").unlink()
+    words = ["git", f"--git-dir={repository.path}"]
+    subprocess.run([*words, "unpack-objects", "-q"], input=moved.read_bytes(), check=True)
+    lost = work.git("rev-parse", "HEAD:cluster.d/same.yaml")
+    Path(repository.path, "objects", lost[:2], lost[2:]).unlink()
+    work.git("rm", "--quiet", "cluster.d/a.yaml")
+    second = work.commit()
+    assert ask(known=(first,), let_in=(first,)) == GitAnswer(second, second)
+    assert repository.files(second, "cluster.d") == {"same.yaml": b"same: 1\n"}
+    assert repository.files(first, "cluster.d") == {"a.yaml": b"a: 1\n", "same.yaml": b"same: 1\n"}
+
+
+def test_differences_from_what_is_not_here_are_fetched_whole(
+    ask: Ask, work, repository: Repository, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    """Of the commit before the node has what another member sent it: the configuration alone."""
+    lines = [f"{n}: {n * n}\n" for n in range(2000)]
+    work.write("cluster.d/a.yaml", "a: 1\n")
+    work.write("elsewhere.yaml", "".join(lines))
+    first = work.commit()
+    other = Repository(str(tmp_path / "other.git"))
+    subprocess.run(
+        ["git", f"--git-dir={other.path}", "fetch", "-q", str(work.path), "main:refs/reconciler/x"], check=True
+    )
+    repository.import_pack(other.export_pack(first, "cluster.d"))
+    repository.set_reference("refs/reconciler/active", first)
+    work.write("elsewhere.yaml", "".join(lines[1:]))
+    second = work.commit()
+    assert ask(known=(first,), let_in=(first,)) == GitAnswer(second, second)
+    assert set(repository.files(second)) == {"cluster.d/a.yaml"} | {"elsewhere.yaml"}
+
+
 def test_tag_and_other_branch(ask: Ask, work) -> None:  # type: ignore[no-untyped-def]
     work.write("cluster.d/a.yaml", "a: 1\n")
     first = work.commit()

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.sources.git_command import GitError, TooMuchError
-from reconciler.sources.objects import MissingObjectError, Objects, StoredObject, object_name
+from reconciler.sources.git_command import GitError, MissingObjectError, TooMuchError
+from reconciler.sources.objects import Objects, StoredObject, object_name
 from reconciler.sources.packs import ForeignPackError, parse_tree, read_pack, write_pack
 from reconciler.sources.repository import Repository
 
