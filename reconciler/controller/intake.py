@@ -27,6 +27,7 @@ from reconciler.controller.messages import (
     NoPack,
     Ping,
     Propose,
+    Release,
     Run,
     State,
     WantCommit,
@@ -36,9 +37,6 @@ from reconciler.controller.outbox import KEPT
 from reconciler.controller.parts import Parts
 from reconciler.controller.shared import Shared, allowed
 from reconciler.controller.telling import skipped, unknown_node
-
-_BUILT_UPON = (Activate,)
-"""Messages on which something is built that a crash must not take away: they take effect once they are durable."""
 
 
 class Intake:
@@ -101,10 +99,17 @@ class Intake:
             return self.parts.confirmation.heard(message)
         if isinstance(message, WantCommit | CommitPack | NoPack):
             return self.parts.packs.heard(event.sender, message)
-        if isinstance(message, _BUILT_UPON):
+        if self._is_built_upon(message):
             wishes = self._write(event.sender, data, message, event.now)
             return [*wishes, *self.parts.sync(TakeIn(event.sender, data, message))]
         return self._take_in(event.sender, data, message, event.now, written=False)
+
+    def _is_built_upon(self, message: Message) -> bool:
+        """Whether something is built on a message that a crash must not take away: it takes effect once it is durable.
+
+        What is activated is said to be; and who has left knows by that, when it comes back, that the others may have gone on without it.
+        """
+        return isinstance(message, Activate) or (isinstance(message, Release) and message.node == self.parts.name)
 
     def _write(self, sender: str, data: bytes, message: Message, now: Moment) -> list[Wish]:
         return self.parts.keeper.write(message_record(sender, data), now, begins=isinstance(message, Propose))
