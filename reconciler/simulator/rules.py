@@ -13,6 +13,7 @@ from reconciler.controller.fencing.record import FenceOrder, Ordered
 from reconciler.controller.replica import Partition
 from reconciler.controller.shared import Shared
 from reconciler.model.cluster import Configuration
+from reconciler.model.resource import Primitive
 from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.host import Host
 from reconciler.simulator.scenario import Scenario, fences
@@ -186,14 +187,19 @@ class Rules:
     def _check_freeze(self, host: Host, resource: str, views: list[Partition]) -> None:
         """Under the policy freeze a side without quorum stops nothing that runs as it should, and a member by itself nothing at all.
 
-        What an activation took away is stopped all the same, as Pacemaker does it: the side had quorum then.
+        What an activation took away or changed is stopped all the same, as Pacemaker does it: the side had quorum then. And what a node
+        has heard fail does not run as it should to it, though it may be well by now.
         """
         world, node = self.cluster.world, host.node
         if not self._freezes or node is None or node.stopping or any(self._quorate(view) for view in views):
             return
         troubled = {name for _, name, _ in {*world.failing, *world.lying, *self.cluster.hanging}}
-        gone = resource not in {one.id for one in node.replica.shared.cib.configuration.resources}
-        if world.where(resource) == [host.name] and resource not in troubled and not gone:
+        troubled |= {name for name, _ in node.executor.failures}
+        if world.where(resource) != [host.name] or resource in troubled:
+            return
+        configured = node.replica.shared.cib.configuration.resources
+        wanted = [_parameters(one) for one in configured if isinstance(one, Primitive) and one.id == resource]
+        if world.running[host.name, resource].parameters in wanted:
             self._break(f"{host.name} stops {resource}, which runs well, although it is to freeze")
 
     def _check_end(self, host: Host, why: str, views: list[Partition]) -> None:
@@ -260,3 +266,7 @@ def plain_placement(active: Configuration, cluster: SimulatedCluster, stuck: set
     known = {one.id for one in active.resources}
     surplus = {name for _, name in cluster.world.running} - known - stuck
     return f"{sorted(surplus)} run and are not wanted" if surplus else None
+
+
+def _parameters(resource: Primitive) -> dict[str, str]:
+    return {name: value for block in resource.params for name, value in block.values.items()}
