@@ -132,6 +132,7 @@ def facts(
         fenced=shared.fencing.fenced,
         online=tuple(sorted(name for name, one in shared.nodes.items() if one.presence is Presence.ONLINE)),
         gone=down if certain else (),
+        seen={name: one.incarnation for name, one in shared.nodes.items() if one.incarnation},
     )
 
 

@@ -27,10 +27,14 @@ def permitted(
     """What the members of an installed view may do; `contested`: others could be quorate at the same time.
 
     Then members that were all away may not even fence: the others may have gone on without them, and what they know is the older history.
+    Nor may those fence who miss a majority of which nothing is known: what that has said to be applied would be lost with it.
     """
     if contested and all(one.stale for one in nodes.values() if one.presence is Presence.ONLINE):
         return NOTHING
     missing = missing_of(nodes, votes)
+    unknown = sum(votes[name] for name, absence in missing.items() if absence is Absence.UNKNOWN)
+    if contested and 2 * unknown > sum(votes.values()):
+        return NOTHING
     own = sum(vote for name, vote in votes.items() if name not in missing)
     quorum = Quorum(quorate, not contested, own, sum(votes.values()))
     return permissions(quorum, True, quorum_policy(cib), missing, fencing=fences(cib))

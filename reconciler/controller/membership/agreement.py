@@ -23,6 +23,10 @@ class Exclusion(enum.Enum):
     PROTOCOL = "no protocol is understood by it and the others"
 
 
+TERM_LEAP = 1_000
+"""More terms than a side begins between a cut and its fencing by the other."""
+
+
 @frozen
 class Agreement:
     """What the members of a view have in common. `term` is None when they may not decide: what is decided stays as it was.
@@ -86,7 +90,9 @@ def agree(hellos: Mapping[str, Hello], silent: Mapping[str, Exclusion], earlier_
     ranks = _ranks(heard, donor)
     doubtful = _doubtful(heard, donor, quorum)
     decides = quorum.quorate and not doubtful
-    term, promised = _term(heard, receivers, earlier_promised) if decides else (None, frozenset[str]())
+    term, promised = None, frozenset[str]()
+    if decides:
+        term, promised = _term(heard, receivers, earlier_promised, exclusive=quorum.intersecting)
     return Agreement(
         members=tuple(sorted(heard)),
         excluded=excluded,
@@ -176,7 +182,15 @@ def _doubtful(heard: Mapping[str, Hello], donor: str, quorum: Quorum) -> frozens
         return frozenset()
     known = (hello.gone for hello in heard.values() if hello.state == heard[donor].state)
     votes = _votes(heard[donor], heard)
-    return (_unseen(heard, votes) | votes.keys()) - heard.keys() - frozenset().union(*known)
+    gone = frozenset().union(*known) - _seen_otherwise(heard, donor)
+    return (_unseen(heard, votes) | votes.keys()) - heard.keys() - gone
+
+
+def _seen_otherwise(heard: Mapping[str, Hello], donor: str) -> frozenset[str]:
+    """Who some member has met as somebody else than the donor: it may have come back since it was gone for that one."""
+    known = heard[donor].seen
+    pairs = ((name, who) for hello in heard.values() for name, who in hello.seen.items())
+    return frozenset(name for name, who in pairs if who != known.get(name))
 
 
 def _unseen(heard: Mapping[str, Hello], votes: Mapping[str, int]) -> frozenset[str]:
@@ -194,14 +208,19 @@ def _ring(heard: Mapping[str, Hello]) -> RingVerdict:
     )
 
 
-def _term(heard: Mapping[str, Hello], receivers: frozenset[str], earlier: int) -> tuple[int, frozenset[str]]:
+def _term(
+    heard: Mapping[str, Hello], receivers: frozenset[str], earlier: int, *, exclusive: bool
+) -> tuple[int, frozenset[str]]:
     """The term of a quorate view, and who has promised it already.
 
     When a node was lost and all that are left hold the same, each has promised one more before its hello: that is the term, and
-    nobody has to be waited for again.
+    nobody has to be waited for again. Where others could be quorate without any of us (not `exclusive`ly we), they may have begun terms
+    before they were fenced: ours outranks them by a leap.
     """
     promises = {hello.promised for hello in heard.values()}
     highest = max(promises)
+    if not exclusive:
+        return TERM_LEAP + max(highest, earlier), frozenset()
     if all(hello.early for hello in heard.values()) and len(promises) == 1 and not receivers and highest >= earlier:
         return highest, frozenset(heard)
     return 1 + max(highest, earlier), frozenset()

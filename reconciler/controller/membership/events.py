@@ -44,6 +44,7 @@ class OwnFacts:
     fenced: Mapping[str, str] = field(default_factory=dict)
     online: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    seen: Mapping[str, str] = field(default_factory=dict)
 
 
 @frozen

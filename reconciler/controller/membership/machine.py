@@ -148,6 +148,7 @@ def _hello(sync: Syncing) -> Hello:
         online=facts.online,
         hosts=sync.view.hosts,
         gone=facts.gone,
+        seen=facts.seen,
         nodes=sync.view.nodes,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.controller.membership.agreement import Exclusion, agree
+from reconciler.controller.membership.agreement import TERM_LEAP, Exclusion, agree
 from reconciler.controller.membership.history import MOST_TERMS, Rank, StateId, TermEnd, extended, has_tail
 from reconciler.controller.membership.messages import Hello
 from reconciler.controller.membership.presence import Attendance, Presence, after_grace, presences
@@ -81,19 +81,28 @@ def test_where_others_may_be_quorate_too_no_term_begins_before_they_are_accounte
     found = agreed(hello("n1", **TWO))
     assert (found.quorate, found.term, found.doubtful) == (True, None, {"n2"})
     found = agreed(hello("n1", **TWO, gone=("n2",)))
-    assert (found.quorate, found.term, found.doubtful) == (True, 4, frozenset())
+    assert (found.quorate, found.term, found.doubtful) == (True, 3 + TERM_LEAP, frozenset())
 
 
 def test_who_holds_the_same_state_may_know_who_is_gone_and_who_holds_another_does_not() -> None:
     four = {"votes": dict.fromkeys(("n1", "n2", "n3", "n4"), 1), "ring": RingVerdict(True, 2)}
     found = agreed(hello("n1", **four), hello("n2", **four, gone=("n3", "n4")))
-    assert (found.term, found.doubtful) == (4, frozenset())
+    assert (found.term, found.doubtful) == (3 + TERM_LEAP, frozenset())
     found = agreed(hello("n1", **four), hello("n2", state(3, 4), **four, gone=("n3", "n4")))
     assert (found.term, found.doubtful) == (None, {"n3", "n4"})
 
 
 def test_a_majority_of_all_votes_doubts_nobody() -> None:
     assert agreed(hello("n1"), hello("n2")).doubtful == frozenset()
+
+
+def test_who_was_gone_for_the_donor_and_was_met_since_is_doubtful_all_the_same() -> None:
+    """It was fenced, came back into a minority with another member, and went on from there with the others."""
+    four = {"ring": RingVerdict(True, 2), "votes": dict.fromkeys(("n1", "n2", "n3", "n4"), 1)}
+    donor = hello("n1", **four, gone=("n3", "n4"), seen={"n3": "n3-1", "n4": "n4-1"})
+    same = hello("n2", state(3, 4), **four, seen={"n3": "n3-1"})
+    assert agreed(donor, same).doubtful == frozenset()
+    assert agreed(donor, replace(same, seen={"n3": "n3-2"})).doubtful == {"n3"}
 
 
 def test_one_that_was_told_no_quorum_is_enough_for_none() -> None:

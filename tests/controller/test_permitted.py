@@ -1,0 +1,41 @@
+"""What a side may begin that is quorate and may not be so alone, by what it knows of who is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.cib import Cib
+from reconciler.controller.membership.presence import Presence
+from reconciler.controller.permitted import permitted
+from reconciler.controller.standing import Member
+from reconciler.model.attributes import plain
+from reconciler.model.cluster import Configuration
+
+FENCING = Cib(configuration=Configuration(options=plain({"stonith-enabled": "true"})))
+
+
+def members(**presences: Presence) -> dict[str, Member]:
+    return {name: Member(presence, 1, "b", "i") for name, presence in presences.items()}
+
+
+@pytest.mark.parametrize(
+    ("unknown", "fences"),
+    [
+        (("n5",), True),
+        (("n4", "n5"), True),
+        (("n3", "n4", "n5"), False),
+    ],
+)
+def test_who_misses_a_majority_of_which_nothing_is_known_fences_nobody(unknown: tuple[str, ...], fences: bool) -> None:
+    """That majority may have said that a commit is applied, and would lose it with its power."""
+    names = ("n1", "n2", "n3", "n4", "n5")
+    presences = {name: Presence.UNCLEAN if name in unknown else Presence.DOWN for name in names[2:]}
+    nodes = members(n1=Presence.ONLINE, n2=Presence.ONLINE, **presences)
+    allowed = permitted(FENCING, nodes, dict.fromkeys(names, 1), quorate=True, contested=True)
+    assert allowed.fence is fences
+    assert not allowed.start, "before all that are missing are accounted for"
+
+
+def test_half_of_a_cluster_of_two_may_fence_the_other() -> None:
+    nodes = members(n1=Presence.ONLINE, n2=Presence.UNCLEAN)
+    assert permitted(FENCING, nodes, {"n1": 1, "n2": 1}, quorate=True, contested=True).fence
