@@ -26,13 +26,19 @@ def wait_at_home(cluster: Cluster) -> None:
     assert cluster.twice == []
 
 
+def last(cluster: Cluster, host: str, text: str) -> str:
+    """When a host's log last said so; nothing where it never did. The hosts have one clock."""
+    times = [" ".join(line.split()[:2]) for line in cluster.log(host).splitlines() if text in line]
+    return max(times, default="")
+
+
 def pids(cluster: Cluster, name: str) -> set[str]:
     return {line[4] for line in cluster.lines() if line[1:3] == ["start", name]}
 
 
 def test_a_commit_that_one_host_sees_is_applied_on_all(cluster: Cluster) -> None:
     wait_at_home(cluster)
-    assert {cluster.dc(host) for host in HOSTS} == {"h1"}
+    assert len({cluster.dc(host) for host in HOSTS} & set(HOSTS)) == 1
     commit = cluster.commit(configuration(cluster, "s4"))
     cluster.fetch("h2")
     wait_until(lambda: cluster.at_rest(*HOSTS, commit=commit), "it is active everywhere")
@@ -43,9 +49,10 @@ def test_what_ran_on_a_host_without_power_runs_elsewhere_once_it_is_fenced(clust
     wait_at_home(cluster)
     cluster.bed.do("poweroff", "h3")
     wait_until(lambda: cluster.runs_on("s3") in ("h1", "h2"), "it runs elsewhere", 40)
-    log = cluster.log("h1")
-    fenced, started = log.rindex("a fence agent has ended device=power target=h3"), log.rindex("key=s3_start_0")
-    assert fenced < started
+    fenced = last(cluster, "h1", "a fence agent has ended device=power target=h3")
+    fenced = max(fenced, last(cluster, "h2", "a fence agent has ended device=power target=h3"))
+    started = max(last(cluster, host, "key=s3_start_0") for host in ("h1", "h2"))
+    assert "" < fenced < started
     wait_at_home(cluster)
 
 

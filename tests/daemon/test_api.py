@@ -107,7 +107,7 @@ def test_the_cib_is_enough_to_plan_from(shared: Node) -> None:
         ("POST", "/v1/status", {}, 405, "wrong-method"),
         ("GET", "/v1/proposals", None, 405, "wrong-method"),
         ("GET", "/v1/files?commit=deadbeef", None, 404, "unknown-commit"),
-        ("GET", f"/v1/files?commit={'0' * 40}", None, 422, "git"),
+        ("GET", f"/v1/files?commit={'0' * 40}", None, 422, "missing-object"),
         ("GET", "/v1/history?limit=0", None, 400, "bad-request"),
         ("GET", f"/v1/history?limit={'1' * 5000}", None, 400, "bad-request"),
         ("GET", "/v1/status?x", None, 400, "bad-request"),

@@ -75,7 +75,7 @@ def test_a_history_of_any_length_is_one_git_process_at_most(tmp_path: Path, monk
         answer = await rig.api.handle(Request("GET", "/v1/history", {}, {}, Peer(1, 0, frozenset())))
         entries = answer.content["entries"]
         assert [entry["commit"] for entry in entries] == commits[::-1]
-        assert {entry["author"] for entry in entries} == {"reconciler <reconciler@localhost>"}
+        assert {entry["author"] for entry in entries} == {"root <root@n1>"}
         rig.store.close()
 
     asyncio.run(story())

@@ -398,7 +398,7 @@ def waits_for_a_stop_that_hangs(patch: Patch) -> None:
 
 def stops_by_other_parameters(patch: Patch) -> None:
     """A stop has the parameters of the configuration, whatever the resource was started with."""
-    patch.setattr(executing, "_as_started", lambda launched, started: launched)
+    patch.setattr(executing, "as_started", lambda launched, started: launched)
 
 
 class _Clock:
