@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 
 from reconciler.daemon.config import NodeConfig
 from reconciler.daemon.log import say
@@ -18,6 +19,9 @@ from reconciler.fabric.corosync.library import Corosync, CorosyncError
 from reconciler.frozen import replace
 
 _ANSWER_S = 3.0
+_FIRST_S = 30.0
+"""How long a first start waits for corosync: it may be starting, too."""
+_ASK_AGAIN_S = 0.5
 _NAME_FILE = "corosync-name"
 _LONGEST_NAME = 255
 
@@ -33,19 +37,20 @@ def identified(config: NodeConfig) -> NodeConfig:
     each other, and OSError when the name can't be kept.
 
     Waits for corosync, but not for long. When that does not answer, the name in node.yaml is taken, else the last one that corosync had
-    for this host. Who has neither is nobody yet: under another name than the one that corosync has for it, it could never join.
+    for this host. Who has neither is nobody yet, and waits longer: under another name than the one that corosync has for it, it could
+    never join.
     """
     if config.corosync is None:
         return config
     path, written = os.path.join(config.state, _NAME_FILE), config.corosync.node
-    known = _ask()
-    if known is None:
-        if (name := written or _kept(path)) is None:
-            raise IdentityError(
-                "corosync does not say who this node is, and never did so far: start corosync, and then this node, or write `node:` into"
-                " node.yaml, as the nodelist in corosync.conf calls this host"
-            )
+    known, name = _ask(), written or _kept(path)
+    if known is None and name is not None:
         return replace(config, node=name)
+    if known is None and (known := _ask_on()) is None:
+        raise IdentityError(
+            "corosync does not say who this node is, and never did so far: start corosync, and then this node, or write `node:` into"
+            " node.yaml, as the nodelist in corosync.conf calls this host"
+        )
     if written not in (None, known):
         error = misnamed(written or "", known, {})
         raise IdentityError(f"{error} ({error.advice})")
@@ -56,6 +61,16 @@ def identified(config: NodeConfig) -> NodeConfig:
             os.fsync(file.fileno())
         os.replace(f"{path}.new", path)
     return replace(config, node=known)
+
+
+def _ask_on() -> str | None:
+    """The name that corosync has for this host, as soon as it tells; None when it does not in time."""
+    end_s = time.monotonic() + _FIRST_S
+    name = None
+    while name is None and time.monotonic() < end_s:
+        time.sleep(_ASK_AGAIN_S)
+        name = _ask()
+    return name
 
 
 def _kept(path: str) -> str | None:

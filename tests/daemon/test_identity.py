@@ -52,6 +52,8 @@ def test_who_never_heard_its_name_from_corosync_does_not_start_under_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It took the host's own name; where corosync had another one for it, it could not join before it was started anew."""
+    monkeypatch.setattr(identity, "_FIRST_S", 0.05)
+    monkeypatch.setattr(identity, "_ASK_AGAIN_S", 0.01)
     corosync_says(monkeypatch, None)
     with pytest.raises(IdentityError, match=r"does not say who this node is.*start corosync.*or write `node:`"):
         identified(config(tmp_path))
@@ -61,3 +63,13 @@ def test_without_corosync_in_node_yaml_nobody_is_asked(tmp_path: Path, monkeypat
     corosync_says(monkeypatch, "db1")
     alone = NodeConfig(node="db2", state=str(tmp_path))
     assert identified(alone) is alone
+
+
+def test_a_first_start_waits_for_a_corosync_that_is_starting_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([None, None, "db1"])
+    monkeypatch.setattr(identity, "_ASK_AGAIN_S", 0.01)
+    monkeypatch.setattr(identity, "_ask", lambda: next(answers))
+    assert identified(config(tmp_path)).node == "db1"
+    assert (tmp_path / "corosync-name").read_text() == "db1", "it is kept"
