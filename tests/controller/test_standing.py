@@ -5,11 +5,16 @@ from __future__ import annotations
 import pytest
 
 from reconciler.cib import Cib
+from reconciler.controller.installing import Installed, facts, install
 from reconciler.controller.membership.presence import Presence
+from reconciler.controller.shared import Shared
 from reconciler.controller.standing import GRACE_MS, Member, grace_ms, present
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.resource import Agent, Operation, Primitive
+
+from .conftest import SingleNode
+from .written import configuration, primitive
 
 STOPPED_IN = Primitive(
     "a", Agent("ocf", "Dummy", "reconciler"), operations=(Operation("stop", "0", attributes={"timeout": "90s"}),)
@@ -62,3 +67,49 @@ def test_only_members_of_the_view_are_present() -> None:
     assert {name: (one.incarnation, one.boot) for name, one in present(nodes).items()} == {
         "online": ("online-1", "boot-online")
     }
+
+
+THREE = {name: Member(Presence.ONLINE, 1, f"boot-{name}", f"{name}-1", 3) for name in ("n1", "n2", "n3")}
+
+
+def without_n3(shared: Shared) -> Member:
+    """What is known of n3 once the others have installed a view without it."""
+    pair = ("n1", "n2")
+    installed = Installed(
+        cluster="c",
+        term=4,
+        members=pair,
+        dc="n1",
+        quorate=True,
+        ranks={"n1": 1, "n2": 2},
+        boots={name: f"boot-{name}" for name in pair},
+        incarnations={name: f"{name}-1" for name in pair},
+        hosts=pair,
+    )
+    return install(shared, installed).nodes["n3"]
+
+
+@pytest.mark.parametrize(("former_ms", "wanted"), [(0, "its own"), (7_000_000, 7_000_000), (None, None)])
+def test_who_is_lost_may_have_the_configuration_before(former_ms: int | None, wanted: object) -> None:
+    """Before all have settled on a configuration, one that is lost may not have got it."""
+    stopping = cib(no_quorum_policy="stop", stonith_enabled="false")
+    lost = without_n3(Shared(cib=stopping, nodes=THREE, term=3, ends_within_ms=former_ms))
+    own_ms = grace_ms(stopping, Presence.UNCLEAN, fencing=False)
+    assert lost.ends_within_ms == (own_ms if wanted == "its own" else wanted)
+
+
+def test_an_activation_keeps_how_long_who_lacks_it_goes_on_until_all_have_settled(single: SingleNode) -> None:
+    single.apply(configuration(primitive("a"), no_quorum_policy="freeze"))
+    single.converge()
+    assert single.node.replica.shared.ends_within_ms == 0
+    single.apply(configuration(primitive("a", x="2"), no_quorum_policy="stop"))
+    assert single.node.replica.shared.ends_within_ms is None, "under freeze it goes on for ever"
+    single.converge()
+    assert single.node.replica.shared.ends_within_ms == 0
+
+
+def test_a_hello_tells_as_whom_each_node_was_met() -> None:
+    told = facts(
+        Shared(nodes=THREE), "n1", promised=0, blank=False, incarnation="n1-2", boot="boot-n1", protocols=(1, 2)
+    )
+    assert told.seen == {"n1": "n1-1", "n2": "n2-1", "n3": "n3-1"}
