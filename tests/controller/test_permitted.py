@@ -36,6 +36,14 @@ def test_who_misses_a_majority_of_which_nothing_is_known_fences_nobody(unknown: 
     assert not allowed.start, "before all that are missing are accounted for"
 
 
+def test_one_of_three_with_a_quorum_device_waits_for_an_operator() -> None:
+    votes = dict.fromkeys(("n1", "n2", "n3"), 1)
+    nodes = members(n1=Presence.ONLINE, n2=Presence.UNCLEAN, n3=Presence.UNCLEAN)
+    assert not permitted(FENCING, nodes, votes, quorate=True, contested=True).fence
+    nodes = members(n1=Presence.ONLINE, n2=Presence.DOWN, n3=Presence.DOWN)
+    assert permitted(FENCING, nodes, votes, quorate=True, contested=True).start
+
+
 def test_half_of_a_cluster_of_two_may_fence_the_other() -> None:
     nodes = members(n1=Presence.ONLINE, n2=Presence.UNCLEAN)
     assert permitted(FENCING, nodes, {"n1": 1, "n2": 1}, quorate=True, contested=True).fence
