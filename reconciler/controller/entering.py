@@ -234,15 +234,17 @@ class Entering:
         return [*wishes, *self.parts.tips.reconsider(now), self.parts.publish()]
 
     def _report(self, known: NodeState, now: Moment) -> tuple[Report, list[Wish]]:
-        """What this node is and does. `known` is what it knew of itself before it took over the others' state, if it did."""
+        """What this node is and does. `known` is what it knew of itself before it took over the others' state, if it did.
+
+        What has ended and was not told yet follows right after the report: so long it is under way, or the DC would plan without it.
+        """
         watches: list[Wish] = []
-        underway = self.parts.executor.underway()
+        underway = self.parts.executor.underway() + self.parts.outbox.untold()
         stopped: tuple[str, ...] = ()
         if not self.reported:
             stopped, seen, watches = self.parts.recovery.finish(self.parts.replica, self.parts.executor, now)
         else:
-            told = {one.resource for one in self.parts.outbox.results}
-            busy = {one.resource for one in underway} | told
+            busy = {one.resource for one in underway}
             started = self.parts.replica.memory.started
             seen = corrections(node_state(self.parts.replica.shared.cib, self.parts.name), known, busy, started)
         return Report(self.parts.name, self.parts.joining.boot, stopped, underway, tuple(seen), now.wall_ms), watches

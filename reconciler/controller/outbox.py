@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from reconciler.cib.observations import AttributeSet
 from reconciler.controller.events import Broadcast, Wish
 from reconciler.controller.fencing.messages import FenceConfirmed
-from reconciler.controller.messages import Cleanup, Message, Observe, Propose, Refresh, Reported, Shutdown
+from reconciler.controller.messages import Cleanup, Message, Observe, Propose, Refresh, Reported, Shutdown, Underway
 from reconciler.controller.moment import Moment
 
 KEPT = (Propose, Cleanup, Refresh, Shutdown, FenceConfirmed)
@@ -45,6 +45,10 @@ class Outbox:
         """Of what was just told, keep the results."""
         messages = (wish.message for wish in wishes if isinstance(wish, Broadcast))
         self.results += [message for message in messages if isinstance(message, Reported)]
+
+    def untold(self) -> tuple[Underway, ...]:
+        """The orders whose results nobody has heard: to the others they are under way until then, though no agent is called any more."""
+        return tuple(Underway(one.term, one.transition, one.action, one.resource, one.task, 0) for one in self.results)
 
     def heard(self, message: Reported | Observe) -> None:
         """Something was delivered: what of it was ours need not be told again."""

@@ -483,12 +483,18 @@ def _no_longer_underway(shared: Shared, message: Reported) -> Shared:
     known = shared.underway.get(message.node)
     if known is None:
         return shared
-    order = (message.term, message.transition, message.action)
-    left = tuple(one for one in known if (one.term, one.transition, one.action) != order)
+    left = tuple(one for one in known if not _answers(message, one))
     if len(left) == len(known):
         return shared
     underway = {node: orders for node, orders in shared.underway.items() if node != message.node}
     return replace(shared, underway={**underway, message.node: left} if left else underway)
+
+
+def _answers(message: Reported, order: Underway) -> bool:
+    """Whether a result is that of an order; what a node did by itself has no name, and is told by what it was."""
+    if (message.term, message.transition, message.action) != (order.term, order.transition, order.action):
+        return False
+    return message.action != 0 or (message.resource, message.task) == (order.resource, order.task)
 
 
 def _fenced(shared: Shared, message: FencingMessage) -> Shared:

@@ -346,9 +346,13 @@ class Life:
         return self._untold_attributes(living[0])
 
     def _untold_attributes(self, node: Node) -> str | None:
-        """Agents say with each call what their attributes are: what runs and is watched has told them all."""
+        """Agents say with each call what their attributes are: what runs and is watched has told them all.
+
+        What was removed and could not be stopped is watched by nobody: what its agent would say is not asked.
+        """
+        watched = set(wanted(node.replica.shared.cib.configuration))
         for (host, resource), values in self.cluster.world.values.items():
-            if (host, resource) not in self.cluster.world.running:
+            if (host, resource) not in self.cluster.world.running or resource not in watched:
                 continue
             known = transient(node_state(node.replica.shared.cib, host))
             for name, value in values.items():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from reconciler.cib.observations import AttributeSet
 from reconciler.controller.events import Broadcast
-from reconciler.controller.messages import Cleanup, Observe, Reported
+from reconciler.controller.messages import Cleanup, Observe, Report, Reported, Underway
 from reconciler.controller.moment import Moment
 from reconciler.controller.outbox import Outbox
+from reconciler.controller.shared import Shared, deliver
 from reconciler.frozen import replace
 
 NOW = Moment(5, 5)
@@ -56,3 +57,23 @@ def test_what_is_wanted_without_a_view_is_told_once_there_is_one():
     assert told(outbox.again(NOW)) == [Cleanup(("a",), 1)], "nobody has heard it yet"
     outbox.delivered(Cleanup(("a",), 1))
     assert outbox.again(NOW) == []
+
+
+def test_what_nobody_has_heard_the_end_of_is_under_way_to_the_others():
+    outbox = Outbox("n1")
+    outbox.told([Broadcast(FAILED)])
+    assert outbox.untold() == (Underway(1, 2, 3, "a", "monitor", 0),)
+    outbox.heard(FAILED)
+    assert outbox.untold() == ()
+
+
+def test_each_result_of_what_a_node_did_by_itself_is_awaited():
+    """It stopped two resources while it was cut off: nobody ordered that, so neither has a name."""
+    outbox, stopped = Outbox("n1"), replace(WORKED, term=0, transition=0, action=0, task="stop", interval_ms=0)
+    results = [replace(stopped, resource=resource) for resource in ("a", "b")]
+    outbox.told([Broadcast(result) for result in results])
+    shared = deliver(Shared(), "n1", Report("n1", "", (), outbox.untold(), (), 1))
+    for result in results:
+        assert "n1" in shared.underway, "a result is on its way"
+        shared = deliver(shared, "n1", result)
+    assert shared.underway == {}

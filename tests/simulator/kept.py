@@ -262,4 +262,52 @@ KEPT = {
         toy=True,
         options="stonith-enabled=false stonith-action=off no-quorum-policy=stop start-failure-is-fatal=false",
     ),
+    "told and planned before": Kept(
+        "a start had ended, and nobody had heard it when the view ended: the DC planned from the report, before the result came after it",
+        18664,
+        2,
+        "a=1; a=2 b=1 c=2; a=1; a=2",
+        """
+        5001 CLEANUP n1 19141
+        7004 HEAL n1
+        7308 COMMIT n2 21057
+        7321 HEAL n1
+        7371 SLOW_DISK n1 20
+        7425 CUT n1
+        """,
+        toy=True,
+        options="stonith-enabled=false stonith-action=off no-quorum-policy=freeze start-failure-is-fatal=false",
+    ),
+    "told and planned before, with three": Kept(
+        "the same, by a commit that was activated while the start was under way",
+        11163,
+        3,
+        "a=1 b=2 c=1; a=1; a=1 b=1 c=2; a=2",
+        """
+        5004 COMMIT n2 54338
+        25009 STOP n3
+        25010 KILL_SOON n1 19
+        25068 COMMIT n2 12250
+        27069 START n1
+        27073 LATE_VERDICTS n2
+        27178 CUT n1 0 n3
+        33183 AGENT_FAILS n2 55318
+        """,
+        toy=True,
+        options="stonith-enabled=false stonith-action=reboot no-quorum-policy=freeze start-failure-is-fatal=false",
+    ),
+    "blocked, removed and asked nothing": Kept(
+        "no node was wrong: what could not be stopped and was removed then is watched by nobody, so its agent tells nothing",
+        17452,
+        2,
+        "a=1 b=1 c=1; a=2 b=2 c=2; a=1; a=2",
+        """
+        23007 AGENT_HANGS n1 9935
+        29325 COMMIT n2 1381
+        132589 ATTRIBUTE n1 47612
+        158723 COMMIT n1 22395
+        """,
+        toy=True,
+        options="stonith-enabled=false stonith-action=off no-quorum-policy=freeze start-failure-is-fatal=false",
+    ),
 }
