@@ -1,0 +1,95 @@
+"""The arithmetic of quorum: how many votes are expected, how many make a quorum, and whether a change leaves one to those who run.
+
+Source: votequorum(5).
+"""
+
+from __future__ import annotations
+
+from reconciler.fabric.corosync.conf.nodes import flag, node_called, nodes, number
+from reconciler.fabric.corosync.conf.text import Conf, sections, value_at
+from reconciler.frozen import frozen
+
+
+@frozen
+class Standing:
+    """How the partition that runs stands: the names of its nodes, the votes it has (those of a quorum device included) and needs."""
+
+    members: tuple[str, ...]
+    votes: int
+    expected: int
+    quorum: int
+
+    @property
+    def quorate(self) -> bool:
+        """Whether it has as many votes as it needs."""
+        return self.votes >= self.quorum
+
+
+def device_votes(conf: Conf) -> int:
+    """The votes of the quorum device, 0 without one. With the algorithm `lms` it has one less than there are nodes."""
+    devices = [one for quorum in sections(conf.items, "quorum") for one in sections(quorum.items, "device")]
+    if not devices:
+        return 0
+    written = number(value_at(conf, "quorum", "device", "votes"))
+    algorithm = value_at(conf, "quorum", "device", "net", "algorithm")
+    by_itself = len(nodes(conf)) - 1 if algorithm is not None and algorithm.value == "lms" else 1
+    return by_itself if written is None else written
+
+
+def node_votes(conf: Conf) -> int:
+    """The votes of all nodes of the nodelist."""
+    return sum(1 if node.votes is None else node.votes for node in nodes(conf))
+
+
+def expected_votes(conf: Conf) -> int:
+    """How many votes there are when all are there; `expected_votes`, where it is written, outdoes the nodelist."""
+    written = number(value_at(conf, "quorum", "expected_votes"))
+    return (node_votes(conf) if written is None else written) + device_votes(conf)
+
+
+def is_two_node(conf: Conf) -> bool:
+    """Whether one of two is enough: `two_node` with two votes expected and no quorum device."""
+    return flag(conf, "quorum", "two_node") and expected_votes(conf) == 2 and device_votes(conf) == 0
+
+
+def waits_for_all(conf: Conf) -> bool:
+    """Whether a cluster that starts waits until all were there once; `two_node` implies it, unless it is written as 0."""
+    written = value_at(conf, "quorum", "wait_for_all")
+    return is_two_node(conf) if written is None else flag(conf, "quorum", "wait_for_all")
+
+
+def quorum_of(conf: Conf) -> int:
+    """How many votes make a quorum: more than half of those expected; with two_node one."""
+    return 1 if is_two_node(conf) else expected_votes(conf) // 2 + 1
+
+
+def kept_votes(standing: Standing, before: Conf, gone: tuple[str, ...] = ()) -> int:
+    """The votes of those who run once some of them are gone."""
+    lost = [
+        node for node in (node_called(before, name) for name in gone if name in standing.members) if node is not None
+    ]
+    return standing.votes - sum(1 if node.votes is None else node.votes for node in lost)
+
+
+def quorum_lost(standing: Standing, before: Conf, after: Conf, gone: tuple[str, ...] = ()) -> str | None:
+    """Why a change of the file would leave those who run without quorum, in numbers; None when it would not.
+
+    Who is `gone` ends before the file is read anew: until then the former number of votes is needed, from then on the new one.
+    """
+    kept = kept_votes(standing, before, gone)
+    remain = ", ".join(name for name in standing.members if name not in gone) or "nobody"
+    if gone and kept < standing.quorum:
+        return (
+            f"without {', '.join(gone)}, {remain} would have {_votes(kept)} of {standing.expected}, and a quorum is"
+            f" {standing.quorum}"
+        )
+    if kept < quorum_of(after):
+        return (
+            f"{remain} would have {_votes(kept)} of {expected_votes(after)}, and a quorum would be {quorum_of(after)}"
+            f" (now {standing.quorum} of {standing.expected})"
+        )
+    return None
+
+
+def _votes(count: int) -> str:
+    return f"{count} vote" if count == 1 else f"{count} votes"
