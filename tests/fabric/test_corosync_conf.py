@@ -17,7 +17,7 @@ from reconciler.fabric.corosync.conf.fresh import QuorumDevice, fresh
 from reconciler.fabric.corosync.conf.nodes import is_loopback, names, nodes
 from reconciler.fabric.corosync.conf.text import Conf, ConfSection, Remark, parse, render, value_at
 from reconciler.fabric.corosync.conf.votes import (
-    Standing,
+    PartitionVotes,
     device_votes,
     expected_votes,
     quorum_lost,
@@ -308,15 +308,15 @@ def test_a_change_that_would_lose_quorum_says_so_in_numbers(
     for one in range(more):
         after = with_node(after, NewNode(f"n{one}", (f"10.9.0.{one}",)))
     there = tuple(members.split())
-    standing = Standing(there, len(there), expected_votes(before), quorum_of(before))
-    assert quorum_lost(standing, before, after, tuple(gone.split())) == refusal
+    partition = PartitionVotes(there, len(there), expected_votes(before), quorum_of(before))
+    assert quorum_lost(partition, before, after, tuple(gone.split())) == refusal
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 9), st.booleans())
 def test_who_is_not_refused_keeps_quorum(count: int, there: int, change: int, adds: bool) -> None:
     before = made(count)
     members = tuple(f"h{one}" for one in range(1, min(there, count) + 1))
-    standing = Standing(members, len(members), expected_votes(before), quorum_of(before))
+    partition = PartitionVotes(members, len(members), expected_votes(before), quorum_of(before))
     gone = () if adds else tuple(f"h{one}" for one in range(1, min(change, count) + 1))
     after = before
     for one in range(change if adds else 0):
@@ -324,7 +324,7 @@ def test_who_is_not_refused_keeps_quorum(count: int, there: int, change: int, ad
     for name in gone:
         after = without_node(after, name)
     left = [name for name in members if name not in gone]
-    if quorum_lost(standing, before, after, gone) is None:
+    if quorum_lost(partition, before, after, gone) is None:
         total = count + change if adds else count - len(gone)
         assert len(left) >= (1 if total == 2 else total // 2 + 1)
 

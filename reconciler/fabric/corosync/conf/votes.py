@@ -11,7 +11,7 @@ from reconciler.frozen import frozen
 
 
 @frozen
-class Standing:
+class PartitionVotes:
     """How the partition that runs stands: the names of its nodes, the votes it has (those of a quorum device included) and needs."""
 
     members: tuple[str, ...]
@@ -63,30 +63,30 @@ def quorum_of(conf: Conf) -> int:
     return 1 if is_two_node(conf) else expected_votes(conf) // 2 + 1
 
 
-def kept_votes(standing: Standing, before: Conf, gone: tuple[str, ...] = ()) -> int:
+def kept_votes(partition: PartitionVotes, before: Conf, gone: tuple[str, ...] = ()) -> int:
     """The votes of those who run once some of them are gone."""
     lost = [
-        node for node in (node_called(before, name) for name in gone if name in standing.members) if node is not None
+        node for node in (node_called(before, name) for name in gone if name in partition.members) if node is not None
     ]
-    return standing.votes - sum(1 if node.votes is None else node.votes for node in lost)
+    return partition.votes - sum(1 if node.votes is None else node.votes for node in lost)
 
 
-def quorum_lost(standing: Standing, before: Conf, after: Conf, gone: tuple[str, ...] = ()) -> str | None:
+def quorum_lost(partition: PartitionVotes, before: Conf, after: Conf, gone: tuple[str, ...] = ()) -> str | None:
     """Why a change of the file would leave those who run without quorum, in numbers; None when it would not.
 
     Who is `gone` ends before the file is read anew: until then the former number of votes is needed, from then on the new one.
     """
-    kept = kept_votes(standing, before, gone)
-    remain = ", ".join(name for name in standing.members if name not in gone) or "nobody"
-    if gone and kept < standing.quorum:
+    kept = kept_votes(partition, before, gone)
+    remain = ", ".join(name for name in partition.members if name not in gone) or "nobody"
+    if gone and kept < partition.quorum:
         return (
-            f"without {', '.join(gone)}, {remain} would have {_votes(kept)} of {standing.expected}, and a quorum is"
-            f" {standing.quorum}"
+            f"without {', '.join(gone)}, {remain} would have {_votes(kept)} of {partition.expected}, and a quorum is"
+            f" {partition.quorum}"
         )
     if kept < quorum_of(after):
         return (
             f"{remain} would have {_votes(kept)} of {expected_votes(after)}, and a quorum would be {quorum_of(after)}"
-            f" (now {standing.quorum} of {standing.expected})"
+            f" (now {partition.quorum} of {partition.expected})"
         )
     return None
 
