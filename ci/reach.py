@@ -1,7 +1,8 @@
 """Which statements each test reaches: `ci/mutate` runs against a mutant only the tests that come by it.
 
 Every statement of a function is given a number, and a copy of the code notes the number before the statement. As a plugin of pytest this
-module writes down after the run what each test reached, how long it took and whether it passed (`RECONCILER_REACH` names the file), or runs
+module writes down after the run what each test reached, how long it took and whether it passed, and what ran before the first of them
+(`RECONCILER_REACH` names the file), or runs
 just the tests that a file lists, in the list's order (`RECONCILER_CHOSEN`).
 
 What child processes reach is not noted, nor what one test leaves to the next in a cache.
@@ -113,6 +114,11 @@ class Recorder:
         self.seconds: dict[str, float] = {}
         self.failed: set[str] = set()
         self.reached: dict[str, list[int]] = {}
+        self.loading: set[int] = set()
+
+    def pytest_collection_finish(self) -> None:
+        """What ran so far, ran while modules were loaded."""
+        self.loading = set(REACHED)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -131,7 +137,7 @@ class Recorder:
             name: {"seconds": self.seconds.get(name, 0.0), "failed": name in self.failed, "reached": numbers}
             for name, numbers in self.reached.items()
         }
-        self.path.write_text(json.dumps(found))
+        self.path.write_text(json.dumps({"tests": found, "loading": sorted(self.loading)}))
 
 
 class Chooser:

@@ -12,9 +12,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -172,7 +173,7 @@ def notes(mutate: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Calla
     (room / "counted.py").write_text(text)
     (room / "test_counted.py").write_text(TESTS)
     pytest_in(room, {mutate.reach.REACH: str(room / "notes.json")})
-    found = json.loads((room / "notes.json").read_text())
+    found = json.loads((room / "notes.json").read_text())["tests"]
     assert {name.rpartition("::")[2] for name, one in found.items() if one["failed"]} == {"test_above"}
 
     def reaching(text: str) -> set[str]:
@@ -227,7 +228,7 @@ def test_a_mutant_takes_no_longer_than_it_may_but_one_test(mutate: ModuleType, t
     package.mkdir(parents=True)
     statement = mutate.reach.Statement(1, (1, 0), (3, 0))
     seconds = {"slow": 50.0, "quick": 1.0, "middle": 7.0, "elsewhere": 0.1}
-    known = mutate.Known(set(), seconds, {1: {"slow", "quick", "middle"}}, {"one.py": [statement]})
+    known = mutate.Known(set(), seconds, {1: {"slow", "quick", "middle"}}, set(), {"one.py": [statement]})
     one = mutate.Mutant("one.py", "constant", (2, 0), (2, 1), "1")
 
     def tests(seconds: float) -> list[str]:
@@ -252,3 +253,163 @@ def test_just_the_listed_tests_run_in_the_order_of_the_list(mutate: ModuleType, 
     (tmp_path / "chosen.json").write_text(json.dumps(listed))
     ran = pytest_in(tmp_path, {mutate.reach.CHOSEN: str(tmp_path / "chosen.json")})
     assert ran == ["test_nothing", "test_below"]
+
+
+SIGNS = """\
+import os
+
+BELOW = 0
+
+def sign(number):
+    if number < BELOW:
+        return -1
+    return 1
+
+def ended(number):
+    return number or os._exit(3)
+
+def successor(number):
+    return number + 1
+
+SUCCESSOR = successor(1)
+
+def outer(first, second):
+    def both():
+        return first and second
+    return both
+
+AGREED = outer(True, True)
+"""
+ABOUT_SIGNS = """\
+from reconciler.controller.signs import AGREED, SUCCESSOR, ended, outer, sign, successor
+
+def test_sign():
+    assert (sign(-3), sign(3)) == (-1, 1)
+
+def test_ended():
+    assert ended(1) == 1
+
+def test_successor():
+    assert successor(3) and SUCCESSOR == 2
+
+def test_outer():
+    assert AGREED() and outer(True, True)()
+"""
+Noticed = Callable[[str, str], object]
+Room = tuple[Any, Any]
+
+
+@pytest.fixture(scope="module")
+def room(mutate: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    """A small checkout in which mutants are tried, and what is known of its tests."""
+    source = tmp_path_factory.mktemp("checkout") / "room"
+    for path, text in {
+        "reconciler/__init__.py": "",
+        "reconciler/controller/__init__.py": "",
+        "reconciler/controller/signs.py": SIGNS,
+        "tests/controller/test_signs.py": ABOUT_SIGNS,
+        "pytest.ini": "[pytest]",
+    }.items():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text(text)
+    scratch = mutate.Scratch(source, tmp_path_factory.mktemp("scratch"))
+    yield scratch, scratch.known("controller")
+    scratch.close()
+
+
+@pytest.fixture(scope="module")
+def in_a_copy(mutate: ModuleType, room: Room) -> Noticed:
+    """What notices that a text of the module becomes another, in a copy of the process that has loaded everything."""
+    scratch, known = room
+    path = scratch.root / "reconciler/controller/signs.py"
+
+    def noticed(old: str, new: str) -> object:
+        assert SIGNS.count(old) == 1
+        request = mutate.copies.Request(str(path), SIGNS.replace(old, new), sorted(known.seconds.items()))
+        found = scratch.living("controller").noticed(request)
+        return found.rpartition("::")[2] if isinstance(found, str) else found
+
+    return noticed
+
+
+def test_a_copy_has_the_mutant_and_the_next_one_has_not(in_a_copy: Noticed) -> None:
+    assert in_a_copy("return -1", "return -2") == "test_sign"
+    assert in_a_copy("number < BELOW", "number <= BELOW") is None
+    assert in_a_copy("number < BELOW", "number > BELOW") == "test_sign"
+    assert in_a_copy("return first and second", "return not (first and second)") == "test_outer"
+
+
+def test_a_mutant_that_ends_the_process_is_noticed(in_a_copy: Noticed) -> None:
+    assert in_a_copy("number or os", "number and os") == "test_ended (did not end)"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("BELOW = 0", "BELOW = 1", id="what runs when a module is loaded"),
+        pytest.param("return first and second", "return first", id="another closure"),
+    ],
+)
+def test_a_copy_declines_what_would_not_be_the_mutant(in_a_copy: Noticed, old: str, new: str) -> None:
+    assert in_a_copy(old, new) is False
+
+
+@pytest.mark.parametrize(
+    ("changed", "test"),
+    [
+        pytest.param("return (first)", None, id="another closure"),
+        pytest.param("(number - 1)", "test_successor", id="a function that ran when modules were loaded"),
+        pytest.param("BELOW = 1", None, id="a constant of the module"),
+        pytest.param("return -2", "test_sign", id="a function"),
+    ],
+)
+def test_every_mutant_is_tried_in_one_way_or_the_other(
+    mutate: ModuleType, room: Room, changed: str, test: str | None
+) -> None:
+    scratch, known = room
+    found = [
+        one
+        for one in mutate.Finder("reconciler/controller/signs.py", SIGNS).found
+        if changed in mutate.applied(SIGNS, one)
+    ]
+    by = {scratch.killer("controller", one, known) for one in found}
+    assert by == {test and f"tests/controller/test_signs.py::{test}"}
+
+
+LISTED = """\
+# Why some change nothing.
+
+reconciler/controller/signs.py comparison
+    -    if number < BELOW:
+    +    if (number <= BELOW):
+nothing is nothing,
+from either side
+
+reconciler/controller/signs.py constant
+    -BELOW = 0
+    +BELOW = 1
+there are no fractions
+"""
+
+
+def test_what_changes_nothing_is_listed_with_the_reason(mutate: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "equivalent").write_text(LISTED)
+    listed = mutate.equivalents(tmp_path / "equivalent")
+    assert list(listed.values()) == ["nothing is nothing, from either side", "there are no fractions"]
+    found = mutate.Finder("reconciler/controller/signs.py", SIGNS).found
+    assert len(listed.keys() & {mutate.named(SIGNS, one) for one in found}) == 2
+    assert mutate.equivalents(tmp_path / "none") == {}
+
+
+def test_what_is_listed_is_a_mutant_of_the_code_that_there_is(mutate: ModuleType) -> None:
+    root = CI.parent
+    listed = mutate.equivalents(mutate.EQUIVALENT)
+    for file, kind, changed in listed:
+        source = (root / file).read_text()
+        assert (file, kind, changed) in {mutate.named(source, one) for one in mutate.Finder(file, source).found}
+
+
+def test_what_changes_nothing_is_counted_apart(mutate: ModuleType) -> None:
+    count = mutate.Count(killed=18, survived=2, equivalent=5, not_tried=1)
+    assert str(count) == "18 of 20 killed, 90.0 %, 5 equivalent, 1 not tried"
+    assert str(mutate.Count()) == "0 of 0 killed, 0.0 %"
