@@ -7,8 +7,10 @@ Source: the design of the cluster, "Quorum"; Pacemaker Explained, "no-quorum-pol
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from reconciler.analysis.recording import Launched
+from reconciler.cib.departing import whole
 from reconciler.cib.entry_names import last_id
 from reconciler.controller.events import ClearTimer, Emit, FenceItself, Leave, SetTimer, Wish
 from reconciler.controller.members import node_state
@@ -18,7 +20,8 @@ from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
 from reconciler.controller.quorum.policy import QuorumPolicy
 from reconciler.controller.quorum.self_stop import ALONE_MS, Active, acts_after_ms, self_stop
-from reconciler.controller.standing import longest_stop_ms, quorum_policy
+from reconciler.controller.standing import quorum_policy
+from reconciler.controller.stopping import chains_of, longest_stop_ms
 from reconciler.frozen import replace
 from reconciler.model.status import HistoryEntry
 
@@ -27,13 +30,15 @@ _ANSWER_MS = 1_000
 
 
 class CutOff:
-    """The stops of a node that nobody tells anything, one after the other."""
+    """The stops of a node that nobody tells anything: one after the other of what is tied together by orders, and all others at once."""
 
     def __init__(self, parts: Parts, run: str) -> None:
         self.parts = parts
         self._run = run
-        self._left: deque[tuple[str, str]] = deque()
-        self._current: str | None = None
+        self._left: dict[str, deque[tuple[str, str]]] = {}
+        """By chain what is still to be done."""
+        self._current: dict[str, str] = {}
+        """By chain the resource for which something is done."""
         self.ends: str | None = None
         """Why the process ends once it has stopped what it runs; None while it does not."""
 
@@ -84,11 +89,22 @@ class CutOff:
         policy = quorum_policy(self.parts.replica.shared.cib)
         # A node that fences itself, and has nothing to do that with, can at least stop what it runs.
         fenced = self._fence_itself("this node is cut off") if policy is QuorumPolicy.FENCE else []
-        self._left = deque(self_stop(QuorumPolicy.STOP if policy is QuorumPolicy.FENCE else policy, self._active()))
+        steps = self_stop(QuorumPolicy.STOP if policy is QuorumPolicy.FENCE else policy, self._active())
+        self._left = self._in_chains(steps)
         if not self._left:
             return []
         text = f"this node {because}, and stops by itself what it runs ({policy.value})"
-        return [Emit("daemon", {"what": "cut-off", "text": text}), *fenced, *self._next(now)]
+        told = Emit("daemon", {"what": "cut-off", "text": text})
+        return [told, *fenced, *(wish for chain in tuple(self._left) for wish in self._next(chain, now))]
+
+    def _in_chains(self, steps: Iterable[tuple[str, str]]) -> dict[str, deque[tuple[str, str]]]:
+        """What has no order with each other is stopped at once: the others wait no longer than the longest chain takes."""
+        tied = chains_of(whole(self.parts.replica.shared.cib).configuration)
+        chains: dict[str, deque[tuple[str, str]]] = {}
+        for task, resource in steps:
+            name = resource.partition(":")[0]
+            chains.setdefault(tied.get(name, name), deque()).append((task, resource))
+        return chains
 
     def heard(self) -> list[Wish]:
         """We are heard in the view that was installed before: its DC decides."""
@@ -101,25 +117,26 @@ class CutOff:
 
     def ended(self, now: Moment) -> list[Wish]:
         """An agent's call has ended."""
-        if self._current is not None and self.parts.executor.is_busy(self._current):
-            return []
-        self._current = None
-        wishes = self._next(now)
-        return [Leave(self.ends)] if self.ends is not None and self._current is None else wishes
+        wishes: list[Wish] = []
+        for chain, resource in sorted(self._current.items()):
+            if not self.parts.executor.is_busy(resource):
+                del self._current[chain]
+                wishes += self._next(chain, now)
+        return wishes if self.ends is None or self._current else [*wishes, Leave(self.ends)]
 
-    def _next(self, now: Moment) -> list[Wish]:
-        started = self.parts.replica.memory.started
-        while self._left:
-            task, resource = self._left.popleft()
+    def _next(self, chain: str, now: Moment) -> list[Wish]:
+        started, left = self.parts.replica.memory.started, self._left.get(chain)
+        while left:
+            task, resource = left.popleft()
             if (launched := started.get(resource)) is not None:
-                self._current = resource
+                self._current[chain] = resource
                 return self.parts.executor.by_itself(self._order(launched, task), now)
         return []
 
     def _order(self, started: Launched, task: str) -> AgentOrder:
         launched = replace(started, task=task, transition_key=f"0:0:0:{self._run}", target_rc=0, interval_ms=0)
         # The others wait as long as the longest stop may take; one that hangs must not keep the next one from its turn.
-        return AgentOrder(0, longest_stop_ms(self.parts.replica.shared.cib), launched)
+        return AgentOrder(0, longest_stop_ms(whole(self.parts.replica.shared.cib).configuration), launched)
 
     def _active(self) -> list[Active]:
         """What runs here, as far as this node knows, in the order in which it was started."""

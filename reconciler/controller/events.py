@@ -386,6 +386,13 @@ class RunAgent:
 
 
 @frozen
+class CutShort:
+    """A call (`token` of its `RunAgent`) is of no use any more: end its processes, and answer as if its time was over, unless it is."""
+
+    token: int
+
+
+@frozen
 class SetTimer:
     """Fire once at this time of the monotonic clock; takes the place of a timer with the same name."""
 
@@ -488,6 +495,7 @@ Effect = (
     | AnswerSource
     | RecordActive
     | RunAgent
+    | CutShort
     | SetTimer
     | ClearTimer
     | Watch

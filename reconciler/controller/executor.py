@@ -24,7 +24,7 @@ from reconciler.controller.agent_calls import (
     probe_attributes,
     renamed_order,
 )
-from reconciler.controller.events import Broadcast, ClearTimer, RunAgent, SetTimer, Unwatch, Watch, Wish
+from reconciler.controller.events import Broadcast, ClearTimer, CutShort, RunAgent, SetTimer, Unwatch, Watch, Wish
 from reconciler.controller.job import Cause, Gate, Job, Key, LastResult, Recurring, begins, last_result
 from reconciler.controller.memory import under_new_name
 from reconciler.controller.messages import AgentOrder, Reported, Run, Underway
@@ -100,7 +100,17 @@ class Executor:
 
     def by_itself(self, order: AgentOrder, now: Moment) -> list[Wish]:
         """Carry out what nobody ordered: this node is cut off. How that ended is told once there is somebody to tell."""
-        return self._end_monitoring(order.launched.resource) + self._enqueue(Job(order, (0, 0)), now)
+        resource = order.launched.resource
+        cut = self.cut_short(resource)
+        return [*self._end_monitoring(resource), *cut, *self._enqueue(Job(order, (0, 0)), now)]
+
+    def cut_short(self, resource: str) -> list[Wish]:
+        """What recurs and runs just now is ended: others count how long a stop takes, and none waits for an agent that only looks."""
+        return [
+            CutShort(token)
+            for token, job in sorted(self.running.items())
+            if job.recurring is not None and job.launched.resource == resource
+        ]
 
     def is_busy(self, resource: str) -> bool:
         """Whether anything is done or waits to be done for the resource."""

@@ -19,7 +19,7 @@ from reconciler.controller.fencing.messages import (
     FenceWanted,
     FencingMessage,
 )
-from reconciler.controller.job import begins, gate_of
+from reconciler.controller.job import begins, ends, gate_of
 from reconciler.controller.journal import prepared_record
 from reconciler.controller.keeper import SendAcceptance, Vouch
 from reconciler.controller.members import node_state
@@ -218,6 +218,8 @@ class Following:
             if order.launched.node == self.parts.name:
                 started = self.parts.replica.memory.started
                 wishes += self.parts.executor.order(order, message, started, now, gate)
+                if ends(order) and not self.parts.quorate:
+                    wishes += self.parts.executor.cut_short(order.launched.resource)
         return wishes
 
     def _must_be_heard(self, message: Run) -> bool:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
+from reconciler.cib.activity import is_pending
 from reconciler.cib.canonical import plain_bytes, to_json
 from reconciler.controller.fencing.record import Down, Record
 from reconciler.controller.held import of_members
+from reconciler.controller.members import node_state
 from reconciler.controller.membership.events import Installation, OwnFacts
 from reconciler.controller.membership.history import Rank, StateId, extended
 from reconciler.controller.membership.presence import Attendance, Presence, presences
@@ -153,7 +155,6 @@ def _nodes(shared: Shared, installed: Installed) -> dict[str, Member]:
     attendance = Attendance(frozenset(installed.members), frozenset(installed.hosts), leaving)
     before = {name: one.presence for name, one in shared.nodes.items()}
     nodes: dict[str, Member] = {}
-    ends_within_ms = longer(ends_by_itself_ms(shared.cib), shared.ends_within_ms)
     for name, presence in presences(before, attendance, installed.doubtful, startup_fencing=True).items():
         known = shared.nodes.get(name, Member(presence))
         if name in attendance.present:
@@ -166,7 +167,15 @@ def _nodes(shared: Shared, installed: Installed) -> dict[str, Member]:
             nodes[name] = replace(known, presence=Presence.UNCLEAN)
         else:
             lost = known.presence is Presence.ONLINE and presence is not Presence.ONLINE
-            nodes[name] = replace(
-                known, presence=presence, ends_within_ms=ends_within_ms if lost else known.ends_within_ms
-            )
+            ends_within_ms = _ends_within_ms(shared, name) if lost else known.ends_within_ms
+            nodes[name] = replace(known, presence=presence, ends_within_ms=ends_within_ms)
     return nodes
+
+
+def _ends_within_ms(shared: Shared, name: str) -> int | None:
+    """How long who is lost now may run what it runs.
+
+    What begins something is carried out only once most votes have heard it: whether the node was about anything is known to them.
+    """
+    busy = any(map(is_pending, node_state(shared.cib, name).history))
+    return longer(ends_by_itself_ms(shared.cib, busy=busy), shared.ends_within_ms)

@@ -9,6 +9,7 @@ from reconciler.frozen import replace
 from reconciler.model.operation import AgentResult, OperationStatus
 
 _BEGINNINGS = frozenset({"start", "promote", "migrate_from"})
+_ENDINGS = frozenset({"stop", "demote"})
 _HEAD, _TAIL = 1024, 3072
 """Characters of an agent's output that are kept."""
 
@@ -94,6 +95,11 @@ class LastResult:
         self.interval_ms = interval_ms
         self.result = result
         self.at_ms = at_ms
+
+
+def ends(order: AgentOrder) -> bool:
+    """Whether an order ends something that runs."""
+    return order.launched.task in _ENDINGS
 
 
 def begins(order: AgentOrder) -> bool:

@@ -427,7 +427,7 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
         activations=(*shared.activations, activation)[-MOST_ACTIVATIONS:],
         proposals=_without(shared.proposals, message.commit),
         rejected=None,
-        ends_within_ms=longer(ends_by_itself_ms(shared.cib), shared.ends_within_ms),
+        ends_within_ms=longer(ends_by_itself_ms(shared.cib, busy=True), shared.ends_within_ms),
     )
 
 

@@ -13,10 +13,10 @@ from reconciler.cib.observations import NodeObserved, Observation
 from reconciler.controller.fencing.delivery import Present
 from reconciler.controller.membership.presence import GRACE_MS, Presence
 from reconciler.controller.quorum.policy import QuorumPolicy
-from reconciler.controller.quorum.self_stop import lost_node_grace_ms
+from reconciler.controller.quorum.self_stop import goes_on, lost_node_grace_ms
+from reconciler.controller.stopping import stopping_ms
 from reconciler.frozen import frozen, replace
-from reconciler.model.duration import DEFAULT_TIMEOUT_MS, interval_ms, timeout_ms
-from reconciler.model.resource import primitives
+from reconciler.model.duration import interval_ms
 from reconciler.model.text import is_true
 
 PRESENT = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "member"}
@@ -106,9 +106,13 @@ def grace_ms(
             assert_never(presence)
 
 
-def ends_by_itself_ms(cib: Cib) -> int | None:
-    """How long a node that has this configuration may go on when it is cut off from a majority; None: for ever."""
-    return lost_node_grace_ms(None, quorum_policy(cib), longest_stop_ms(cib))
+def ends_by_itself_ms(cib: Cib, *, busy: bool = False) -> int | None:
+    """How long a node that has this configuration may go on when it is cut off from a majority; None: for ever.
+
+    `busy`: it may have been ordered something that it has not ended.
+    """
+    policy = quorum_policy(cib)
+    return None if goes_on(policy) else lost_node_grace_ms(None, policy, stopping_ms(cib, busy=busy))
 
 
 def longer(one_ms: int | None, other_ms: int | None) -> int | None:
@@ -121,18 +125,6 @@ def quorum_policy(cib: Cib) -> QuorumPolicy:
     text = option(cib, "no-quorum-policy", "stop")
     known = {policy.value: policy for policy in QuorumPolicy} | {"suicide": QuorumPolicy.FENCE}
     return known.get(text.lower(), QuorumPolicy.STOP)
-
-
-def longest_stop_ms(cib: Cib) -> int:
-    """The longest timeout of any stop that is configured."""
-    stops = [
-        timeout_ms(operation.attributes.get("timeout"))
-        for resource in cib.configuration.resources
-        for primitive in primitives(resource)
-        for operation in primitive.operations
-        if operation.name == "stop"
-    ]
-    return max(stops, default=DEFAULT_TIMEOUT_MS)
 
 
 def fences(cib: Cib) -> bool:

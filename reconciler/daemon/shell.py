@@ -22,6 +22,7 @@ from reconciler.controller.events import (
     Begin,
     CallFenceAgent,
     ClearTimer,
+    CutShort,
     Delivered,
     Durable,
     Effect,
@@ -89,6 +90,9 @@ _TROUBLE = frozenset(
 )
 """Events that somebody has to see in the log."""
 _ACTIONS = frozenset({"action_started", "action_done", "action_failed"})
+_CUT_SHORT = AgentResult(
+    ResultCode.ERROR, OperationStatus.TIMED_OUT, exit_reason="it was cut short: the resource is to stop"
+)
 
 
 class Agents(Protocol):
@@ -156,6 +160,8 @@ class Shell:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._scheduled = False
         self._published: Mapping[str, str] | None = None
+        self._calls: dict[int, asyncio.Future[AgentResult]] = {}
+        """The agents that are being called, by token."""
         self._active_order = asyncio.Lock()
         self._writing = Threads("store", 1)
         """For what must be durable, alone: nothing is decided as long as that waits."""
@@ -244,8 +250,8 @@ class Shell:
                 self.parts.fabric.broadcast(data)
             case Write() | Sync() | Begin():
                 self._keep(effect)
-            case RunAgent() | CallFenceAgent():
-                self.supervisor.begin(self._run_agent(effect) if isinstance(effect, RunAgent) else self._fence(effect))
+            case RunAgent() | CutShort() | CallFenceAgent():
+                self._call(effect)
             case FenceItself(why):
                 self.supervisor.begin(self._fence_itself(why))
             case SetTimer(name, at_ms):
@@ -327,16 +333,41 @@ class Shell:
         del self._timers[name]
         self.tell(TimerFired(moment(), name))
 
+    def _call(self, effect: RunAgent | CutShort | CallFenceAgent) -> None:
+        match effect:
+            case RunAgent():
+                self.supervisor.begin(self._run_agent(effect))
+            case CutShort(token):
+                if (running := self._calls.get(token)) is not None:
+                    running.cancel()  # Whose call is over has answered, or is about to.
+            case CallFenceAgent():
+                self.supervisor.begin(self._fence(effect))
+            case _:
+                assert_never(effect)
+
     async def _run_agent(self, effect: RunAgent) -> None:
         """Call an agent. Whatever goes wrong with that, the node learns that the call is over: else the resource would wait for ever."""
         token, call = effect.token, effect.call
         self.counters["agent_calls"] += 1
         with self.supervisor.guarded() as caught:
-            result = await self.parts.agents.run(call)
+            result = await self._called(token, call)
         if (error := caught.error) is not None:
             reason = f"the agent could not be called: {type(error).__name__}: {error}"
             result = AgentResult(ResultCode.ERROR, OperationStatus.ERROR, exit_reason=reason)
         self.tell(Finished(moment(), token, result, await self._traits(call)))
+
+    async def _called(self, token: int, call: AgentCall) -> AgentResult:
+        """What an agent answers, or that it was cut short."""
+        running = self._calls[token] = asyncio.ensure_future(self.parts.agents.run(call))
+        try:
+            await asyncio.wait({running})
+        except asyncio.CancelledError:
+            running.cancel()
+            await asyncio.wait({running})
+            raise
+        finally:
+            del self._calls[token]
+        return _CUT_SHORT if running.cancelled() else running.result()
 
     async def _fence(self, call: CallFenceAgent) -> None:
         """Call a fence agent, after the delay that the order leaves to chance. Whatever goes wrong, the node learns that it is over."""

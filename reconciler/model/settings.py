@@ -231,7 +231,8 @@ CLUSTER_OPTIONS = _table(
             "duration",
             "",
             "How long, without fencing, the others wait before they start what a node that is gone may still run. By itself this is the "
-            "longest timeout of a stop and 10s more, and for ever where such a node would not stop by itself. "
+            "longest timeout of a stop, as often as stops may follow each other by orders and groups, and 10s more; and for ever where "
+            "such a node would not stop by itself. "
             "(Of reconciler alone: Pacemaker takes such a node for stopped.)",
         ),
         S(

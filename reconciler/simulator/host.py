@@ -34,6 +34,8 @@ from reconciler.simulator.network import Network
 from reconciler.simulator.world import TIMED_OUT, World
 
 EPOCH_MS = 1_800_000_000_000
+KILL_US = (1_000, 20_000)
+"""How long it takes to end the processes of an agent."""
 AGENT_US = (5_000, 60_000)
 """How long an agent takes that does not hang."""
 FENCE_US = (500_000, 4_000_000)
@@ -106,6 +108,8 @@ class Host:
         """Whether the packs that are made here are damaged on their way."""
         self.busy: dict[str, AgentCall] = {}
         """What agents are doing here, by resource."""
+        self._calls: dict[int, AgentCall] = {}
+        """What this process has asked agents to do, by token."""
         self.crash_after: int | None = None
         """After how many effects the process dies, if it is to."""
         self.emitted: list[ev.Emit] = []
@@ -141,6 +145,7 @@ class Host:
         self.left = None
         self._timers.clear()
         self._waiting.clear()
+        self._calls.clear()
         snapshot, records = self._contents()
         replica, _ = restore(self.name, snapshot, records)
         boot = f"{self.name}-boot-{self.boot}"
@@ -295,6 +300,8 @@ class Host:
                 self._later(EXAMINATION_US, lambda: self._at_repository(effect))
             case ev.RunAgent(token, call):
                 self._run_agent(token, call)
+            case ev.CutShort(token):
+                self._cut_short(token)
             case ev.SetTimer() | ev.ClearTimer():
                 self._time(effect)
             case ev.Emit():
@@ -449,23 +456,30 @@ class Host:
             around.world.faults.append(f"two operations of {call.resource} at once on {self.name}")
         boot, life = self.boot, self._life
         self.busy[call.resource] = call
+        self._calls[token] = call
         key = self.name, call.resource, call.operation
         hangs = key in around.hanging
         took_us = call.timeout_ms * 1000 if hangs else around.chance.randint(*AGENT_US)
 
         def end() -> None:
-            if self.boot != boot:
-                return
+            if self.boot != boot or self.busy.get(call.resource) is not call:
+                return  # Its processes were ended before.
             if self.is_frozen:
                 around.clock.after(100_000, end)
                 return
-            if self.busy.get(call.resource) is call:
-                del self.busy[call.resource]
+            del self.busy[call.resource]
             result = TIMED_OUT if hangs else around.world.call(self.name, call, around.clock.now_us)
             if self._life == life:
                 self._ended(token, result)
 
         around.clock.after(took_us, end)
+
+    def _cut_short(self, token: int) -> None:
+        """An agent's processes are ended before it has done anything."""
+        call = self._calls.pop(token, None)
+        if call is not None and self.busy.get(call.resource) is call:
+            del self.busy[call.resource]
+            self._later(KILL_US, lambda: self._ended(token, TIMED_OUT))
 
     def _ended(self, token: int, result: AgentResult) -> None:
         self.tell(ev.Finished(self.now, token, result))

@@ -28,7 +28,7 @@ from reconciler.controller.quorum.votes import RingVerdict
 from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
-from reconciler.model.operation import AgentCall, AgentResult
+from reconciler.model.operation import AgentCall, AgentResult, OperationStatus
 from reconciler.scheduler import schedule
 from reconciler.scheduler.plan import ActionKind
 
@@ -164,11 +164,8 @@ class SingleNode:
                     self.keep(effect)
                 case ev.Examine(commit, base):
                     self.examine(commit, base)
-                case ev.RunAgent(token, call):
-                    assert not any(other.resource == call.resource for _, _, other in self.agents), (
-                        "two operations at once"
-                    )
-                    heapq.heappush(self.agents, (self.mono_ms + self.latency_ms, token, call))
+                case ev.RunAgent() | ev.CutShort():
+                    self.call(effect)
                 case ev.SetTimer(name, at_ms):
                     self.timers[name] = at_ms
                 case ev.ClearTimer(name):
@@ -187,6 +184,19 @@ class SingleNode:
                     self.watched.add(resource)
                 case ev.Unwatch(resource):
                     self.watched.discard(resource)
+
+    def call(self, effect: ev.RunAgent | ev.CutShort) -> None:
+        """Have an agent called, or end its processes before it has done anything."""
+        if isinstance(effect, ev.RunAgent):
+            token, call = effect.token, effect.call
+            assert not any(other.resource == call.resource for _, _, other in self.agents), "two operations at once"
+            heapq.heappush(self.agents, (self.mono_ms + self.latency_ms, token, call))
+            return
+        left = [one for one in self.agents if one[1] != effect.token]
+        if len(left) < len(self.agents):
+            self.agents = left
+            heapq.heapify(self.agents)
+            self.pending.append(ev.Finished(self.now, effect.token, AgentResult(1, OperationStatus.TIMED_OUT)))
 
     def join(self) -> None:
         """Become the only member of a group."""

@@ -41,13 +41,14 @@ def acts(single) -> list[str]:
     return [call for call in single.world.calls if "monitor" not in call]
 
 
-def test_what_is_promoted_goes_first_and_then_the_last_that_was_started(single) -> None:
+def test_what_is_promoted_goes_first_and_what_was_started_last_of_what_is_tied_together(single) -> None:
+    """What no order ties to each other does not wait for each other."""
     running(single, "stop")
     cut_off(single)
     single.run(4_900)
     assert acts(single) == []
     single.run(2_000)
-    assert acts(single) == ["db demote", "db stop", "b stop", "a stop"]
+    assert acts(single) == ["db demote", "b stop", "db stop", "a stop"]
     assert single.world.running == {}
     assert "by itself" in next(e for e in single.events("daemon") if e["what"] == "cut-off")["text"]
 
@@ -55,10 +56,10 @@ def test_what_is_promoted_goes_first_and_then_the_last_that_was_started(single) 
 @pytest.mark.parametrize(
     ("policy", "wanted"),
     [
-        ("demote", ["db demote", "db stop", "b stop", "a stop"]),
+        ("demote", ["db demote", "b stop", "db stop", "a stop"]),
         ("freeze", []),
         ("ignore", []),
-        ("suicide", ["db demote", "db stop", "b stop", "a stop"]),
+        ("suicide", ["db demote", "b stop", "db stop", "a stop"]),
     ],
 )
 def test_each_policy_is_applied(single, policy, wanted) -> None:
@@ -142,3 +143,17 @@ def test_what_was_stopped_meanwhile_is_told_in_the_next_view(single) -> None:
     single.converge()
     assert set(single.world.running) == {"a", "b", "db"}
     single.assert_nothing_to_do()
+
+
+def test_a_stop_waits_for_no_monitor(single) -> None:
+    """The others count the stops alone: a monitor that hangs when the network goes would make them longer by its timeout."""
+    running(single, "stop")
+    cut_off(single)
+    single.latency_ms = 30_000
+    single.feed(ev.ProcessesGone(single.now, "b"))
+    assert [call.operation for _, _, call in single.agents] == ["monitor"], "it looks, and is not answered"
+    single.latency_ms = 10
+    single.run(5_000)
+    single.run(1_000)
+    assert acts(single)[-1] == "a stop"
+    assert single.world.running == {}

@@ -29,7 +29,7 @@ from reconciler.fabric.embedded import EmbeddedFabric
 from reconciler.fabric.lab.wire import LabError
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
-from reconciler.model.operation import AgentCall, AgentResult
+from reconciler.model.operation import AgentCall, AgentResult, OperationStatus
 from reconciler.model.resource import Agent, Operation, Primitive
 
 COMMIT = "a" * 40
@@ -454,5 +454,50 @@ def test_an_effect_that_fails_takes_none_of_the_others_with_it(tmp_path: Path, m
         assert unwatched == ["a"]
         monkeypatch.undo()
         rig.killed()
+
+    scenario(story)
+
+
+def test_a_call_that_is_cut_short_is_over_at_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        ended: list[ev.Finished] = []
+        rig.shell.tell = lambda event: ended.append(event)  # type: ignore[method-assign,assignment,return-value]
+        call = AgentCall("a", Agent("ocf", "Dummy", "reconciler"), "start")
+        rig.agents.starting.clear()
+        rig.shell._carry_out(ev.RunAgent(1, call))
+        rig.shell._carry_out(ev.RunAgent(2, call))
+        await rig.until(lambda: len(rig.agents.calls) == 2)
+        rig.shell._carry_out(ev.CutShort(1))
+        rig.shell._carry_out(ev.CutShort(3))
+        await rig.until(lambda: ended)
+        assert [(one.token, one.result.status) for one in ended] == [(1, OperationStatus.TIMED_OUT)]
+        rig.agents.starting.set()
+        await rig.until(lambda: len(ended) == 2)
+        assert (ended[1].token, ended[1].result.code, ended[1].result.status) == (2, 0, OperationStatus.DONE)
+        rig.shell._carry_out(ev.CutShort(2))
+        await rig.shell.supervisor.stop()
+
+    scenario(story)
+
+
+def test_who_ends_leaves_no_agent_running(tmp_path: Path) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        left: list[str] = []
+
+        async def run(call: AgentCall) -> AgentResult:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                left.append(call.resource)
+            return AgentResult(0)
+
+        rig.agents.run = run  # type: ignore[method-assign]
+        rig.shell._carry_out(ev.RunAgent(1, AgentCall("a", Agent("ocf", "Dummy", "reconciler"), "start")))
+        await asyncio.sleep(0.01)
+        assert left == []
+        await rig.shell.supervisor.stop()
+        assert left == ["a"]
 
     scenario(story)

@@ -5,6 +5,7 @@ The safety rules 1 and 2: never active twice, and no start and no activation on 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
@@ -18,8 +19,9 @@ from reconciler.controller.telling import undecided_view
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
-from reconciler.model.constraint import Location
-from reconciler.model.resource import Agent, Operation, Primitive
+from reconciler.model.constraint import Colocation, Location, Order
+from reconciler.model.resource import Agent, Group, Operation, Primitive
+from reconciler.simulator import host as host_module
 from reconciler.simulator.cluster import SimulatedCluster
 
 DEVICE = Primitive("power", Agent("stonith", "fence_lab"))
@@ -307,6 +309,33 @@ def test_a_lost_node_goes_by_the_configuration_that_it_has() -> None:
     cluster.run(120_000)
     assert cluster.world.doubles == []
     assert cluster.world.where("b") == ["n3"]
+
+
+@pytest.mark.parametrize("tied", ["group", "orders"])
+def test_a_lost_node_has_the_time_for_all_stops_that_follow_each_other(
+    tied: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each stop takes most of its time: together they take longer than the longest one may."""
+    cluster = cluster_of(3, fencing=False)
+    names = ("w", "x", "y", "z")
+    chain = tuple(Order(f"{one}-{other}", first=one, then=other) for one, other in pairwise(names))
+    where = Location("there", resource="g" if tied == "group" else "w", node="n1", score="100")
+    near = tuple(Colocation(f"{one}-near", resource=one, with_resource="w", score="INFINITY") for one in names[1:])
+    members = tuple(resource(name) for name in names)
+    made = Configuration(
+        options=plain({"stonith-enabled": "false"}),
+        resources=(Group("g", members),) if tied == "group" else members,
+        constraints=(where,) if tied == "group" else (where, *chain, *near),
+    )
+    cluster.apply(made, "n1")
+    assert cluster.until(lambda: set(cluster.world.on("n1")) == set(names))
+    cluster.run(15_000)
+    monkeypatch.setattr(host_module, "AGENT_US", (18_000_000, 19_000_000))
+    cluster.network.cut([["n1"], ["n2", "n3"]])
+    assert cluster.until(lambda: cluster.world.on("n1") == [], 200_000), "it has stopped by itself"
+    assert cluster.world.doubles == []
+    assert cluster.until(lambda: len(cluster.world.where("z")) == 1, 300_000), "and the others go on"
+    assert cluster.world.doubles == []
 
 
 def test_once_all_have_settled_on_another_policy_a_lost_node_goes_by_that() -> None:

@@ -94,19 +94,25 @@ def _demote_and_stop(one: Active) -> tuple[tuple[str, str], tuple[str, str]]:
     return ("demote", one.resource), ("stop", one.resource)
 
 
+def goes_on(policy: QuorumPolicy) -> bool:
+    """Whether a member that is cut off leaves running what it runs."""
+    return policy in (QuorumPolicy.FREEZE, QuorumPolicy.IGNORE)
+
+
 def lost_node_grace_ms(
-    configured_ms: int | None, policy: QuorumPolicy, longest_stop_ms: int, *, exclusive: bool = True
+    configured_ms: int | None, policy: QuorumPolicy, stopping_ms: int, *, exclusive: bool = True
 ) -> int | None:
     """How long the quorate side waits, without fencing, before it starts what a lost node may run; None: it must never.
 
-    A member that is cut off begins to stop after `ALONE_MS` and needs as long as its stops; one that would go on, by its policy or as it
-    may be quorate itself (unless we are so `exclusive`ly), is never safe to replace unless the operator says how long to wait.
+    A member that is cut off begins to stop after `ALONE_MS` and needs as long as all its stops take (`stopping_ms`); one that would go on,
+    by its policy or as it may be quorate itself (unless we are so `exclusive`ly), is never safe to replace unless the operator says how
+    long to wait.
     """
     if configured_ms is not None:
         return configured_ms
-    if not exclusive or policy in (QuorumPolicy.FREEZE, QuorumPolicy.IGNORE):
+    if not exclusive or goes_on(policy):
         return None
-    return ALONE_MS + longest_stop_ms + MARGIN_MS
+    return ALONE_MS + stopping_ms + MARGIN_MS
 
 
 def may_feed_watchdog(*, turning: bool, quorate: bool, installed: bool, active: bool) -> bool:
