@@ -70,6 +70,13 @@ def parse_commit(name: str, data: bytes) -> CommitObject:
     return CommitObject(CommitFacts(name, tuple(parents), author, time_s, _subject(message, codec)), tree)
 
 
+def may_have_trailer(data: bytes, key: str) -> bool:
+    """Whether a commit's message could hold a trailer: it names it, in any case, or is in an encoding that may hide it."""
+    head, _, message = data.partition(b"\n\n")
+    hidden = any(line.startswith(b"encoding ") and line[9:].lower() not in _ENCODINGS for line in head.split(b"\n"))
+    return hidden or key.lower().encode() in message.lower()
+
+
 def _person(data: bytes, codec: str) -> tuple[str, int]:
     match = _PERSON.fullmatch(data)
     who, time_s = (match["who"], int(match["time"])) if match is not None else (data, 0)

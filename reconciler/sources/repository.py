@@ -16,7 +16,13 @@ from typing import Any
 from reconciler.errors import Finding, Place
 from reconciler.sources.ancestry import descends
 from reconciler.sources.bounds import TreeBounds, TreeRefusedError, is_configuration, size_findings
-from reconciler.sources.commit_object import MOST_COMMIT_BYTES, CommitFacts, CommitObject, parse_commit
+from reconciler.sources.commit_object import (
+    MOST_COMMIT_BYTES,
+    CommitFacts,
+    CommitObject,
+    may_have_trailer,
+    parse_commit,
+)
 from reconciler.sources.fast_import import People, import_stream
 from reconciler.sources.few_files import few_files
 from reconciler.sources.fsck import damage
@@ -215,6 +221,8 @@ class Repository:
 
         **Raises** GitError.
         """
+        if self._lacks_trailer(commit, key, base):
+            return ()
         known = [f"^{base}"] if base is not None and self.has(base) else ["--no-walk"]
         words = ("log", f"--max-count={_MOST_TRAILED}", f"--format=%(trailers:key={key},valueonly,unfold)", *known)
         printed = self._git(*words, checked_commit(commit), "--")
@@ -428,6 +436,25 @@ class Repository:
 
     def _commit_object(self, commit: str) -> CommitObject:
         return parse_commit(commit, self._objects.read(commit, "commit", MOST_COMMIT_BYTES))
+
+    def _lacks_trailer(self, commit: str, key: str, base: str | None) -> bool:
+        """Whether no message names a trailer, as is seen without a git process on a short straight way to `base`."""
+        ends = base if base is not None and self.has(base) else None
+        name = checked_commit(commit)
+        for _ in range(_FEW):
+            try:
+                data = self._objects.read(name, "commit", MOST_COMMIT_BYTES)
+            except MissingObjectError:
+                return False  # Where history was cut off git ends the walk.
+            if may_have_trailer(data, key):
+                return False
+            parents = parse_commit(name, data).facts.parents
+            if ends is None or parents == (ends,):
+                return True
+            if len(parents) != 1:
+                return False
+            name = parents[0]
+        return False
 
     def _facts_by_git(self, names: list[str]) -> Iterator[CommitFacts]:
         answer = self._git("cat-file", "--batch", "--buffer", given="".join(f"{n}\n" for n in names).encode())

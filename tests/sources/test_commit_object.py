@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from reconciler.sources.commit_object import MOST_COMMIT_BYTES, parse_commit
+from reconciler.sources.commit_object import MOST_COMMIT_BYTES, may_have_trailer, parse_commit
 from reconciler.sources.git_command import GitError, TooMuchError
 from reconciler.sources.repository import Repository
 
@@ -101,3 +101,18 @@ def test_a_huge_commit_is_not_read(repository: Repository) -> None:
     with pytest.raises(TooMuchError):
         repository.facts(commit)
     assert repository.facts_of([commit]) == {}
+
+
+@pytest.mark.parametrize(
+    ("head", "message", "may"),
+    [
+        (b"", b"a change\n", False),
+        (b"", b"a change\n\nAllow: x\n", True),
+        (b"", b"a change\n\naLLOW: x\n", True),
+        (b"encoding latin1\n", b"a change\n", False),
+        (b"encoding UTF-7\n", b"a change\n\n+AEE-llow: x\n", True),
+        (b"gpgsig allow\n", b"a change\n", False),
+    ],
+)
+def test_a_message_that_does_not_name_a_trailer_has_none(head: bytes, message: bytes, may: bool) -> None:
+    assert may_have_trailer(TREE + AUTHOR + COMMITTER + head + b"\n" + message, "Allow") is may

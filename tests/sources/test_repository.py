@@ -352,3 +352,18 @@ def test_trailers_are_of_the_commits_that_are_not_in_the_base(repository: Reposi
     assert repository.trailers(tip, "Allow", base) == ("fence:n1", "stop:web until=2027-01-01")
     assert repository.trailers(tip, "Allow") == ("fence:n1",), "without a base, only its own"
     assert repository.trailers(tip, "Allow", "0" * 39 + "1") == ("fence:n1",)
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_messages_that_name_no_trailer_are_read_without_a_git_process(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    base = tip = make(repository, {"a.yaml": b"0"})
+    for number in range(length):
+        tip = make(repository, {"a.yaml": b"%d" % (number + 1)}, tip)
+
+    def no_process(*words: object, **bounds: object) -> bytes:
+        raise AssertionError(words)
+
+    monkeypatch.setattr("reconciler.sources.repository.run_git", no_process)
+    assert repository.trailers(tip, "Allow", base) == repository.trailers(tip, "Allow") == ()
