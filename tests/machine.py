@@ -24,6 +24,7 @@ PROGRAMS = {
     "crm_simulate": "pacemaker-cli-utils",
     "corosync": "corosync",
     "dbus-daemon": "dbus",
+    "dpkg-deb": "dpkg",
     "gcc": "gcc",
     "gpg": "gnupg",
     "ip": "iproute2",

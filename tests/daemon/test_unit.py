@@ -33,6 +33,12 @@ def test_the_services_outlive_the_node_and_the_node_comes_back(name: str, value:
     assert settings()[name] == value
 
 
+def test_it_begins_after_what_connects_it_and_ends_before() -> None:
+    connects = {"network-online.target", "corosync.service"}
+    assert connects <= set(settings()["After"].split())
+    assert connects == set(settings()["Wants"].split()), "it runs on without them"
+
+
 def test_the_watchdog_is_more_patient_than_the_longest_decision() -> None:
     from reconciler.daemon import budget
 
