@@ -25,8 +25,8 @@ import pytest
 
 DESCRIPTORS = "RECONCILER_COPIES"
 """Names the two descriptors: requests come from the first, answers go to the second, a line each."""
-LEAST_CPU_S = 10.0
-LONGER = 10.0
+LEAST_CPU_S = 5.0
+LONGER = 3.0
 WAITING = 6.0
 """How many times as long as its processor time a test may take: the machine has other work."""
 
