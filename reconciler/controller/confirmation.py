@@ -1,10 +1,13 @@
-"""On how many disks the active version certainly is: it can't be lost any more once members with most of the votes have it there.
+"""On how many disks the active version certainly is: it can't be lost any more once members with most of the votes have it there, and none
+goes by a former one once all members of the view do.
 
 Each member tells that for itself, in every view anew; it is nothing that is decided, and neither chain nor journal has it.
 Source: the design of the cluster, "Configuration travels as git objects", "Terms".
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from reconciler.controller.events import Broadcast, Emit, Wish
 from reconciler.controller.messages import Kept
@@ -21,6 +24,8 @@ class Confirmation:
         """What `by` is about: the epoch and its commit."""
         self._by: set[str] = set()
         self._told = False
+        self._here: dict[str, tuple[int, str | None]] = {}
+        """By member the version that it has told of in this view."""
 
     @property
     def by(self) -> tuple[str, ...]:
@@ -32,6 +37,14 @@ class Confirmation:
         """Whether that is a majority of the votes."""
         votes = self.replica.shared.votes
         return 2 * sum(votes.get(node, 0) for node in self.by) > sum(votes.values())
+
+    def begin(self) -> None:
+        """Another view is installed: each member tells anew what it has."""
+        self._here.clear()
+
+    def everywhere(self, members: Iterable[str]) -> bool:
+        """Whether each of these members has told in this view that it has the active version: none of them may go by a former one."""
+        return self.replica.commit is None or all(self._here.get(one) == self._active for one in members)
 
     def durable(self) -> list[Wish]:
         """The active version is on the disk of this node: tell the others, if there are any."""
@@ -51,6 +64,7 @@ class Confirmation:
         return self.replica.cib.version.epoch, self.replica.commit
 
     def _add(self, version: tuple[int, str | None], node: str) -> list[Wish]:
+        self._here[node] = version
         if version != self._active:
             return []
         if version != self._version:

@@ -225,6 +225,7 @@ class Entering:
         if adopted is not None and replica.commit is not None:
             wishes.append(RecordActive(replica.commit))
         wishes += self.parts.packs.resumed()
+        self.parts.confirmation.begin()
         wishes += self.parts.confirmation.durable() if adopted is None else []
         wishes += self.parts.proposals.resumed(replica.own.prepared, now, dc=self.parts.is_dc)
         wishes += self.standstill.installed(now)

@@ -53,11 +53,14 @@ class Intake:
         self._assembly = Assembly()
         self._unkept: list[Vouch] = []
         """Orders of this view that this node has heard, and its disk has not."""
+        self._unadopted = False
+        """Whether the state that was taken over in this view could not be written."""
 
     def view_changed(self) -> None:
         """What was not sent to its end in the view before never will be, and nobody waits for an answer any more."""
         self._assembly.forget()
         self._unkept.clear()
+        self._unadopted = False
 
     def delivered(self, event: Delivered) -> list[Wish]:
         """Look at the envelope, and take in what is in it."""
@@ -207,7 +210,9 @@ class Intake:
         if self.parts.keeper.broken is not None:
             return []
         late, self._unkept = self._unkept, []
-        return [wish for one in late for wish in self._vouch(one)]
+        adopted, self._unadopted = self._unadopted, False
+        told = self.parts.confirmation.durable() if adopted else []
+        return [*told, *(wish for one in late for wish in self._vouch(one))]
 
     def _not_durable(self, purpose: Purpose, event: NotDurable) -> list[Wish]:
         """Nothing new begins without the disk; what runs is cared for all the same."""
@@ -232,7 +237,10 @@ class Intake:
                 # Its word is that it will know of the order whatever happens to the others: it is given once the disk has it.
                 self._unkept.append(purpose)
                 return []
-            case Adopting() | Routine():
+            case Adopting():
+                self._unadopted = True
+                return []
+            case Routine():
                 return []
             case _:
                 assert_never(purpose)

@@ -116,6 +116,8 @@ class Node:
         self.faults = Faults(self.parts, self.entering, self.cut_off)
         self.stopping = False
         self.ending = False
+        self._to_settle = False
+        """Whether the others have not heard yet that nothing is left to do."""
         self.parcels: Callable[[Envelope], Iterable[bytes]] = parcels
         self._later: deque[Delivered | ViewChanged | Examined] = deque()
         self._clock_ms: int | None = None
@@ -404,12 +406,24 @@ class Node:
             return []  # An order that is on its way when names move would be for a resource that nobody knows.
         if not self.is_dc or self.parts.unsure or set(self.members) - set(shared.reported) or shared.underway:
             return []  # What others run, and what they are still doing, is not known yet.
-        was, replica = self.coordinator.converged, self.replica
-        wishes = self.coordinator.decide(replica, self.members, now)
-        if self.coordinator.converged and not was:
-            problems = tuple(
-                Problem(one["resource"], one["text"][:_LONGEST_PROBLEM])
-                for one in self.coordinator.problems[:_MOST_PROBLEMS]
-            )
-            wishes.append(Broadcast(Settled(str(replica.cib.version), replica.commit, problems, now.wall_ms)))
-        return wishes
+        was = self.coordinator.converged
+        wishes = self.coordinator.decide(self.replica, self.members, now)
+        if self.coordinator.converged != was:
+            self._to_settle = self.coordinator.converged
+        return wishes + self._settle(now)
+
+    def _settle(self, now: Moment) -> list[Wish]:
+        """As the DC, done with everything: say so. After an activation not before each member has told that it has the configuration, too.
+
+        Who is lost before that may go by a former one, and one that has it can't be told from one that has not.
+        """
+        shared, coordinator = self.replica.shared, self.coordinator
+        if not (self._to_settle and coordinator.converged):
+            return []
+        if shared.ends_within_ms != 0 and not self.parts.confirmation.everywhere(self.members):
+            return []
+        self._to_settle = False
+        problems = tuple(
+            Problem(one["resource"], one["text"][:_LONGEST_PROBLEM]) for one in coordinator.problems[:_MOST_PROBLEMS]
+        )
+        return [Broadcast(Settled(str(self.replica.cib.version), self.replica.commit, problems, now.wall_ms))]

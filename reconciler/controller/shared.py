@@ -232,7 +232,7 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
         ):
             return shared
         case Settled():
-            return _departed(replace(shared, settled=message, ends_within_ms=0))
+            return _departed(_settled(shared, message))
         case FenceWanted() | FenceOrdered() | FenceEnded() | FenceGivenUp() | FenceConfirmed():
             return _fenced(shared, message)
         case _:
@@ -437,6 +437,13 @@ def moved_between(before: Shared, after: Shared) -> Names:
     if new is before.cib.configuration or not new.moved:
         return {}
     return moves(whole(before.cib).configuration, new, before.cib.status)
+
+
+def _settled(shared: Shared, message: Settled) -> Shared:
+    """Nobody goes by a former configuration any more, unless another one was activated while that was on its way."""
+    version = shared.cib.version
+    same = message.version.startswith(f"{version.admin_epoch}.{version.epoch}.")
+    return replace(shared, settled=message, ends_within_ms=0 if same else shared.ends_within_ms)
 
 
 def _departed(shared: Shared) -> Shared:

@@ -67,3 +67,24 @@ def test_each_member_tells_and_one_that_is_alone_has_told_itself() -> None:
     assert told(at(1, {"n1": 1}).durable()) == [(["n1"], 1, 1)]
     empty = Confirmation("n1", Replica("n1"))
     assert (empty.durable(), empty.by, empty.confirmed) == ([], (), False)
+
+
+def test_each_member_of_a_view_tells_anew_that_it_has_the_version() -> None:
+    confirmation = at(2, {"n1": 1, "n2": 1, "n3": 1})
+    pair = ("n1", "n2")
+    for node, epoch, everywhere in (("n1", 2, False), ("n3", 2, False), ("n2", 1, False), ("n2", 2, True)):
+        confirmation.heard(Kept(node, COMMIT, epoch))
+        assert confirmation.everywhere(pair) is everywhere
+    confirmation.begin()
+    assert not confirmation.everywhere(pair)
+    assert confirmation.by == ("n1", "n2", "n3"), "it is on their disks all the same"
+
+
+def test_what_a_member_tells_before_it_is_active_here_counts_once_it_is() -> None:
+    confirmation = at(2, {"n1": 1, "n2": 1})
+    shared = confirmation.replica.shared
+    for node in ("n1", "n2"):
+        confirmation.heard(Kept(node, COMMIT, 3))
+    assert not confirmation.everywhere(("n1", "n2"))
+    confirmation.replica.shared = replace(shared, cib=Cib(version=Version(0, 3, 0)))
+    assert confirmation.everywhere(("n1", "n2"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.cib import Cib
+from reconciler.cib import Cib, Version
 from reconciler.controller.installing import Installed, facts, install
 from reconciler.controller.membership.presence import Presence
-from reconciler.controller.shared import Shared
+from reconciler.controller.messages import Settled
+from reconciler.controller.shared import Shared, deliver
 from reconciler.controller.standing import GRACE_MS, Member, grace_ms, present
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
@@ -106,6 +107,13 @@ def test_an_activation_keeps_how_long_who_lacks_it_goes_on_until_all_have_settle
     assert single.node.replica.shared.ends_within_ms is None, "under freeze it goes on for ever"
     single.converge()
     assert single.node.replica.shared.ends_within_ms == 0
+
+
+@pytest.mark.parametrize(("version", "wanted"), [("0.4.7", 0), ("0.3.7", 9_000), ("0.40.7", 9_000)])
+def test_a_word_that_all_have_settled_is_about_its_own_version(version: str, wanted: int) -> None:
+    """Another configuration may have been activated while it was on its way."""
+    shared = Shared(cib=Cib(version=Version(0, 4, 1)), ends_within_ms=9_000)
+    assert deliver(shared, "n1", Settled(version, None, (), 1)).ends_within_ms == wanted
 
 
 def test_a_hello_tells_as_whom_each_node_was_met() -> None:

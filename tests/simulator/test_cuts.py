@@ -23,6 +23,7 @@ from reconciler.model.constraint import Colocation, Location, Order
 from reconciler.model.resource import Agent, Group, Operation, Primitive
 from reconciler.simulator import host as host_module
 from reconciler.simulator.cluster import SimulatedCluster
+from reconciler.simulator.disk import Disk
 
 DEVICE = Primitive("power", Agent("stonith", "fence_lab"))
 
@@ -309,6 +310,77 @@ def test_a_lost_node_goes_by_the_configuration_that_it_has() -> None:
     cluster.run(120_000)
     assert cluster.world.doubles == []
     assert cluster.world.where("b") == ["n3"]
+
+
+def cut_off_amid_an_activation(seed: int) -> tuple[SimulatedCluster, bool]:
+    """Under `freeze` the policy `stop` is activated, which takes no action; what is sent then does not reach n3, and it is cut off.
+
+    Whether n3 has not got it.
+    """
+    cluster = cluster_of(3, fencing=False, seed=seed)
+    frozen = cluster.apply(wanted(cluster, "a", "b", fencing=False, no_quorum_policy="freeze"), "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n3") == frozen, 30_000)
+    cluster.run(5_000)
+    node, network = cluster.hosts["n1"].node, cluster.network
+    assert node is not None
+    assert node.is_dc
+    stopping = cluster.apply(wanted(cluster, "a", "b", fencing=False, no_quorum_policy="stop"), "n1")
+
+    def accepted() -> bool:
+        proposal = node.replica.proposals.get(stopping)
+        return proposal is not None and len(proposal.answers) == 3
+
+    assert cluster.until(accepted, 10_000)
+    arrive = network._arrive
+    network._arrive = lambda ring, member: None if member == "n3" else arrive(ring, member)  # type: ignore[method-assign]
+    cluster.run(500)
+    assert commit_of(cluster, "n1") == commit_of(cluster, "n2") == stopping
+    network.cut([["n1", "n2"], ["n3"]])
+    del network._arrive  # type: ignore[method-assign]
+    cluster.run(120_000)
+    return cluster, commit_of(cluster, "n3") == frozen
+
+
+def test_who_is_cut_off_amid_an_activation_goes_by_what_it_has() -> None:
+    """Nothing is to be done, so the DC is done within milliseconds: that says nothing of a member which has not told that it has it."""
+    lacking = 0
+    for seed in range(1, 9):
+        cluster, lacks = cut_off_amid_an_activation(seed)
+        assert cluster.world.doubles == []
+        lacking += lacks
+        if lacks:
+            assert cluster.world.where("b") == ["n3"]
+    assert lacking > 0, "else this tests nothing"
+
+
+def test_who_could_not_write_what_it_took_over_tells_that_it_has_it_once_it_can() -> None:
+    cluster = cluster_of(3, fencing=False)
+    cluster.hosts["n3"].crash()
+    cluster.run(5_000)
+    second = cluster.apply(wanted(cluster, "a", "b", fencing=False, no_quorum_policy="freeze"), "n1")
+    assert cluster.until(lambda: commit_of(cluster, "n1") == second, 30_000)
+    node = cluster.hosts["n1"].node
+    assert node is not None
+    disk = cluster.hosts["n3"].disk
+    assert isinstance(disk, Disk)
+    begun: list[bytes] = []
+    write = disk.write
+
+    def refusing(record: object) -> bool:
+        """A promise has room, and the state of the others has not."""
+        if isinstance(record, bytes) and commit_of(cluster, "n3") == second:
+            begun.append(record)
+            return False
+        return write(record)  # type: ignore[arg-type]
+
+    disk.write = refusing  # type: ignore[method-assign]
+    cluster.hosts["n3"].start()
+    assert cluster.until(lambda: commit_of(cluster, "n3") == second, 30_000)
+    cluster.run(3_000)
+    assert begun, "else this tests nothing"
+    assert not node.parts.confirmation.everywhere(node.members)
+    del disk.write  # type: ignore[method-assign]
+    assert cluster.until(lambda: node.parts.confirmation.everywhere(node.members), 30_000)
 
 
 @pytest.mark.parametrize("tied", ["group", "orders"])
