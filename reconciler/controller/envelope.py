@@ -39,6 +39,7 @@ from reconciler.controller.messages import (
     Message,
     MessageError,
     NewerMessageError,
+    NodeForgotten,
     NoPack,
     Observe,
     Ping,
@@ -102,6 +103,7 @@ _MESSAGES: Variants[Message] = Variants(
     FenceEnded,
     FenceGivenUp,
     FenceConfirmed,
+    NodeForgotten,
 )
 
 
@@ -210,7 +212,7 @@ def may_send(sender: str, message: Message, dc: str | None) -> bool:
             return sender == dc or all(seen.node == sender for seen in message.observations)
         case Propose() | Accept() | Reject() | Cleanup() | Refresh() | Shutdown() | State() | Exclude():
             return True
-        case FenceConfirmed() | CommitPack() | NoPack():
+        case FenceConfirmed() | NodeForgotten() | CommitPack() | NoPack():
             return True
         case _:
             assert_never(message)

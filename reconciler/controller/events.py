@@ -220,6 +220,14 @@ class ConfirmAsked:
 
 
 @frozen
+class ForgetAsked:
+    """An operator has taken a node out of the cluster for good."""
+
+    now: Moment
+    node: str
+
+
+@frozen
 class Ending:
     """The daemon is about to end: nothing new is decided any more, and the next start is to be a fast one."""
 
@@ -270,6 +278,7 @@ Event = (
     | StopAsked
     | FenceAgentEnded
     | ConfirmAsked
+    | ForgetAsked
     | Ending
     | Quiet
     | HeldUp

@@ -36,6 +36,7 @@ from reconciler.controller.messages import (
     Joined,
     Kept,
     Message,
+    NodeForgotten,
     NoPack,
     Observe,
     Ping,
@@ -121,7 +122,7 @@ class Following:
                 | NoPack()
             ):
                 return []  # They are no part of what is decided.
-            case Cleanup() | Refresh() | Shutdown() | Release():
+            case Cleanup() | Refresh() | Shutdown() | Release() | NodeForgotten():
                 return self._asked_by(message, before, now)
             case _:
                 assert_never(message)
@@ -130,7 +131,9 @@ class Following:
         """As the DC: what no device could do, one of the new configuration may."""
         return self.parts.fencer.decide(self.parts.replica.shared, now) if self.parts.is_dc else []
 
-    def _asked_by(self, message: Cleanup | Refresh | Shutdown | Release, before: Shared, now: Moment) -> list[Wish]:
+    def _asked_by(
+        self, message: Cleanup | Refresh | Shutdown | Release | NodeForgotten, before: Shared, now: Moment
+    ) -> list[Wish]:
         """What was asked for was worked out: what follows from it here."""
         match message:
             case Cleanup() | Refresh():
@@ -145,6 +148,8 @@ class Following:
                 return self._restated(f"{message.node} is to stop its resources and leave", before)
             case Release():
                 return self._released(message)
+            case NodeForgotten(node):
+                return self._restated(f"{node} is no part of the cluster any more", before)
             case _:
                 assert_never(message)
 

@@ -332,6 +332,14 @@ class Refresh:
 
 
 @frozen
+class NodeForgotten:
+    """An operator has taken a node out of the cluster: its vote counts no longer, and nothing of it stays."""
+
+    node: str
+    at_ms: int
+
+
+@frozen
 class Shutdown:
     """An operator wants a node to stop its resources and leave."""
 
@@ -360,6 +368,7 @@ Message = (
     | Joined
     | Cleanup
     | Refresh
+    | NodeForgotten
     | Shutdown
     | Release
     | Report

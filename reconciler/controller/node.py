@@ -31,6 +31,7 @@ from reconciler.controller.events import (
     Examined,
     FenceAgentEnded,
     Finished,
+    ForgetAsked,
     HeldUp,
     Lacking,
     NotDurable,
@@ -62,6 +63,7 @@ from reconciler.controller.messages import (
     Cleanup,
     Message,
     MessageError,
+    NodeForgotten,
     Problem,
     Refresh,
     Settled,
@@ -227,7 +229,7 @@ class Node:
                 return self._of_commit(event)
             case ProcessesGone():
                 return self.executor.check(event.resource, event.now)
-            case CleanupAsked() | RefreshAsked() | StopAsked() | ConfirmAsked():
+            case CleanupAsked() | RefreshAsked() | StopAsked() | ConfirmAsked() | ForgetAsked():
                 return self._asked(event)
             case FenceAgentEnded():
                 return self.fencer.ended(event)
@@ -271,7 +273,7 @@ class Node:
             return self.parts.recovery.look_again(self.replica, self.executor, event.now) if looks else []
         return self._decide(event.now) if self.abreast and not self.ending else []
 
-    def _asked(self, event: CleanupAsked | RefreshAsked | StopAsked | ConfirmAsked) -> list[Wish]:
+    def _asked(self, event: CleanupAsked | RefreshAsked | StopAsked | ConfirmAsked | ForgetAsked) -> list[Wish]:
         """What operators ask for is told to all: what it means is worked out where it is delivered."""
         match event:
             case CleanupAsked():
@@ -285,6 +287,8 @@ class Node:
                 known = self.replica.shared.nodes.get(target)
                 boot = "" if known is None else known.boot
                 return [Broadcast(FenceConfirmed(target, operator, event.now.wall_ms, boot))]
+            case ForgetAsked(_, node):
+                return [Broadcast(NodeForgotten(node, event.now.wall_ms))]
             case _:
                 assert_never(event)
 

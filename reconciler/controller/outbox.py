@@ -11,10 +11,20 @@ from collections.abc import Iterable, Mapping
 from reconciler.cib.observations import AttributeSet
 from reconciler.controller.events import Broadcast, Wish
 from reconciler.controller.fencing.messages import FenceConfirmed
-from reconciler.controller.messages import Cleanup, Message, Observe, Propose, Refresh, Reported, Shutdown, Underway
+from reconciler.controller.messages import (
+    Cleanup,
+    Message,
+    NodeForgotten,
+    Observe,
+    Propose,
+    Refresh,
+    Reported,
+    Shutdown,
+    Underway,
+)
 from reconciler.controller.moment import Moment
 
-KEPT = (Propose, Cleanup, Refresh, Shutdown, FenceConfirmed)
+KEPT = (Propose, Cleanup, Refresh, Shutdown, FenceConfirmed, NodeForgotten)
 """What sources and operators want: sent again in each view until it was delivered. Results and attributes have a way of their own; the
 rest is void with its view."""
 _MOST_WAITING = 256

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from reconciler.analysis.recording import forget_failures, pending
 from reconciler.cib import FEATURE_SET, Cib, Version
@@ -37,6 +37,7 @@ from reconciler.controller.fencing.messages import (
     FencingMessage,
 )
 from reconciler.controller.fencing.record import FenceCause, Fencing
+from reconciler.controller.forgetting import Unforgettable, fencing_without, status_without, why_kept
 from reconciler.controller.held import Held, hold, released
 from reconciler.controller.members import by_name
 from reconciler.controller.membership.history import Lineage
@@ -54,6 +55,7 @@ from reconciler.controller.messages import (
     Joined,
     Kept,
     Message,
+    NodeForgotten,
     NoPack,
     Observe,
     Ping,
@@ -85,6 +87,8 @@ from reconciler.controller.standing import (
 )
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.cluster import Configuration
+
+T = TypeVar("T")
 
 MOST_ACTIVATIONS = 1000
 _MOST_PROPOSALS = 64
@@ -212,10 +216,10 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
         case Joined():
             return _join(shared, message)
         case Abandoned(node):
-            return replace(shared, underway={name: one for name, one in shared.underway.items() if name != node})
+            return replace(shared, underway=_all_but(shared.underway, node))
         case Report():
             return _report(shared, message)
-        case Cleanup() | Refresh() | Shutdown() | Release() | GraceOver():
+        case Cleanup() | Refresh() | Shutdown() | Release() | GraceOver() | NodeForgotten():
             return _asked(shared, message)
         case (
             Compiled()
@@ -254,7 +258,7 @@ def unaccounted(shared: Shared) -> tuple[str, ...]:
     return tuple(name for name, one in missing_of(shared.nodes, shared.votes).items() if one is Absence.UNKNOWN)
 
 
-def _asked(shared: Shared, message: Cleanup | Refresh | Shutdown | Release | GraceOver) -> Shared:
+def _asked(shared: Shared, message: Cleanup | Refresh | Shutdown | Release | GraceOver | NodeForgotten) -> Shared:
     """What was asked for is worked out from the state in which it is delivered."""
     match message:
         case GraceOver():
@@ -276,8 +280,32 @@ def _asked(shared: Shared, message: Cleanup | Refresh | Shutdown | Release | Gra
         case Release():
             left = replace(shared, nodes=_leaving(shared.nodes, message.node))
             return observed(left, (NodeObserved(message.node, message.node, {"expected": "down"}),))
+        case NodeForgotten(node):
+            return _forgotten(shared, node)
         case _:
             assert_never(message)
+
+
+def unforgettable(shared: Shared, node: str) -> Unforgettable | None:
+    """Why a node can't be forgotten; None when it can."""
+    may_decide = shared.quorate and not shared.withheld and allowed(shared).activate
+    return why_kept(shared.cib, shared.nodes, shared.votes, node, may_decide=may_decide)
+
+
+def _forgotten(shared: Shared, node: str) -> Shared:
+    """Nothing of a node is left, if it may be forgotten."""
+    if unforgettable(shared, node) is not None:
+        return shared
+    return replace(
+        shared,
+        cib=status_without(shared.cib, node),
+        fencing=fencing_without(shared.fencing, node),
+        nodes=_all_but(shared.nodes, node),
+        votes=_all_but(shared.votes, node),
+        boots=_all_but(shared.boots, node),
+        underway=_all_but(shared.underway, node),
+        reported=tuple(name for name in shared.reported if name != node),
+    )
 
 
 def graces(shared: Shared) -> Mapping[str, int | None]:
@@ -398,7 +426,7 @@ def _reject(shared: Shared, sender: str, message: Reject) -> Shared:
         return shared
     return replace(
         shared,
-        proposals=_without(shared.proposals, message.commit),
+        proposals=_all_but(shared.proposals, message.commit),
         rejected=Rejected(proposal, sender, message),
     )
 
@@ -425,7 +453,7 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
         digest=message.digest,
         commit=message.commit,
         activations=(*shared.activations, activation)[-MOST_ACTIVATIONS:],
-        proposals=_without(shared.proposals, message.commit),
+        proposals=_all_but(shared.proposals, message.commit),
         rejected=None,
         ends_within_ms=longer(ends_by_itself_ms(shared.cib, busy=True), shared.ends_within_ms),
     )
@@ -541,8 +569,8 @@ def _leaving(nodes: Mapping[str, Member], node: str) -> Mapping[str, Member]:
     return nodes if known is None else {**nodes, node: replace(known, leaving=True)}
 
 
-def _without(proposals: Mapping[str, Proposal], commit: str) -> Mapping[str, Proposal]:
-    return {name: proposal for name, proposal in proposals.items() if name != commit}
+def _all_but(by_name: Mapping[str, T], gone: str) -> Mapping[str, T]:
+    return {name: one for name, one in by_name.items() if name != gone}
 
 
 def activation_of(activations: Iterable[Activation], wanted: str) -> Activation | None:

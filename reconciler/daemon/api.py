@@ -16,8 +16,9 @@ from typing import Any
 
 from reconciler.analysis.guards import pattern_fault
 from reconciler.cib.canonical import to_json
-from reconciler.controller.events import CleanupAsked, CommitArrived, ConfirmAsked, RefreshAsked, StopAsked
-from reconciler.controller.shared import Activation, activation_of
+from reconciler.controller.events import CleanupAsked, CommitArrived, ConfirmAsked, ForgetAsked, RefreshAsked, StopAsked
+from reconciler.controller.forgetting import Unforgettable
+from reconciler.controller.shared import Activation, activation_of, unforgettable
 from reconciler.controller.telling import open_fencings, undecided_view
 from reconciler.daemon.config import Access
 from reconciler.daemon.http import Answer, ApiError, Request, encode, findings_to_plain, refuse_unknown
@@ -43,6 +44,22 @@ _MOST_HISTORY = 1000
 _LONGEST_MESSAGE = 10_000
 _MOST_ALLOWED, _LONGEST_ALLOWED = 1000, 500
 _OPERATOR = re.compile(r"[^\n\0]{1,200}")
+_UNFORGETTABLE = {
+    Unforgettable.UNKNOWN: (404, "there is no node '{name}'"),
+    Unforgettable.TAKES_PART: (409, "{name} takes part: it has to leave first"),
+    Unforgettable.CONFIGURED: (
+        409,
+        "the configuration names {name}: take it out of `nodes` first, and have that applied",
+    ),
+    Unforgettable.NOT_DOWN: (
+        409,
+        "{name} is not known to be off: it has to leave in order, be fenced, or be confirmed",
+    ),
+    Unforgettable.NO_QUORUM: (
+        409,
+        "this view may decide nothing now: it has no quorum, or somebody missing may have decided",
+    ),
+}
 _AUTHOR = re.compile(r"[^<>\n\0]{1,200} <[^<>\s]{1,200}>")
 
 Handler = Callable[["Api", Request], Awaitable[Answer]]
@@ -252,6 +269,17 @@ class Api:
         self._shell.tell(ConfirmAsked(moment(), name, operator))
         return Answer({"node": name})
 
+    async def forget(self, request: Request) -> Answer:
+        """Tell all that a node is no part of the cluster any more. It is forgotten where this is delivered, if that still may be."""
+        refuse_unknown(request.body, ("node",))
+        name = _text(request.body, "node", "")
+        why = unforgettable(self._shell.node.replica.shared, name)
+        if why is not None:
+            status, text = _UNFORGETTABLE[why]
+            raise ApiError(status, why.value, text.format(name=name))
+        self._shell.tell(ForgetAsked(moment(), name))
+        return Answer({"node": name})
+
     async def shutdown(self, request: Request) -> Answer:
         """End the daemon; with `resources` after all resources of this node were stopped."""
         refuse_unknown(request.body, ("resources",))
@@ -414,6 +442,7 @@ _ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/sources/fetch": {"POST": Api.fetch},
     "/v1/refresh": {"POST": Api.refresh},
     "/v1/fencing/confirm": {"POST": Api.confirm},
+    "/v1/nodes/forget": {"POST": Api.forget},
     "/v1/shutdown": {"POST": Api.shutdown},
 }
 

@@ -45,6 +45,7 @@ class StatusView:
         """The whole document."""
         node, replica = self._node, self._node.replica
         standing = self._standing()
+        configured = frozenset(one.name for one in replica.cib.configuration.nodes)
         resources = self._resources().documents()
         return {
             "api": 1,
@@ -62,7 +63,7 @@ class StatusView:
             "proposal": self._proposal(),
             "rejected": self._rejected(),
             "transition": self._transition(),
-            "nodes": [_node(replica.cib, one) for one in standing.nodes],
+            "nodes": [_node(replica.cib, one, configured) for one in standing.nodes],
             "resources": resources,
             "counts": counts_of(resources),
             "known_to_agents_as": self._former_names(),
@@ -222,10 +223,11 @@ def _all(resources: Iterable[StandingResource]) -> Iterable[StandingResource]:
         yield from _all(resource.children)
 
 
-def _node(cib: Cib, node: StandingNode) -> dict[str, Any]:
+def _node(cib: Cib, node: StandingNode, configured: frozenset[str]) -> dict[str, Any]:
     return {
         "name": node.name,
         "id": node.id,
+        "configured": node.name in configured,
         "online": node.online,
         "state": _node_state(node),
         "dc": node.is_dc,
