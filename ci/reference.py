@@ -358,6 +358,7 @@ _PLACES = {
     "daemon": "node.yaml, commits",
     "controller": "a proposal",
     "cli": "what a command reads",
+    "fabric": "corosync.conf",
 }
 
 

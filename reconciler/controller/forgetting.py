@@ -18,12 +18,12 @@ from reconciler.frozen import replace
 
 
 class Unforgettable(enum.Enum):
-    """Why a node can't be forgotten; the value is the code that the API answers with."""
+    """Why a node can't be forgotten."""
 
-    UNKNOWN = "unknown-node"
-    TAKES_PART = "node-takes-part"
-    CONFIGURED = "node-configured"
-    NOT_DOWN = "node-not-down"
+    UNKNOWN = "unknown"
+    TAKES_PART = "takes-part"
+    CONFIGURED = "configured"
+    NOT_DOWN = "not-down"
     NO_QUORUM = "no-quorum"
 
 

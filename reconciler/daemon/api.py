@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from reconciler.analysis.guards import pattern_fault
 from reconciler.cib.canonical import to_json
@@ -44,22 +44,6 @@ _MOST_HISTORY = 1000
 _LONGEST_MESSAGE = 10_000
 _MOST_ALLOWED, _LONGEST_ALLOWED = 1000, 500
 _OPERATOR = re.compile(r"[^\n\0]{1,200}")
-_UNFORGETTABLE = {
-    Unforgettable.UNKNOWN: (404, "there is no node '{name}'"),
-    Unforgettable.TAKES_PART: (409, "{name} takes part: it has to leave first"),
-    Unforgettable.CONFIGURED: (
-        409,
-        "the configuration names {name}: take it out of `nodes` first, and have that applied",
-    ),
-    Unforgettable.NOT_DOWN: (
-        409,
-        "{name} is not known to be off: it has to leave in order, be fenced, or be confirmed",
-    ),
-    Unforgettable.NO_QUORUM: (
-        409,
-        "this view may decide nothing now: it has no quorum, or somebody missing may have decided",
-    ),
-}
 _AUTHOR = re.compile(r"[^<>\n\0]{1,200} <[^<>\s]{1,200}>")
 
 Handler = Callable[["Api", Request], Awaitable[Answer]]
@@ -275,8 +259,7 @@ class Api:
         name = _text(request.body, "node", "")
         why = unforgettable(self._shell.node.replica.shared, name)
         if why is not None:
-            status, text = _UNFORGETTABLE[why]
-            raise ApiError(status, why.value, text.format(name=name))
+            raise _unforgettable(why, name)
         self._shell.tell(ForgetAsked(moment(), name))
         return Answer({"node": name})
 
@@ -427,6 +410,25 @@ def _route(method: str, path: str) -> Handler:
 
 def _forbidden(peer: Peer, what: str) -> ApiError:
     return ApiError(403, "forbidden", f"user {peer.user} may not {what} here (node.yaml: api)")
+
+
+def _unforgettable(why: Unforgettable, name: str) -> ApiError:
+    match why:
+        case Unforgettable.UNKNOWN:
+            return ApiError(404, "unknown-node", f"there is no node {name!r}")
+        case Unforgettable.TAKES_PART:
+            return ApiError(409, "node-takes-part", f"{name} takes part: it has to leave first")
+        case Unforgettable.CONFIGURED:
+            text = f"the configuration names {name}: take it out of `nodes` first, and have that applied"
+            return ApiError(409, "node-configured", text)
+        case Unforgettable.NOT_DOWN:
+            text = f"{name} is not known to be off: it has to leave in order, be fenced, or be confirmed"
+            return ApiError(409, "node-not-down", text)
+        case Unforgettable.NO_QUORUM:
+            text = "this view may decide nothing now: it has no quorum, or somebody who is missing may have decided"
+            return ApiError(409, "no-quorum", text)
+        case _:
+            assert_never(why)
 
 
 _ROUTES: Mapping[str, Mapping[str, Handler]] = {

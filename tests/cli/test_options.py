@@ -18,6 +18,7 @@ LEAST = {
     "debug": ["web", "monitor"],
     "import": ["cib.xml"],
     "agents": ["list"],
+    "cluster": ["status"],
     "completion": ["bash"],
     "cleanup": ["web"],
     "fence": ["confirm", "n2"],
@@ -57,10 +58,17 @@ def test_every_option_of_a_parser_is_a_field_of_its_value_and_the_other_way_roun
     assert parsed(name, *LEAST.get(name, [])) == parsed(name, *LEAST.get(name, []))
 
 
-@pytest.mark.parametrize("words", [["list"], ["info", "a"], ["test", "a"]])
-def test_each_subcommand_of_agents_has_a_value_of_its_own(words: list[str]) -> None:
-    module = importlib.import_module(module_of("agents"))
-    found = command_parser("agents", module).parse_args(words)
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        *(("agents", words) for words in (["list"], ["info", "a"], ["test", "a"])),
+        *(("cluster", [word, "h1"]) for word in ("init", "add", "join", "remove", "recover", "forget")),
+        *(("cluster", [word]) for word in ("recover", "status", "told", "leave")),
+    ],
+)
+def test_each_subcommand_has_a_value_of_its_own(name: str, words: list[str]) -> None:
+    module = importlib.import_module(module_of(name))
+    found = command_parser(name, module).parse_args(words)
     assert found.kind in get_args(module.Options)
     assert set(vars(found)) - {"kind", "action"} == fields(found.kind)
 

@@ -85,8 +85,8 @@ class Bed:
 
 
 @contextlib.contextmanager
-def bed() -> Iterator[Bed]:
-    """A bed of our own with three hosts that are on; afterwards nothing of it is left. Raises BedError when somebody else has one."""
+def bed(count: int = len(HOSTS)) -> Iterator[Bed]:
+    """A bed of our own with so many hosts that are on; afterwards nothing of it is left. Raises BedError when somebody else has one."""
     _LOCK.parent.mkdir(parents=True, exist_ok=True)
     with open(_LOCK, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -96,7 +96,7 @@ def bed() -> Iterator[Bed]:
         made.do("down")
         DISKS.mkdir(parents=True)
         ours.touch()
-        made.do("up", str(len(HOSTS)))
+        made.do("up", str(count))
         try:
             yield made
         finally:

@@ -18,6 +18,8 @@ complete reconciler \
         'c/--svg=/f/' \
         'c/--out=/f/' \
         'c/--json-into=/f/' \
+        'c/--qdevice-algorithm=/(ffsplit lms)/' \
+        'c/--by-hand=/d/' \
         'c/--config=/f/' \
         'c/-x=/f/' \
         'c/--xml-file=/f/' \
@@ -43,7 +45,7 @@ complete reconciler \
         'c/--ocf-root=/d/' \
         'c/--directory=/d/' \
         'c/--planner=/(toy real)/' \
-        'c/--/(all all-actions allow ask-agents at base check class color concise config debounce detailed-exitcode directory dot exhaustive faults force format help in-place jobs json json-into junit keep-ids limit markdown message name no-agents no-plan node node-down node-fail node-up nodes ocf-root offline on only op-fail op-inject option out output-as output-to path places planner provider quiet quorum refresh run save-dotfile save-graph save-input save-output scores seed set-datetime show-attrs show-failcounts show-scores show-utilization simulate snapshot socket stop-resources strict survive svg tests text-fancy ticket-activate ticket-grant ticket-revoke ticket-standby timeout trace verbose version watch watchdog xml-file xml-pipe yes)/' \
+        'c/--/(address all all-actions allow ask-agents at base by-hand check class color concise config debounce detailed-exitcode directory dot exhaustive faults force format from git help in-place jobs json json-into junit keep-ids leave-timeout limit lost markdown member message name no-agents no-plan node node-down node-fail node-up nodes ocf-root offline on only op-fail op-inject option out output-as output-to path places planner provider qdevice qdevice-algorithm quiet quorum refresh run save-dotfile save-graph save-input save-output scores seed set set-datetime shell show show-attrs show-failcounts show-scores show-utilization simulate skip-offline snapshot socket start-corosync start-node stop-corosync stop-node stop-resources strict survive svg tests text-fancy ticket-activate ticket-grant ticket-revoke ticket-standby timeout trace verbose version watch watchdog xml-file xml-pipe yes)/' \
         'c/-/(- A D F G I O Q R S U V X a b c d e f g h i m n o p q r s t u v w x)/' \
         'n/--format/(text json github sarif)/' \
         'n/--color/(auto always never)/' \
@@ -55,6 +57,8 @@ complete reconciler \
         'n/--svg/f/' \
         'n/--out/f/' \
         'n/--json-into/f/' \
+        'n/--qdevice-algorithm/(ffsplit lms)/' \
+        'n/--by-hand/d/' \
         'n/--config/f/' \
         'n/-x/f/' \
         'n/--xml-file/f/' \
@@ -80,7 +84,7 @@ complete reconciler \
         'n/--ocf-root/d/' \
         'n/--directory/d/' \
         'n/--planner/(toy real)/' \
-        'p/1/(validate fmt show diff plan apply watch status history rollback cleanup fence run doctor simulate why debug verify import export agents lab completion)/' \
+        'p/1/(validate fmt show diff plan apply watch status history rollback cleanup fence cluster run doctor simulate why debug verify import export agents lab completion)/' \
         'n/validate/f/' \
         'n/fmt/f/' \
         'n/show/f/' \
@@ -91,6 +95,7 @@ complete reconciler \
         'n/rollback/`reconciler names versions`/' \
         'n/cleanup/`reconciler names resources`/' \
         'n/fence/(confirm)/' \
+        'n/cluster/(init add join remove recover status told leave forget)/' \
         'n/why/`reconciler names resources`/' \
         'n/debug/`reconciler names resources`/' \
         'n/verify/f/' \
@@ -98,6 +103,8 @@ complete reconciler \
         'n/export/f/' \
         'n/agents/(list info test)/' \
         'n/completion/(bash zsh tcsh)/' \
+        'n/remove/`reconciler names nodes`/' \
+        'n/forget/`reconciler names nodes`/' \
         'n/info/`reconciler names agents`/' \
         'n/test/`reconciler names agents`/' \
         'p@3@`set cmd=($COMMAND_LINE "" "" "" "" "" "" "" "" ""); if ( $#cmd >= 2 && ("$cmd[2]" == "fence") ) eval reconciler names nodes; if ( $#cmd >= 2 && ("$cmd[2]" == "debug") ) echo start stop monitor promote demote validate-all`@' \

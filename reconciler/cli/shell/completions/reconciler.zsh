@@ -13,6 +13,7 @@ _shtab_reconciler_commands() {
     agents:'List, describe and test resource agents. An agent is written CLASS:[PROVIDER:]TYPE, as in a configuration: ocf:heartbeat:IPaddr2, systemd:nginx, stonith:fence_ipmilan. `test` runs an agent through its whole life on this machine, so give it the parameters of a resource that nobody needs. It refuses to touch one that is active. Exit codes: 0 every check passed, 1 some did not, or the agent can'"'"'t be tested.'
     apply:'Make a configuration the active one, and wait until the cluster has come to rest under it. With a saved plan, exactly that plan is carried out, and refused when the cluster is no longer in the state it was made from. With a directory the plan is shown first and confirmed on the terminal; a pipeline saves a plan and applies that.'
     cleanup:'Forget the failures of a resource, so that it may run again where it failed; do this after mending what made it fail. With --refresh everything known of it is forgotten too, and it is probed anew; without a resource that is done for all.'
+    cluster:'Make a cluster of several machines over corosync, change which nodes it has, and see how its hosts agree. init NODE=ADDRESS … write and distribute corosync.conf and the key, and start corosync and the nodes add NODE=ADDRESS … take more machines in join MEMBER the same from the machine that is taken in remove NODE have a node stop what it runs, and leave nothing of it anywhere recover [NODE] bring a replaced machine back under its name; give all hosts the same file, where a change was not finished status what every host has and runs with, and where they do not agree Each change is shown before it is made: what becomes of corosync.conf, and what is done on which host. It is refused when those who run would lose their quorum by it. All hosts are looked at first; everywhere is written before any corosync reads it. Hosts are reached by ssh as root, without questions; --shell names another way. With --by-hand nothing is reached at all: scripts and files for each host are written into a'
     completion:'Print the script that makes a shell complete this program'"'"'s commands and options. reconciler completion bash > /etc/bash_completion.d/reconciler reconciler completion zsh > "${fpath[1]}/_reconciler" reconciler completion tcsh > /etc/profile.d/reconciler.csh'
     debug:'Run one operation of a resource by hand, here and now, with the parameters that are in force: what the agent says is shown as it says it. The cluster is not told: what it monitors it will notice. A start or promotion is refused where the resource would be active twice.'
     diff:'Compare two configurations by what they mean, not by their text. Each of A and B is a directory, a git revision REV:PATH, a Pacemaker CIB (XML), or a version of reconciler history (0.3.0), which the running node is asked for. Exit codes: 0 they mean the same, 1 they differ, 2 error, 64 usage.'
@@ -44,6 +45,21 @@ _shtab_reconciler_agents_commands() {
     test:'run an agent through its life and check what it does'
   )
   _describe 'reconciler agents commands' _commands
+}
+
+_shtab_reconciler_cluster_commands() {
+  local _commands=(
+    add:'take more machines in'
+    forget:'have the cluster forget a node that was removed from corosync.conf'
+    init:'make a new cluster'
+    join:'take this machine in'
+    leave:'have the node of this host stop what it runs, and end'
+    recover:'bring a replaced machine back, or all hosts to the same file'
+    remove:'have a node leave for good'
+    status:'how the hosts agree'
+    told:'what the node of this host says of the members, as JSON'
+  )
+  _describe 'reconciler cluster commands' _commands
 }
 
 _shtab_reconciler_options=(
@@ -121,6 +137,157 @@ _shtab_reconciler_cleanup_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_reconciler_cleanup_defaults_added=0
+
+_shtab_reconciler_cluster_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_cluster_defaults_added=0
+
+_shtab_reconciler_cluster_add_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--skip-offline[hosts that can\'t be asked, and are no members now, get the file later]"
+  "--yes[do not ask]"
+  "--show[only show what would be done]"
+  "--by-hand[reach no host\: write scripts and files for each into DIR]:DIR:_files -/"
+  "--json[print JSON]"
+  "--shell[how all hosts are reached, this one too\: runs a shell on \{host\}, by its \{address\} (default\: this machine directly, others by ssh -o BatchMode\=yes root\@\{host\})]:COMMAND:"
+  "--color[when to colour (auto)]:color:(auto always never)"
+  "--start-corosync[starts corosync on a host (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--stop-corosync[ends it (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--start-node[starts reconciler on a host (default\: systemd does it)]:COMMAND:"
+  "--stop-node[keeps it from starting again (default\: systemd does it)]:COMMAND:"
+  "--member[a host that is in the cluster (default\: this machine)]:HOST:"
+  "(*):a node and the address of each of its links (default\: what its name stands for here):"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_cluster_add_defaults_added=0
+
+_shtab_reconciler_cluster_forget_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[the node\'s configuration (\/etc\/reconciler\/node.yaml)]:FILE:_files"
+  "--timeout[how long that may take (600)]:S:"
+  ":the node:_reconciler_nodes"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_cluster_forget_defaults_added=0
+
+_shtab_reconciler_cluster_init_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--name[the name of the cluster (site)]:name:"
+  "*--set[more of corosync.conf, as totem.token\=3000 or quorum.wait_for_all\=1]:SECTION.KEY=VALUE:"
+  "--qdevice[a quorum device\: the host on which corosync-qnetd runs]:HOST:"
+  "--qdevice-algorithm[how it casts its votes (ffsplit)]:qdevice_algorithm:(ffsplit lms)"
+  "--git[the repository that the nodes follow, for \/etc\/reconciler\/node.yaml where there is none yet]:URL:"
+  "--yes[do not ask]"
+  "--show[only show what would be done]"
+  "--by-hand[reach no host\: write scripts and files for each into DIR]:DIR:_files -/"
+  "--json[print JSON]"
+  "--shell[how all hosts are reached, this one too\: runs a shell on \{host\}, by its \{address\} (default\: this machine directly, others by ssh -o BatchMode\=yes root\@\{host\})]:COMMAND:"
+  "--color[when to colour (auto)]:color:(auto always never)"
+  "--start-corosync[starts corosync on a host (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--stop-corosync[ends it (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--start-node[starts reconciler on a host (default\: systemd does it)]:COMMAND:"
+  "--stop-node[keeps it from starting again (default\: systemd does it)]:COMMAND:"
+  "(*):a node and the address of each of its links (default\: what its name stands for here):"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_cluster_init_defaults_added=0
+
+_shtab_reconciler_cluster_join_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--name[what this machine is called in the cluster (default\: its host name)]:name:"
+  "--address[the address of each link (default\: what the name stands for)]:ADDRESS,…:"
+  "--skip-offline[hosts that can\'t be asked, and are no members now, get the file later]"
+  "--yes[do not ask]"
+  "--show[only show what would be done]"
+  "--by-hand[reach no host\: write scripts and files for each into DIR]:DIR:_files -/"
+  "--json[print JSON]"
+  "--shell[how all hosts are reached, this one too\: runs a shell on \{host\}, by its \{address\} (default\: this machine directly, others by ssh -o BatchMode\=yes root\@\{host\})]:COMMAND:"
+  "--color[when to colour (auto)]:color:(auto always never)"
+  "--start-corosync[starts corosync on a host (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--stop-corosync[ends it (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--start-node[starts reconciler on a host (default\: systemd does it)]:COMMAND:"
+  "--stop-node[keeps it from starting again (default\: systemd does it)]:COMMAND:"
+  ":a host that is in the cluster:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_cluster_join_defaults_added=0
+
+_shtab_reconciler_cluster_leave_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[the node\'s configuration (\/etc\/reconciler\/node.yaml)]:FILE:_files"
+  "--timeout[how long that may take (600)]:S:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_cluster_leave_defaults_added=0
+
+_shtab_reconciler_cluster_recover_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--from[the host that has the file and the key which all get]:HOST:"
+  "--yes[do not ask]"
+  "--show[only show what would be done]"
+  "--by-hand[reach no host\: write scripts and files for each into DIR]:DIR:_files -/"
+  "--json[print JSON]"
+  "--shell[how all hosts are reached, this one too\: runs a shell on \{host\}, by its \{address\} (default\: this machine directly, others by ssh -o BatchMode\=yes root\@\{host\})]:COMMAND:"
+  "--color[when to colour (auto)]:color:(auto always never)"
+  "--start-corosync[starts corosync on a host (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--stop-corosync[ends it (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--start-node[starts reconciler on a host (default\: systemd does it)]:COMMAND:"
+  "--stop-node[keeps it from starting again (default\: systemd does it)]:COMMAND:"
+  "--member[a host that is in the cluster (default\: this machine)]:HOST:"
+  "(*)::a machine that was replaced, and its addresses where they are others now:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_cluster_recover_defaults_added=0
+
+_shtab_reconciler_cluster_remove_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--lost[its machine is off for good, and can\'t be asked]"
+  "--leave-timeout[how long it may take to stop what it runs (600)]:S:"
+  "--skip-offline[hosts that can\'t be asked, and are no members now, get the file later]"
+  "--yes[do not ask]"
+  "--show[only show what would be done]"
+  "--by-hand[reach no host\: write scripts and files for each into DIR]:DIR:_files -/"
+  "--json[print JSON]"
+  "--shell[how all hosts are reached, this one too\: runs a shell on \{host\}, by its \{address\} (default\: this machine directly, others by ssh -o BatchMode\=yes root\@\{host\})]:COMMAND:"
+  "--color[when to colour (auto)]:color:(auto always never)"
+  "--start-corosync[starts corosync on a host (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--stop-corosync[ends it (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--start-node[starts reconciler on a host (default\: systemd does it)]:COMMAND:"
+  "--stop-node[keeps it from starting again (default\: systemd does it)]:COMMAND:"
+  "--member[a host that is in the cluster (default\: this machine)]:HOST:"
+  ":the node:_reconciler_nodes"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_cluster_remove_defaults_added=0
+
+_shtab_reconciler_cluster_status_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--member[a host that is in the cluster (default\: this machine)]:HOST:"
+  "--json[print JSON]"
+  "--shell[how all hosts are reached, this one too\: runs a shell on \{host\}, by its \{address\} (default\: this machine directly, others by ssh -o BatchMode\=yes root\@\{host\})]:COMMAND:"
+  "--color[when to colour (auto)]:color:(auto always never)"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_cluster_status_defaults_added=0
+
+_shtab_reconciler_cluster_told_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[the node\'s configuration (\/etc\/reconciler\/node.yaml)]:FILE:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_cluster_told_defaults_added=0
 
 _shtab_reconciler_completion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -427,6 +594,7 @@ _shtab_reconciler() {
         agents) _shtab_reconciler_agents ;;
         apply) _arguments -C -s $_shtab_reconciler_apply_options ;;
         cleanup) _arguments -C -s $_shtab_reconciler_cleanup_options ;;
+        cluster) _shtab_reconciler_cluster ;;
         completion) _arguments -C -s $_shtab_reconciler_completion_options ;;
         debug) _arguments -C -s $_shtab_reconciler_debug_options ;;
         diff) _arguments -C -s $_shtab_reconciler_diff_options ;;
@@ -472,6 +640,37 @@ _shtab_reconciler_agents() {
         info) _arguments -C -s $_shtab_reconciler_agents_info_options ;;
         list) _arguments -C -s $_shtab_reconciler_agents_list_options ;;
         test) _arguments -C -s $_shtab_reconciler_agents_test_options ;;
+      esac
+  esac
+}
+
+_shtab_reconciler_cluster() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->cluster'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_reconciler_cluster_defaults_added )); then
+    if (( ${_shtab_reconciler_cluster_options[(I)${(q)one_or_more}*]} +          ${_shtab_reconciler_cluster_options[(I)${(q)remainder}*]} +          ${_shtab_reconciler_cluster_options[(I)${(q)default}]} == 0 )); then
+      _shtab_reconciler_cluster_options+=(': :_shtab_reconciler_cluster_commands' '*::: :->cluster')
+    fi
+    _shtab_reconciler_cluster_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_reconciler_cluster_options
+
+  case $state in
+    cluster)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_reconciler_cluster-$line[1]:"
+      case $line[1] in
+        add) _arguments -C -s $_shtab_reconciler_cluster_add_options ;;
+        forget) _arguments -C -s $_shtab_reconciler_cluster_forget_options ;;
+        init) _arguments -C -s $_shtab_reconciler_cluster_init_options ;;
+        join) _arguments -C -s $_shtab_reconciler_cluster_join_options ;;
+        leave) _arguments -C -s $_shtab_reconciler_cluster_leave_options ;;
+        recover) _arguments -C -s $_shtab_reconciler_cluster_recover_options ;;
+        remove) _arguments -C -s $_shtab_reconciler_cluster_remove_options ;;
+        status) _arguments -C -s $_shtab_reconciler_cluster_status_options ;;
+        told) _arguments -C -s $_shtab_reconciler_cluster_told_options ;;
       esac
   esac
 }
