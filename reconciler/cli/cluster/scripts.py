@@ -110,7 +110,7 @@ corosync-cfgtool -R {_QUIET}
 def start_corosync(services: Services) -> str:
     """Start corosync, or start it anew where it runs with what its package brings."""
     if services.start_corosync is not None:
-        begin = f"{services.start_corosync} {_QUIET}"
+        begin = _given(services.start_corosync)
     else:
         begin = f"""
 if [ -d /run/systemd/system ]; then
@@ -133,7 +133,7 @@ done
 def stop_corosync(services: Services) -> str:
     """End corosync in order, and have it not start at boot."""
     if services.stop_corosync is not None:
-        return f"{services.stop_corosync} {_QUIET}"
+        return _given(services.stop_corosync)
     return f"""
 if [ -d /run/systemd/system ]; then
   systemctl disable --now corosync {_QUIET}
@@ -183,7 +183,7 @@ def start_node(services: Services) -> str:
     start = services.start_node or "systemctl enable --now reconciler"
     return f"""
 reconciler run --config {NODE_YAML} --check {_QUIET}
-{start} {_QUIET}
+{_given(start)}
 """
 
 
@@ -192,7 +192,7 @@ def leave(timeout_s: int, services: Services) -> str:
     stop = services.stop_node or "if [ -d /run/systemd/system ]; then systemctl disable --now reconciler; fi"
     return f"""
 if command -v reconciler >/dev/null; then reconciler cluster leave --timeout {timeout_s} {_QUIET}; fi
-{{ {stop}; }} {_QUIET}
+{_given(stop)}
 """
 
 
@@ -208,6 +208,11 @@ def clear(state: str) -> str:
 rm -f {CONF} {CONF}{BEFORE} {KEY} {KEY}{BEFORE} /var/lib/corosync/ringid_*
 if [ -d {quoted} ] && [ -n "$(ls -A {quoted})" ]; then mv {quoted} {quoted}.removed-$(date +%Y%m%dT%H%M%S); fi
 """
+
+
+def _given(command: str) -> str:
+    """A command as somebody gave it, whatever it ends with; what it prints is told when it fails."""
+    return f"{{\n{command}\n}} {_QUIET}"
 
 
 def _encoded(data: bytes) -> str:
