@@ -66,6 +66,7 @@ from reconciler.model.date import Instant
 _LAST_AGENTS_S = 5.0
 """How long an end of the daemon waits for agents that are being called; they go on without it after that."""
 _LAST_MESSAGES_S = 5.0
+_LAST_WORDS_S = 1.0
 """How long an end of the daemon waits for messages that are being made durable."""
 _EXPECT_AGAIN_S = 1.0
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -238,6 +239,7 @@ class Service:
         shell.parts.judge.close()
         await shell.drained(_LAST_MESSAGES_S)
         shell.parts.fabric.leave()
+        shell.parts.fabric.gone(_LAST_WORDS_S)
         self._runner.close()
 
     def _most_threads(self) -> int:

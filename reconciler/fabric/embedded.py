@@ -33,6 +33,9 @@ class Fabric(Protocol):
     def leave(self) -> None:
         """Be no member any more."""
 
+    def gone(self, within_s: float) -> None:
+        """Wait until the others were told so, but no longer."""
+
 
 class EmbeddedFabric:
     """One node by itself. A message is delivered before `broadcast` returns."""
@@ -56,3 +59,6 @@ class EmbeddedFabric:
     def leave(self) -> None:
         """Deliver nothing more."""
         self._listener = None
+
+    def gone(self, within_s: float) -> None:
+        """There is nobody to be told."""

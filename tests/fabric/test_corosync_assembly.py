@@ -214,3 +214,14 @@ def test_what_waits_for_a_verdict_is_bounded() -> None:
     host.tell(Received(A, b""))
     assert len(host.known.held) == assembly.MOST_HELD
     assert len(host.out) == 1
+
+
+def test_what_waits_for_a_verdict_is_bounded_in_bytes_and_has_its_room_again_later() -> None:
+    half = b"x" * (assembly.MOST_HELD_BYTES // 2)
+    host = Host(A).tell(NodesRead(NAMES), GroupChanged((A,), joined=(A,)), RingFormed(Ring(1, 1)))
+    host.tell(Received(A, half), Received(A, half))
+    assert host.out == []
+    host.tell(Received(A, b"x"))
+    assert len(host.out) == 1
+    host.tell(RingFormed(Ring(1, 2)), Received(A, half), Received(A, half))
+    assert len(host.out) == 1, "what was held was of the ring before"

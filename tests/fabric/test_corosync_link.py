@@ -12,7 +12,7 @@ from reconciler.fabric.corosync import link
 from reconciler.fabric.corosync.assembly import BEAT
 from reconciler.fabric.corosync.events import GroupChanged, Process, Received, Told
 from reconciler.fabric.corosync.library import CorosyncError
-from reconciler.fabric.corosync.link import CorosyncLink, LinkLost, LinkTold, LinkUp
+from reconciler.fabric.corosync.link import CorosyncLink, FormingTime, LinkLost, LinkTold, LinkUp
 
 OWN = Process(1, 10)
 WITHIN_S = 20
@@ -24,10 +24,11 @@ class FakeConnection:
     refusals = 0
     failure: Exception | None = None
     made = 0
+    forming_s = 3.0
 
     def __init__(self, _: object) -> None:
         type(self).made += 1
-        self.process, self.silence_s, self.unfinished = OWN, 3.0, False
+        self.process, self.unfinished = OWN, False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
         self.descriptors = (self._wake,)
         self._back: list[Told] = [GroupChanged((OWN,), joined=(OWN,))]
@@ -60,6 +61,7 @@ class FakeConnection:
 @pytest.fixture(autouse=True)
 def corosync(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeConnection.refusals, FakeConnection.failure, FakeConnection.made = 0, None, 0
+    FakeConnection.forming_s = 3.0
     monkeypatch.setattr(link, "Corosync", object)
     monkeypatch.setattr(link, "Connection", FakeConnection)
     monkeypatch.setattr(link, "_AGAIN_S", 0.01)
@@ -87,7 +89,7 @@ class Heard:
 
 def test_it_joins_sends_in_order_and_beats_when_nothing_else_is_said() -> None:
     heard = Heard()
-    assert heard.next(LinkUp) == LinkUp(OWN, 3.0)
+    assert heard.next(LinkUp) == LinkUp(OWN)
     heard.link.send(b"one")
     heard.link.send(b"two")
     found = []
@@ -156,3 +158,30 @@ def test_the_next_link_waits_until_the_one_before_has_left() -> None:
     assert second.link.wait(WITHIN_S)
     second.link.close()
     second.link.send(b"too late for anybody")
+
+
+def test_how_long_a_ring_takes_is_told_again_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "_ASK_S", 0.01)
+    heard = Heard()
+    assert heard.next(FormingTime) == FormingTime(3.0)
+    FakeConnection.forming_s = 6.5
+    assert heard.next(FormingTime) == FormingTime(6.5)
+    heard.link.close()
+    assert heard.link.wait(WITHIN_S)
+
+
+def test_who_takes_nothing_in_leaves_the_group_until_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "MOST_UNTAKEN_BYTES", 1000)
+    heard = Heard()
+    up = heard.next(LinkUp)
+    for _ in range(20):
+        heard.link.send(b"x" * 100)
+    lost = heard.next(LinkLost)
+    assert isinstance(lost, LinkLost)
+    assert "stood still" in lost.why
+    time.sleep(0.2)
+    assert FakeConnection.made == 1, "nothing more is heard as long as it is not taken in"
+    heard.link.taken([up, Received(OWN, b"x" * 100_000)])  # All of it.
+    assert heard.next(LinkUp) == up
+    heard.link.close()
+    assert heard.link.wait(WITHIN_S)

@@ -20,12 +20,13 @@ from reconciler.fabric.corosync.events import (
     Ring,
     RingFormed,
 )
-from reconciler.fabric.corosync.link import LinkLost, LinkTold, LinkUp
+from reconciler.fabric.corosync.link import FormingTime, LinkLost, LinkTold, LinkUp
 from reconciler.fabric.corosync.member import CorosyncFabric
 
 OWN, OTHER = Process(1, 10), Process(2, 10)
 UP: list[LinkTold] = [
-    LinkUp(OWN, 3.0),
+    LinkUp(OWN),
+    FormingTime(3.0),
     NodesRead({1: "h1", 2: "h2"}),
     QuorumTold(Ring(1, 1), True, 2, 0, (1, 2)),
     GroupChanged((OWN, OTHER), joined=(OWN,)),
@@ -41,7 +42,8 @@ class Speaker:
 
     def __init__(self, node: str, tell: Callable[[Speaker, list[LinkTold]], None], before: Speaker | None) -> None:
         self.sent: list[bytes] = []
-        self.joined, self.closed, self.slow = False, False, False
+        self.joined, self.closed, self.slow, self.waited = False, False, False, False
+        self.taken_in: list[LinkTold] = []
         self.turned_s, self.owed_since_s = 0.0, None
         self._tell = tell
         type(self).made.append(self)
@@ -63,7 +65,11 @@ class Speaker:
     def close(self) -> None:
         self.closed = True
 
+    def taken(self, told: list[LinkTold]) -> None:
+        self.taken_in += told
+
     def wait(self, _: float | None) -> bool:
+        self.waited = True
         return True
 
 
@@ -204,5 +210,67 @@ def test_who_can_be_no_member_is_alone_and_comes_back_slowly() -> None:
         assert fabric.trouble is not None
         assert "others call it h9" in fabric.trouble
         fabric.leave()
+
+    asyncio.run(live())
+
+
+def alone_after(monkeypatch: pytest.MonkeyPatch, *told: LinkTold, turns: bool, seconds: float = 60.0) -> float | None:
+    """After how many seconds a node takes itself for alone: a call does not end, or (`turns`) what was sent does not come back."""
+    monkeypatch.setattr(member, "_LOOK_S", 0.001)
+    now = [100.0]
+    monkeypatch.setattr(member, "monotonic", lambda: now[0])
+    found: list[float] = []
+
+    async def live() -> None:
+        fabric, _, speaker = begun()
+        await speaker.tell(*UP, MARK)
+        await speaker.tell(*told)
+        speaker.joined, speaker.turned_s, began_s = True, now[0], now[0]
+        speaker.owed_since_s = now[0] if turns else None
+        while now[0] - began_s < seconds and len(Speaker.made) == 1:
+            now[0] += 0.5
+            speaker.turned_s = now[0] if turns else began_s
+            await asyncio.sleep(0.003)
+        if len(Speaker.made) > 1:
+            found.append(now[0] - began_s)
+        fabric.leave()
+
+    asyncio.run(live())
+    return found[0] if found else None
+
+
+def test_how_long_it_is_waited_follows_what_corosync_runs_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth node and a longer token make a ring take longer; the members went alone at the next loss of one."""
+    assert alone_after(monkeypatch, turns=False) in (4.5, 5.0)
+    Speaker.made.clear()
+    assert alone_after(monkeypatch, FormingTime(6.5), turns=False) in (8.0, 8.5)
+
+
+def test_while_corosync_answers_a_ring_may_begin_anew_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second host that is lost while a ring forms takes the same time again."""
+    found = alone_after(monkeypatch, FormingTime(6.0), turns=True)
+    assert found is not None
+    assert 13.0 < found <= 14.0
+
+
+def test_who_hears_nothing_is_alone_before_the_others_may_start_what_runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They hold it for lost after one forming, and wait 10 s and a stop. It sends once in a second, and looks twice."""
+    for forming_s in (1.0, 3.6, 8.0, 20.0):
+        Speaker.made.clear()
+        found = alone_after(monkeypatch, FormingTime(forming_s), turns=True)
+        assert found is not None
+        assert found + 1.0 < forming_s + 10.0
+
+
+def test_to_leave_holds_nothing_up_and_the_last_words_have_their_time() -> None:
+    async def live() -> None:
+        fabric, _, speaker = begun()
+        await speaker.tell(*UP, MARK)
+        assert len(speaker.taken_in) == len(UP) + 1
+        fabric.leave()
+        assert speaker.closed
+        assert not speaker.waited
+        fabric.gone(1.0)
+        assert speaker.waited
 
     asyncio.run(live())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ctypes import c_uint64
 from typing import Any
 
 import pytest
 
 from reconciler.fabric.corosync.connection import Connection, NodeList, NodeListError
-from reconciler.fabric.corosync.events import NodesFaulty, NodesRead
+from reconciler.fabric.corosync.events import NodesFaulty, NodesRead, Process, QuorumTold, Ring
 from reconciler.fabric.corosync.library import CS_ERR_NOT_EXIST, CS_OK
 
 
@@ -84,3 +85,32 @@ def test_a_list_that_cannot_be_used_any_more_leaves_the_names_of_before() -> Non
     assert connection.names == {1: "h1", 2: "h2"}
     cmap.names[2] = "h3"
     assert connection._nodes_now() == NodesRead({1: "h1", 2: "h2", 3: "h3"})
+
+
+class Votes(Cmap):
+    """With what the quorum service says of the votes: the numbers never change."""
+
+    def votequorum_getinfo(self, _handle: Any, _nodeid: int, info: Any) -> int:
+        info._obj.quorum = 3
+        return CS_OK
+
+
+def test_a_node_that_changes_no_number_of_the_votes_is_told_all_the_same() -> None:
+    """Of five, as of four, three are a quorum: the view went on with the names of before."""
+    cmap = Votes(a="h1", b="h2", c="h3", d="h4")
+    connection = Connection.__new__(Connection)
+    connection._corosync = cmap  # type: ignore[assignment]
+    connection.nodes = NodeList(cmap)  # type: ignore[arg-type]
+    connection.names = connection.nodes.names()
+    connection._votes, connection.process = c_uint64(), Process(1, 1)
+    connection._faulty, connection._asked_again, connection._verdict = False, True, None
+    connection._told, connection._rings = [], [(Ring(1, 1), True, (1, 2, 3, 4))]
+    connection._tell_verdict()
+    verdict = QuorumTold(Ring(1, 1), True, 3, 0, (1, 2, 3, 4))
+    assert connection._told == [NodesRead(connection.names), verdict]
+    connection._told.clear()
+    connection._tell_verdict()
+    assert connection._told == []
+    cmap.names.append("h5")
+    connection._tell_verdict()
+    assert connection._told == [NodesRead({1: "h1", 2: "h2", 3: "h3", 4: "h4", 5: "h5"}), verdict]

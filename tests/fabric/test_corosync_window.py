@@ -86,14 +86,18 @@ def test_a_call_that_does_not_end_and_a_message_that_does_not_come_back_are_noti
     assert looks(Patience(5.0), 0.0, 20.0, None, None) == []
     patience = Patience(5.0)
     assert looks(patience, 0.0, 10.0, None, None) == []
-    assert looks(patience, 10.5, 20.0, 10.0, None)[0] == 15.5
+    assert looks(patience, 10.5, 20.0, 10.0, None)[0] == 16.5
     patience = Patience(5.0)
     assert looks(patience, 0.0, 10.0, None, None) == []
-    assert looks(patience, 10.5, 20.0, None, 10.0)[0] == 15.5
+    assert looks(patience, 10.5, 30.0, None, 10.0)[0] == 21.5
+    patience = Patience(5.0)
+    assert looks(patience, 0.0, 10.0, None, None) == []
+    patience.forming_s = 8.0
+    assert looks(patience, 10.5, 20.0, 10.0, None)[0] == 19.5
 
 
 def test_who_stood_still_himself_gives_corosync_its_time() -> None:
     patience = Patience(5.0)
     assert looks(patience, 0.0, 10.0, None, None) == []
     assert looks(patience, 60.0, 65.0, 10.0, 10.0) == []
-    assert looks(patience, 65.5, 66.0, 10.0, 10.0) != [], "it has had its time"
+    assert looks(patience, 65.5, 67.0, 10.0, 10.0) != [], "it has had its time"

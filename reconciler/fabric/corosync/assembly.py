@@ -35,7 +35,8 @@ from reconciler.fabric.corosync.events import (
 from reconciler.frozen import field, frozen, replace
 
 MOST_HELD = 10_000
-"""How many messages may wait for a verdict."""
+MOST_HELD_BYTES = 32 * 1024 * 1024
+"""How many messages may wait for a verdict, and how large they may be together."""
 LARGEST_MARK_BYTES = 64 * 1024
 _MESSAGE = b"\x01m"
 _MARK = b"\x01v"
@@ -100,6 +101,7 @@ class ViewAssembly:
     marked: bool = False
     """Whether a mark of ours is on its way."""
     held: tuple[Received, ...] = ()
+    held_bytes: int = 0
 
     @property
     def waits(self) -> bool:
@@ -141,7 +143,7 @@ def mark(id: str, base: str, names: Mapping[Process, str]) -> bytes:
 
 def _begin(now: ViewAssembly) -> ViewAssembly:
     """Another configuration has begun: what was held was of the one before."""
-    return replace(now, view=None, marked=False, held=())
+    return replace(now, view=None, marked=False, held=(), held_bytes=0)
 
 
 def _group_changed(now: ViewAssembly, event: GroupChanged) -> tuple[ViewAssembly, Effects]:
@@ -157,9 +159,10 @@ def _received(now: ViewAssembly, event: Received) -> tuple[ViewAssembly, Effects
     if event.sender not in now.members:
         return now, ()
     if now.waits:
-        if len(now.held) == MOST_HELD:
+        if len(now.held) == MOST_HELD or now.held_bytes + len(event.data) > MOST_HELD_BYTES:
             return now, (Out("the quorum service has said nothing of the ring for too long"),)
-        return replace(now, held=(*now.held, event)), ()
+        held_bytes = now.held_bytes + len(event.data)
+        return replace(now, held=(*now.held, event), held_bytes=held_bytes), ()
     if event.data.startswith(_MARK):
         return _marked(now, event.data)
     if now.view is None or not event.data.startswith(_MESSAGE) or event.sender not in now.senders:
@@ -171,7 +174,7 @@ def _take_held(now: ViewAssembly) -> tuple[ViewAssembly, Effects]:
     """Take in what has waited for the verdict."""
     if now.waits or not now.held:
         return now, ()
-    held, now = now.held, replace(now, held=())
+    held, now = now.held, replace(now, held=(), held_bytes=0)
     effects: list[Effect] = []
     for event in held:
         now, more = _received(now, event)

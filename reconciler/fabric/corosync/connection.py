@@ -229,7 +229,7 @@ class Connection:
         self._closing.callback(self._corosync.cpg_leave, self._cpg, ctypes.byref(name))
 
     @property
-    def silence_s(self) -> float:
+    def forming_s(self) -> float:
         """How long a ring may take to form anew without a lost host: the token is missed, then there is consensus. Raises CorosyncError."""
         waits_ms = [self.nodes.number(f"runtime.config.totem.{key}") or 0 for key in ("token", "consensus")]
         return sum(waits_ms) / 1000
@@ -285,8 +285,11 @@ class Connection:
             rings = [(known.ring, known.quorate, known.hosts)]
         for ring, quorate, hosts in rings:
             verdict = QuorumTold(ring, quorate, info.quorum, cast, hosts)
-            if verdict != self._verdict or self._faulty:
-                self._told += [self._nodes_now(), verdict]
+            names, was_faulty = self.names, self._faulty
+            nodes = self._nodes_now()
+            # With another node the numbers may be the same as before: of five, as of four, three are a quorum.
+            if verdict != self._verdict or was_faulty or self._faulty or self.names != names:
+                self._told += [nodes, verdict]
             self._verdict = verdict
 
     def _nodes_now(self) -> NodesRead | NodesFaulty:

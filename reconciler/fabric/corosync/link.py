@@ -28,14 +28,24 @@ _TURN_S = 0.5
 _BUSY_S = 0.002
 """How soon what corosync did not take is tried again."""
 _SENT_AT_ONCE = 64
+_ASK_S = 1.0
+"""How often corosync is asked how long it takes."""
+MOST_UNTAKEN_BYTES = 64 * 1024 * 1024
+"""What the loop has not taken in. Who stands still for so long leaves the group, instead of filling the memory."""
 
 
 @frozen
 class LinkUp:
-    """We are in the group, as this process. Without a word of corosync, what is sent comes back within `silence_s`."""
+    """We are in the group, as this process."""
 
     process: Process
-    silence_s: float
+
+
+@frozen
+class FormingTime:
+    """How long a ring may take to form without a lost host: told when the link is up, and when corosync runs with something else."""
+
+    seconds: float
 
 
 @frozen
@@ -46,7 +56,7 @@ class LinkLost:
     advice: str
 
 
-LinkTold = LinkUp | LinkLost | Told
+LinkTold = LinkUp | FormingTime | LinkLost | Told
 
 
 class CorosyncLink:
@@ -65,6 +75,8 @@ class CorosyncLink:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._slow = False
+        self._forming_s = 0.0
+        self._untaken_bytes = 0
         self._wake: int | None = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="corosync", daemon=True)
         self._thread.start()
@@ -95,6 +107,11 @@ class CorosyncLink:
         self._over.set()
         self._rouse()
 
+    def taken(self, told: list[LinkTold]) -> None:
+        """The loop has taken in what it was told."""
+        with self._lock:
+            self._untaken_bytes = max(0, self._untaken_bytes - _size(told))
+
     def wait(self, seconds: float | None) -> bool:
         """Wait until the thread has ended; whether it has."""
         self._thread.join(seconds)
@@ -115,7 +132,8 @@ class CorosyncLink:
             self._before = None
         try:
             while not self._over.is_set():
-                self._try()
+                if self._untaken_bytes <= MOST_UNTAKEN_BYTES:  # Else a loop that stands still would be given even more.
+                    self._try()
                 self._over.wait(_SLOW_AGAIN_S if self._slow else _AGAIN_S)
                 self._slow = False
         finally:
@@ -132,7 +150,8 @@ class CorosyncLink:
                 connection.join(GROUP, self._node)
                 self._window = Window()
                 self.turned_s = time.monotonic()
-                self._say([LinkUp(connection.process, connection.silence_s)])
+                self._forming_s = connection.forming_s
+                self._say([LinkUp(connection.process), FormingTime(self._forming_s)])
                 self.joined = True
                 self._serve(connection)
             finally:
@@ -149,7 +168,7 @@ class CorosyncLink:
             raise AssertionError("the thread serves after its end")
         for descriptor in (*connection.descriptors, wake):
             poll.register(descriptor, select.POLLIN)
-        refused = False
+        refused, asked_s = False, self.turned_s
         while not (self._over.is_set() or self._slow):
             poll.poll(1000 * (_BUSY_S if refused or connection.unfinished else _TURN_S))
             with contextlib.suppress(BlockingIOError):
@@ -160,8 +179,27 @@ class CorosyncLink:
                     if isinstance(one, Received) and one.sender == connection.process:
                         self._window.returned(self.turned_s)
                 self._say(list(told))
+                self._must_be_taken()
             refused = not self._send_waiting(connection)
+            if self.turned_s - asked_s >= _ASK_S:
+                asked_s = self.turned_s
+                self._ask(connection)
         self._send_waiting(connection)  # The last words, as far as corosync takes them.
+
+    def _must_be_taken(self) -> None:
+        """Raises CorosyncError when the loop has not taken in too much of what it was told."""
+        if self._untaken_bytes > MOST_UNTAKEN_BYTES:
+            raise CorosyncError(
+                "take in what the group says: this node stood still, and has left the group",
+                advice="see whether it gets processor time and memory",
+            )
+
+    def _ask(self, connection: Connection) -> None:
+        """How long a ring takes depends on the nodelist and on what a reload has changed."""
+        forming_s = connection.forming_s
+        if forming_s != self._forming_s:
+            self._forming_s = forming_s
+            self._say([FormingTime(forming_s)])
 
     def _send_waiting(self, connection: Connection) -> bool:
         """Send what waits; whether corosync took all that it was given."""
@@ -179,5 +217,12 @@ class CorosyncLink:
         return True
 
     def _say(self, told: list[LinkTold]) -> None:
-        if not self._over.is_set():
-            self._tell(self, told)
+        if self._over.is_set():
+            return
+        with self._lock:
+            self._untaken_bytes += _size(told)
+        self._tell(self, told)
+
+
+def _size(told: list[LinkTold]) -> int:
+    return sum(len(one.data) for one in told if isinstance(one, Received))

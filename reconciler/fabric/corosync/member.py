@@ -15,14 +15,13 @@ from reconciler.controller.quorum.votes import RingVerdict
 from reconciler.fabric.corosync import assembly
 from reconciler.fabric.corosync.assembly import Announce, AtRest, Deliver, Out, SendMark, ViewAssembly
 from reconciler.fabric.corosync.events import NodesFaulty, NodesRead
-from reconciler.fabric.corosync.link import CorosyncLink, LinkLost, LinkTold, LinkUp
+from reconciler.fabric.corosync.link import CorosyncLink, FormingTime, LinkLost, LinkTold, LinkUp
 from reconciler.fabric.corosync.window import Patience
 from reconciler.fabric.embedded import FabricListener
 
 _LOOK_S = 0.5
 _ALONE_AFTER_S = 5.0
 """How long a view is awaited before this node takes itself for alone."""
-_LEAVE_WITHIN_S = 1.0
 
 
 class CorosyncFabric:
@@ -63,13 +62,17 @@ class CorosyncFabric:
             self._listener.delivered(self.node, data)
 
     def leave(self) -> None:
-        """Be no member any more."""
+        """Be no member any more. The link ends by itself, and another one waits for that."""
         self._listener, self._known, self._alone = None, None, False
         if self._looking is not None:
             self._looking.cancel()
         if self._link is not None:
             self._link.close()
-            self._link.wait(_LEAVE_WITHIN_S)
+
+    def gone(self, within_s: float) -> None:
+        """Wait until the group was left and the last words are sent, but no longer: a corosync that stands still takes neither."""
+        if self._link is not None:
+            self._link.wait(within_s)
 
     def _connect(self, before: CorosyncLink | None) -> None:
         self._known = None
@@ -80,13 +83,16 @@ class CorosyncFabric:
         self._loop.call_soon_threadsafe(self._take, link, told)
 
     def _take(self, link: CorosyncLink, told: list[LinkTold]) -> None:
+        link.taken(told)
         if link is not self._link or self._listener is None:
             return
         for one in told:
             match one:
-                case LinkUp(process, silence_s):
+                case LinkUp(process):
                     self._known = ViewAssembly(process)
-                    self._patience = Patience(silence_s + 1.0)
+                    self._patience = Patience(_ALONE_AFTER_S)
+                case FormingTime(seconds):
+                    self._patience.forming_s = seconds
                 case LinkLost(why, advice):
                     self._known = None
                     self._be_alone(why, advice)

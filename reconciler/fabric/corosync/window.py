@@ -8,6 +8,10 @@ MOST_UNDER_WAY_BYTES = 1024 * 1024
 """What has been sent and has not come back. More waits here, where it is forgotten when a view ends, instead of with corosync."""
 BEAT_S = 1.0
 """How often something is sent at least, so that it is known whether anything comes back."""
+MARGIN_S = 1.0
+LONGEST_AGAIN_S = 6.0
+"""How much longer than one forming of a ring what was sent may take to come back. The others hold a node for lost after one forming, and
+wait 10 s and a stop before they start what ran on it without fencing: by then it must have begun to stop, which it does 2 s after this."""
 _GAP_S = 2.0
 """Who looked at the clock later than that stood still itself, and can't say what others did meanwhile."""
 
@@ -65,10 +69,15 @@ class Window:
 
 
 class Patience:
-    """Whether corosync has not answered for too long: neither our calls, nor by delivering what we sent."""
+    """Whether corosync has not answered for too long: neither our calls, nor by delivering what we sent.
 
-    def __init__(self, allowed_s: float) -> None:
-        self.allowed_s = allowed_s
+    Calls are answered while a ring forms, too, so they have the time of one forming. What was sent has to wait for two: a second host that
+    is lost while the ring forms makes it begin anew. But no longer than the others are sure to wait before they start what ran here.
+    """
+
+    def __init__(self, forming_s: float) -> None:
+        self.forming_s = forming_s
+        """How long a ring may take to form anew without a lost host; it changes with the number of nodes, and when they are configured."""
         self._from_s = float("-inf")
         self._looked_s: float | None = None
 
@@ -77,5 +86,7 @@ class Patience:
         if self._looked_s is None or at_s - self._looked_s > _GAP_S:
             self._from_s = at_s  # We stood still ourselves: from now on it has its time.
         self._looked_s = at_s
-        waiting_s = min(turned_s, turned_s if owed_since_s is None else owed_since_s)
-        return at_s - max(waiting_s, self._from_s) > self.allowed_s
+        if at_s - max(turned_s, self._from_s) > self.forming_s + MARGIN_S:
+            return True
+        again_s = min(self.forming_s, LONGEST_AGAIN_S)
+        return owed_since_s is not None and at_s - max(owed_since_s, self._from_s) > self.forming_s + again_s + MARGIN_S

@@ -52,6 +52,9 @@ class LabFabric:
             self._task = None
         self._disconnect()
 
+    def gone(self, within_s: float) -> None:
+        """The lab knows as soon as the socket is closed."""
+
     async def fence(self, target: str, action: str) -> str:
         """Have the lab's fence device do its work: an empty text, or why it failed. Raises LabError when there is no lab."""
         if self._writer is None:
