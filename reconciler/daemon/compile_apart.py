@@ -21,6 +21,7 @@ from collections.abc import Mapping
 
 from reconciler.agents.installed import Roots
 from reconciler.cib.canonical import CanonicalError, canonical_bytes, from_bytes
+from reconciler.daemon.replaced import TROUBLE, replaced
 from reconciler.errors import Finding, Place, ReconcilerError, Remedy
 from reconciler.frozen import frozen
 from reconciler.language import Loaded
@@ -73,7 +74,9 @@ class _Worker:
     """One process, its pipes ours; used by one thread at a time."""
 
     def __init__(self) -> None:
-        """**Raises** JudgeError when none can be started."""
+        """**Raises** JudgeError when none can be started, or it would be of another version than this process."""
+        if replaced():
+            raise JudgeError(TROUBLE)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__],

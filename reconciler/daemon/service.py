@@ -45,6 +45,7 @@ from reconciler.daemon.log import LOG, say
 from reconciler.daemon.maintenance import maintain, mend, open_repository
 from reconciler.daemon.missing_secrets import MissingSecrets
 from reconciler.daemon.notify import notify, watchdog_interval_s
+from reconciler.daemon.replaced import TROUBLE, replaced
 from reconciler.daemon.restore import restore_state
 from reconciler.daemon.run_directory import RunDirectory, keep
 from reconciler.daemon.safe_mode import SafeMode
@@ -309,7 +310,7 @@ class Service:
         lacking = self._missing_secrets.texts()
         fabric = self._shell.parts.fabric
         apart = fabric.trouble if isinstance(fabric, CorosyncFabric) else None
-        present = [text for text in (apart, short) if text is not None]
+        present = [text for text in (apart, short, TROUBLE if replaced() else None) if text is not None]
         return [*self._held.texts(), *self._server.troubles, *scarce(self._config), *present, *lacking]
 
     def _shortage(self, text: str | None) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.daemon import compile_apart
+from reconciler import version
+from reconciler.daemon import compile_apart, replaced
 from reconciler.daemon.compile_apart import JudgeError, Workers
 from reconciler.language import Loaded, load
 
@@ -69,6 +70,24 @@ def test_one_that_died_waiting_is_replaced(workers: Workers) -> None:
     os.kill(running(workers)[0], signal.SIGKILL)
     time.sleep(0.1)
     assert judge(workers).configuration is not None
+
+
+def test_none_of_another_version_is_asked(workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade puts the files of another version in place before it restarts the daemon: the commit is judged later."""
+    program = tmp_path / "version.py"
+    program.touch()
+    monkeypatch.setattr(version, "__file__", str(program))
+    monkeypatch.setattr(replaced, "_LOADED", replaced._identity())
+    judge(workers)
+    (tmp_path / "unpacked").touch()
+    os.replace(tmp_path / "unpacked", program)
+    assert judge(workers).configuration is not None, "one that was loaded before is of this version"
+    workers.close()
+    with pytest.raises(JudgeError, match="replaced by another version"):
+        judge(workers)
+    program.unlink()
+    with pytest.raises(JudgeError, match="replaced by another version"):
+        judge(workers)
 
 
 def test_one_that_ended_by_itself_just_now_is_no_fault_of_the_commit(workers: Workers) -> None:
