@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,17 @@ def _built_once(own: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         built = list((shared / "package").glob("*.deb"))
         return built[0] if built else build(shared / "package")
+
+
+def as_version(
+    package: Path, version: str, directory: Path, *, change: Callable[[Path], None] = lambda _: None
+) -> Path:
+    """The same package under another version, after a change of what is in it."""
+    tree, built = directory / f"tree-{version}", directory / f"reconciler_{version}.deb"
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
+    change(tree)
+    control = tree / "DEBIAN" / "control"
+    control.write_text(re.sub(r"^Version: .*$", f"Version: {version}", control.read_text(), flags=re.MULTILINE))
+    words = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, built]
+    subprocess.run(words, check=True, capture_output=True)
+    return built
