@@ -21,6 +21,11 @@ needs_cases = pytest.mark.skipif(
     not CASES.is_dir(),
     reason="the published cases (../shared/conformance) are no part of this repository and do not lie beside it",
 )
+SITUATIONS = CONFORMANCE.parent / "cases" / "found-by-users"
+needs_situations = pytest.mark.skipif(
+    not SITUATIONS.is_dir(),
+    reason="the situations (../shared/cases/found-by-users) are no part of this repository and do not lie beside it",
+)
 needs_oracle = needs("crm_simulate")
 
 

@@ -47,10 +47,40 @@ def _in_brackets(detail: str) -> str:
     return f" ({detail})" if detail else ""
 
 
+_LEFT_OVER = ", left over from a command"
+
+
 def _location(id: str, rule: str) -> str:
     """A location constraint; those that a command made and nobody took back are told apart."""
-    left = ", left over from a command" if id.startswith(("cli-ban-", "cli-prefer-", "cli-standby-")) else ""
+    left = _LEFT_OVER if id.startswith(("cli-ban-", "cli-prefer-", "cli-standby-")) else ""
     return f"location constraint {id}" + (f", rule {rule}" if rule else "") + left
+
+
+def subject(cause: Cause) -> str:
+    """The cause as what makes, forbids or bans something: a noun, or a clause with its "that"."""
+    phrase = words(cause)
+    if cause.why in _CLAUSES:
+        return f"that {phrase}"
+    return f"{phrase}," if phrase.endswith(_LEFT_OVER) else phrase
+
+
+_CLAUSES = frozenset(
+    {
+        Why.STICKINESS,
+        Why.GROUP,
+        Why.CONTAINER,
+        Why.REMOTE,
+        Why.TICKET,
+        Why.SHUTDOWN_LOCK,
+        Why.MIGRATION_THRESHOLD,
+        Why.FAILURE,
+        Why.CLONE_LIMIT,
+        Why.UTILIZATION,
+        Why.NODE_STATE,
+        Why.QUORUM,
+    }
+)
+"""What is told as a sentence."""
 
 
 _OPERATION = re.compile(r"(?P<resource>.+)_(?P<task>[a-z]+(?:_to|_from|-agent)?)_\d+\Z")
@@ -60,11 +90,16 @@ _WHERE = re.compile(r"(?P<node>.+), rc (?P<code>-?\d+)\Z")
 def _failure(what: str, detail: str) -> str:
     """A failure by the operation that it was, not by the name of its result."""
     operation, where = _OPERATION.match(what), _WHERE.match(detail)
-    if operation is None or where is None:
-        return f"{what} failed{_in_brackets(detail)}"
+    result = f"on {detail}" if where is None else f"on {where['node']} with {result_text(int(where['code']))}"
+    if operation is None:
+        return f"{what} failed {result if detail else ''}".rstrip()
     resource, task = operation["resource"], operation["task"]
     who = f"the {task} of {resource}" if task not in ("last", "failure") else resource.removesuffix("_last")
-    return f"{who} failed on {where['node']} with {result_text(int(where['code']))}"
+    return f"{who} failed {result if detail else ''}".rstrip()
+
+
+def _after_colon(detail: str) -> str:
+    return f": {detail}" if detail else ""
 
 
 def _fail_count(count: str) -> str:
@@ -79,7 +114,7 @@ _PHRASES: Mapping[Why, Callable[[str, str], str]] = {
     Why.COLOCATION: lambda id, other: f"colocation {id}" + (f" with {other}" if other else ""),
     Why.GROUP: lambda id, other: f"the members of group {id} run together{_in_brackets(other)}",
     Why.CONTAINER: lambda container, _: f"it runs inside {container}",
-    Why.REMOTE: lambda connection, _: f"the connection {connection}",
+    Why.REMOTE: lambda connection, _: f"it is reached through {connection}",
     Why.TICKET: lambda id, ticket: f"ticket {ticket} is not granted (constraint {id})",
     Why.SHUTDOWN_LOCK: lambda node, _: f"it is locked to {node}, which was shut down",
     Why.MIGRATION_THRESHOLD: lambda id, count: (
@@ -98,7 +133,10 @@ _PHRASES: Mapping[Why, Callable[[str, str], str]] = {
     Why.UNMANAGED: lambda id, _: f"{id} is unmanaged",
     Why.ORDER: lambda id, _: f"order {id}",
     Why.DEFINITION_CHANGE: lambda id, _: f"the definition of {id} changed",
-    Why.FENCING: lambda node, why: f"{node} has to be fenced" + (f": {why}" if why else ""),
+    Why.FENCING: lambda node, why: (
+        f"{node} is unfenced first" if why == "unfencing" else f"{node} has to be fenced{_after_colon(why)}"
+    ),
+    Why.MULTIPLE_ACTIVE: lambda *_: "it is active on more than one node",
     Why.IMPLICIT: lambda id, _: f"what {id} belongs to or depends on",
     Why.ROLE: lambda id, change: f"the role of {id} changes{_in_brackets(change)}",
 }

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.analysis.causes import cause_place, place_of
+from reconciler.analysis.chain import why_idle
 from reconciler.analysis.guards import Guard, guards
-from reconciler.analysis.placement_reasons import runs
 from reconciler.analysis.reason import Reason, blocked_by
 from reconciler.analysis.reasons import reason_of
 from reconciler.analysis.steady import SteadyState, settle, under
@@ -23,7 +23,7 @@ from reconciler.frozen import frozen, replace
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
 from reconciler.scheduler.cause import Why
-from reconciler.scheduler.decision import Decision, Decisions
+from reconciler.scheduler.decision import Decision
 from reconciler.scheduler.plan import Change, Plan, Verb
 from reconciler.scheduler.roles import Kind
 
@@ -71,6 +71,14 @@ class Impact:
 
 
 @frozen
+class Idle:
+    """A service that is wanted and does not run in the end, and why."""
+
+    resource: str
+    because: str
+
+
+@frozen
 class Consequences:
     """Everything that a change of the configuration does to a cluster in a known state."""
 
@@ -80,6 +88,7 @@ class Consequences:
     guards: tuple[Guard, ...]
     settled: SteadyState
     head: Configuration
+    idle: tuple[Idle, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -89,8 +98,7 @@ class Consequences:
     @property
     def down(self) -> tuple[str, ...]:
         """The services that are wanted, and do not run in the end."""
-        final = self.settled.final
-        return () if final is None or final.decisions is None else tuple(dict.fromkeys(_down(final.decisions)))
+        return tuple([one.resource for one in self.idle])
 
     @property
     def plan(self) -> Plan | None:
@@ -149,20 +157,27 @@ def consequences(
     return Consequences(
         changes,
         tuple(transitions),
-        tuple(impacts),
+        tuple(_in_the_end(impact, lines) for impact in impacts),
         guards(replace(base, configuration=written), head, lines),
         settled,
         head,
+        () if settled.final is None else tuple(_idle(settled.final, settled.cib, now)),
     )
 
 
-def _down(made: Decisions) -> Iterator[str]:
-    """What does not run though its target role allows it; of a clone only if no instance does."""
+def _idle(final: Plan, cib: Cib, now: Instant) -> Iterator[Idle]:
+    """What does not run at rest though its target role allows it, each name once; of a clone only if no instance does."""
+    made = final.decisions
+    assert made is not None
+    usable = {node.name for node in made.nodes if node.online and not node.unclean}
+    told: set[str] = set()
     for top in made.tops:
         leaves = [one for one in made.leaves(top) if one.kind is Kind.PRIMITIVE and not (one.internal or one.orphan)]
-        if top.kind is Kind.CLONE and any(map(runs, leaves)):
-            continue
-        yield from (one.config_id for one in leaves if not (runs(one) or _is_disabled(one)))
+        active = {one.config_id for one in leaves if not usable.isdisjoint(one.active_on)}
+        for leaf in leaves:
+            if not (leaf.config_id in active or leaf.config_id in told or _is_disabled(leaf)):
+                told.add(leaf.config_id)
+                yield Idle(leaf.config_id, why_idle(final, cib, now, leaf))
 
 
 def _is_disabled(leaf: Decision) -> bool:
@@ -198,6 +213,13 @@ def _impact(change: Change, timing: Timing) -> Impact | None:
     if change.verb not in _INTERRUPTING:
         return None
     return Impact(change.subject, change.from_node, _goes_to(change), timing.down_ms(change))
+
+
+def _in_the_end(impact: Impact, lines: list[Change]) -> Impact:
+    """With the node where a later line starts again what this one stops."""
+    starts = (one for one in lines if one.verb is Verb.START and one.subject == impact.resource and not one.blocked)
+    again = next(starts, None) if impact.node_to is None else None
+    return impact if again is None else replace(impact, node_to=again.to_node)
 
 
 _CODES: Mapping[Why, str] = {
@@ -275,7 +297,7 @@ class _Reasons:
         if not found:
             found.append(reason)
         if change.blocked:
-            found.append(Because("blocked_failed_stop", change.reason or "it can't run now"))
+            found.append(reason)
         return tuple(dict.fromkeys(found))
 
     def _removal(self, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from reconciler.analysis.reason import Reason, failure_text
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.decision import Decisions
@@ -11,6 +13,7 @@ _FAILED = " failed there"
 _TICKET = "deadman ticket was lost"
 _NO_QUORUM = "cluster does not have quorum"
 _GUEST = "guest is unclean"
+_REQUIRED = re.compile(r"required by (?P<resource>\S+) (?:monitor|start|stop|promote|demote)\Z")
 
 
 def fenced(change: Change, plan: Plan) -> Reason:
@@ -19,7 +22,7 @@ def fenced(change: Change, plan: Plan) -> Reason:
     assert made is not None
     node, told = change.subject, change.reason or "the node is unclean"
     if change.detail == "on":
-        return Reason(f"unfencing: {told}", Cause(Why.FENCING, node, told))
+        return Reason(_unfencing(told), Cause(Why.FENCING, node, told))
     if told.endswith(_FAILED):
         return _failed(node, told.removesuffix(_FAILED), plan)
     if told == _TICKET:
@@ -32,6 +35,17 @@ def fenced(change: Change, plan: Plan) -> Reason:
     if found is not None and found.remote:
         return Reason(told, Cause(Why.REMOTE, node), follows=node)
     return Reason(told, Cause(Why.NODE_STATE, node, "unclean, and to be fenced"))
+
+
+def _unfencing(told: str) -> str:
+    """Why a node is unfenced, from Pacemaker's words."""
+    if (needed := _REQUIRED.match(told)) is not None:
+        return f"{needed['resource']} may be used there only once the node is unfenced"
+    changed = {
+        "Device definition changed": "what unfences it is another device than before",
+        "Device parameters changed": "the parameters of what unfences it changed",
+    }
+    return changed.get(told, f"it has to be unfenced: {told}")
 
 
 def _guest(guest: str, node: str, plan: Plan) -> Reason:

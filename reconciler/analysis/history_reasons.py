@@ -22,6 +22,16 @@ def interrupted_migration(leaf: Decision, plan: Plan) -> Reason | None:
     return None
 
 
+def failed_migration(leaf: Decision, plan: Plan) -> Reason | None:
+    """A migration that failed on the node it was to leave, whatever was done there since."""
+    for state, entries in _histories(leaf, plan):
+        for entry in entries:
+            if entry.result.task == "migrate_to" and entry.result.rc:
+                text = f"its migrate_to failed on {state.name} with {result_text(entry.result.rc)}"
+                return Reason(text, Cause(Why.FAILURE, entry.id, state.name or ""))
+    return None
+
+
 def unlisted_failure(leaf: Decision, cause: Cause | None, plan: Plan) -> Reason | None:
     """The failure that a cause names by its entry in the history."""
     if cause is None or cause.why is not Why.FAILURE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconciler.analysis.causes import words
+from reconciler.analysis.causes import subject, words
 from reconciler.analysis.reason import Reason, is_so, ticket_text
 from reconciler.model.score import INFINITY, show
 from reconciler.scheduler.cause import Cause, Contribution, Why
@@ -100,15 +100,9 @@ def better(leaf: Decision, than: str, besides: frozenset[Cause] = frozenset()) -
         ahead -= difference
     if not found or ahead > 0:
         return None
-    (first, difference), more = ranked[0], "".join(f", and so does {_noun(cause)}" for cause in found[1:])
-    text = f"{_noun(first)} makes {leaf.node} better than {than} by {show(min(difference, INFINITY))}{more}"
+    (first, difference), more = ranked[0], "".join(f", and so does {subject(cause)}" for cause in found[1:])
+    text = f"{subject(first)} makes {leaf.node} better than {than} by {show(min(difference, INFINITY))}{more}"
     return Reason(text, first, tuple(found[1:]))
-
-
-def _noun(cause: Cause) -> str:
-    """The cause as what makes something so."""
-    phrase = words(cause)
-    return f"that {phrase}" if cause.why in (Why.STICKINESS, Why.GROUP, Why.CONTAINER) else phrase
 
 
 def obstacle(leaf: Decision, node: DecidedNode) -> Reason:
@@ -118,7 +112,7 @@ def obstacle(leaf: Decision, node: DecidedNode) -> Reason:
     bans = [term for term in bans if term.cause.why is not Why.CLONE_LIMIT] or bans
     if (state := node_obstacle(node)) is not None:
         also = tuple(dict.fromkeys(term.cause for term in bans if term.cause.why in _BY_ITSELF))
-        more = "".join(f", and {_ban_text(leaf, cause)} bans it there" for cause in also)
+        more = "".join(f"; besides, {_ban_clause(leaf, cause)}" for cause in also)
         follows = node.name if node.unclean or (node.remote and node.shutdown) else ""
         return Reason(f"{node.name} is {state}{more}", Cause(Why.NODE_STATE, node.name, state), also, follows)
     if score is not None and score < 0:
@@ -128,7 +122,8 @@ def obstacle(leaf: Decision, node: DecidedNode) -> Reason:
         if cause is None:
             return Reason(f"its score on {node.name} is {show(score)}")
         also = tuple(dict.fromkeys(one.cause for one in bans if one.cause != cause))
-        more = "".join(f", and {_ban_text(leaf, one)}" for one in also)
+        told = [one for one in also if not (one.why is Why.FAILURE is cause.why)]
+        more = "".join(f", and {_ban_text(leaf, one)}" for one in told)
         return Reason(_ban_text(leaf, cause) + more, cause, also)
     for cause in (leaf.next_role_cause, leaf.assigned):
         if leaf.node is None and cause is not None and cause.why is Why.ORDER:
@@ -139,10 +134,31 @@ def obstacle(leaf: Decision, node: DecidedNode) -> Reason:
     return Reason("another node was better")
 
 
+def lacks(leaf: Decision, node: DecidedNode) -> str | None:
+    """What a node that can be used lacks to be chosen; None when something forbids it."""
+    score, best = leaf.scores.get(node.name), leaf.scores.get(leaf.node or "")
+    if score is None or best is None or score < 0 or node_obstacle(node) is not None or not leaf.managed:
+        return None
+    if best > score:
+        return f"it lacks {best - score + 1 if best < INFINITY else 'a score of INFINITY'} to be better"
+    if leaf.node in leaf.active_on:
+        return "it is as good, and what runs stays where it is"
+    return "it is as good, and the other was taken by the order of nodes (fewer resources, then name)"
+
+
+def _ban_clause(leaf: Decision, cause: Cause) -> str:
+    """What forbids a node, as a sentence."""
+    if cause.why in (Why.LOCATION, Why.DISCOVERY):
+        return f"{subject(cause)} forbids it there"
+    return _ban_text(leaf, cause)
+
+
 def _ban_text(leaf: Decision, cause: Cause) -> str:
     if cause.why is Why.TICKET:
         held = next((one for one in leaf.tickets if one.cause == cause), None)
         return ticket_text(cause.detail, held is not None and held.granted, cause)
+    if cause.why is Why.ORDER:
+        return f"nothing that it has to come after can be there ({words(cause)})"
     return words(cause)
 
 
@@ -195,9 +211,26 @@ def waits_for(start: Impossible, leaf: Decision, made: Decisions) -> Reason | No
     for hindrance in start.hindrances:
         if hindrance.resource not in (leaf.number, leaf.owner):
             text = words(hindrance.cause) if hindrance.cause is not None else "an order"
-            other = made.resources[hindrance.resource].id
-            return Reason(f"it waits for {hindrance.task} of {other}, which is not possible ({text})", hindrance.cause)
+            waited = awaited(hindrance.task, made.resources[hindrance.resource].id)
+            return Reason(f"it waits for {waited}, which is not possible ({text})", hindrance.cause)
     return None
+
+
+def awaited(task: str, name: str) -> str:
+    """A task of a resource as what something waits for."""
+    return f"the {_NOUNS.get(task, task)} of {name}"
+
+
+_NOUNS = {
+    "monitor": "probe",
+    "running": "start",
+    "notified": "start",
+    "stopped": "stop",
+    "promote": "promotion",
+    "promoted": "promotion",
+    "demote": "demotion",
+    "demoted": "demotion",
+}
 
 
 def _unplaced(first: Decision, made: Decisions) -> Reason:

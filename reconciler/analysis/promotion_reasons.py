@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.analysis.causes import words
+from reconciler.analysis.causes import subject, words
 from reconciler.analysis.reason import Reason, origin, ticket_text
 from reconciler.model.score import INFINITY, show
 from reconciler.scheduler.cause import Cause, Why
@@ -39,7 +39,7 @@ def not_promoted(leaf: Decision, made: Decisions) -> Reason:
         found = origin(made, leaf, cause)
         return Reason(words(found), found)
     if (ban := _promotion_ban(leaf)) is not None:
-        return Reason(f"{words(ban)} forbids that it is promoted on {leaf.node}", ban)
+        return Reason(f"{subject(ban)} forbids that it is promoted on {leaf.node}", ban)
     for needed in (*made.root(leaf).tickets, *leaf.tickets):
         if needed.role is Role.PROMOTED and not needed.usable:
             return Reason(ticket_text(needed.ticket, needed.granted, needed.cause), needed.cause)

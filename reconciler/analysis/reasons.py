@@ -12,8 +12,8 @@ from typing import assert_never
 from reconciler.analysis.causes import words
 from reconciler.analysis.definition_reasons import changed
 from reconciler.analysis.fencing_reasons import fenced
-from reconciler.analysis.history_reasons import interrupted_migration, unlisted_failure
-from reconciler.analysis.placement_reasons import blocked_start, leaves, node_obstacle, obstacle, waits_for
+from reconciler.analysis.history_reasons import failed_migration, interrupted_migration, unlisted_failure
+from reconciler.analysis.placement_reasons import awaited, blocked_start, leaves, node_obstacle, obstacle, waits_for
 from reconciler.analysis.promotion_reasons import not_promoted, promoted
 from reconciler.analysis.reason import Reason, failure, is_so, origin, sets_target_role
 from reconciler.scheduler.cause import Cause, Why
@@ -22,7 +22,8 @@ from reconciler.scheduler.plan import Change, Plan, Verb
 from reconciler.scheduler.roles import Kind, Role
 
 _ROLE_CAUSES = frozenset({Why.TARGET_ROLE, Why.STOP_ALL, Why.ORPHAN})
-_UNRUNNABLE = re.compile(r"unrunnable (?P<resource>\S+) stop")
+_AWAITED = re.compile(r"(?P<state>unrunnable|required) (?P<resource>\S+)(?: (?P<task>\w+))?\Z")
+_ONE_OF_SET = "one-or-more:"
 _FOLLOWING = frozenset({Why.CONTAINER, Why.REMOTE})
 
 
@@ -41,8 +42,19 @@ def reason_of(change: Change, plan: Plan) -> Reason:
 def _told(change: Change, cause: Cause | None) -> Reason:
     """The scheduler's own cause, where it is one; else its text."""
     if cause is not None and is_so(cause) and cause.why not in (Why.BASE_SCORE, Why.ROLE):
-        return Reason(words(cause), cause)
+        return Reason(_waiting(change.reason or "", cause) or words(cause), cause)
     return Reason(change.reason or "it can't stay as it is")
+
+
+def _waiting(told: str, cause: Cause) -> str | None:
+    """What an order has it wait for, from Pacemaker's words; None where they are others."""
+    what = _AWAITED.match(told)
+    if what is None or cause.why is not Why.ORDER:
+        return None
+    if _ONE_OF_SET in what["resource"]:
+        return f"none of what it has to come after can run ({words(cause)})"
+    waited = awaited(what["task"] or "start", what["resource"])
+    return f"it waits for {waited}{', which is not possible' if what['state'] == 'unrunnable' else ''} ({words(cause)})"
 
 
 class _Line:
@@ -102,8 +114,10 @@ class _Line:
     def _can_not_stop(self) -> Reason:
         """A stop that is not possible: what else has to stop first and can't, or the state of the node."""
         text = f"its stop on {self.change.from_node} is not possible"
-        told = _UNRUNNABLE.match(self.change.reason or "")
-        first = None if told is None else told["resource"]
+        told = _AWAITED.match(self.change.reason or "")
+        first = (
+            told["resource"] if told is not None and told["state"] == "unrunnable" and told["task"] == "stop" else None
+        )
         for other in self.made.resources:
             if other.id == first and (failed := failure(other, None, self.plan.failures)) is not None:
                 return Reason(f"{text}: {other.id} has to stop first, and {failed.text}", failed.cause)
@@ -246,9 +260,9 @@ class _Line:
             cause = self._cause_of("stop")
         reason = _told(self.change, cause)
         if cause is None or reason.cause is None:
-            return reason
+            return (None if other else failed_migration(self.leaf, self.plan)) or reason
         if cause.why in _FOLLOWING:
-            return Reason(reason.text, cause, follows=cause.subject)
+            return Reason(f"{reason.text}, which is started anew", cause, follows=cause.subject)
         if cause.why is Why.FENCING:
             return Reason(reason.text, cause, follows=cause.subject)
         if other is not None and other.startswith("required ") and cause.why in (Why.ORDER, Why.GROUP, Why.IMPLICIT):

@@ -8,6 +8,7 @@ from reconciler.analysis import edits
 from reconciler.analysis.edits import Edit
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Colocation, Order
+from reconciler.model.duration import interval_ms
 from reconciler.model.score import INFINITY
 from reconciler.model.text import integer
 from reconciler.scheduler.cause import Cause, Why
@@ -33,6 +34,12 @@ def remedies(
     return list(found.values())
 
 
+def counts_on_watchdogs(configuration: Configuration) -> bool:
+    """Whether nodes are to be fenced by their watchdogs."""
+    timeouts = [block.values.get("stonith-watchdog-timeout") for block in configuration.options]
+    return any(timeout is not None and interval_ms(timeout) for timeout in timeouts)
+
+
 class _Search:
     """Goes from a resource to what keeps it from running, and from there to other resources."""
 
@@ -56,6 +63,14 @@ class _Search:
             for hindrance in action.hindrances:
                 if hindrance.resource != leaf.number:
                     yield from self._of_order(hindrance, seen)
+                elif hindrance.task == "stop":
+                    yield from self._of_blocked(leaf)
+
+    def _of_blocked(self, leaf: Decision) -> Iterator[Edit]:
+        """What runs with it, has to stop before it, and failed to."""
+        for other in self._made.leaves(self._made.root(leaf)):
+            if other is not leaf and other.blocked:
+                yield edits.forget(other.history_name or other.config_id)
 
     def _of_options(self) -> Iterator[Edit]:
         made = self._made
@@ -66,6 +81,8 @@ class _Search:
         if not made.quorate:
             yield edits.regain_quorum()
         if made.fencing_enabled and not made.fence_device:
+            if counts_on_watchdogs(self._configuration):
+                yield edits.set_option("have-watchdog", "true", weight=4)
             yield edits.set_option("stonith-enabled", "false", weight=5)
 
     def _of_resource(self, leaf: Decision) -> Iterator[Edit]:

@@ -21,8 +21,7 @@ from oracle.clusters import NOW_S, Cluster
 from published_cases import catalogue, xml_of
 
 from reconciler.analysis import edits
-from reconciler.analysis.explanation import lacks
-from reconciler.analysis.placement_reasons import chosen, node_obstacle, obstacle, runs
+from reconciler.analysis.placement_reasons import chosen, lacks, node_obstacle, obstacle, runs
 from reconciler.cib import Cib
 from reconciler.interop.reading.cib import read_cib
 from reconciler.model.date import Instant

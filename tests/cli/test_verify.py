@@ -53,7 +53,7 @@ def test_an_outage_is_shown_and_breaks_what_was_asked(site: Path, run: Run) -> N
     assert "  loss of node n1                down: ip, web" in done.stdout.splitlines()
     assert "  BROKEN  --survive 1 (command line)" in done.stdout.splitlines()
     assert "            loss of node n1: web is down" in done.stdout.splitlines()
-    assert done.stdout.endswith("1 of 1 properties does not hold.\n")
+    assert done.stdout.endswith("1 of 1 property does not hold.\n")
 
 
 def test_json_has_everything_and_is_the_same_every_time(site: Path, run: Run) -> None:

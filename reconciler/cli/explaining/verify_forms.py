@@ -155,7 +155,8 @@ def _verdict(result: Analysis) -> str:
         return "A decision was unsound: this is a fault of the scheduler, please report it."
     broken = sum(not verdict.kept for verdict in result.verdicts)
     if broken:
-        return f"{broken} of {len(result.verdicts)} properties {'does' if broken == 1 else 'do'} not hold."
+        asked = f"propert{'y' if len(result.verdicts) == 1 else 'ies'}"
+        return f"{broken} of {len(result.verdicts)} {asked} {'does' if broken == 1 else 'do'} not hold."
     if result.regressions:
         lost = len({name for _, name in result.regressions})
         return f"{_count(lost, 'service')} would be worse off than in the base."
@@ -198,7 +199,11 @@ def _markdown(result: Analysis, *, every: bool) -> Iterator[str]:
     for name in result.head.idle:
         yield f"- {STEADY}: {plain(name)} does not run"
     shown = [outcome for outcome in result.head.outcomes if every or not outcome.survived]
-    yield f"<details><summary>{len(result.head.outcomes)} failures simulated</summary>\n"
+    simulated = f"{_count(len(result.head.outcomes), 'failure')} simulated"
+    if not shown:
+        yield f"{simulated}: each is survived"
+        return
+    yield f"<details><summary>{simulated}</summary>\n"
     yield "| failure | outcome |\n| --- | --- |"
     for outcome in shown:
         yield f"| {plain(outcome.case.name)} | {plain('; '.join(facts(outcome)) or 'survived')} |"

@@ -94,7 +94,8 @@ def lines(answer: Explanation, paint: Paint, *, scores: bool) -> Iterator[str]:
     for node in shown:
         yield from _node(node, paint, scores)
     if len(shown) < len(answer.nodes):
-        yield f"  # ({len(answer.nodes) - len(shown)} more nodes; --scores shows all, term by term)"
+        more = len(answer.nodes) - len(shown)
+        yield f"  # ({more} more node{'s' * (more != 1)}; --scores shows all, term by term)"
     if answer.edits:
         yield ""
         yield "This would change it (tried):"

@@ -34,6 +34,8 @@ def document(found: Consequences, header: Header, consented: frozenset[str]) -> 
         "config_changes": [config_change(change) for change in found.changes],
         "transitions": [transition(number, one) for number, one in enumerate(found.transitions, start=1)],
         "impact": [_impact(impact) for impact in found.impacts],
+        "blocked": list(found.blocked),
+        "idle": [{"resource": one.resource, "because": one.because} for one in found.idle],
         "guards": [_guard(guard, consented) for guard in found.guards],
         "restless": found.settled.restless,
         "errored": found.settled.stuck,

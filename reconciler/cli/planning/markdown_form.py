@@ -37,6 +37,7 @@ def comment(found: Consequences, header: Header, consented: frozenset[str], comm
         state = "allowed" if guard.allowed_by(consented) else f"needs consent: `--allow {_code(guard.consent)}`"
         parts.append(f"> [!CAUTION]\n> {plain(guard.text)} ({state})")
     parts += [f"> [!WARNING]\n> {plain(text)}" for text in found.blocked]
+    parts += [f"> [!WARNING]\n> {plain(one.resource)} does not run: {plain(one.because)}" for one in found.idle]
     if found.impacts:
         rows = [
             (impact.resource, impact.node_from or "-", impact.node_to or "-", _down(impact.node_to, impact.down_ms))

@@ -36,11 +36,7 @@ def lines(
     """The lines of the plan, without newlines."""
     if found.empty:
         yield f"No changes. Cluster {header.cluster} matches {header.head}."
-        yield from (paint("red", f"! {text}") for text in found.blocked)
-        told = {text.partition(" ")[0] for text in found.blocked}
-        yield from (
-            paint("red", f"! {name} does not run: reconciler why {name}") for name in found.down if name not in told
-        )
+        yield from _standing(found, paint)
         return
     yield paint("bold", header.line())
     yield ""
@@ -54,7 +50,13 @@ def lines(
         yield ""
         yield _summary_line(found)
     yield from _endings(found, paint)
+    yield from _standing(found, paint)
+
+
+def _standing(found: Consequences, paint: Paint) -> Iterator[str]:
+    """What stays as it is because of a failure, and what does not run in the end."""
     yield from (paint("red", f"! {text}") for text in found.blocked)
+    yield from (paint("red", f"! {one.resource} does not run: {one.because}") for one in found.idle)
 
 
 def _summary_line(found: Consequences) -> str:

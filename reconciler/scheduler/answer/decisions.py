@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.scheduler.cause import Contribution
+from reconciler.model.score import add
+from reconciler.scheduler.cause import Cause, Contribution
 from reconciler.scheduler.decision import (
     CloneLimits,
     DecidedNode,
@@ -23,7 +24,7 @@ from reconciler.scheduler.roles import Kind, Role
 from reconciler.scheduler.working.whereabouts import told_role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from reconciler.scheduler.working.action import Action
     from reconciler.scheduler.working.cluster import Cluster
@@ -98,7 +99,7 @@ def _decision(cluster: Cluster, resource: Resource, numbers: Mapping[int, int]) 
         active_on=tuple([node.name for node in resource.found.active_on]),
         node=None if resource.placed.node is None else resource.placed.node.name,
         assigned=resource.placed.assigned,
-        scores={cluster.nodes_by_index[index].name: score for index, score in resource.placed.table.scores.items()},
+        scores=_scores(cluster, resource),
         contributions=_contributions(cluster, resource) if primitive else {},
         impossible=tuple(
             [_impossible(action, numbers) for action in resource.planned.actions if _is_impossible(action)]
@@ -145,10 +146,40 @@ def _tickets(resource: Resource) -> tuple[NeededTicket, ...]:
     )
 
 
+def _scores(cluster: Cluster, resource: Resource) -> dict[str, int]:
+    """The scores by which it was placed, by node: without what only kept it from being promoted there."""
+    names = cluster.nodes_by_index
+    scores = {names[index].name: score for index, score in resource.placed.table.scores.items()}
+    if resource.kind is Kind.PRIMITIVE and (late := _after_placing(resource)):
+        for index in resource.placed.table.scores:
+            terms = [term for term in resource.placed.contributions if term.node in (-1, index)]
+            if any(term.cause in late for term in terms):
+                scores[names[index].name] = _sum(term for term in terms if term.cause not in late)
+    return scores
+
+
+def _sum(terms: Iterable[Contribution]) -> int:
+    score = 0
+    for term in terms:
+        score = term.score if term.replaced else add(score, term.score)
+    return score
+
+
+def _after_placing(resource: Resource) -> frozenset[Cause]:
+    """Tickets whose loss forbids an instance that has its place nothing but the promoted role."""
+    root = resource.root
+    if resource.placed.node is None or not resource.promotable_root:
+        return frozenset()
+    return frozenset([rule.cause for rule in root.placed.tickets if rule.role is Role.PROMOTED])
+
+
 def _contributions(cluster: Cluster, resource: Resource) -> dict[str, tuple[Contribution, ...]]:
     """Why the scores are what they are, by node, in the order in which the terms came; some are about every node."""
     found: dict[int, list[Contribution]] = {node.index: [] for node in cluster.nodes}
+    late = _after_placing(resource)
     for term in resource.placed.contributions:
+        if term.cause in late:
+            continue
         for index in found if term.node == -1 else (term.node,):
             found[index].append(term)
     return {cluster.nodes_by_index[index].name: tuple(terms) for index, terms in found.items()}
