@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from reconciler.cli.node.client import Client, add_socket_argument
 from reconciler.cli.node.status_text import lines
@@ -49,7 +48,7 @@ def run(options: Options) -> int:
     if options.snapshot is not None:
         if options.json:
             raise UsageError("argument --json: not allowed with argument --snapshot")
-        return _record(client, Path(options.snapshot))
+        return _record(client, options.snapshot)
     if options.watch and options.json:
         from reconciler.cli.node.status_lines import watch_lines
 
@@ -68,7 +67,7 @@ def run(options: Options) -> int:
     return 0
 
 
-def _record(client: Client, path: Path) -> int:
-    write_output(str(path), json.dumps(client.get("/v1/cib"), sort_keys=True).encode() + b"\n")
+def _record(client: Client, path: str) -> int:
+    write_output(path, json.dumps(client.get("/v1/cib"), sort_keys=True).encode() + b"\n")
     print(f"Wrote the state to {path}.")
     return 0
