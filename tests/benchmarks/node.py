@@ -65,7 +65,7 @@ esac
 class Lab:
     """A daemon in a directory of its own that watches `conf`."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, python: str = sys.executable) -> None:
         self.home = home
         self.log = home / "calls"
         self.client = Client(str(home / "node.sock"))
@@ -82,10 +82,11 @@ class Lab:
         self.write()
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", "run", "--config", str(home / "node.yaml")],
+            [python, "-m", "reconciler", "run", "--config", str(home / "node.yaml")],
             stdout=(home / "log").open("w"),
             stderr=subprocess.STDOUT,
             env=environment,
+            cwd=home,  # Else `-m` takes the package from where this runs.
         )
         wait(lambda: self._settled() is not None)
 
