@@ -49,6 +49,7 @@ from reconciler.controller.own import renamed_own
 from reconciler.controller.parts import Parts
 from reconciler.controller.recovery import corrections
 from reconciler.controller.replica import Partition
+from reconciler.controller.returning import RETURN_TIMER, Returning
 from reconciler.controller.shared import graces
 from reconciler.controller.standstill import Standstill
 from reconciler.controller.telling import installed_view, lost_tail
@@ -65,6 +66,7 @@ class Entering:
     def __init__(self, parts: Parts, cut_off: CutOff) -> None:
         self.parts = parts
         self.standstill = Standstill(parts, cut_off)
+        self.returning = Returning(parts.keeper)
         self._cut_off = cut_off
         self.recovered = False
         """Whether it is known what runs here."""
@@ -129,11 +131,13 @@ class Entering:
         """A promise is durable."""
         return self._carry_out(self.parts.joining.promised(term, now), now)
 
-    def waited(self, now: Moment) -> list[Wish]:
-        """The time is over in which others had to answer."""
-        return self._carry_out(self.parts.joining.waited(now), now)
+    def due(self, timer: str, now: Moment) -> list[Wish]:
+        """A time is over: in which others had to answer, this node stayed away, or one that is gone might have been back."""
+        if timer == WAIT_TIMER:
+            return self._carry_out(self.parts.joining.waited(now), now)
+        return self._return(now) if timer == RETURN_TIMER else self._grace_over(timer)
 
-    def grace_over(self, timer: str) -> list[Wish]:
+    def _grace_over(self, timer: str) -> list[Wish]:
         """As the DC of a quorate view: a node that is gone is not awaited any longer."""
         parts = self.parts
         return [Broadcast(GraceOver(timer.removeprefix(GRACE_TIMER)))] if parts.is_dc and parts.quorate else []
@@ -172,13 +176,31 @@ class Entering:
                 return [SetTimer(WAIT_TIMER, until_ms)]
             case Install(installation):
                 return self._install(installation, now)
-            case JoinAnew(why, fenced, for_good):
-                left = self._leave(why, now, fenced=fenced)
-                return [Leave(f"this node can't be a member: {why}")] if for_good else left
+            case JoinAnew():
+                return self._join_anew(effect, now)
             case Reannounce(view):
                 return self.announced(view, now)
             case _:
                 assert_never(effect)
+
+    def _join_anew(self, effect: JoinAnew, now: Moment) -> list[Wish]:
+        """The others go on without this node: it comes back, unless it never can, but not so soon that it keeps them from going on."""
+        left = self._leave(effect.why, now, fenced=effect.fenced)
+        if effect.for_good:
+            return [Leave(f"this node can't be a member: {effect.why}")]
+        at_ms = None if effect.fenced else self.returning.excluded(effect.why, now)
+        if at_ms is None or (told := self.returning.told) is None:
+            return left
+        others = [wish for wish in left if not isinstance(wish, Rejoin)]
+        stays = Emit("daemon", {"what": "stays-away", "text": told})
+        return [Withdraw(told), stays, SetTimer(RETURN_TIMER, at_ms), *others]
+
+    def _return(self, now: Moment) -> list[Wish]:
+        """The time is over in which this node stayed away."""
+        if self.returning.told is None or self._cut_off.ends is not None:
+            return []
+        at_ms = self.returning.due(now)
+        return [Join()] if at_ms is None else [SetTimer(RETURN_TIMER, at_ms)]
 
     def _leave(self, why: str, now: Moment, *, fenced: bool) -> list[Wish]:
         self._stand_apart()
@@ -229,6 +251,7 @@ class Entering:
         wishes += self.parts.confirmation.durable() if adopted is None else []
         wishes += self.parts.proposals.resumed(replica.own.prepared, now, dc=self.parts.is_dc)
         wishes += self.standstill.installed(now)
+        self.returning.installed(now)
         wishes += self.graces_anew({}, now)
         wishes += self.parts.dampening.installed(replica.shared.held, now, dc=self.parts.is_dc)
         wishes += self.parts.fencer.installed(replica.shared, now, dc=self.parts.is_dc)

@@ -479,7 +479,7 @@ class Rejoin:
 
 @frozen
 class Withdraw:
-    """Leave the fabric's group for good; the process goes on with what it has to stop, and ends then."""
+    """Leave the fabric's group; the process goes on, and ends (`Leave`) once it has stopped what it has to, or comes back (`Join`)."""
 
     why: str
 

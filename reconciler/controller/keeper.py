@@ -100,6 +100,11 @@ class Keeper:
         )
 
     @property
+    def waits(self) -> bool:
+        """Whether the disk has not answered yet, whatever it was asked."""
+        return bool(self._waiting)
+
+    @property
     def wants_generation(self) -> bool:
         """Whether the journal has grown so long that a snapshot makes the next start faster."""
         # Twice a snapshot, so that what is written for snapshots stays in proportion to what happens.

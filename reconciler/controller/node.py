@@ -75,6 +75,7 @@ from reconciler.controller.parts import Parts
 from reconciler.controller.proposals import EXAMINE_TIMER
 from reconciler.controller.pulse import PULSE_TIMER
 from reconciler.controller.replica import Replica
+from reconciler.controller.returning import RETURN_TIMER
 from reconciler.controller.shared import Prepared
 from reconciler.controller.tips import OFFER_TIMER
 from reconciler.frozen import replace
@@ -171,6 +172,11 @@ class Node:
     def recovered(self) -> bool:
         """Whether it is known what runs here."""
         return self.entering.recovered
+
+    @property
+    def stays_away(self) -> str | None:
+        """Why this node is no member for a while, though it could be; None when it is, or is about to be."""
+        return self.entering.returning.told
 
     @property
     def abreast(self) -> bool:
@@ -370,12 +376,10 @@ class Node:
             return self.coordinator.changed("time has passed") if self.is_dc else []
         if event.name == PULSE_TIMER:
             return self.entering.standstill.beat(event.now)
-        if event.name == WAIT_TIMER:
-            return self.entering.waited(event.now)
+        if event.name in (WAIT_TIMER, RETURN_TIMER) or event.name.startswith(GRACE_TIMER):
+            return self.entering.due(event.name, event.now)
         if event.name == CUT_OFF_TIMER:
             return self.cut_off.due(event.now)
-        if event.name.startswith(GRACE_TIMER):
-            return self.entering.grace_over(event.name)
         if event.name.startswith(INHERITED_TIMER):
             return self.following.inherited_overdue(event.name) if self.is_dc else []
         if event.name.startswith(DAMPEN_TIMER):

@@ -389,6 +389,7 @@ class Api:
         warnings = [f"nothing is started or stopped: {why}" for why in self._shell.holds.values()]
         partition, told = self._shell.node.replica.partition, undecided_view(self._shell.node.replica.shared)
         warnings += [told] if partition.installed and told is not None else []
+        warnings += [away] if (away := self._shell.node.stays_away) is not None else []
         warnings += open_fencings(self._shell.node.replica.shared)
         warnings += [f"source {status.name}: {status.error}" for status in statuses if status.error]
         failing = self._shell.parts.store.failing

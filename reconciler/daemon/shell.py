@@ -285,7 +285,7 @@ class Shell:
                 self.parts.fabric.leave()
                 self.parts.fabric.join(self)
             case Withdraw(why):
-                say(logging.WARNING, "the node leaves the group, and ends once it runs nothing", reason=why)
+                say(logging.WARNING, "the node leaves the group", reason=why)
                 self.parts.fabric.leave()
             case Leave(why):
                 self._leave(why)

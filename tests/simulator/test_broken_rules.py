@@ -31,7 +31,7 @@ LIVES = {
     "start before fenced": 7,
     "FENCE recorded after the call": 4,
     "proposals lost at a join": 12,
-    "what a lost node may run is started": 12,
+    "what a lost node may run is started": 53,
     "stopped by other parameters": 2,
     "sender unchecked": 27,
     "unclean forgotten on a change of DC": 27,

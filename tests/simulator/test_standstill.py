@@ -197,6 +197,38 @@ def test_a_process_that_stands_still_is_as_if_lost_and_comes_back_as_somebody_ne
     assert fencing or cluster.world.doubles == []
 
 
+def views_in(cluster: SimulatedCluster, host: Host, ms: int) -> int:
+    """How many views a host's node installs in that time."""
+    before = len(host.emitted)
+    cluster.run(ms)
+    return sum(one.type == "daemon" and one.fields["what"] == "view" for one in host.emitted[before:])
+
+
+@both
+@pytest.mark.parametrize("slow_s", [4, 40], ids=["slow", "stuck"])
+def test_whose_disk_can_not_keep_up_breaks_the_view_of_the_others_less_and_less(fencing: bool, slow_s: int) -> None:
+    """It can't promise in time, is excluded, joins again, can't promise in time: nothing was begun anywhere meanwhile."""
+    cluster = running(fencing=fencing)
+    cluster.fencing_fails = True
+    first = dc(cluster)
+    slow, other = (host for host in cluster.hosts.values() if host is not first)
+    slow.disk.slow_us = slow_s * 1_000_000
+    other.crash()
+    cluster.run(1_000)
+    other.start()
+    cluster.run(30_000)
+    assert views_in(cluster, first, 120_000) <= 10
+    assert views_in(cluster, first, 120_000) <= 6
+    told = [one for one in slow.emitted if one.type == "daemon" and one.fields["what"] == "stays-away"]
+    assert told
+    assert "excluded by the others" in told[-1].fields["text"]
+    assert first.node is not None
+    assert set(first.node.members) == {first.name, other.name}
+    slow.disk.slow_us = 0
+    assert cluster.until(lambda: first.node is not None and len(first.node.members) == 3, 120_000)
+    assert cluster.world.doubles == []
+
+
 def test_what_was_under_way_when_the_view_began_is_awaited_as_long_as_it_can_take() -> None:
     cluster = running(fencing=False)
     host = dc(cluster)
