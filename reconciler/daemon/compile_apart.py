@@ -26,7 +26,6 @@ from reconciler.errors import Finding, Place, ReconcilerError, Remedy
 from reconciler.frozen import frozen
 from reconciler.language import Loaded
 from reconciler.sources.git_command import limit_process, plain_line
-from reconciler.version import __version__
 
 # Together less than the 60 s that members have to answer a proposal: a refusal with its reason, never silence.
 _READ_S = 40.0
@@ -39,8 +38,6 @@ _CPU_S = 1800
 _LARGEST_ANSWER = 512 * 1024 * 1024
 _HEADER = struct.Struct(">cQ")
 _LOADED, _TRIED, _FAILED = b"L", b"T", b"F"
-_OTHER_VERSION = 78
-"""What a worker ends with that is of another version than the daemon: an upgrade has replaced the files under it."""
 _HINT = "split the configuration, or make it smaller"
 
 
@@ -82,7 +79,7 @@ class _Worker:
             raise JudgeError(TROUBLE)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, __version__],
+                [sys.executable, "-m", __name__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -237,10 +234,6 @@ def _died(code: int) -> Loaded:
     """What the end of a worker tells. **Raises** JudgeError when somebody else ended it, such as the kernel for want of memory."""
     if code in (-signal.SIGKILL, -signal.SIGTERM):
         raise JudgeError("the process that judged the commit was killed from outside")
-    if code == _OTHER_VERSION:
-        raise JudgeError(
-            f"the program's files are no longer those of version {__version__}, which runs here: restart the daemon"
-        )
     return _too_much(f"reading the files ended with {code}: they take too much memory")
 
 
@@ -270,9 +263,7 @@ def _ready(readable: tuple[int, ...], writable: tuple[int, ...], end_s: float) -
 
 
 def main() -> int:
-    """Serve requests of a daemon of this version on standard input until there are no more, or none has come for a while."""
-    if sys.argv[1:] != [__version__]:
-        return _OTHER_VERSION
+    """Serve requests on standard input until there are no more, or none has come for a while."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     limit_process(os.getpid(), _MEMORY_BYTES, _CPU_S)
     _load_modules()

@@ -191,13 +191,3 @@ def test_a_configuration_that_can_t_be_decided_upon_is_refused(
     assert time.monotonic() - begin < 30
     codes = {finding.code for finding in loaded.findings}
     assert loaded.configuration is not None or codes == {"too-expensive"}
-
-
-def test_files_of_another_version_are_no_fault_of_the_commit(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package was upgraded, and the daemon not restarted yet: the two would not understand each other."""
-    monkeypatch.setattr(compile_apart, "__version__", "0.0.9")
-    workers.warm()
-    with pytest.raises(JudgeError, match=r"no longer those of version 0\.0\.9, which runs here: restart the daemon"):
-        judge(workers)
-    monkeypatch.undo()
-    assert judge(workers).configuration is not None
