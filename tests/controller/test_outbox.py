@@ -77,3 +77,41 @@ def test_each_result_of_what_a_node_did_by_itself_is_awaited():
         assert "n1" in shared.underway, "a result is on its way"
         shared = deliver(shared, "n1", result)
     assert shared.underway == {}
+
+
+def test_what_is_to_be_held_travels_with_its_delay_apart_from_the_rest():
+    outbox = Outbox("n1")
+    values = {"x": "1", "y": "2", "z": "3"}
+    wishes = outbox.set_attributes(values, {}, NOW, {"x": 5_000, "y": 0, "other": 9})
+    seen = [(message.dampen_ms, [one.name for one in message.observations]) for message in told(wishes)]
+    assert seen == [(0, ["y", "z"]), (5_000, ["x"])]
+    assert [(message.dampen_ms, len(message.observations)) for message in told(outbox.again(NOW))] == [
+        (0, 2),
+        (5_000, 1),
+    ]
+
+
+def test_a_delay_is_that_of_the_value_and_not_of_the_next_one():
+    outbox = Outbox("n1")
+    outbox.set_attributes({"x": "1"}, {}, NOW, {"x": 5_000})
+    outbox.heard(Observe((AttributeSet("n1", "x", "1"),), "", 0, dampen_ms=5_000))
+    assert [message.dampen_ms for message in told(outbox.set_attributes({"x": "2"}, {}, NOW))] == [0]
+    assert [message.dampen_ms for message in told(outbox.set_attributes({"x": "3"}, {}, NOW, {"x": 7}))] == [7]
+    assert [message.dampen_ms for message in told(outbox.set_attributes({"x": "4"}, {}, NOW))] == [0], "nor unheard"
+
+
+def test_of_what_is_wanted_without_a_view_the_newest_are_kept_and_each_once():
+    outbox = Outbox("n1")
+    for number in [*range(300), 299]:
+        outbox.wait(Cleanup((f"r{number}",), 1))
+    waiting = [message.resources for message in told(outbox.again(NOW))]
+    assert waiting == [(f"r{number}",) for number in range(44, 300)]
+    outbox.delivered(Cleanup(("of somebody else",), 1))
+
+
+def test_only_results_are_kept_of_what_is_told():
+    outbox = Outbox("n1")
+    outbox.told([Broadcast(Cleanup(("a",), 1)), Broadcast(FAILED)])
+    assert outbox.results == [FAILED]
+    outbox.heard(WORKED)
+    assert outbox.results == [FAILED], "another one was delivered"
