@@ -13,8 +13,8 @@ from machine import needs, needs_root
 
 from reconciler.cli.cluster import changes, scripts
 from reconciler.cli.cluster.agreement import standing_lines, standing_of
-from reconciler.cli.cluster.asking import node_named
-from reconciler.cli.cluster.carrying import account
+from reconciler.cli.cluster.asking import node_named, this_machine
+from reconciler.cli.cluster.carrying import account, carry_out
 from reconciler.cli.cluster.changes import ClusterChange, ClusterRefused, HostsMissing, How
 from reconciler.cli.cluster.facts import (
     DaemonTold,
@@ -538,6 +538,8 @@ def test_by_hand_writes_a_script_for_each_host_and_the_order(run: Run, tmp_path:
         (["init", "h1=10.0.0.1", "--json"], 64, "only allowed with --yes or --show"),
         (["init", "h_=10.0.0.1"], 64, "can't be the name of a node"),
         (["init", "h1="], 64, "names no node"),
+        (["init", "h1=10.0.0.1 {"], 64, "names no node"),
+        (["init", "h1=10.0.0.1", "--qdevice", "a\n}"], 64, "is no host"),
         (["init", "h1=10.0.0.1", "--set", "token=1"], 64, "no setting"),
         (["init", "h1=10.0.0.1", "--name", "a b"], 64, "can't be the name of a cluster"),
         (["init", "h1=10.0.0.1", "h1=10.0.0.2", "--show", "--shell", "false"], 1, "corosync-duplicate"),
@@ -554,3 +556,45 @@ def test_an_address_is_that_of_the_name_unless_nobody_else_can_reach_it() -> Non
     assert node_named("h1=10.0.0.1,10.1.0.1") == NewNode("h1", ("10.0.0.1", "10.1.0.1"))
     with pytest.raises(UsageError, match="no other machine can reach"):
         node_named("localhost")
+
+
+def test_this_machine_is_known_by_its_address_unless_every_address_would_be() -> None:
+    assert this_machine({"h1": "127.0.0.1", "h2": "192.0.2.1"}) == "h1"
+    assert this_machine({"h1": "127.0.0.1", "h2": "127.0.0.2"}) is None
+    assert this_machine({"h1": "192.0.2.1", "h2": "2001:db8::1", "h3": "no.such.host.invalid"}) is None
+
+
+def test_a_replaced_machine_on_which_the_packages_corosync_runs_counts_for_nobody() -> None:
+    """It is a cluster of its own, with quorum, until it gets the file."""
+    conf = conf_of("h1", "h2", "h3")
+    alone = RunningCorosync((), {}, PartitionVotes(("node1",), 1, 1, 1))
+    facts = {
+        "h1": replace(fresh_host("h1"), running=alone),
+        "h2": member("h2", conf, "h2", "h3"),
+        "h3": member("h3", conf, "h2", "h3"),
+    }
+    made = changes.recover(Seen(facts), facts["h2"], conf, HOW, ("h1",))
+    assert keys(made) == [("write", ("h1",)), ("start", ("h1",)), ("joined", ("h2", "h3", "h1"))]
+    assert not any("more than one partition" in fault for fault in standing_of(conf, facts["h2"], Seen(facts)).faults)
+
+
+def test_of_the_hosts_one_whose_node_answers_is_asked_to_forget() -> None:
+    conf, seen = cluster("h1", "h2", "h3")
+    told = DaemonTold(("h1", "h2", "h3"), True, {"h3": "online"})
+    facts = dict(seen.facts) | {host: replace(seen.facts[host], told=told) for host in ("h2", "h3")}
+    assert ("forget", ("h2",)) in keys(remove(Seen(facts), conf, "h3"))
+    silent = remove(seen, conf, "h3")
+    assert "forget" not in [key for key, _ in keys(silent)]
+    assert any("reconciler cluster forget h3" in warning for warning in silent.warnings)
+
+
+def test_a_change_that_is_interrupted_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    class Interrupted(Shells):
+        def run(self, host: str, script: str, timeout_s: float) -> Ran:
+            raise KeyboardInterrupt
+
+    conf, seen = cluster("h1", "h2", "h3")
+    told: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(add(seen, conf, "h4"), Interrupted("env", {}), told.append)
+    assert "  1. h3: write /etc/corosync/corosync.conf: perhaps done" in told

@@ -1,4 +1,4 @@
-"""`reconciler cluster` on four hosts, from nothing: a cluster is made, grows, shrinks, and a replaced machine comes back.
+"""`reconciler cluster` on five hosts, from nothing: a cluster is made, grows, shrinks, and a replaced machine comes back.
 
 The command runs beside the hosts, as on somebody's own machine, and reaches them as it would by ssh. The tests go on from each other.
 """
@@ -7,132 +7,53 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from machine import leave_out
 
-from .bed import DISKS, TESTBED, Bed, bed, lacking, python, wait_until
-from .cluster import WITNESS
+from .bed import DISKS, bed, lacking, wait_until
+from .machines import Machines
 
 pytestmark = pytest.mark.timeout(300)
 HOSTS = ("h1", "h2", "h3")
-SHELL = f"/usr/bin/python3 -I {TESTBED / 'testbed.py'} exec {{host}}"
-RUN_NODE = "setsid reconciler run --config /etc/reconciler/node.yaml >>/var/log/reconciler.log 2>&1 &"
-PROGRAM = f'#!/bin/sh\nexec {python()} -P -m reconciler "$@"\n'
-NODE_YAML = """\
-fabric: {{kind: corosync}}
-agents: {{cgroups: false}}
-guards: {{allow: [fencing_disabled]}}
-sources:
-  site: {{directory: {site}}}
-"""
-SITE = """\
-cluster: {{name: bed, options: {{fencing-enabled: false, no-quorum-policy: freeze}}}}
+ALL = (*HOSTS, "h4", "h5")
+HEAD = """\
+cluster: {name: bed, options: {fencing-enabled: false, no-quorum-policy: freeze}}
 constraints:
   locations:
-    on-h4: {{resource: s1, node: h4, score: 50}}
-primitives:
-  s1:
-    agent: ocf:reconciler:process
-    params: {{command: exec {python} {witness} {file} s1 $OCF_RESKEY_CRM_meta_on_node}}
-    operations: {{monitor: {{interval: 5s}}}}
-"""
-
-
-class Machines:
-    """Four hosts as they come from the installation of the packages, and the command that makes a cluster of them."""
-
-    def __init__(self, made: Bed, directory: Path) -> None:
-        self.bed = made
-        self.directory = directory
-        self.witness = directory / "witness"
-        self.site = directory / "site"
-        self.site.mkdir()
-        text = SITE.format(python=python(), witness=WITNESS, file=self.witness)
-        (self.site / "all.yaml").write_text(text)
-        (directory / "node.yaml").write_text(NODE_YAML.format(site=self.site))
-        (directory / "reconciler").write_text(PROGRAM)
-        for host in (*HOSTS, "h4"):
-            made.run(host, "install", "-m", "755", str(directory / "reconciler"), "/usr/sbin/reconciler")
-        for host in HOSTS:
-            made.run(host, "install", "-D", "-m", "644", str(directory / "node.yaml"), "/etc/reconciler/node.yaml")
-
-    def cluster(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """The command; every call is kept, for whoever wants to see what people see."""
-        reached = ["--shell", SHELL] if "--by-hand" not in words else []
-        if words[0] in ("init", "add", "join", "recover"):
-            reached += ["--start-node", RUN_NODE]
-        command = [python(), "-m", "reconciler", "cluster", *words, *reached]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=250, stdin=subprocess.DEVNULL)
-        with open(self.directory / "transcript", "a") as file:
-            file.write(f"$ reconciler cluster {' '.join(words)}\n{done.stdout}{done.stderr}[{done.returncode}]\n\n")
-        return done
-
-    def did(self, *words: str) -> str:
-        """The same, which has to be done."""
-        done = self.cluster(*words, "--yes")
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def status(self, host: str) -> dict[str, Any]:
-        """What the node of a host says, nothing where there is none."""
-        text = self.bed.run(host, "reconciler", "status", "--json", check=False)
-        return dict(json.loads(text)) if text else {}
-
-    def are_members(self, *hosts: str) -> bool:
-        """Whether these are all of the cluster by the word of each, with quorum, nothing left to do, and nobody else known."""
-        told = [self.status(host) for host in hosts]
-        return all(
-            one.get("members") == list(hosts)
-            and one["quorate"]
-            and one["converged"]
-            and [node["name"] for node in one["nodes"]] == list(hosts)
-            for one in told
-        )
-
-    def wait_members(self, *hosts: str) -> None:
-        wait_until(lambda: self.are_members(*hosts), f"{', '.join(hosts)} are the cluster", 60)
-
-    def conf(self, host: str) -> str:
-        return self.bed.run(host, "cat", "/etc/corosync/corosync.conf", check=False)
-
-    def ran_on(self) -> list[tuple[str, str]]:
-        """What the service has witnessed: what, and on which host."""
-        lines = [line.split() for line in self.witness.read_text().splitlines()] if self.witness.exists() else []
-        return [(line[1], line[3]) for line in lines]
+    on-h4: {resource: s1, node: h4, score: 50}"""
 
 
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     if (why := lacking()) is not None:
         leave_out(why)
-    directory = tmp_path_factory.mktemp("machines")
-    with bed(4) as made:
+    with bed(len(ALL)) as made:
+        found = Machines(made, tmp_path_factory.mktemp("machines"), ALL, HEAD, HOSTS)
         try:
-            yield Machines(made, directory)
+            yield found
         finally:
-            for host in (*HOSTS, "h4"):
-                log = DISKS / host / "var" / "up" / "log" / "reconciler.log"
-                if log.exists():
-                    shutil.copy(log, directory / f"{host}.log")
+            found.keep_logs()
 
 
 def test_a_cluster_is_made_of_three_hosts_that_are_none(machines: Machines) -> None:
     words = ("init", "h1=10.77.0.1", "h2=10.77.0.2", "h3=10.77.0.3", "--set", "logging.to_syslog=no")
-    shown = machines.cluster(*words, "--show")
+    shown = machines.cluster(*words, "--show", "--json")
     assert shown.returncode == 0, shown.stderr
+    steps = [(one["stage"], one["host"]) for one in json.loads(shown.stdout)["steps"]]
+    assert steps[:4] == [("write", "h1"), ("write", "h2"), ("write", "h3"), ("start", "h1")]
     assert "node1" in machines.conf("h1"), "it was only shown"
     assert machines.cluster(*words).returncode == 3, "nobody was there to confirm it"
     machines.did(*words)
     machines.wait_members(*HOSTS)
     assert len({machines.conf(host) for host in HOSTS}) == 1
     assert machines.bed.run("h3", "stat", "-c", "%a %U %s", "/etc/corosync/authkey").split() == ["400", "root", "256"]
-    assert machines.cluster("status", "--member", "h2").returncode == 0
+    agrees = json.loads(machines.cluster("status", "--member", "h2", "--json").stdout)
+    assert (agrees["agree"], agrees["faults"]) == (True, [])
+    assert [(one["sees"], one["members"]) for one in agrees["nodes"]] == [([*HOSTS], [*HOSTS])] * 3
     again = machines.cluster(*words, "--yes")
     assert (again.returncode, "is in a cluster already" in again.stderr) == (3, True)
 
@@ -222,6 +143,33 @@ def test_by_hand_a_node_is_added_by_scripts_that_each_host_runs(machines: Machin
     machines.did("remove", "h4", "--member", "h1")
     time.sleep(1)
     machines.wait_members(*HOSTS)
+
+
+def test_two_hosts_that_are_lost_one_after_the_other_cost_the_others_nothing(machines: Machines) -> None:
+    """With five nodes a ring takes longer than with the three that were there when these came up; the second is lost while it forms."""
+    machines.did("add", "h4=10.77.0.4", "h5=10.77.0.5", "--member", "h1")
+    machines.wait_members(*ALL)
+    wait_until(lambda: machines.ran_on()[-1:] == [("start", "h4")], "the service is where it is preferred", 30)
+    before = {host: machines.log(host) for host in HOSTS}
+    machines.bed.do("poweroff", "h5")
+    time.sleep(4.5)
+    machines.bed.do("poweroff", "h4")
+    wait_until(lambda: machines.status("h1").get("members") == list(HOSTS), "the three go on", 60)
+    wait_until(lambda: machines.status("h1")["quorate"], "with quorum", 10)
+    for host in HOSTS:
+        assert "quorate=false" not in machines.log(host)[len(before[host]) :], f"{host} took itself for alone"
+
+
+def test_lost_machines_are_removed_once_somebody_says_that_they_are_off(machines: Machines) -> None:
+    words = ("remove", "h4", "--lost", "--skip-offline", "--member", "h1")
+    assert "the cluster takes it for unclean" in machines.cluster(*words, "--yes").stderr
+    for host in ("h4", "h5"):
+        machines.bed.run("h1", "reconciler", "fence", "confirm", host, "--yes")
+    wait_until(lambda: machines.ran_on()[-1][1] in HOSTS, "the service runs again", 30)
+    machines.did(*words)
+    machines.did("remove", "h5", "--lost", "--member", "h1")
+    machines.wait_members(*HOSTS)
+    assert machines.cluster("status", "--member", "h1").returncode == 0
 
 
 def test_in_the_end_the_service_never_ran_twice(machines: Machines) -> None:

@@ -333,3 +333,9 @@ def test_nothing_of_a_file_is_a_remark_but_remarks() -> None:
     conf = parse("f", BASE.encode())
     assert all(isinstance(one, ConfSection) for one in conf.items)
     assert isinstance(parse("f", b"# x\n").items[0], Remark)
+
+
+def test_who_has_more_votes_for_corosync_than_for_us_is_told_so() -> None:
+    conf = parse("f", text_of(made(3)).replace("nodeid: 2", "nodeid: 2\n        quorum_votes: 2").encode())
+    assert [(one.code, one.severity) for one in check(conf)] == [("corosync-votes", Severity.WARNING)]
+    assert (expected_votes(conf), quorum_of(conf)) == (4, 3)

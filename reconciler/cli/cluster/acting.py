@@ -10,7 +10,7 @@ from typing import assert_never
 
 from reconciler.cli.cluster import changes
 from reconciler.cli.cluster.agreement import standing_lines, standing_of, standing_to_plain
-from reconciler.cli.cluster.asking import first_seen, key_of, look, node_named
+from reconciler.cli.cluster.asking import first_seen, host_named, key_of, look, node_named, this_machine
 from reconciler.cli.cluster.by_hand import write_down
 from reconciler.cli.cluster.carrying import carry_out
 from reconciler.cli.cluster.changes import Agreed, ClusterChange, ClusterRefused, HostsMissing, How
@@ -143,7 +143,7 @@ def _prepared(options: Wanted) -> ReadyChange:
 
 def _init(options: ClusterInit) -> ReadyChange:
     members = tuple(node_named(text) for text in options.nodes)
-    device = None if options.qdevice is None else QuorumDevice(options.qdevice, options.qdevice_algorithm)
+    device = None if options.qdevice is None else QuorumDevice(host_named(options.qdevice), options.qdevice_algorithm)
     if any(not char.isalnum() and char not in "-_." for char in options.name) or not 0 < len(options.name) < 64:
         raise UsageError(f"'{options.name}' can't be the name of a cluster: letters, digits, '.', '_' and '-'")
     conf = fresh("corosync.conf", options.name, members, device, tuple(_setting(text) for text in options.settings))
@@ -242,7 +242,8 @@ def _seen(
 
 def _reaching(shell: str | None, conf: Conf, more: Mapping[str, str] | None = None, local: str | None = None) -> Shells:
     addresses = {node.name: node.addresses[0][1] for node in nodes(conf) if node.name and node.addresses}
-    return Shells(shell, {**addresses, **(more or {})}, local)
+    addresses |= more or {}
+    return Shells(shell, addresses, local or this_machine(addresses))
 
 
 def _services(ways: Ways) -> Services:

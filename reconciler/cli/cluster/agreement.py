@@ -10,7 +10,7 @@ from reconciler.cli.cluster.facts import HostFacts, Seen
 from reconciler.cli.cluster.scripts import digest_of
 from reconciler.cli.cluster.showing import FORMAT_VERSION
 from reconciler.cli.terminal.paint import Paint
-from reconciler.fabric.corosync.conf.checks import check
+from reconciler.fabric.corosync.conf.checks import check, errors
 from reconciler.fabric.corosync.conf.nodes import names
 from reconciler.fabric.corosync.conf.text import Conf, value_at
 from reconciler.fabric.corosync.conf.votes import expected_votes, is_two_node, quorum_of, waits_for_all
@@ -37,15 +37,18 @@ class ClusterStanding:
 
 def standing_of(conf: Conf, first: HostFacts, seen: Seen) -> ClusterStanding:
     """How a cluster stands by what its hosts say; they are held against the first."""
-    faults = [str(finding) for finding in check(conf)]
+    faults = [str(finding) for finding in errors(check(conf))]
     for host in names(conf):
-        if (one := seen.facts.get(host)) is not None:
+        if (one := seen.facts.get(host)) is not None and not one.is_root:
+            faults.append(f"{host}: the commands there do not run as root, who alone sees all")
+        elif one is not None:
             faults += faults_of(one, first)
             if one.key_mode not in (None, "400 0"):
                 faults.append(
                     f"{host}: the key can be read by others, or is not root's (mode and owner {one.key_mode})"
                 )
-    running = [one for host in names(conf) if (one := seen.facts.get(host)) is not None and one.running is not None]
+    there = [one for host in names(conf) if (one := seen.facts.get(host)) is not None and not is_free(one)]
+    running = [one for one in there if one.running is not None]
     quorate = [one for one in running if one.running is not None and one.running.quorate]
     partitions = {one.running.partition.members for one in quorate if one.running is not None}
     if not quorate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from reconciler.cli.cluster.changes import ClusterRefused, HostsMissing
 from reconciler.cli.cluster.facts import CONF, KEY, PROBE, HostFacts, HostLost, Seen, facts_of
@@ -95,6 +95,22 @@ def _local(host: str) -> HostFacts | HostLost:
     return HostLost(host, ran.why) if ran.code != 0 else facts_of(host, ran.output)
 
 
+def this_machine(addresses: Mapping[str, str]) -> str | None:
+    """The node that this machine is, by its addresses: a host may be called otherwise than its node. None where that is not certain."""
+    own = [name for name, address in addresses.items() if _is_ours(address)]
+    return own[0] if len(own) == 1 else None  # With ip_nonlocal_bind all of them would be.
+
+
+def _is_ours(address: str) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as tried:
+            tried.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
 def node_named(text: str, *, resolve: bool = True) -> NewNode:
     """The node that NAME or NAME=ADDRESS,ADDRESS stands for: without an address it is the one by which this machine knows the name.
 
@@ -104,13 +120,25 @@ def node_named(text: str, *, resolve: bool = True) -> NewNode:
     if NODE_NAME.fullmatch(name) is None:
         raise UsageError(f"'{name}' can't be the name of a node: letters, digits, '.', '_' and '-'")
     addresses = tuple(part.strip() for part in rest.split(",")) if separator else ()
-    if any(not address or len(address) > 255 or not address.isprintable() or " " in address for address in addresses):
+    if any(not _is_address(address) for address in addresses):
         raise UsageError(
             f"'{text}' names no node: expected NAME=ADDRESS, with one address for each link, with commas between"
         )
     if not addresses and resolve:
         addresses = (_resolved(name),)
     return NewNode(name, addresses)
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text can be an address or the name of a host; corosync says more of it."""
+    return 0 < len(text) <= 255 and text.isascii() and all(char.isalnum() or char in ".:%_-" for char in text)
+
+
+def host_named(text: str) -> str:
+    """The host that a text names. **Raises** UsageError."""
+    if not _is_address(text):
+        raise UsageError(f"'{text}' is no host: expected a name or an address")
+    return text
 
 
 def _resolved(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from reconciler.cli.cluster.changes import ChangeStage, ClusterChange
 from reconciler.cli.cluster.facts import CONF, KEY
@@ -25,7 +25,12 @@ def carry_out(change: ClusterChange, shells: Shells, tell: Callable[[str], None]
         for step in stage.steps:
             tell(f"{number}/{len(change.stages)} {step.host}: {step.what}")
         work = {step.host: step.script for step in stage.steps}
-        ran = on_each(work, lambda host, work=work, stage=stage: shells.run(host, work[host], stage.timeout_s))  # type: ignore[misc]
+        try:
+            ran = _run(shells, work, stage.timeout_s)
+        except KeyboardInterrupt:
+            for line in account(change, done, stage, dict.fromkeys(work, Ran(None, b"", "interrupted"))):
+                tell(line)
+            raise
         failed = {host: one for host, one in ran.items() if one.code != 0}
         if failed:
             for line in account(change, done, stage, failed):
@@ -33,6 +38,10 @@ def carry_out(change: ClusterChange, shells: Shells, tell: Callable[[str], None]
             why = "; ".join(f"{host}: {one.why}" for host, one in failed.items())
             raise HalfDone(f"stopped at step {number} of {len(change.stages)}: {why}")
         done.append(stage)
+
+
+def _run(shells: Shells, work: Mapping[str, str], timeout_s: float) -> dict[str, Ran]:
+    return on_each(work, lambda host: shells.run(host, work[host], timeout_s))
 
 
 def account(

@@ -122,7 +122,8 @@ def agreed(seen: Seen, asked: Iterable[str], *, skip: Iterable[str] = ()) -> Agr
         raise ClusterRefused(
             f"the hosts do not agree: {'; '.join(faults)} (see reconciler cluster status; reconciler cluster recover makes them alike)"
         )
-    reference = next((one for one in facts if one.running is not None and one.running.quorate), None)
+    quorate = [one for one in facts if one.running is not None and one.running.quorate]
+    reference = next((one for one in quorate if one.told is not None), quorate[0] if quorate else None)
     if reference is None or reference.running is None or reference.read is None:
         raise ClusterRefused("corosync runs on no host with quorum: start it on enough of them first")
     partition = reference.running.partition
@@ -162,7 +163,7 @@ def init(seen: Seen, conf: Conf, how: How, name: str) -> ClusterChange:
 
     **Raises** HostsMissing, ClusterRefused, and InputError for what would be wrong with the file.
     """
-    _judged(conf)
+    known = _judged(conf)
     hosts = names(conf)
     _all_answer(seen, hosts)
     for host in hosts:
@@ -175,7 +176,7 @@ def init(seen: Seen, conf: Conf, how: How, name: str) -> ClusterChange:
         _wait(conf, hosts, hosts),
         *_nodes_start(seen, how, hosts),
     ]
-    warnings = (*_versions(seen, hosts), *_nodes_by_hand(seen, how, hosts), *_device_words(conf))
+    warnings = (*known, *_versions(seen, hosts), *_nodes_by_hand(seen, how, hosts), *_device_words(conf))
     title = f"Make the cluster {name} of {_listed(hosts)}"
     return ClusterChange(title, None, conf, tuple(stages), _votes_words(None, conf), warnings)
 
@@ -190,7 +191,7 @@ def add(seen: Seen, now: Agreed, new: tuple[NewNode, ...], how: How) -> ClusterC
                 f"{node.name} is a node of the cluster already (reconciler cluster recover {node.name} brings a replaced machine back)"
             )
         after = with_node(after, node)
-    _judged(after)
+    known = _judged(after)
     _all_answer(seen, added)
     for host in added:
         _usable(seen.facts[host])
@@ -209,6 +210,7 @@ def add(seen: Seen, now: Agreed, new: tuple[NewNode, ...], how: How) -> ClusterC
         *_nodes_start(seen, how, added),
     ]
     warnings = (
+        *known,
         *_versions(seen, (now.reference.host, *added)),
         *_absent_words(now.absent),
         *_nodes_by_hand(seen, how, added),
@@ -229,10 +231,10 @@ def remove(seen: Seen, now: Agreed, name: str, how: How, states: Mapping[str, st
     left = tuple(host for host in names(after) if host not in now.absent)
     if not names(after):
         raise ClusterRefused(f"{name} is the last node: end it, and delete {CONF} and {KEY} there")
-    _judged(after)
+    known = _judged(after)
     runs = name in now.partition.members
     needed = _keeps_quorum(now, after, (name,), "bring back who is missing first, or add a node before")
-    told = now.told
+    told = next((one.told for host, one in seen.facts.items() if host != name and one.told is not None), None)
     state = None if told is None else told.states.get(name)
     if state not in (None, "offline") and (name not in seen.facts or seen.facts[name].told is None):
         raise ClusterRefused(
@@ -243,7 +245,9 @@ def remove(seen: Seen, now: Agreed, name: str, how: How, states: Mapping[str, st
         raise ClusterRefused(
             f"the configuration names {name}: take it out of `nodes` in the repository first, and have that applied"
         )
-    reference = next((host for host in left if host in now.partition.members and host != name), None)
+    others = [host for host in left if host in now.partition.members]
+    telling = [host for host in others if seen.facts[host].told is not None]
+    reference = next(iter((*telling, *others)), None)
     if reference is None:
         raise ClusterRefused(f"nobody but {name} runs corosync: start it elsewhere first")
     stages = []
@@ -262,7 +266,11 @@ def remove(seen: Seen, now: Agreed, name: str, how: How, states: Mapping[str, st
         state_directory = states.get(name, "/var/lib/reconciler")
         what = f"delete {CONF} and {KEY}, and put {state_directory} aside"
         stages.append(ChangeStage("clear", (HostStep(name, what, whole(scripts.clear(state_directory))),)))
-    warnings = list(_absent_words(tuple(host for host in now.absent if host != name)))
+    warnings = [*known, *_absent_words(tuple(host for host in now.absent if host != name))]
+    if told is None:
+        warnings.append(
+            f"reconciler answers on none of the others: once it does, reconciler cluster forget {name} on one of them"
+        )
     if name not in seen.facts:
         warnings.append(f"{name} does not answer: should it come back, delete {CONF} and {KEY} on it")
     elif seen.facts[name].told is None and seen.facts[name].reconciler is not None:
@@ -279,12 +287,14 @@ def recover(seen: Seen, source: HostFacts, target: Conf, how: How, back: tuple[s
 
     **Raises** HostsMissing, ClusterRefused, InputError.
     """
-    _judged(target)
+    known = _judged(target)
     _all_answer(seen, back)
     hosts = tuple(host for host in names(target) if host in seen.facts)
     for host in hosts:
         _usable(seen.facts[host])
-    running = {host: one for host in hosts if (one := seen.facts[host].running) is not None}
+    running = {
+        host: one for host in hosts if (one := seen.facts[host].running) is not None and not is_free(seen.facts[host])
+    }
     data = render(target)
     keyless = tuple(host for host in hosts if seen.facts[host].key != source.key)
     written = tuple(host for host in hosts if seen.facts[host].conf != data or host in keyless)
@@ -318,7 +328,12 @@ def recover(seen: Seen, source: HostFacts, target: Conf, how: How, back: tuple[s
         stages.append(_wait(target, there, there, "joined"))
         stages += _nodes_start(seen, how, starts)
     absent = tuple(host for host in names(target) if host not in seen.facts)
-    warnings = (*_absent_words(absent), *_versions(seen, hosts), *(_nodes_by_hand(seen, how, starts) if starts else ()))
+    warnings = (
+        *known,
+        *_absent_words(absent),
+        *_versions(seen, hosts),
+        *(_nodes_by_hand(seen, how, starts) if starts else ()),
+    )
     title = f"Bring back {_listed(back)}" if back else f"Give all hosts what {source.host} has"
     before = source.read
     votes = _votes_words(None, target) if stages else ()
@@ -399,10 +414,12 @@ def _leave(name: str, how: How, facts: HostFacts) -> ChangeStage:
 # Judging
 
 
-def _judged(conf: Conf) -> None:
-    found = errors(check(conf))
-    if found:
-        raise InputError(found)
+def _judged(conf: Conf) -> tuple[str, ...]:
+    """What is to be known of a file. **Raises** InputError for what is wrong with it."""
+    found = check(conf)
+    if errors(found):
+        raise InputError(errors(found))
+    return tuple(f"{finding.text} ({finding.hint})" for finding in found)
 
 
 def _all_answer(seen: Seen, hosts: Iterable[str]) -> None:

@@ -14,6 +14,8 @@ from reconciler.cli.terminal.printing import say
 from reconciler.errors import ReconcilerError
 
 _LOOK_S = 0.2
+_SOON = ("no-quorum", "node-takes-part")
+"""Refusals that may be over in a moment."""
 
 
 class NotGone(ReconcilerError):
@@ -85,10 +87,21 @@ def _forget(client: Client, node: str, timeout_s: int) -> int:
     if node not in _known(client):
         say(f"The cluster knows nothing of {node}.")
         return 0
-    client.post("/v1/nodes/forget", {"node": node})
+    _until(lambda: _is_asked(client, node), end_s, f"{node} can't be forgotten now, and could not for {timeout_s} s")
     _until(lambda: node not in _known(client), end_s, f"{node} is still known after {timeout_s} s")
     say(f"The cluster has forgotten {node}.")
     return 0
+
+
+def _is_asked(client: Client, node: str) -> bool:
+    """Ask; False where it may be done soon: the members are just agreeing on who they are."""
+    try:
+        client.post("/v1/nodes/forget", {"node": node})
+    except Refused as refused:
+        if refused.reason not in _SOON:
+            raise
+        return False
+    return True
 
 
 def _known(client: Client) -> list[str]:

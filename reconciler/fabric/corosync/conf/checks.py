@@ -42,6 +42,12 @@ def _of_nodes(conf: Conf) -> Iterator[Finding]:
             yield from _twice(seen, node, "address", address)
         if node.votes is None:
             yield Finding("corosync-votes", node.place, f"quorum_votes of {node.called} is no number")
+        elif node.votes != 1:
+            text = (
+                f"{node.called} has {node.votes} votes for corosync, and one for reconciler, which needs both to agree"
+            )
+            hint = "leave quorum_votes out"
+            yield Finding("corosync-votes", node.place, text, hint, Severity.WARNING)
 
 
 def _of_names(node: ConfNode) -> Iterator[Finding]:
