@@ -55,6 +55,9 @@ ln -s /proc/self/fd dev/fd
 touch dev/console
 for where in dev/shm run tmp; do mount -t tmpfs -o mode=1777 tmpfs $where; done
 chmod 755 run
+[ -z "$SHARED" ] || { mkdir -p srv/shared; mount --bind "$SHARED" srv/shared; }
+# Indexing manual pages takes longer than an installation.
+rm -f var/lib/man-db/auto-update
 pivot_root . mnt/old
 umount -l /mnt/old
 exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@" </dev/null
@@ -84,8 +87,8 @@ def lacking() -> str | None:
 class Machine:
     """One machine, from its power-on to its end."""
 
-    def __init__(self, name: str, place: Path, init: Sequence[str]) -> None:
-        """Boot it. **Raises** MachineError when it does not come up."""
+    def __init__(self, name: str, place: Path, init: Sequence[str], shared: Path | None) -> None:
+        """Boot it; it sees the directory `shared` as /srv/shared. **Raises** MachineError when it does not come up."""
         self.name = name
         groups = _control_groups()
         assert groups is not None
@@ -99,7 +102,7 @@ class Machine:
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
-                env={**os.environ, "BARE": BARE},
+                env={**os.environ, "BARE": BARE, "SHARED": str(shared or "")},
                 start_new_session=True,
             )
         self._console = place.with_suffix(".console")
@@ -166,13 +169,35 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(name: str, directory: Path, init: Sequence[str] = INIT) -> Iterator[Machine]:
+def machine(name: str, directory: Path, init: Sequence[str] = INIT, shared: Path | None = None) -> Iterator[Machine]:
     """A machine for as long as the block runs. **Raises** MachineError when it does not come up."""
-    made = Machine(name, directory / name, init)
+    made = Machine(name, directory / name, init, shared)
     try:
         yield made
     finally:
         made.off()
+
+
+@contextlib.contextmanager
+def switch(machines: Sequence[Machine], network: str) -> Iterator[None]:
+    """A network that connects machines for as long as the block runs: the first has the address `network`.1/24, and so on."""
+    with subprocess.Popen(["unshare", "--net", "sleep", "infinity"]) as plugs:
+        try:
+            ours = os.readlink("/proc/self/ns/net")
+            wait_until(lambda: os.readlink(f"/proc/{plugs.pid}/ns/net") != ours, "the switch has a network of its own")
+            _in_network(plugs.pid, "ip link add br0 type bridge && ip link set br0 up")
+            for number, each in enumerate(machines, 1):
+                plug = f"p{number}"
+                _in_network(plugs.pid, f"ip link add {plug} type veth peer name eth0 netns {each.pid}")
+                _in_network(plugs.pid, f"ip link set {plug} master br0 up")
+                each.run("sh", "-ec", f"ip address add {network}.{number}/24 dev eth0; ip link set eth0 up")
+            yield
+        finally:
+            plugs.kill()
+
+
+def _in_network(pid: int, command: str) -> None:
+    subprocess.run(["nsenter", "-t", str(pid), "-n", "sh", "-ec", command], check=True)
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> float:
