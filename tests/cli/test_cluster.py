@@ -15,7 +15,6 @@ from reconciler.cli.cluster import changes, scripts
 from reconciler.cli.cluster.agreement import standing_lines, standing_of
 from reconciler.cli.cluster.asking import node_named, this_machine
 from reconciler.cli.cluster.carrying import account, carry_out
-from reconciler.cli.cluster.changes import ClusterChange, ClusterRefused, HostsMissing, How
 from reconciler.cli.cluster.facts import (
     DaemonTold,
     HostFacts,
@@ -27,9 +26,11 @@ from reconciler.cli.cluster.facts import (
     facts_of,
     free_host,
 )
+from reconciler.cli.cluster.judging import ClusterRefused, HostsMissing, agreed
 from reconciler.cli.cluster.node_yaml import NodeYamlKind, copied, first_node_yaml, kind_of
 from reconciler.cli.cluster.remote import Ran, Shells
 from reconciler.cli.cluster.scripts import Services, whole
+from reconciler.cli.cluster.stages import ClusterChange, How
 from reconciler.cli.options import UsageError
 from reconciler.cli.terminal.paint import Paint
 from reconciler.errors import InputError
@@ -266,7 +267,7 @@ def test_what_would_be_wrong_with_the_file_is_said_before_anything_is_done() -> 
 
 
 def add(seen: Seen, conf: Conf, *new: str, skip: tuple[str, ...] = ()) -> ClusterChange:
-    now = changes.agreed(seen, names(conf), skip=skip)
+    now = agreed(seen, names(conf), skip=skip)
     more = {host: fresh_host(host) for host in new}
     nodes_ = tuple(NewNode(host, (f"10.0.0.{host[1:]}",)) for host in new)
     return changes.add(Seen({**seen.facts, **more}, seen.lost), now, nodes_, HOW)
@@ -328,18 +329,18 @@ def test_hosts_that_do_not_agree_are_not_changed() -> None:
         (replace(seen.facts["h2"], running=running(other, "h1")), "h2: h4 runs, and is not in the file"),
     ):
         with pytest.raises(ClusterRefused, match=why):
-            changes.agreed(Seen({**seen.facts, "h2": odd}), names(conf))
+            agreed(Seen({**seen.facts, "h2": odd}), names(conf))
 
 
 def test_who_is_counted_by_corosync_is_not_skipped_for_not_answering() -> None:
     conf, seen = cluster("h1", "h2", "h3")
     less = Seen({host: one for host, one in seen.facts.items() if host != "h3"}, {"h3": HostLost("h3", "refused")})
     with pytest.raises(HostsMissing, match="h3: corosync counts it"):
-        changes.agreed(less, names(conf), skip=("h3",))
+        agreed(less, names(conf), skip=("h3",))
 
 
 def remove(seen: Seen, conf: Conf, name: str, *skip: str) -> ClusterChange:
-    return changes.remove(seen, changes.agreed(seen, names(conf), skip=skip), name, HOW, {name: "/var/lib/other"})
+    return changes.remove(seen, agreed(seen, names(conf), skip=skip), name, HOW, {name: "/var/lib/other"})
 
 
 def test_a_node_leaves_first_and_is_cleared_last() -> None:

@@ -13,8 +13,8 @@ from reconciler.cli.cluster.agreement import standing_lines, standing_of, standi
 from reconciler.cli.cluster.asking import first_seen, host_named, key_of, look, node_named, this_machine
 from reconciler.cli.cluster.by_hand import write_down
 from reconciler.cli.cluster.carrying import carry_out
-from reconciler.cli.cluster.changes import Agreed, ClusterChange, ClusterRefused, HostsMissing, How
 from reconciler.cli.cluster.facts import CONF, HostFacts, Seen, free_host
+from reconciler.cli.cluster.judging import Agreed, ClusterRefused, HostsMissing, agreed, is_free
 from reconciler.cli.cluster.node_yaml import copied, first_node_yaml, state_of
 from reconciler.cli.cluster.options import (
     ClusterAdd,
@@ -29,6 +29,7 @@ from reconciler.cli.cluster.options import (
 from reconciler.cli.cluster.remote import Shells
 from reconciler.cli.cluster.scripts import Services
 from reconciler.cli.cluster.showing import change_lines, change_to_plain
+from reconciler.cli.cluster.stages import ClusterChange, How
 from reconciler.cli.options import UsageError
 from reconciler.cli.terminal.paint import Paint
 from reconciler.cli.terminal.printing import complain, say
@@ -209,7 +210,7 @@ def _source(seen: Seen, named: str | None, back: tuple[str, ...]) -> HostFacts:
             why = seen.lost[named].why if named in seen.lost else "it is no node of the cluster"
             raise HostsMissing(f"{named} can't be asked: {why}")
         return seen.facts[named]
-    having = [one for host, one in seen.facts.items() if host not in back and not changes.is_free(one) and one.key]
+    having = [one for host, one in seen.facts.items() if host not in back and not is_free(one) and one.key]
     quorate = [one for one in having if one.running is not None and one.running.quorate]
     found = {(one.conf, one.key) for one in having}
     if len(found) > 1:
@@ -234,10 +235,10 @@ def _seen(
     if reach.by_hand is not None:
         told = {name: replace(first, host=name, name=name, assumed=True) for name in hosts if name not in skipped}
         seen = Seen({**told, first.host: first} | {name: free_host(name) for name in new})
-        return seen, changes.agreed(seen, [first.host, *(name for name in hosts if name != first.host)], skip=skipped)
+        return seen, agreed(seen, [first.host, *(name for name in hosts if name != first.host)], skip=skipped)
     seen = look(shells, (*hosts, *new))
     offline = [host for host in hosts if host in seen.lost] if skip else list(skipped)
-    return seen, changes.agreed(seen, hosts, skip=offline)
+    return seen, agreed(seen, hosts, skip=offline)
 
 
 def _reaching(shell: str | None, conf: Conf, more: Mapping[str, str] | None = None, local: str | None = None) -> Shells:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from reconciler.cli.cluster.changes import faults_of, is_free
 from reconciler.cli.cluster.facts import HostFacts, Seen
+from reconciler.cli.cluster.judging import faults_of, is_free
 from reconciler.cli.cluster.scripts import digest_of
 from reconciler.cli.cluster.showing import FORMAT_VERSION
 from reconciler.cli.terminal.paint import Paint

@@ -7,8 +7,8 @@ import binascii
 import socket
 from collections.abc import Iterable, Mapping
 
-from reconciler.cli.cluster.changes import ClusterRefused, HostsMissing
 from reconciler.cli.cluster.facts import CONF, KEY, PROBE, HostFacts, HostLost, Seen, facts_of
+from reconciler.cli.cluster.judging import ClusterRefused, HostsMissing
 from reconciler.cli.cluster.remote import Shells
 from reconciler.cli.cluster.scripts import whole
 from reconciler.cli.options import UsageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from reconciler.cli.cluster.changes import ClusterChange
+from reconciler.cli.cluster.stages import ClusterChange
 from reconciler.cli.terminal.output import write_output
 from reconciler.errors import ReconcilerError
 from reconciler.fabric.corosync.conf.text import render

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from reconciler.cli.cluster.changes import ChangeStage, ClusterChange
 from reconciler.cli.cluster.facts import CONF, KEY
 from reconciler.cli.cluster.remote import Ran, Shells, on_each
+from reconciler.cli.cluster.stages import ChangeStage, ClusterChange
 from reconciler.errors import ReconcilerError
 from reconciler.fabric.corosync.conf.nodes import names
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from reconciler.cli.cluster.changes import ChangeStage, ClusterChange
+from reconciler.cli.cluster.stages import ChangeStage, ClusterChange
 from reconciler.cli.terminal.paint import Paint
 from reconciler.fabric.corosync.conf.text import Conf, render
 
