@@ -7,20 +7,23 @@ Source: the design of the cluster, "Safety rules".
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import permutations
 
 from reconciler.controller import events as ev
 from reconciler.controller.fencing.record import FenceOrder, Ordered
 from reconciler.controller.replica import Partition
 from reconciler.controller.shared import Shared
+from reconciler.controller.standing import option
 from reconciler.model.cluster import Configuration
-from reconciler.model.resource import Primitive
+from reconciler.model.duration import DEFAULT_TIMEOUT_MS, interval_ms, timeout_ms
+from reconciler.model.resource import Primitive, primitives
 from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.host import Host
-from reconciler.simulator.scenario import Scenario, fences
+from reconciler.simulator.scenario import Scenario, fences, is_device
 from reconciler.simulator.world import Double
 
-GRACE_US = 30_000_000
-"""How long the others wait without fencing: five seconds until a member that is cut off acts, the longest stop, and five more."""
+_MARGINS_US = 10_000_000
+"""How much longer than stops may take the others wait without fencing: five seconds until a member that is cut off acts, and five more."""
 BEGUN_US = 1_000_000
 """How long a start that was begun then may take to show."""
 _MOMENT_US = 1_000_000
@@ -45,13 +48,12 @@ class Rules:
         self.acknowledged: list[str] = []
         """Commits that most hosts have activated."""
         self.steps = 0
-        self._fencing = fences(lived.configurations)
-        self._goes_on = any(
-            block.values.get("no-quorum-policy") in _MAY_GO_ON for one in lived.configurations for block in one.options
-        )
-        self._freezes = lived.toy and all(
-            block.values.get("no-quorum-policy") == "freeze" for one in lived.configurations for block in one.options
-        )
+        unfenced = [one for one in lived.configurations if not fences((one,))]
+        self._grace_us = min(map(_grace_us, unfenced), default=None)
+        """How long whoever can do nothing is waited for at the least, where any configuration fences nobody."""
+        self._dared_us = min((us for one in unfenced if (us := _dared_us(one)) is not None), default=None)
+        """How long whoever runs on is waited for, where an operator has said how long."""
+        self._apart_us: dict[tuple[str, str], tuple[int, int]] = {}
         self._held: dict[tuple[int, int], tuple[str, tuple[str, str]]] = {}
         self._seen: dict[str, tuple[Shared, Partition]] = {}
         self._dcs: dict[str, tuple[str, str | None]] = {}
@@ -85,19 +87,32 @@ class Rules:
                 since_us, until_us = self._silent_us.get(name, (now_us, now_us))
                 goes_on = until_us >= min(self._turned_us, now_us - _MOMENT_US)
                 self._silent_us[name] = (since_us if goes_on else now_us), now_us
+        if self._dared_us is not None:
+            self._note_apart(now_us)
         self._turned_us = now_us
+
+    def _note_apart(self, now_us: int) -> None:
+        """How long hosts have not reached each other, or had no process that did."""
+        hosts, side = self.cluster.hosts, self.cluster.network.side
+        for pair in permutations(hosts, 2):
+            if side[pair[0]] == side[pair[1]] and all(hosts[one].node and not hosts[one].is_frozen for one in pair):
+                continue
+            since_us, until_us = self._apart_us.get(pair, (now_us, now_us))
+            goes_on = until_us >= min(self._turned_us, now_us - _MOMENT_US)
+            self._apart_us[pair] = (since_us if goes_on else now_us), now_us
 
     def _judge(self, double: Double) -> None:
         """Without fencing, what ran on a host that could do nothing about it for the whole grace may start elsewhere.
 
-        With it, nothing may, unless a device said that it switched a host off, and did not.
+        So may what runs on one that was not reached for as long as an operator has said. With fencing nothing may, unless a device said
+        that it switched a host off, and did not.
         """
         now_us = self.cluster.clock.now_us
         if self.cluster.deceived & {double.host, *double.others}:
             return
         for other in double.others:
-            since_us, until_us = self._silent_us.get(other, (now_us, now_us))
-            if not self._fencing and until_us - since_us >= GRACE_US and now_us - until_us <= BEGUN_US:
+            silent, apart = self._silent_us.get(other), self._apart_us.get((double.host, other))
+            if _lasted(silent, self._grace_us, now_us) or _lasted(apart, self._dared_us, now_us):
                 self._excused.add((double.resource, other))
             elif (double.resource, other) not in self._excused:
                 self._break(str(double))
@@ -107,26 +122,27 @@ class Rules:
     def stepped(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
         """A node took an event: what it holds, and what it begins."""
         self.steps += 1
-        before = self._seen.get(host.name, _NOTHING_SEEN)[1]
+        known, before = self._seen.get(host.name, _NOTHING_SEEN)
         if host.node is not None:
             self._look_at_state(host)
         for effect in effects:
             if not isinstance(effect, ev.Emit | ev.RunAgent | ev.CallFenceAgent | ev.Leave):
                 continue
             views = [before] if host.node is None else [before, host.node.replica.partition]
+            policies = _policies(known, None if host.node is None else host.node.replica.shared)
             match effect:
                 case ev.Emit("activated", fields):
                     self._note_activated(host, str(fields["proposal"]), views)
                 case ev.RunAgent(_, call) if call.operation in _BEGINNINGS:
                     what = f"begins {call.operation} of {call.resource}"
-                    self._check_quorum(host, what, views, strict=not self._goes_on)
-                case ev.RunAgent(_, call) if call.operation == "stop":
+                    self._check_quorum(host, what, views, strict=not policies & _MAY_GO_ON)
+                case ev.RunAgent(_, call) if call.operation == "stop" and policies == {"freeze"}:
                     self._check_freeze(host, call.resource, views)
                 case ev.Emit("proposed", fields):
                     self._note_proposed(host, str(fields["proposal"]))
                 case ev.Emit("rejected", fields):
                     self._ended.add(str(fields["proposal"]))
-                case ev.Leave(why):
+                case ev.Leave(why) if not policies & _MAY_GO_ON:
                     self._check_end(host, why, views)
                 case ev.CallFenceAgent(order):
                     self._check_quorum(host, f"fences {order.target}", views, strict=True)
@@ -191,7 +207,7 @@ class Rules:
         has heard fail does not run as it should to it, though it may be well by now.
         """
         world, node = self.cluster.world, host.node
-        if not self._freezes or node is None or node.stopping or any(self._quorate(view) for view in views):
+        if not self.scenario.toy or node is None or node.stopping or any(self._quorate(view) for view in views):
             return
         troubled = {name for _, name, _ in {*world.failing, *world.lying, *self.cluster.hanging}}
         troubled |= {name for name, _ in node.executor.failures}
@@ -205,7 +221,7 @@ class Rules:
     def _check_end(self, host: Host, why: str, views: list[Partition]) -> None:
         """Who ends by itself without quorum, where members without it stop what they run, lets nothing run: the others will start it."""
         world, node = self.cluster.world, host.node
-        if node is None or self._goes_on or "fenced" in why or len(self.scenario.hosts) == 1:
+        if node is None or "fenced" in why or len(self.scenario.hosts) == 1:
             return
         if any(self._quorate(view) for view in views):
             return
@@ -266,6 +282,37 @@ def plain_placement(active: Configuration, cluster: SimulatedCluster, stuck: set
     known = {one.id for one in active.resources}
     surplus = {name for _, name in cluster.world.running} - known - stuck
     return f"{sorted(surplus)} run and are not wanted" if surplus else None
+
+
+def _lasted(time: tuple[int, int] | None, least_us: int | None, now_us: int) -> bool:
+    """Whether something lasted for so long, until a moment ago."""
+    return time is not None and least_us is not None and time[1] - time[0] >= least_us and now_us - time[1] <= BEGUN_US
+
+
+def _policies(*states: Shared | None) -> frozenset[str]:
+    """The policies without quorum by which a node may have gone in a step."""
+    return frozenset(option(one.cib, "no-quorum-policy", "stop") for one in states if one is not None)
+
+
+def _grace_us(configuration: Configuration) -> int:
+    """How long the others wait for a node that has this configuration, at the least."""
+    stops = [
+        [timeout_ms(operation.attributes.get("timeout")) for operation in one.operations if operation.name == "stop"]
+        for resource in configuration.resources
+        for one in primitives(resource)
+        if not is_device(one)
+    ]
+    dared_us, longest_ms = (
+        _dared_us(configuration),
+        max((max(one, default=DEFAULT_TIMEOUT_MS) for one in stops), default=0),
+    )
+    return _MARGINS_US + 1000 * (longest_ms or DEFAULT_TIMEOUT_MS) if dared_us is None else dared_us
+
+
+def _dared_us(configuration: Configuration) -> int | None:
+    """How long an operator says that lost nodes are waited for."""
+    said = [block.values["lost-node-grace"] for block in configuration.options if "lost-node-grace" in block.values]
+    return 1000 * interval_ms(said[0]) if said else None
 
 
 def _parameters(resource: Primitive) -> dict[str, str]:

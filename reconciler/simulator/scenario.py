@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from reconciler.controller.quorum.votes import Votequorum
-from reconciler.frozen import field, frozen
+from reconciler.frozen import field, frozen, replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.resource import Agent, Clone, Operation, Primitive, primitives
@@ -19,6 +19,8 @@ _MOST_INSTANCES = 32
 _CONTESTED = frozenset({"two-node", "two-node without waiting", "qdevice", "last man standing"})
 _REAL_IN = 10
 """One in so many lives asks the real scheduler."""
+_VARIED = 0.35
+"""So often commits change the options by which a cluster without quorum, and one that has lost a node, goes."""
 
 
 @frozen
@@ -56,15 +58,17 @@ def scenario(
 ) -> Scenario:
     """The scenario of a seed: one to five hosts, one to three resources, and some twenty faults; what is given is not drawn.
 
-    Without a word on it the toy planner stands in for the scheduler in nine of ten lives, where the configurations are drawn.
+    Without a word on it the toy planner stands in for the scheduler in nine of ten lives, where the configurations are drawn. In some of
+    these options change with a commit: fencing, the policy without quorum, how long lost nodes are waited for, how long a stop may take.
     """
     chance = Random(seed)
     drawn_hosts = tuple(f"n{number}" for number in range(1, 1 + chance.choice((1, 2, 2, 3, 3, 3, 4, 5))))
     options = _options(chance)
-    drawn = tuple(_configuration(chance, options) for _ in range(4))
+    drawn = _varied(seed, tuple(_configuration(chance, options) for _ in range(4)))
     named = tuple(hosts) or drawn_hosts
     made = tuple(configurations) or drawn
-    faults = draw(chance, named, chance.randint(5, 40) if count is None else count, fencing=fences(made))
+    devices = any(fences((one,)) for one in made)
+    faults = draw(chance, named, chance.randint(5, 40) if count is None else count, fencing=devices)
     small = seed % _REAL_IN != 0 and not configurations if toy is None else toy and all(map(is_simple, made))
     quorum = _quorum(chance, len(named))
     if quorum in _CONTESTED:
@@ -116,17 +120,18 @@ def wanted(configuration: Configuration) -> list[str]:
         primitive.id
         for resource in configuration.resources
         for primitive in primitives(resource)
-        if not _is_device(primitive)
+        if not is_device(primitive)
     ]
 
 
-def _is_device(primitive: Primitive) -> bool:
+def is_device(primitive: Primitive) -> bool:
+    """Whether this is a fence device."""
     return primitive.agent is not None and primitive.agent.standard == "stonith"
 
 
 def anonymous(configuration: Configuration) -> Iterator[str]:
     """The names of what may run on many hosts at once, as histories have them: instances of clones, and fence devices."""
-    yield from (one.id for resource in configuration.resources for one in primitives(resource) if _is_device(one))
+    yield from (one.id for resource in configuration.resources for one in primitives(resource) if is_device(one))
     for resource in configuration.resources:
         if isinstance(resource, Clone):
             for primitive in primitives(resource):
@@ -134,7 +139,7 @@ def anonymous(configuration: Configuration) -> Iterator[str]:
 
 
 def _options(chance: Random) -> dict[str, str]:
-    """Options that stay the same in a life: what fencing or a policy protects is protected from the first commit on."""
+    """The options of a life: in most they stay the same from the first commit on."""
     policy = chance.choice(("stop", "stop", "stop", "stop", "stop", "demote", "freeze"))
     fencing = chance.random() < 0.5
     action = chance.choice(("reboot", "reboot", "off"))
@@ -144,6 +149,32 @@ def _options(chance: Random) -> dict[str, str]:
         "no-quorum-policy": policy,
         "start-failure-is-fatal": "false",
     }
+
+
+def _varied(seed: int, drawn: tuple[Configuration, ...]) -> tuple[Configuration, ...]:
+    """In some lives each commit has options of its own. They are drawn apart: the other lives stay what they are."""
+    chance = Random(f"{seed} options")
+    return tuple(_vary(chance, one) for one in drawn) if chance.random() < _VARIED else drawn
+
+
+def _vary(chance: Random, configuration: Configuration) -> Configuration:
+    """The same resources under other options."""
+    options = {name: value for block in configuration.options for name, value in block.values.items()}
+    options["no-quorum-policy"] = chance.choice(("stop", "stop", "demote", "freeze", options["no-quorum-policy"]))
+    if chance.random() < 0.3:
+        options["stonith-enabled"] = "false" if options["stonith-enabled"] == "true" else "true"
+    if chance.random() < 0.2:
+        options["lost-node-grace"] = chance.choice(("45s", "90s"))
+    resources = tuple(
+        _with_stop(chance, one) for one in configuration.resources if isinstance(one, Primitive) and not is_device(one)
+    )
+    return _with_options(options, resources)
+
+
+def _with_stop(chance: Random, primitive: Primitive) -> Primitive:
+    timeout = chance.choice((None, None, "10s", "35s"))
+    stop = () if timeout is None else (Operation("stop", "0", attributes={"timeout": timeout}),)
+    return replace(primitive, operations=(*primitive.operations, *stop))
 
 
 def _configuration(chance: Random, options: dict[str, str]) -> Configuration:
@@ -157,5 +188,10 @@ def _configuration(chance: Random, options: dict[str, str]) -> Configuration:
         )
         for name in NAMES[: chance.randint(1, 3)]
     )
+    return _with_options(options, resources)
+
+
+def _with_options(options: dict[str, str], resources: tuple[Primitive, ...]) -> Configuration:
+    """A configuration with a fence device where lost nodes are fenced."""
     devices = (Primitive("power", Agent("stonith", "fence_lab")),) if options["stonith-enabled"] == "true" else ()
     return Configuration(options=plain(options), resources=(*devices, *resources))

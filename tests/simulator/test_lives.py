@@ -6,6 +6,7 @@ import pytest
 from kept import KEPT, scenario_of
 
 from reconciler.frozen import replace
+from reconciler.model.resource import Primitive
 from reconciler.simulator.faults import ALONE, Fault, Trouble
 from reconciler.simulator.life import Life
 from reconciler.simulator.scenario import Scenario, Verdict, scenario
@@ -83,3 +84,22 @@ def test_shrinking_keeps_what_is_needed() -> None:
 
     begun = live(Scenario(0, ("n1",), (), faults))
     assert sorted(fault.trouble.name for fault in shrink(begun, live=live).scenario.faults) == ["CUT", "KILL"]
+
+
+def test_in_some_lives_commits_change_the_options_and_the_other_lives_stay_what_they_are() -> None:
+    drawn = [scenario(seed).configurations for seed in range(1000)]
+    options = [[{**one.options[0].values} for one in configurations] for configurations in drawn]
+    varied = [one for one in options if any(other != one[0] for other in one)]
+    assert 0.3 < len(varied) / len(options) < 0.4
+    changing = {name for one in varied for name in one[0] | one[-1] if len({other.get(name) for other in one}) > 1}
+    assert changing == {"no-quorum-policy", "stonith-enabled", "lost-node-grace"}
+    stops = {
+        operation.attributes["timeout"]
+        for configurations in drawn
+        for one in configurations
+        for resource in one.resources
+        if isinstance(resource, Primitive)
+        for operation in resource.operations
+        if operation.name == "stop"
+    }
+    assert stops == {"10s", "35s"}
