@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 
 import pytest
@@ -306,3 +308,110 @@ def test_any_json_is_read_or_refused(data):
 def test_an_operator_may_want_anybody_fenced():
     asked = FenceWanted("n2", "", FenceCause.ASKED, "reboot", "ann asked for it", 5)
     assert may_send("n1", asked, dc="n3")
+
+
+# Pieces
+
+
+def piece(place: int, count: int, data: bytes = b"ab", digest: str | None = None) -> Chunk:
+    """One of the pieces of two bytes each, of `data` told so many times."""
+    whole = hashlib.sha256(data * count).hexdigest()
+    return Chunk(whole if digest is None else digest, place, count, base64.b64encode(data).decode())
+
+
+def test_pieces_make_the_whole_once_the_last_has_come_for_each_sender() -> None:
+    assembly = Assembly()
+    assert assembly.add("n1", piece(0, 2)) is None
+    assert assembly.add("n2", piece(0, 3)) is None
+    assert assembly.add("n1", piece(1, 2)) == b"abab"
+    assert assembly.add("n2", piece(1, 3)) is None
+    assert assembly.add("n2", piece(2, 3)) == b"ababab"
+    assert assembly.add("n1", piece(0, 1)) == b"ab", "the next one begins anew"
+
+
+def test_a_first_piece_begins_anew_and_what_follows_on_nothing_is_refused() -> None:
+    assembly = Assembly()
+    assembly.add("n1", piece(0, 2))
+    assert assembly.add("n1", piece(0, 2)) is None
+    assert assembly.add("n1", piece(1, 2)) == b"abab"
+    assembly.add("n1", piece(0, 2))
+    assembly.forget()
+    with pytest.raises(MessageError, match="another was expected"):
+        assembly.add("n1", piece(1, 2))
+    assembly.add("n1", piece(0, 3))
+    with pytest.raises(MessageError, match="another was expected"):
+        assembly.add("n1", piece(2, 3))
+    with pytest.raises(MessageError, match="another was expected"):
+        assembly.add("n1", piece(1, 3))
+
+
+def test_pieces_of_two_messages_make_none_nor_do_others_than_were_sent() -> None:
+    assembly = Assembly()
+    assembly.add("n1", piece(0, 2))
+    with pytest.raises(MessageError, match="another was expected"):
+        assembly.add("n1", piece(1, 2, digest="other"))
+    with pytest.raises(MessageError, match="its digest is another"):
+        assembly.add("n1", piece(0, 1, digest="other"))
+    with pytest.raises(MessageError, match="read a piece of a message"):
+        assembly.add("n1", replace(piece(0, 1), data="YW I="))
+
+
+MOST_PIECES = LARGEST_BYTES // (180 * 1024) + 1
+
+
+@pytest.mark.parametrize(
+    ("place", "count", "reads"),
+    [
+        (0, 1, True),
+        (MOST_PIECES - 1, MOST_PIECES, True),
+        (0, MOST_PIECES + 1, False),
+        (1, 1, False),
+        (2, 1, False),
+        (-1, 1, False),
+        (0, 0, False),
+    ],
+)
+def test_there_are_as_many_pieces_as_the_largest_message_has(place: int, count: int, reads: bool) -> None:
+    data = seal(Envelope("c", "v", "n1", Chunk("d", place, count, "")))
+    if reads:
+        assert isinstance(unseal(data).message, Chunk)
+    else:
+        with pytest.raises(MessageError, match="there are no such pieces"):
+            unseal(data)
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_a_message_of_just_the_size_goes_whole(extra: int) -> None:
+    empty = Envelope("c", "v", "n1", Propose("c", None, "git", "", False, 0))
+    size = LARGEST_SENT_BYTES - len(seal(empty)) + extra
+    told = list(parcels(Envelope("c", "v", "n1", Propose("c", None, "git", "x" * size, False, 0))))
+    assert len(told) == 1 + extra
+
+
+def test_a_message_beyond_the_largest_is_not_sent() -> None:
+    large = Propose("c", None, "git", "", False, 0, allow=tuple("x" * 900_000 for _ in range(20)))
+    with pytest.raises(MessageError, match="send a Propose of "):
+        next(parcels(Envelope("c", "v", "n1", large)))
+
+
+# Heads
+
+
+@pytest.mark.parametrize(
+    ("head", "error", "why"),
+    [
+        ({"v": 3}, NewerMessageError, "it has format 3, and this version reads up to 2"),
+        ({"v": 0}, MessageError, "it is not of format 2"),
+        ({"v": "2"}, MessageError, "it is not of format 2"),
+        ({"more": 1}, MessageError, "it is not of format 2"),
+        ({"cluster": 7}, MessageError, "its head is none"),
+        ({"view": None}, MessageError, "its head is none"),
+        ({"sender": []}, MessageError, "its head is none"),
+    ],
+)
+def test_a_head_is_as_it_has_to_be(head: dict[str, object], error: type[Exception], why: str) -> None:
+    plain = json.loads(seal(IN_ENVELOPES[0])) | head
+    with pytest.raises(error) as raised:
+        unseal(json.dumps(plain).encode())
+    assert why in str(raised.value)
+    assert type(raised.value) is error

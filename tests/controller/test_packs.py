@@ -160,3 +160,70 @@ def test_a_node_tells_what_became_of_a_pack_and_asks_the_next_one(single) -> Non
         f"commit {NEW[:12]} as it was sent could not be taken in: this is no pack"
     ]
     assert [effect for effect in wishes if isinstance(effect, Send)], "somebody else is asked"
+
+
+def test_of_a_pack_that_is_being_made_there_is_no_second_one_until_it_was_told() -> None:
+    asked = packs("n3")
+    want = WantCommit("n2", NEW, ACTIVE, "n3")
+    assert asked.heard("n2", want) == [MakePack(NEW, ACTIVE)]
+    assert asked.heard("n1", replace(want, node="n1")) == []
+    assert asked.heard("n1", WantCommit("n1", NEW, None, "n3")) == [MakePack(NEW, None)], "on another base"
+    asked.made(PackMade(NOW, NEW, ACTIVE, ACTIVE, b"PACK"))
+    assert asked.heard("n2", want) == [MakePack(NEW, ACTIVE)]
+    asked.resumed()
+    assert asked.heard("n2", want) == [MakePack(NEW, ACTIVE)], "in another view it is asked for anew"
+    assert asked.heard("n2", WantCommit("n2", NEW, ACTIVE, "n1")) == [], "somebody else was asked"
+
+
+@pytest.mark.parametrize(("size", "travels"), [(LARGEST_PACK_BYTES, True), (LARGEST_PACK_BYTES + 1, False)])
+def test_the_largest_pack_that_travels(size: int, travels: bool) -> None:
+    (wish,) = packs("n3").made(PackMade(NOW, NEW, ACTIVE, ACTIVE, bytes(size)))
+    assert isinstance(wish, Broadcast)
+    assert isinstance(wish.message, CommitPack) is travels
+    if not travels:
+        assert wish.message == NoPack(NEW, f"it takes {size} bytes; {LARGEST_PACK_BYTES} travel")
+
+
+def test_why_there_is_no_pack_is_told_in_few_words() -> None:
+    assert packs("n3").made(PackMade(NOW, NEW, ACTIVE, None, None, "x" * 600)) == [Broadcast(NoPack(NEW, "x" * 500))]
+
+
+@pytest.mark.parametrize(
+    ("message", "taken"),
+    [
+        (CommitPack(NEW, ACTIVE, PACK), True),
+        (CommitPack(NEW, None, PACK), True),
+        (CommitPack(NEW, "c" * 40, PACK), False),
+        (CommitPack(ACTIVE, ACTIVE, PACK), False),
+    ],
+    ids=["on what is here", "on nothing", "on what is not here", "nobody asked"],
+)
+def test_a_pack_is_taken_by_who_lacks_it_and_has_what_it_builds_on(message: CommitPack, taken: bool) -> None:
+    asked = packs()
+    asked.lacking(Lacking(NOW, (NEW,), ACTIVE, NEW))
+    assert asked.heard("n1", message) == ([TakePack(NEW, b"PACK")] if taken else [])
+
+
+def test_what_is_no_text_of_bytes_is_asked_of_the_next() -> None:
+    asked = packs()
+    asked.lacking(Lacking(NOW, (NEW,), ACTIVE, NEW))
+    assert asked.heard("n3", CommitPack(NEW, ACTIVE, ("*",))) == [Broadcast(WantCommit("n2", NEW, ACTIVE, "n1"))]
+
+
+def test_before_a_view_is_installed_nobody_is_asked_and_in_the_next_for_what_is_active() -> None:
+    asked = packs()
+    asked.replica.partition = replace(asked.replica.partition, installed=False)
+    assert asked.lacking(Lacking(NOW, (ACTIVE, NEW), None, None)) == []
+    asked.replica.partition = replace(asked.replica.partition, installed=True)
+    assert asked.resumed() == [Broadcast(WantCommit("n2", ACTIVE, None, "n1"))]
+    assert asked.lacking(Lacking(NOW, (ACTIVE,), None, None)) == [], "it was asked for"
+
+
+def test_what_is_active_and_came_is_recorded_and_what_was_no_good_is_asked_of_the_next() -> None:
+    asked = packs()
+    asked.lacking(Lacking(NOW, (ACTIVE,), None, None))
+    assert but_words(asked.taken(PackTaken(NOW, ACTIVE, "it is damaged"))) == [
+        Broadcast(WantCommit("n2", ACTIVE, None, "n3"))
+    ]
+    assert but_words(asked.taken(PackTaken(NOW, ACTIVE, "it is damaged"))) == []
+    assert but_words(asked.taken(PackTaken(NOW, ACTIVE))) == [RecordActive(ACTIVE)], "it may still come"

@@ -6,6 +6,7 @@ from reconciler.controller.messages import Ping
 from reconciler.controller.moment import Moment
 from reconciler.controller.pulse import MISSED_MS, Pulse
 from reconciler.controller.shared import Shared
+from reconciler.frozen import replace
 
 START = Moment(1_800_000_000_000, 1_000)
 
@@ -62,3 +63,90 @@ def test_a_node_alone_has_no_pulse() -> None:
 def test_every_fifth_second_is_time_for_a_ping() -> None:
     pulse = begun("n1", "n2")
     assert [pulse.beat() for _ in range(10)] == 2 * [False, False, False, False, True]
+
+
+def place(seq: int, chain: str = "x") -> Shared:
+    return Shared(seq=seq, chain=chain)
+
+
+def test_pings_are_numbered_from_one_and_say_what_is_held() -> None:
+    pulse = begun("n1", "n2")
+    told = [pulse.ping(place(7, "chain"), {"n2": 9}, at(5)) for _ in range(2)]
+    assert [one.number for one in told] == [1, 2]
+    assert told[0] == Ping("n1", 1, 0, 7, 0, "chain", "0.0.0", {"n2": 9}, START.wall_ms + 5)
+
+
+def test_what_was_held_at_another_place_is_not_compared() -> None:
+    pulse = begun("n1", "n2", shared=place(1))
+    pulse.heard(ping("n2", place(2, "another")), at(1))
+    assert not pulse.strays("n2")
+    pulse.note(place(2), at(2))
+    pulse.heard(ping("n2", place(2, "another")), at(3))
+    assert pulse.strays("n2")
+    pulse.heard(ping("n2", place(2)), at(4))
+    assert not pulse.strays("n2"), "its last word counts"
+
+
+def test_a_state_of_the_same_chain_in_another_version_is_another() -> None:
+    pulse = begun("n1", "n2", shared=place(1))
+    pulse.heard(replace(ping("n2", place(1)), version="0.9.9"), at(1))
+    assert pulse.strays("n2")
+
+
+def test_who_is_no_member_says_nothing() -> None:
+    pulse = begun("n1", "n2", shared=place(1))
+    pulse.heard(ping("n9", place(1, "another")), at(1))
+    assert not pulse.strays("n9")
+
+
+def test_who_has_heard_nothing_newer_for_ten_seconds_is_as_if_lost_until_it_has() -> None:
+    pulse = begun("n1", "n2", shared=place(1))
+    pulse.note(place(2), at(1))
+    for ms, lost in ((10_000, ()), (10_001, ("n2",))):
+        pulse.heard(ping("n2", place(1)), at(ms))
+        assert pulse.lost(at(ms)) == lost
+    pulse.heard(ping("n2", place(2)), at(10_001))
+    assert pulse.lost(at(10_001)) == ()
+
+
+def test_where_nothing_newer_was_said_nobody_is_behind() -> None:
+    pulse = begun("n1", "n2", shared=place(1))
+    pulse.heard(ping("n2", place(1)), at(60_000))
+    assert pulse.lost(at(60_000)) == ()
+
+
+def test_the_first_of_the_others_says_who_is_lost_and_if_nothing_comes_of_it_the_next_one() -> None:
+    pulse = Pulse("n2")
+    pulse.begin(("n1", "n2", "n3"), Shared(), START)
+    pulse.heard(ping("n1", Shared()), at(MISSED_MS))
+    late = at(MISSED_MS + 1)
+    assert pulse.lost(late) == (), "it is on n1"
+    assert pulse.lost(late) == ("n3",)
+    pulse.heard(ping("n3", Shared()), late)
+    assert pulse.lost(late) == ()
+    pulse.heard(ping("n1", Shared()), at(2 * MISSED_MS))
+    assert pulse.lost(at(2 * MISSED_MS + 2)) == (), "it is on n1 again"
+
+
+def test_a_new_view_or_a_stand_still_of_our_own_forgives_what_others_owe() -> None:
+    pulse = begun("n1", "n2", shared=place(1))
+    pulse.note(place(2), at(1))
+    pulse.heard(ping("n2", place(1)), at(20_000))
+    assert pulse.lost(at(20_000)) == ("n2",)
+    pulse.forgive(at(20_000))
+    assert pulse.lost(at(20_000 + MISSED_MS)) == ()
+    pulse.begin(("n1", "n2"), place(9), at(90_000))
+    assert pulse.lost(at(90_000 + MISSED_MS)) == ()
+    pulse.heard(ping("n2", place(1, "another")), at(90_001))
+    assert not pulse.strays("n2"), "places of the view before are forgotten"
+    pulse.end()
+    assert pulse.members == ()
+
+
+def test_the_newest_thousand_places_are_remembered() -> None:
+    pulse = begun("n1", "n2", shared=place(0))
+    for seq in range(1, 1025):
+        pulse.note(place(seq), at(seq))
+    for seq, known in ((0, False), (1, True)):
+        pulse.heard(ping("n2", place(seq, "another")), at(2_000))
+        assert pulse.strays("n2") is known
