@@ -198,12 +198,12 @@ class Executor:
         """All that was wished for is on its way."""
         self._handed = self._next_token
 
-    def mend(self, lost: int | None, result: AgentResult, now: Moment) -> list[Wish]:
+    def mend(self, now: Moment, lost: tuple[int, AgentResult] | None = None) -> list[Wish]:
         """Carry on for every resource where wishes were lost: what was to be called is called, what waits goes on, and what recurs is due.
 
-        Of the call `lost`, if there was one, its end could not be taken in: what counts of that is the plain `result`.
+        Of the call `lost`, if there was one, the end could not be taken in: what counts of that is the plain result beside it.
         """
-        effects = [] if lost is None else self._end_plainly(lost, result, now)
+        effects = [] if lost is None else self._end_plainly(*lost, now)
         calls = [(token, job) for token, job in sorted(self.running.items()) if token >= self._handed]
         self._busy = {job.launched.resource for job in self.running.values()}
         queued = [*self.running.values(), *(job for waiting in self._waiting.values() for job in waiting)]

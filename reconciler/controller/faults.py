@@ -36,7 +36,6 @@ from reconciler.controller.events import (
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
 from reconciler.frozen import replace
-from reconciler.model.operation import AgentResult
 
 _OF_THE_GROUP = (Delivered, ViewChanged, NotWritten, Durable, NotDurable)
 """Events with which a message of the group, or a view, takes effect."""
@@ -64,10 +63,10 @@ class Faults:
     def _carry_on(self, event: Event, now: Moment) -> list[Wish]:
         executor = self.parts.executor
         if not isinstance(event, Finished):
-            return executor.mend(None, AgentResult(0), now)
+            return executor.mend(now)
         reason = "a fault of the program: what else the agent said is lost"
         plain = replace(event.result, output="", attributes={}, exit_reason=event.result.exit_reason or reason)
-        wishes = executor.mend(event.token, plain, now)
+        wishes = executor.mend(now, (event.token, plain))
         self.parts.outbox.told(wishes)
         return wishes + self._cut_off.ended(now) + self._entering.join_if_ready()
 

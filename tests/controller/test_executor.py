@@ -425,7 +425,7 @@ def test_a_success_ends_the_failure_of_the_same_operation(hand: Hand) -> None:
 
 
 def mended(hand: Hand, lost: int | None, code: int = 0, now: Moment = NOW) -> None:
-    hand.took(hand.executor.mend(lost, AgentResult(code), now))
+    hand.took(hand.executor.mend(now, None if lost is None else (lost, AgentResult(code))))
 
 
 def test_a_call_that_nobody_knows_changes_nothing(hand: Hand) -> None:
