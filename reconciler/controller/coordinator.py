@@ -420,8 +420,7 @@ class Coordinator:
 
     def _recheck(self, plan: Plan, now: Moment) -> SetTimer:
         """Ask again at the latest when time alone may change the answer."""
-        longest = interval_ms(plan.terms.recheck_interval or _DEFAULT_RECHECK)
-        wait_ms = longest or interval_ms(_DEFAULT_RECHECK)
+        wait_ms = interval_ms(plan.terms.recheck_interval) or interval_ms(_DEFAULT_RECHECK)
         if plan.recheck_by_s is not None:
             wait_ms = min(wait_ms, (plan.recheck_by_s + 1) * 1000 - now.wall_ms)
         return SetTimer(RECHECK, now.mono_ms + max(wait_ms, _SOONEST_RECHECK_MS))

@@ -132,3 +132,10 @@ def test_patience_is_counted_from_the_last_thing_that_moved() -> None:
     assert transition.patience_ends_ms(at(10_000)) == 9_000 + 20_000 + CALLS_BESIDES_MS
     transition.finish(3, True)
     assert transition.patience_ends_ms(at(11_000)) is None
+
+
+def test_what_was_not_begun_yet_is_not_over() -> None:
+    transition = begun(act(1, "start"))
+    assert not transition.over
+    transition.abort("a test")
+    assert transition.over
