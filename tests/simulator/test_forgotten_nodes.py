@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from random import Random
+from typing import Any
+
 import pytest
 
 from reconciler.controller import events as ev
+from reconciler.controller.forgetting import Unforgettable, why_kept
+from reconciler.controller.shared import unforgettable
+from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.simulator.cluster import SimulatedCluster
+from reconciler.simulator.faults import Fault, Trouble
+from reconciler.simulator.life import Life
+from reconciler.simulator.scenario import Scenario, scenario
 
 FILES = Primitive("files", Agent("ocf", "Dummy", "reconciler"), operations=(Operation("monitor", "10s"),))
 
@@ -74,3 +83,62 @@ def test_who_comes_back_under_a_name_that_was_forgotten_is_one_of_them_again(clu
     cluster.run(30_000)
     digests = {host.node.replica.shared.chain for host in cluster.hosts.values() if host.node is not None}
     assert len(digests) == 1
+
+
+class ForgetfulLife(Life):
+    """A life in which operators take nodes out of the cluster at every turn, those that may be forgotten as a rule."""
+
+    def __init__(self, scene: Scenario) -> None:
+        super().__init__(scene)
+        self.chance = Random(scene.seed)
+        self.forgotten = 0
+
+    def _perform(self, fault: Fault) -> None:
+        super()._perform(fault)
+        for _ in range(2):
+            self._forget()
+
+    def _forget(self) -> None:
+        asked = [host for host in self.cluster.hosts.values() if host.node is not None and not host.is_frozen]
+        pairs = [(host, name) for host in asked for name in self.cluster.hosts]
+        may = [(host, name) for host, name in pairs if host.node and not unforgettable(host.node.replica.shared, name)]
+        if not pairs or self.chance.random() < 0.3:
+            return
+        host, name = self.chance.choice(may if may and self.chance.random() < 0.8 else pairs)
+        self.forgotten += (host, name) in may
+        host.tell(ev.ForgetAsked(host.now, name))
+        self._run_to(self.cluster.clock.now_us + self.chance.choice((0, 1_000, 50_000, 2_000_000)))
+
+
+def lived(seed: int) -> Scenario:
+    """A drawn life in which no disk is lost.
+
+    The hosts' corosync goes on listing who was forgotten, so that it comes back without a vote until a quorate view takes it in. Where the
+    disk of another one is lost then, most votes are lost, and an operator is waited for.
+    """
+    drawn = scenario(seed, toy=True)
+    lost = (Trouble.REPLACE_DISK, Trouble.RESTORE_DISK)
+    return replace(drawn, faults=tuple(fault for fault in drawn.faults if fault.trouble not in lost))
+
+
+def broken_lives(seeds: range) -> tuple[list[tuple[int, str]], int]:
+    """The lives that broke a rule, with the rule; and how many nodes were forgotten in all of them."""
+    lives = [ForgetfulLife(lived(seed)) for seed in seeds]
+    verdicts = [(life.scenario.seed, life.live().broken) for life in lives]
+    return [(seed, broken) for seed, broken in verdicts if broken is not None], sum(one.forgotten for one in lives)
+
+
+def test_no_life_is_worse_for_nodes_that_are_forgotten() -> None:
+    broken, forgotten = broken_lives(range(60))
+    assert broken == []
+    assert forgotten >= 10
+
+
+def test_where_nodes_are_forgotten_that_may_run_something_lives_find_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lenient(*arguments: Any, may_decide: bool) -> Unforgettable | None:
+        why = why_kept(*arguments, may_decide=may_decide)
+        return None if why is Unforgettable.NOT_DOWN else why
+
+    monkeypatch.setattr("reconciler.controller.shared.why_kept", lenient)
+    broken, _ = broken_lives(range(30))
+    assert any("while it runs on" in rule for _, rule in broken)
