@@ -203,8 +203,8 @@ def refused(
     strays, held = codes == {STRAYS}, NEEDS_CONSENT in codes
     if not transient:
         return Refusal(tip.commit, tip.content, base, strays, held=held)
-    same = before is not None and before.commit == tip.commit
-    pause_ms = min(2 * before.pause_ms, LONGEST_PAUSE_MS) if same and before and before.pause_ms else FIRST_PAUSE_MS
+    known_ms = before.pause_ms if before is not None and before.commit == tip.commit else 0
+    pause_ms = min(2 * known_ms, LONGEST_PAUSE_MS) if known_ms else FIRST_PAUSE_MS
     return Refusal(tip.commit, tip.content, base, strays, now_ms + pause_ms, pause_ms)
 
 
