@@ -37,6 +37,7 @@ from reconciler.model.text import integer
 
 _PLAIN = {190: 0, 191: 8}
 _STARTS = {"start": 0, "demote": 0, "promote": 8}
+_BEGINNINGS = frozenset({"start", "migrate_from"})
 
 
 class Recovery:
@@ -102,7 +103,8 @@ def corrections(
     """What the others are to believe of a node whose process lives on: what it knew itself before it took over their state.
 
     An operation that is believed to be under way, and that it neither carries out nor has a result of (`busy`), was never begun. What is
-    believed to be active, and was not `started` here or has been stopped since, is forgotten, so that it is looked up again.
+    believed to be active, and was not `started` here or has been stopped since, is forgotten, so that it is looked up again; and so is what
+    was to be started and never was: what is left of it, a monitor's result, is of its former life.
     """
     if (believed.history, believed.transient) != (known.history, known.transient):
         seen: list[Observation] = [HistoryForgotten(known.id, attributes=True)]
@@ -119,7 +121,8 @@ def corrections(
             seen += [
                 EntryForgotten(known.id, history.id, entry.id) for entry in history.entries if entry.result.is_pending
             ]
-        if history.id not in busy and history.id not in started and any(map(_says_active, history.entries)):
+        unstarted = history.id not in started and any(map(_says_active, history.entries))
+        if history.id not in busy and (unstarted or any(map(_was_to_begin, history.entries))):
             seen.append(ResourceForgotten(known.id, history.id))
     return seen
 
@@ -128,6 +131,11 @@ def _says_active(entry: HistoryEntry) -> bool:
     """Whether an entry is one of a resource that runs: its last lasting operation left it active."""
     result = entry.result
     return result.task in _STARTS and result.succeeded and not entry.is_last_failure
+
+
+def _was_to_begin(entry: HistoryEntry) -> bool:
+    """Whether an entry is one of a start that is believed to be under way."""
+    return entry.result.is_pending and entry.result.task in _BEGINNINGS
 
 
 def _look(started: Mapping[str, Launched], executor: Executor, now: Moment) -> list[Wish]:

@@ -265,8 +265,19 @@ def test_what_is_believed_otherwise_is_told_whole(believed: NodeState) -> None:
 def test_what_is_believed_to_be_under_way_and_is_not_was_never_begun(
     busy: tuple[str, ...], forgotten: list[str]
 ) -> None:
-    known = state(history("a", entry("a_last_0", "start", 193, -1), entry("a_monitor_10000", "monitor", 0, 0, 10_000)))
+    known = state(history("a", entry("a_last_0", "stop", 193, -1), entry("a_monitor_10000", "monitor", 0, 0, 10_000)))
     assert corrected(known, known, busy=busy) == [EntryForgotten("n1", "a", id) for id in forgotten]
+
+
+@pytest.mark.parametrize(
+    ("task", "known_still"), [("start", False), ("migrate_from", False), ("stop", True), ("demote", True)]
+)
+def test_of_a_start_that_was_never_begun_nothing_is_left(task: str, known_still: bool) -> None:
+    """The monitor's result is of the life before the last stop: by it alone the resource would count as running, and nobody would look."""
+    known = state(history("a", entry("a_last_0", task, 193, -1), entry("a_monitor_10000", "monitor", 0, 0, 10_000)))
+    left = [] if known_still else [ResourceForgotten("n1", "a")]
+    assert corrected(known, known) == [EntryForgotten("n1", "a", "a_last_0"), *left]
+    assert corrected(known, known, busy=("a",)) == []
 
 
 @pytest.mark.parametrize(
