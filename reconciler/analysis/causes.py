@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from reconciler.analysis.reason import result_text
 from reconciler.errors import Place
 from reconciler.model.cluster import Configuration
-from reconciler.model.score import show
+from reconciler.model.score import INFINITY, show
 from reconciler.scheduler.cause import Cause, Why
 
 _SECTIONS = ("primitives", "groups", "clones", "bundles", "templates", "nodes", "tags")
@@ -106,6 +106,13 @@ def _fail_count(count: str) -> str:
     return f" (fail count {show(int(count))})" if count.isdecimal() else _in_brackets(count)
 
 
+def _failed_there(id: str, count: str) -> str:
+    """A start that failed counts as often as can be (start-failure-is-fatal), whatever the threshold."""
+    if count.isdecimal() and int(count) >= INFINITY:
+        return f"{id} failed there, and may not run there before its failures are cleaned up{_fail_count(count)}"
+    return f"{id} failed there more often than its migration-threshold allows{_fail_count(count)}"
+
+
 _PHRASES: Mapping[Why, Callable[[str, str], str]] = {
     Why.BASE_SCORE: lambda node, _: f"no node is better than {node}" if node else "no node is better",
     Why.LOCATION: lambda id, rule: _location(id, rule),
@@ -117,9 +124,7 @@ _PHRASES: Mapping[Why, Callable[[str, str], str]] = {
     Why.REMOTE: lambda connection, _: f"it is reached through {connection}",
     Why.TICKET: lambda id, ticket: f"ticket {ticket} is not granted (constraint {id})",
     Why.SHUTDOWN_LOCK: lambda node, _: f"it is locked to {node}, which was shut down",
-    Why.MIGRATION_THRESHOLD: lambda id, count: (
-        f"{id} failed there more often than its migration-threshold allows{_fail_count(count)}"
-    ),
+    Why.MIGRATION_THRESHOLD: lambda id, count: _failed_there(id, count),
     Why.FAILURE: _failure,
     Why.TARGET_ROLE: lambda id, _: f"the target-role of {id} is not Started",
     Why.PROMOTION_SCORE: lambda id, _: f"the promotion score of {id}",

@@ -140,7 +140,7 @@ def forget(resource: str) -> Edit:
         seen = [observation for state in cib.status.nodes for observation in forget_failures(state, resource)]
         return replace(cib, status=observe(cib.status, seen))
 
-    return Edit(f"mend what made {resource} fail, then clean up its failures", 2, apply)
+    return Edit(f"mend what made {resource} fail, then clean up its failures (reconciler cleanup {resource})", 2, apply)
 
 
 def grant_ticket(ticket: str, *, in_standby: bool = False) -> Edit:

@@ -20,7 +20,10 @@ from reconciler.errors import Place, ReconcilerError
 from reconciler.frozen import frozen
 from reconciler.language.text.nearest import nearest
 from reconciler.model.date import Instant
+from reconciler.model.operation import OperationStatus
 from reconciler.model.score import INFINITY
+from reconciler.model.status import HistoryEntry
+from reconciler.model.text import integer
 from reconciler.scheduler.decision import DecidedNode, Decision, Decisions
 from reconciler.scheduler.roles import Role
 
@@ -110,7 +113,11 @@ def _answer(case: Case, leaf: Decision, on: DecidedNode | None) -> Explanation:
     elif on is None and _lacks_promotion(case.made, leaf):
         edits = tuple(_working_edits(case, leaf, None, _Wanted(leaf.id, leaf.config_id, leaf.node, promoted=True)))
     return Explanation(
-        leaf.id, _headline(leaf, on, held=held_stop(case, leaf) is not None), links, _scores(case, leaf), edits
+        leaf.id,
+        _headline(leaf, on, _starting(case.cib, leaf), held=held_stop(case, leaf) is not None),
+        links,
+        _scores(case, leaf),
+        edits,
     )
 
 
@@ -148,7 +155,9 @@ class _Wanted:
         return runs(leaf) and in_role and self.node in (None, leaf.node)
 
 
-def _headline(leaf: Decision, on: DecidedNode | None, *, held: bool) -> str:
+def _headline(leaf: Decision, on: DecidedNode | None, starting: str | None, *, held: bool) -> str:
+    if starting is not None:
+        return f"{leaf.id} is being started on {starting}"
     now = _now(leaf)
     if not leaf.managed:
         return f"{leaf.id} {now} and stays so: nothing may be done to it"
@@ -161,6 +170,21 @@ def _headline(leaf: Decision, on: DecidedNode | None, *, held: bool) -> str:
     else:
         then = f"is to be promoted on {leaf.node}" if leaf.next_role is Role.PROMOTED else f"is to run on {leaf.node}"
     return f"{leaf.id} {now}, and {then}" + (f", not on {on.name}" if on is not None and on.name != leaf.node else "")
+
+
+def _starting(cib: Cib, leaf: Decision) -> str | None:
+    """The node on which its start has begun and has not ended."""
+    names = {leaf.id, leaf.config_id, leaf.history_name}
+    for state in cib.status.nodes:
+        for history in state.history:
+            pending = (one for one in history.entries if one.result.task == "start" and _is_pending(one))
+            if history.id in names and any(pending):
+                return state.name
+    return None
+
+
+def _is_pending(entry: HistoryEntry) -> bool:
+    return integer(entry.attributes.get("op-status"), 0) == OperationStatus.PENDING
 
 
 def _now(leaf: Decision) -> str:

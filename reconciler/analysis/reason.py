@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from reconciler.frozen import frozen
 from reconciler.model.cluster import Configuration
+from reconciler.model.operation import OperationStatus
 from reconciler.model.resource import primitives
+from reconciler.model.text import integer
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.decision import Decision, Decisions
 from reconciler.scheduler.plan import FailedAction
@@ -59,6 +61,8 @@ def failure_text(failed: FailedAction) -> str:
     """A failure as a phrase: which operation, where, with what result."""
     recorded = failed.entry.result
     tail = f": {recorded.exit_reason}" if recorded.exit_reason else ""
+    if integer(failed.entry.attributes.get("op-status"), -1) == OperationStatus.TIMED_OUT:
+        return f"its {recorded.task} timed out on {failed.node}{tail}"
     return f"its {recorded.task} failed on {failed.node} with {result_text(recorded.rc)}{tail}"
 
 

@@ -13,7 +13,7 @@ from reconciler.analysis.recording import forget_failures
 from reconciler.analysis.soundness import Violation, violations
 from reconciler.cib import Cib
 from reconciler.cib.activity import may_run
-from reconciler.cib.departing import kept_waiting, succeeded
+from reconciler.cib.departing import kept_waiting, names_departing, succeeded
 from reconciler.cib.observations import AttributeSet, ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, Emit, SetTimer, Wish
 from reconciler.controller.fencing.messages import FenceWanted
@@ -36,6 +36,7 @@ from reconciler.model.duration import interval_ms
 from reconciler.model.outcome import outcome_word
 from reconciler.model.text import integer
 from reconciler.scheduler import schedule
+from reconciler.scheduler.cause import Why
 from reconciler.scheduler.plan import ActionKind, Change, Plan, PlannedAction
 
 _BEGINNINGS = frozenset({"start", "promote", "migrate_to", "migrate_from"})
@@ -511,16 +512,19 @@ def change_to_plain(change: Change) -> dict[str, object]:
 def _problems(plan: Plan) -> Iterable[dict[str, str]]:
     """What is not as wanted although nothing can be done: wanted changes that can't run, failed or blocked resources.
 
-    A failure that was recovered from is none: the resource runs as it should.
+    A failure that was recovered from is none: the resource runs as it should. Nor is one, but of a stop, of what is no longer configured.
     """
+    orphans = (one.resource for one in plan.placements if one.cause is not None and one.cause.why is Why.ORPHAN)
+    leaving = {*names_departing(plan.cib.configuration), *orphans}
     for change in plan.changes:
         if change.blocked:
             reason = f" due to {change.reason}" if change.reason else ""
             yield {"resource": change.subject, "text": f"{change.verb.value} is wanted but can not be done{reason}"}
     for failed in plan.failures:
-        if failed.over:
-            continue
         entry = failed.entry.attributes
+        gone = failed.resource.partition(":")[0] in leaving and entry.get("operation") != "stop"
+        if failed.over or gone:
+            continue
         outcome = outcome_word(integer(entry.get("rc-code"), -1), integer(entry.get("op-status"), -1))
         text = f"{entry.get('operation')} on {failed.node}: {outcome}"
         yield {

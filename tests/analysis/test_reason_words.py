@@ -9,6 +9,7 @@ from oracle.clusters import NOW_S
 from published_cases import catalogue, needs_cases, xml_of
 
 from reconciler.analysis.causes import subject, words
+from reconciler.analysis.explanation import explain
 from reconciler.analysis.placement_reasons import awaited
 from reconciler.analysis.reasons import reason_of
 from reconciler.interop.reading.cib import read_cib
@@ -59,3 +60,26 @@ def test_no_line_of_a_published_case_is_told_in_words_of_the_machinery() -> None
         texts = [reason_of(change, plan).text for change in plan.changes]
         found += [(case["name"], text) for text in texts if MACHINERY.search(text)]
     assert found == []
+
+
+def _state(result: str) -> bytes:
+    digest = 'transition-key="1:1:0:00000000-0000-0000-0000-000000000001" call-id="5"'
+    return f"""<cib validate-with="pacemaker-3.9" admin_epoch="0" epoch="1" num_updates="0" have-quorum="1" dc-uuid="1"><configuration>
+    <crm_config><cluster_property_set id="o"><nvpair id="o-s" name="stonith-enabled" value="false"/></cluster_property_set></crm_config>
+    <nodes><node id="1" uname="n1"/></nodes><resources><primitive id="a" class="ocf" provider="heartbeat" type="Dummy"/></resources>
+    <constraints/></configuration><status><node_state id="1" uname="n1" in_ccm="true" crmd="online" join="member" expected="member">
+    <lrm id="1"><lrm_resources><lrm_resource id="a" class="ocf" provider="heartbeat" type="Dummy"><lrm_rsc_op id="a_last_0"
+    operation_key="a_start_0" operation="start" interval="0" {digest} {result}/></lrm_resource></lrm_resources></lrm>
+    </node_state></status></cib>""".encode()
+
+
+def test_what_is_being_started_does_not_run_yet() -> None:
+    pending = 'rc-code="-1" op-status="-1" transition-magic="-1:193;1:1:0:00000000-0000-0000-0000-000000000001"'
+    [found] = explain(read_cib(_state(pending), "cib.xml"), Instant(NOW_S), "a")
+    assert found.headline == "a is being started on n1"
+
+
+def test_a_time_out_is_called_so() -> None:
+    late = 'rc-code="1" op-status="2" transition-magic="2:1;1:1:0:00000000-0000-0000-0000-000000000001"'
+    [found] = explain(read_cib(_state(late), "cib.xml"), Instant(NOW_S), "a")
+    assert "its start timed out on n1" in [link.text for link in found.chain]

@@ -51,9 +51,15 @@ def telling(path: Path, events: list[dict[str, Any]], pause_s: float = 0.0) -> I
         server.close()
 
 
-def followed(path: Path, *events: dict[str, Any], timeout_s: float = 5.0, pause_s: float = 0.0) -> ProposalEnd:
+def followed(
+    path: Path,
+    *events: dict[str, Any],
+    timeout_s: float = 5.0,
+    pause_s: float = 0.0,
+    before: frozenset[str] = frozenset(),
+) -> ProposalEnd:
     with telling(path, list(events), pause_s) as client:
-        return follow(client, ANSWER, timeout_s, lambda event: None)
+        return follow(client, ANSWER, timeout_s, lambda event: None, before)
 
 
 @pytest.mark.parametrize("order", [(AT_REST, ACTIVE, CONFIRMED, AT_REST), (ACTIVE, AT_REST, CONFIRMED)])
@@ -66,6 +72,19 @@ def test_at_rest_with_problems_is_a_failure(tmp_path: Path) -> None:
     failed = {"type": "converged", "problems": [{"resource": "a", "text": "it failed"}]}
     found = followed(tmp_path, ACTIVE, CONFIRMED, failed)
     assert (found.exit_code, found.problems) == (FAILED, ("a: it failed",))
+
+
+def test_an_old_problem_is_told_and_is_no_failure_of_what_is_applied(tmp_path: Path) -> None:
+    rest = {"type": "converged", "problems": [{"resource": "a", "text": "it failed"}]}
+    old = frozenset({"a: it failed"})
+    (tmp_path / "again").mkdir()
+    found = followed(tmp_path, ACTIVE, CONFIRMED, rest, before=old)
+    assert (found.exit_code, found.problems) == (0, ("a: it failed",))
+    assert found.text.endswith("with the problems that it had before")
+    again = followed(
+        tmp_path / "again", ACTIVE, {"type": "action_failed", "resource": "a"}, CONFIRMED, rest, before=old
+    )
+    assert again.exit_code == FAILED, "it failed again, under the new one"
 
 
 def test_a_rejection_is_a_failure_with_its_findings(tmp_path: Path) -> None:

@@ -174,6 +174,20 @@ def test_a_commit_on_top_goes_on_with_what_still_departs(running, world) -> None
     assert set(world.running) == {"web"}
 
 
+def test_what_fails_to_start_while_it_is_removed_is_no_problem(running, world) -> None:
+    world.failing["late", "start"] = 1
+    running.apply(configuration(FILES, DATABASE, WEB, primitive("late"), constraints=(UNDER, WITH)))
+    while not any((call.resource, call.operation) == ("late", "start") for _, _, call in running.agents):
+        assert running.tick()
+    told = len(running.emitted)
+    running.apply(BOTH)
+    running.converge()
+    assert "late start" in world.calls
+    rests = [emit.fields["problems"] for emit in running.emitted[told:] if emit.type == "converged"]
+    assert rests
+    assert not any(rests)
+
+
 def test_a_stop_that_fails_keeps_what_it_stands_on(running, world) -> None:
     world.failing["database", "stop"] = 1
     running.apply(REST)

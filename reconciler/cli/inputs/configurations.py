@@ -185,5 +185,7 @@ def _ask_git(question: str) -> str:
     try:
         done = subprocess.run(["git", "rev-parse", question], capture_output=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError) as error:
-        raise NoSuchConfiguration("read a git revision: this directory is in no git repository") from error
+        if isinstance(error, subprocess.CalledProcessError):
+            raise NoSuchConfiguration("read a git revision: this directory is in no git repository") from None
+        raise NoSuchConfiguration("read a git revision: git can't be asked") from error
     return done.stdout.decode().strip()

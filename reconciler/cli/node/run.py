@@ -65,7 +65,8 @@ def run(options: Options) -> int:
             complain(f"{options.config}: error: {fault}")
         if faults:
             return 1
-        print(f"{options.config}: node {config.node}, {len(config.sources)} sources, state in {config.state}")
+        sources = f"{len(config.sources)} source{'s' * (len(config.sources) != 1)}"
+        print(f"{options.config}: node {config.node}, {sources}, state in {config.state}")
         return 0
     return _serve(config, options)
 

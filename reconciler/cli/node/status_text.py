@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.cli.terminal.paint import Paint
 from reconciler.errors import Place
+from reconciler.model.score import INFINITY
 from reconciler.printable import printable
 
 Json = dict[str, Any]
@@ -88,7 +89,7 @@ def _alarms(status: Json, paint: Paint, verbose: bool) -> Iterator[str]:
     """The present trouble, then what was refused, then what differs or is over."""
     failures = status["failed_actions"]
     yield from _failures([failed for failed in failures if not failed.get("recovered")], "red", "! ", paint, verbose)
-    told = {failed["resource"] for failed in failures}
+    told = {failed["resource"] for failed in failures} | set(_starting(status["resources"]))
     for problem in status["problems"]:
         if problem["resource"] not in told:
             subject = f"{problem['resource']}: " if problem["resource"] else ""
@@ -103,6 +104,14 @@ def _alarms(status: Json, paint: Paint, verbose: bool) -> Iterator[str]:
     yield from (paint("yellow", f"! {printable(drift['text'])}") for drift in status["drift"])
     recovered = [failed for failed in failures if failed.get("recovered")]
     yield from _failures(recovered, "dim", "recovered: ", paint, verbose)
+
+
+def _starting(resources: list[Json]) -> Iterator[str]:
+    """What is being started: what was wrong with it before is being tried again."""
+    for resource in resources:
+        if resource.get("state") == "Starting":
+            yield resource["id"]
+        yield from _starting(resource["children"])
 
 
 def _failures(failures: list[Json], style: str, mark: str, paint: Paint, verbose: bool) -> Iterator[str]:
@@ -142,7 +151,7 @@ def _resource(
     flags += ["disabled"] if resource["disabled"] and not departing else []
     flags += [] if resource["managed"] else ["unmanaged"]
     flags += [f"{resource['pending']} pending"] if resource["pending"] and role in ("FAILED", resource["role"]) else []
-    flags += [f"failed {resource['fail_count']}x"] if resource["fail_count"] else []
+    flags += [_failed(resource["fail_count"])] if resource["fail_count"] else []
     shown = f" ({', '.join(flags)})" if flags else ""
     since = f"  since {_ago(resource['since_at'])}" if resource["since_at"] and resource["role"] != "Stopped" else ""
     kind = resource["agent"] or resource["kind"]
@@ -156,6 +165,11 @@ def _resource(
             yield f"{'  ' * depth}      {printable(line)}"
     for child in resource["children"]:
         yield from _resource(child, paint, depth + 1, width, verbose, unclean)
+
+
+def _failed(count: int) -> str:
+    """How often it failed; a start that failed counts as often as can be."""
+    return "failed for good" if count >= INFINITY else f"failed {count}x"
 
 
 def _sources(status: Json, paint: Paint) -> Iterator[str]:

@@ -19,7 +19,7 @@ from reconciler.cli.node.client import Client, Refused
 from reconciler.cli.planning.arguments import Applying
 from reconciler.cli.planning.making import Made, judge_as_node, live, moment, plan_from
 from reconciler.cli.planning.progress import Progress, open_progress
-from reconciler.cli.planning.proposal import FAILED, STALE, ProposalEnd, follow
+from reconciler.cli.planning.proposal import FAILED, STALE, ProposalEnd, follow, standing_problems
 from reconciler.cli.planning.saved import SavedPlan
 from reconciler.cli.planning.text_form import lines
 from reconciler.cli.terminal.paint import Paint
@@ -132,11 +132,12 @@ def propose(applying: Applying, client: Client, path: str, body: dict[str, Any])
     body["author"] = _author()
     body["allow"] = sorted({*body.get("allow", ()), *applying.allow})
     with open_progress(json=applying.json, json_into=applying.json_into) as progress:
+        before = standing_problems(client)
         try:
             answer = client.post(path, body)
         except Refused as error:
             return _refused(error, progress)
-        outcome = follow(client, answer, applying.timeout, progress.event)
+        outcome = follow(client, answer, applying.timeout, progress.event, before)
         progress.finish(outcome)
     return outcome.exit_code
 

@@ -163,7 +163,8 @@ def describe(event: Event) -> str | None:
         case "confirmed" if event["of"] > 1:
             return f"durable on {', '.join(event['by'])}: {event['votes']} of {event['of']} votes"
         case "planned":
-            return f"transition {event['transition']}: {event['actions']} actions"
+            number = event["actions"]
+            return f"transition {event['transition']}: {number} action{'s' * (number != 1)}"
         case "action_done" if event["interval_ms"] == 0:
             return f"  {event['operation']} {event['resource']} on {event['node']}: done in {event['execution_ms']} ms"
         case "action_failed":

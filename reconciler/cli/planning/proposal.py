@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from reconciler.cli.node.client import Client, ClientError
@@ -26,14 +26,29 @@ class ProposalEnd:
     commit: str | None = None
 
 
-def follow(client: Client, answer: Event, timeout_s: float, seen: Callable[[Event], None]) -> ProposalEnd:
-    """Pass every event to `seen` until the proposal is rejected, or active where most votes are, durably, and the cluster at rest."""
+def standing_problems(client: Client) -> frozenset[str]:
+    """What is not as wanted now, before anything is proposed."""
+    return frozenset(map(_told, client.get("/v1/status")["problems"]))
+
+
+def follow(
+    client: Client,
+    answer: Event,
+    timeout_s: float,
+    seen: Callable[[Event], None],
+    before: frozenset[str] = frozenset(),
+) -> ProposalEnd:
+    """Pass every event to `seen` until the proposal is rejected, or active where most votes are, durably, and the cluster at rest.
+
+    Problems that were there `before` are told and are no failure of this proposal, unless the resource failed again under it.
+    """
     commit = str(answer["commit"])
     proposal = answer.get("proposal")
     if proposal is None:
         return ProposalEnd(0, f"{commit[:12]} is the active configuration already", commit=commit)
     deadline = time.monotonic() + timeout_s
     active = confirmed = False
+    failed: set[str] = set()
     rest: Event | None = None
     try:
         for event in client.events(since=answer["cursor"], within_s=timeout_s):
@@ -44,10 +59,12 @@ def follow(client: Client, answer: Event, timeout_s: float, seen: Callable[[Even
                 active = True
             if event.get("proposal") == proposal and event["type"] == "confirmed":
                 confirmed = True
+            if active and event["type"] == "action_failed":
+                failed.add(str(event["resource"]))
             if active and event["type"] == "converged":
                 rest = event
             if confirmed and rest is not None:
-                return _converged(rest, commit)
+                return _converged(rest, commit, before, failed)
             if time.monotonic() > deadline:  # `within_s` bounds the waits alone, not what `seen` takes.
                 break
     except ClientError as error:
@@ -81,8 +98,14 @@ def _finding(finding: Event) -> str:
     return f"{f'{place}: ' if place.file else ''}{finding['text']}{hint} [{finding['code']}]"
 
 
-def _converged(event: Event, commit: str) -> ProposalEnd:
-    problems = tuple(f"{problem['resource']}: {problem['text']}" for problem in event.get("problems", ()))
-    if problems:
+def _converged(event: Event, commit: str, before: frozenset[str], failed: Collection[str]) -> ProposalEnd:
+    found = event.get("problems", ())
+    problems = tuple(map(_told, found))
+    if any(_told(one) not in before or one["resource"] in failed for one in found):
         return ProposalEnd(FAILED, f"{commit[:12]} is active, with problems", problems, commit)
-    return ProposalEnd(0, f"{commit[:12]} is active, and the cluster is at rest", commit=commit)
+    rest = f"{commit[:12]} is active, and the cluster is at rest"
+    return ProposalEnd(0, f"{rest}, with the problems that it had before" if problems else rest, problems, commit)
+
+
+def _told(problem: Event) -> str:
+    return f"{problem['resource']}: {problem['text']}"

@@ -103,14 +103,15 @@ def _propose(options: Options, client: Client) -> bool:
     """Propose the directory as it is; False when the node could not be asked, so that it is to be tried again."""
     from reconciler.cli.inputs.configurations import directory_files
     from reconciler.cli.planning.progress import open_progress
-    from reconciler.cli.planning.proposal import follow
+    from reconciler.cli.planning.proposal import follow, standing_problems
     from reconciler.errors import InputError
 
     try:
         texts = {path: data.decode() for path, data in directory_files(options.directory).items()}
         with open_progress(json=options.json, json_into=None) as progress:
+            before = standing_problems(client)
             answer = client.post("/v1/proposals", {"files": texts, "message": f"watched {options.directory}"})
-            progress.finish(follow(client, answer, options.timeout, progress.event))
+            progress.finish(follow(client, answer, options.timeout, progress.event, before))
     except UnicodeDecodeError as error:
         _say(options, f"{options.directory}: not proposed: a file is not UTF-8 ({error})", "not-utf-8")
     except InputError as error:
