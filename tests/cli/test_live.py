@@ -439,3 +439,12 @@ def test_debug_calls_a_moved_resource_by_the_name_that_its_agent_knows(active: N
     assert cli("debug", "b", "start", "--config", "node.yaml").returncode == 3, "it would be active twice"
     assert cli("debug", "b", "stop", "--config", "node.yaml").returncode == 0
     assert active.states() == {}
+
+
+def test_a_version_of_the_node_can_be_the_base_of_a_plan(active: Node, cli: Cli) -> None:
+    before = history(cli)[0]["version"]
+    active.write(active.configuration({"a": "2"}))
+    done = cli("plan", "source", "--base", before, "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert [change["address"] for change in document["config_changes"]] == ["primitives/a/params/value"]

@@ -30,7 +30,9 @@ def add_planned_from_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `PlannedFrom`."""
     state = parser.add_argument_group("the state to plan from")
     state.add_argument(
-        "--base", metavar="CONFIG", help="the healthy cluster running this configuration (a directory or REV:PATH)"
+        "--base",
+        metavar="CONFIG",
+        help="the healthy cluster running this configuration (a directory, REV:PATH, a version)",
     )
     state.add_argument(
         "--snapshot", metavar="FILE", help="a state recorded by status --snapshot, or a Pacemaker CIB (XML)"

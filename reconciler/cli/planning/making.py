@@ -146,7 +146,7 @@ def state_for(chosen: PlannedFrom, wanted: Configuration, now: Instant) -> Plann
     if chosen.snapshot is not None:
         return _recorded(Path(chosen.snapshot))
     if chosen.base is not None:
-        base = named(chosen.base)
+        base = configuration_called(chosen.base, chosen.socket)
         nodes = chosen.node or _unnamed(base.configuration, wanted)
         cib = steady(base.configuration, now, nodes).cib
         return PlanningState(

@@ -401,7 +401,7 @@ _shtab_reconciler_lab_defaults_added=0
 
 _shtab_reconciler_plan_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--base[the healthy cluster running this configuration (a directory or REV\:PATH)]:CONFIG:_files"
+  "--base[the healthy cluster running this configuration (a directory, REV\:PATH, a version)]:CONFIG:_files"
   "--snapshot[a state recorded by status --snapshot, or a Pacemaker CIB (XML)]:FILE:_files"
   "--offline[don\'t ask a running node, even if there is one]"
   "*--node[a node that the configuration does not name]:NAME:_reconciler_nodes"
