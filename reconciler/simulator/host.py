@@ -107,6 +107,8 @@ class Host:
         self.spoils_packs = False
         """Whether the packs that are made here are damaged on their way."""
         self.busy: dict[str, AgentCall] = {}
+        self.unanswered: set[str] = set()
+        """Resources whose last agent here did not answer in time."""
         """What agents are doing here, by resource."""
         self._calls: dict[int, AgentCall] = {}
         """What this process has asked agents to do, by token."""
@@ -189,6 +191,7 @@ class Host:
         self.crash_after = None
         self.boot += 1
         self.busy.clear()
+        self.unanswered.clear()
         self.disk.crash()
         self.around.world.power_off(self.name)
         self.around.network.power_off(self.name)
@@ -469,6 +472,7 @@ class Host:
                 return
             del self.busy[call.resource]
             result = TIMED_OUT if hangs else around.world.call(self.name, call, around.clock.now_us)
+            (self.unanswered.add if hangs else self.unanswered.discard)(call.resource)
             if self._life == life:
                 self._ended(token, result)
 

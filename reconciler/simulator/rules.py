@@ -226,7 +226,8 @@ class Rules:
         if any(self._quorate(view) for view in views):
             return
         troubled = {name for _, name, _ in {*world.failing, *world.lying, *self.cluster.hanging}}
-        started = node.replica.memory.started.keys() - troubled - world.anonymous
+        # Whose stop did not come to an end may run; that it is so may be just what the node had no room to take in.
+        started = node.replica.memory.started.keys() - troubled - world.anonymous - host.unanswered
         if left := sorted(started & set(world.on(host.name))):
             self._break(f"{host.name} ends by itself, and lets {', '.join(left)} run")
 

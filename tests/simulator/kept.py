@@ -310,4 +310,18 @@ KEPT = {
         toy=True,
         options="stonith-enabled=false stonith-action=off no-quorum-policy=freeze start-failure-is-fatal=false",
     ),
+    "a stop that never ended": Kept(
+        "no node was wrong: its stop timed out, which it had no memory left to take in, so it ended with what could not be stopped",
+        9663,
+        2,
+        "a=2 b=1; a=1 b=2; a=2; a=2 b=2",
+        """
+        3116 AGENT_HANGS n1 36376
+        25130 MEMORY n1 0
+        31142 FREEZE n2 0
+        51152 FREEZE n1 0
+        """,
+        toy=True,
+        options="stonith-enabled=true stonith-action=off no-quorum-policy=stop start-failure-is-fatal=false",
+    ),
 }
