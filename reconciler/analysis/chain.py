@@ -39,7 +39,7 @@ class Link:
 def why_idle(plan: Plan, cib: Cib, now: Instant, leaf: Decision) -> str:
     """Why a primitive does not run under a plan whose decisions were asked for: the first reasons as one phrase."""
     assert plan.decisions is not None
-    texts = [link.text for link in chain(Case(cib, now, plan.decisions, plan), leaf, None, frozenset())]
+    texts = [link.text for link in chain(DecidedState(cib, now, plan.decisions, plan), leaf, None, frozenset())]
     if texts[0] == _NOWHERE:
         return _alike(texts[1:], [node.name for node in plan.decisions.nodes])
     if texts[0].endswith(_NOT_NOW):
@@ -62,7 +62,7 @@ _NOT_NOW = ", but it can't be started now"
 
 
 @frozen
-class Case:
+class DecidedState:
     """What is explained: the CIB at a moment, and what was decided for it."""
 
     cib: Cib
@@ -75,7 +75,7 @@ class Case:
         return self.plan.failures
 
     @classmethod
-    def of(cls, cib: Cib, now: Instant) -> Case:
+    def of(cls, cib: Cib, now: Instant) -> DecidedState:
         plan = schedule(cib, now, decisions=True)
         assert plan.decisions is not None
         return cls(cib, now, plan.decisions, plan)
@@ -89,71 +89,71 @@ class Case:
         return Link(words(cause), self.place(cause))
 
 
-def chain(case: Case, leaf: Decision, on: DecidedNode | None, seen: frozenset[str]) -> Iterator[Link]:
+def chain(state: DecidedState, leaf: Decision, on: DecidedNode | None, seen: frozenset[str]) -> Iterator[Link]:
     """The reasons, the nearest first; another resource's reasons follow where they are the cause."""
     if leaf.id in seen or len(seen) >= DEEPEST:
         return
     seen |= {leaf.id}
     if not leaf.managed:
-        yield from _unmanaged(case, leaf)
+        yield from _unmanaged(state, leaf)
         return
-    if (stop := held_stop(case, leaf)) is not None:
-        yield from _stuck(case, leaf, stop)
+    if (stop := held_stop(state, leaf)) is not None:
+        yield from _stuck(state, leaf, stop)
     elif leaf.next_role is Role.STOPPED or leaf.node is None:
-        yield from _nowhere(case, leaf, seen)
+        yield from _nowhere(state, leaf, seen)
     elif (start := blocked_start(leaf)) is not None:
-        yield from _waiting(case, leaf, start, seen)
+        yield from _waiting(state, leaf, start, seen)
     else:
-        yield from _placed(case, leaf, on)
-    for failed in case.failures:
+        yield from _placed(state, leaf, on)
+    for failed in state.failures:
         if failed.resource == leaf.id and not failed.masked:
             yield Link(failure_text(failed))
 
 
-def held_stop(case: Case, leaf: Decision) -> Change | None:
+def held_stop(state: DecidedState, leaf: Decision) -> Change | None:
     """The stop that it should make and can't."""
-    found = (one for one in case.plan.changes if one.subject == leaf.id and one.verb is Verb.STOP and one.blocked)
+    found = (one for one in state.plan.changes if one.subject == leaf.id and one.verb is Verb.STOP and one.blocked)
     return next(found, None)
 
 
-def _stuck(case: Case, leaf: Decision, held: Change) -> Iterator[Link]:
+def _stuck(state: DecidedState, leaf: Decision, held: Change) -> Iterator[Link]:
     """It runs on, though it should be stopped or go elsewhere."""
-    why = reason_of(held, case.plan)
-    yield Link(why.text, case.place(why.cause))
+    why = reason_of(held, state.plan)
+    yield Link(why.text, state.place(why.cause))
     for name in leaf.active_on if leaf.node not in (None, *leaf.active_on) else ():
-        if (wanted := leaves(leaf, case.made, name)) is not None:
-            yield Link(f"it is to leave {name} for {leaf.node}: {wanted.text}", case.place(wanted.cause))
+        if (wanted := leaves(leaf, state.made, name)) is not None:
+            yield Link(f"it is to leave {name} for {leaf.node}: {wanted.text}", state.place(wanted.cause))
 
 
-def _unmanaged(case: Case, leaf: Decision) -> Iterator[Link]:
-    made = case.made
+def _unmanaged(state: DecidedState, leaf: Decision) -> Iterator[Link]:
+    made = state.made
     here = next((node for node in made.nodes if node.name in leaf.active_on and node.maintenance), None)
     if made.maintenance_mode:
-        yield Link("the option maintenance-mode is true", case.place(Cause(Why.UNMANAGED, "maintenance-mode")))
+        yield Link("the option maintenance-mode is true", state.place(Cause(Why.UNMANAGED, "maintenance-mode")))
     elif made.fencing_enabled and not made.fence_device:
         none = "there is no fence device: nothing is started or stopped without one"
-        if counts_on_watchdogs(case.cib.configuration):
+        if counts_on_watchdogs(state.cib.configuration):
             none = "none of the watchdogs that are to fence is known (have-watchdog): nothing is started or stopped without"
         yield Link(f"fencing-enabled is true, and {none}")
     elif leaf.blocked:
         frozen = [one for one in made.root(leaf).tickets + leaf.tickets if one.policy == "freeze"]
-        yield Link(words(frozen[0].cause) if frozen else blocked_by(leaf, case.failures))
+        yield Link(words(frozen[0].cause) if frozen else blocked_by(leaf, state.failures))
     elif leaf.maintenance:
-        yield Link("it is in maintenance", case.place(Cause(Why.UNMANAGED, leaf.config_id)))
+        yield Link("it is in maintenance", state.place(Cause(Why.UNMANAGED, leaf.config_id)))
     elif here is not None:
         yield Link(f"{here.name} is in maintenance")
     elif leaf.orphan:
         yield Link("it is no longer in the configuration, and stop-orphan-resources is false")
     else:
-        yield Link("is-managed is false", case.place(Cause(Why.UNMANAGED, leaf.config_id)))
+        yield Link("is-managed is false", state.place(Cause(Why.UNMANAGED, leaf.config_id)))
 
 
-def _nowhere(case: Case, leaf: Decision, seen: frozenset[str]) -> Iterator[Link]:
+def _nowhere(state: DecidedState, leaf: Decision, seen: frozenset[str]) -> Iterator[Link]:
     role_cause = leaf.next_role_cause
     if role_cause is not None and role_cause.why in (Why.TARGET_ROLE, Why.STOP_ALL, Why.ORPHAN):
-        yield case.link(origin(case.made, leaf, role_cause))
+        yield state.link(origin(state.made, leaf, role_cause))
         return
-    obstacles = [(node, obstacle(leaf, node)) for node in case.made.nodes if node.name in leaf.scores]
+    obstacles = [(node, obstacle(leaf, node)) for node in state.made.nodes if node.name in leaf.scores]
     if not obstacles:
         yield Link(
             "it is allowed on no node: the cluster is opt-in (symmetric-cluster: false), and no constraint names one"
@@ -163,11 +163,11 @@ def _nowhere(case: Case, leaf: Decision, seen: frozenset[str]) -> Iterator[Link]
     followed: list[Decision] = []
     for node, found in obstacles:
         cause = found.cause
-        yield Link(f"{node.name}: {without_name(found.text, node)}", case.place(cause))
-        if cause is not None and (other := _other(case.made, leaf, cause)) is not None and other not in followed:
+        yield Link(f"{node.name}: {without_name(found.text, node)}", state.place(cause))
+        if cause is not None and (other := _other(state.made, leaf, cause)) is not None and other not in followed:
             followed.append(other)
     for other in followed:
-        yield from _follow(case, other, seen)
+        yield from _follow(state, other, seen)
 
 
 def _other(made: Decisions, leaf: Decision, cause: Cause) -> Decision | None:
@@ -183,18 +183,18 @@ def _other(made: Decisions, leaf: Decision, cause: Cause) -> Decision | None:
     return None
 
 
-def _follow(case: Case, other: Decision, seen: frozenset[str]) -> Iterator[Link]:
+def _follow(state: DecidedState, other: Decision, seen: frozenset[str]) -> Iterator[Link]:
     if other.id not in seen:
         yield Link(f"{other.id} can't run either:")
-        yield from chain(case, other, None, seen)
+        yield from chain(state, other, None, seen)
 
 
-def _waiting(case: Case, leaf: Decision, start: Impossible, seen: frozenset[str]) -> Iterator[Link]:
+def _waiting(state: DecidedState, leaf: Decision, start: Impossible, seen: frozenset[str]) -> Iterator[Link]:
     """Its place is known, but its start is not possible now."""
-    made = case.made
+    made = state.made
     yield Link(f"it is to run on {leaf.node or 'no node'}{_NOT_NOW}")
     if start.cause is not None and start.cause.why is Why.QUORUM:
-        yield case.link(start.cause)
+        yield state.link(start.cause)
         return
     for hindrance in start.hindrances:
         if hindrance.resource in (leaf.number, leaf.owner):
@@ -203,44 +203,44 @@ def _waiting(case: Case, leaf: Decision, start: Impossible, seen: frozenset[str]
         text = words(hindrance.cause) if hindrance.cause is not None else "an order"
         yield Link(
             f"it waits for {awaited(hindrance.task, first.id)}, which is not possible ({text})",
-            case.place(hindrance.cause),
+            state.place(hindrance.cause),
         )
         others = made.leaves(first)
         if hindrance.task in ("promote", "promoted"):
             why = [(other, not_promoted(other, made)) for other in others[:2] if runs(other)]
-            yield from (Link(f"{other.id} is not promoted: {one.text}", case.place(one.cause)) for other, one in why)
+            yield from (Link(f"{other.id} is not promoted: {one.text}", state.place(one.cause)) for other, one in why)
         blocking = [other for other in others if not runs(other)]
         for other in blocking[:1]:
-            yield from _follow(case, other, seen)
+            yield from _follow(state, other, seen)
         return
     if start.cause is not None:
-        yield case.link(start.cause)
+        yield state.link(start.cause)
     elif start.reason is not None:
         yield Link(start.reason)
 
 
-def _placed(case: Case, leaf: Decision, on: DecidedNode | None) -> Iterator[Link]:
+def _placed(state: DecidedState, leaf: Decision, on: DecidedNode | None) -> Iterator[Link]:
     moving = [name for name in leaf.active_on if name != leaf.node] if leaf.node not in leaf.active_on else []
     for name in moving:
-        if (why := leaves(leaf, case.made, name)) is not None:
-            yield Link(f"it does not stay on {name}: {why.text}", case.place(why.cause))
-    for change in case.plan.changes:
+        if (why := leaves(leaf, state.made, name)) is not None:
+            yield Link(f"it does not stay on {name}: {why.text}", state.place(why.cause))
+    for change in state.plan.changes:
         if change.subject == leaf.id and change.verb in _ANEW:
-            why = reason_of(change, case.plan)
-            yield Link(f"it is to {change.verb.value.lower()}: {why.text}", case.place(why.cause))
-    if (why := chosen(leaf, case.made)) is not None:
-        yield Link(why.text, case.place(why.cause))
+            why = reason_of(change, state.plan)
+            yield Link(f"it is to {change.verb.value.lower()}: {why.text}", state.place(why.cause))
+    if (why := chosen(leaf, state.made)) is not None:
+        yield Link(why.text, state.place(why.cause))
     if on is not None and on.name != leaf.node:
         why = obstacle(leaf, on)
         lacking = lacks(leaf, on) if why.cause is None else None
-        yield Link(f"{on.name}: {lacking or without_name(why.text, on)}", case.place(why.cause))
-    limits = case.made.root(leaf).limits
+        yield Link(f"{on.name}: {lacking or without_name(why.text, on)}", state.place(why.cause))
+    limits = state.made.root(leaf).limits
     if limits is not None and limits.promotable:
         if leaf.next_role is Role.PROMOTED and leaf.role is not Role.PROMOTED:
-            yield Link(f"it is promoted: {promoted(leaf, case.made).text}")
+            yield Link(f"it is promoted: {promoted(leaf, state.made).text}")
         elif leaf.next_role is not Role.PROMOTED:
-            why = not_promoted(leaf, case.made)
-            yield Link(f"it is not promoted: {why.text}", case.place(why.cause))
+            why = not_promoted(leaf, state.made)
+            yield Link(f"it is not promoted: {why.text}", state.place(why.cause))
     for name in leaf.forgiven:
         yield Link(f"its failure on {name} no longer counts: failure-timeout has passed")
 

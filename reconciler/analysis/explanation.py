@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator
 
 from reconciler.analysis.causes import words
-from reconciler.analysis.chain import Case, Link, chain, held_stop, without_name
+from reconciler.analysis.chain import DecidedState, Link, chain, held_stop, without_name
 from reconciler.analysis.edits import Edit, both
 from reconciler.analysis.placement_reasons import lacks, node_obstacle, obstacle, runs
 from reconciler.analysis.remedies import remedies
@@ -74,16 +74,16 @@ def explain(cib: Cib, now: Instant, name: str, on: str | None = None) -> tuple[E
 
     Raises `UnknownResource` when there is no such resource or node.
     """
-    case = Case.of(cib, now)
-    found = _named(case.made, name)
+    state = DecidedState.of(cib, now)
+    found = _named(state.made, name)
     if not found:
         raise UnknownResource(
-            f"there is no resource {name!r}{_near(name, [one.config_id for one in case.made.resources])}"
+            f"there is no resource {name!r}{_near(name, [one.config_id for one in state.made.resources])}"
         )
-    node = None if on is None else case.made.node(on)
+    node = None if on is None else state.made.node(on)
     if on is not None and node is None:
-        raise UnknownResource(f"there is no node {on!r}{_near(on, [one.name for one in case.made.nodes])}")
-    return tuple(_answer(case, leaf, node) for leaf in found)
+        raise UnknownResource(f"there is no node {on!r}{_near(on, [one.name for one in state.made.nodes])}")
+    return tuple(_answer(state, leaf, node) for leaf in found)
 
 
 def _near(name: str, known: list[str]) -> str:
@@ -101,22 +101,22 @@ def _named(made: Decisions, name: str) -> list[Decision]:
     return [leaf for one in inner for leaf in made.leaves(one)]
 
 
-def _answer(case: Case, leaf: Decision, on: DecidedNode | None) -> Explanation:
-    links = tuple(chain(case, leaf, on, frozenset()))
+def _answer(state: DecidedState, leaf: Decision, on: DecidedNode | None) -> Explanation:
+    links = tuple(chain(state, leaf, on, frozenset()))
     wanted = _Wanted(leaf.id, leaf.config_id, on.name if on is not None else None)
     edits: tuple[Edit, ...] = ()
-    if not wanted.fulfilled(case.made):
-        edits = tuple(_working_edits(case, leaf, on, wanted))
-    elif (left := _leaving(case.made, leaf)) is not None:
+    if not wanted.fulfilled(state.made):
+        edits = tuple(_working_edits(state, leaf, on, wanted))
+    elif (left := _leaving(state.made, leaf)) is not None:
         stays = _Wanted(leaf.id, leaf.config_id, left.name)
-        edits = tuple(_working_edits(case, leaf, left, stays))
-    elif on is None and _lacks_promotion(case.made, leaf):
-        edits = tuple(_working_edits(case, leaf, None, _Wanted(leaf.id, leaf.config_id, leaf.node, promoted=True)))
+        edits = tuple(_working_edits(state, leaf, left, stays))
+    elif on is None and _lacks_promotion(state.made, leaf):
+        edits = tuple(_working_edits(state, leaf, None, _Wanted(leaf.id, leaf.config_id, leaf.node, promoted=True)))
     return Explanation(
         leaf.id,
-        _headline(leaf, on, _starting(case.cib, leaf), held=held_stop(case, leaf) is not None),
+        _headline(leaf, on, _starting(state.cib, leaf), held=held_stop(state, leaf) is not None),
         links,
-        _scores(case, leaf),
+        _scores(state, leaf),
         edits,
     )
 
@@ -203,12 +203,12 @@ def _change(leaf: Decision) -> str:
     return "will be demoted" if leaf.role is Role.PROMOTED and leaf.next_role is not Role.PROMOTED else "stays"
 
 
-def _scores(case: Case, leaf: Decision) -> tuple[NodeScore, ...]:
+def _scores(state: DecidedState, leaf: Decision) -> tuple[NodeScore, ...]:
     found = []
-    unusable = {node.name for node in case.made.nodes if node_obstacle(node) is not None}
-    for node in case.made.nodes:
+    unusable = {node.name for node in state.made.nodes if node_obstacle(node) is not None}
+    for node in state.made.nodes:
         terms = tuple(
-            Term(term.score, words(term.cause), case.place(term.cause), term.replaced)
+            Term(term.score, words(term.cause), state.place(term.cause), term.replaced)
             for term in leaf.contributions[node.name]
             if term.score or term.replaced
         )
@@ -228,17 +228,17 @@ def _keeps(leaf: Decision, node: DecidedNode) -> str | None:
     return without_name(obstacle(leaf, node).text, node)
 
 
-def _working_edits(case: Case, leaf: Decision, on: DecidedNode | None, wanted: _Wanted) -> Iterator[Edit]:
+def _working_edits(state: DecidedState, leaf: Decision, on: DecidedNode | None, wanted: _Wanted) -> Iterator[Edit]:
     """Edits after which the scheduler answers as wanted, the smallest first; pairs only where no single one is enough."""
-    if leaf.config_id in names_departing(case.cib.configuration):
+    if leaf.config_id in names_departing(state.cib.configuration):
         return  # It is to be configured again, which no small edit does.
-    proposed = remedies(case.cib.configuration, case.made, case.failures, leaf, on)
+    proposed = remedies(state.cib.configuration, state.made, state.failures, leaf, on)
     candidates = sorted(proposed, key=lambda edit: edit.weight)
     tried = 0
     found = False
     for edit in candidates[:MOST_TRIES]:
         tried += 1
-        if _works(case, edit, wanted):
+        if _works(state, edit, wanted):
             found = True
             yield edit
     if found:
@@ -248,10 +248,10 @@ def _working_edits(case: Case, leaf: Decision, on: DecidedNode | None, wanted: _
             return
         tried += 1
         pair = both(first, second)
-        if _works(case, pair, wanted):
+        if _works(state, pair, wanted):
             yield pair
             return
 
 
-def _works(case: Case, edit: Edit, wanted: _Wanted) -> bool:
-    return wanted.fulfilled(Case.of(edit.apply(case.cib), case.now).made)
+def _works(state: DecidedState, edit: Edit, wanted: _Wanted) -> bool:
+    return wanted.fulfilled(DecidedState.of(edit.apply(state.cib), state.now).made)
