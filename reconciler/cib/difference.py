@@ -6,6 +6,7 @@ a change of the whole object comes before none of its parts, because an object i
 
 from __future__ import annotations
 
+import json
 from bisect import insort
 from collections.abc import Iterable
 from typing import Any
@@ -89,7 +90,9 @@ def _by_content(catalogue: Catalogue, addresses: set[Address]) -> dict[str, list
     for address in sorted(addresses):
         named = {key: value for key, value in catalogue.objects[address].items() if key != _name_key(address)}
         if named and address[:2] != ("fencing", "levels"):
-            found.setdefault(repr((address[:-1], sorted(named.items()))), []).append(address)
+            # Sorted at every depth: a configuration from the wire has its parameters in another order than the files.
+            content = json.dumps([address[:-1], named], sort_keys=True)
+            found.setdefault(content, []).append(address)
     return found
 
 

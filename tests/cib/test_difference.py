@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 from pathlib import Path
@@ -212,3 +213,16 @@ def test_equal_configurations_are_those_without_difference(one: int, other: int)
 def test_a_change_of_something_else_is_refused(change: ConfigChange) -> None:
     with pytest.raises(StaleChangeError):
         apply([change], loaded(BASE))
+
+
+def test_a_rename_is_seen_in_whatever_order_the_values_come() -> None:
+    old = loaded(BASE.replace(b"params: {ip: 10.0.0.1}", b"params: {nic: eth0, ip: 10.0.0.1}"))
+    sent = from_json(Configuration, json.loads(json.dumps(to_json(old), sort_keys=True)))
+    new = loaded(
+        BASE.replace(b"params: {ip: 10.0.0.1}", b"params: {nic: eth0, ip: 10.0.0.1}")
+        .replace(b"  ip:\n", b"  vip:\n")
+        .replace(b"[ip, web]", b"[vip, web]")
+    )
+    found = [(one.action, one.before, one.after) for one in diff(sent, new) if one.object == ("primitives", "ip")]
+    assert found == [("rename", "ip", "vip")]
+    assert apply(diff(sent, new), sent) == new

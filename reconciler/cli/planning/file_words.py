@@ -16,7 +16,7 @@ _NAMES = {
     for setting in table.values()
     if setting.stored
 }
-_BLOCKS = frozenset({"options", "params", "meta", "utilization", "attributes", "defaults"})
+_BLOCKS = frozenset({"options", "params", "meta", "utilization", "attributes", "defaults", "moved"})
 
 
 def in_file_words(changes: tuple[ConfigChange, ...]) -> tuple[ConfigChange, ...]:
@@ -41,7 +41,7 @@ def _apart(change: ConfigChange) -> Iterator[ConfigChange]:
 
 
 def _named(address: Address) -> Address:
-    """The address as it is written: defaults stand directly below their section."""
-    if address[:2] == ("defaults", "defaults"):
+    """The address as it is written: defaults and moved names stand directly below their section."""
+    if address[:2] in (("defaults", "defaults"), ("moved", "moved")):
         address = address[1:]
     return tuple(_NAMES.get(part, part) if number else part for number, part in enumerate(address))
