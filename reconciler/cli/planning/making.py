@@ -188,10 +188,10 @@ def _listed(nodes: tuple[str, ...]) -> str:
 
 
 def _live_or_none(socket: str | None) -> PlanningState | None:
-    """The state of the running node, if there is one; a socket that nobody serves is not passed over in silence."""
+    """The state of the running node, if there is one; one that is named, or whose socket is there, is not passed over in silence."""
     path = find_socket(socket)
     state = live(Client(socket), required=socket is not None)
-    if state is None and os.path.lexists(path):
+    if state is None and (os.path.lexists(path) or os.environ.get("RECONCILER_SOCKET")):
         complain(f"reconciler: warning: nobody answers at {path}: the plan is made from nothing (--offline says so)")
     return state
 
