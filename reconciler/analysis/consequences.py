@@ -117,8 +117,9 @@ class Consequences:
         return tuple([f"{one.id} stays as it is: {blocked_by(one, final.failures)}" for one in failed])
 
     def count(self, *verbs: Verb) -> int:
-        """How many transitions have one of the verbs."""
-        return sum(transition.verb in verbs and not transition.unfencing for transition in self.transitions)
+        """How many transitions have one of the verbs; what is blocked is counted as that."""
+        done = (one for one in self.transitions if not (one.unfencing or one.blocked))
+        return sum(one.verb in verbs for one in done)
 
     def counted_changes(self, action: str) -> int:
         """How many of the listed differences add, change (or rename) or remove something."""

@@ -77,6 +77,43 @@ def test_a_socket_that_nobody_serves_is_said(site: Path, run: Run) -> None:
     assert not run("plan", "cluster.d", "--offline").stderr
 
 
+def test_a_named_socket_that_is_not_there_is_said(site: Path, run: Run) -> None:
+    missing = str(site / "nowhere.sock")
+    done = run("plan", "cluster.d", env={"RECONCILER_SOCKET": missing})
+    assert done.returncode == 0
+    assert f"nobody answers at {missing}: the plan is made from nothing" in done.stderr
+    assert not run("plan", "cluster.d", "--offline", env={"RECONCILER_SOCKET": missing}).stderr
+    named = run("plan", "cluster.d", "--socket", missing)
+    assert named.returncode == 1
+    assert f"there is no socket {missing}" in named.stderr
+
+
+def test_a_blocked_line_is_counted_once(site: Path, run: Run) -> None:
+    (site / "cluster.d" / "site.yaml").write_text(
+        SITE.replace("fake: 10.0.0.7}", "fake: 10.0.0.7}\n    meta: {target-role: Stopped}").replace(
+            "colocations:\n    web-with-ip: {resource: web, with: ip, score: INFINITY}\n  ", ""
+        )
+    )
+    made = plan(run, "cluster.d", "--offline")
+    lines = [(one["verb"], one["blocked"]) for one in made["transitions"]]
+    assert ("start", True) in lines
+    assert made["summary"]["start"] == lines.count(("start", False))
+    assert made["summary"]["blocked"] == sum(blocked for _, blocked in lines)
+
+
+def test_a_move_is_a_rename_in_every_form(site: Path, run: Run) -> None:
+    (site / "head.d").mkdir()
+    renamed = SITE.replace("  ip:\n", "  vip:\n").replace("with: ip,", "with: vip,")
+    renamed = renamed.replace("first: ip,", "first: vip,").replace("resource: ip,", "resource: vip,")
+    (site / "head.d" / "site.yaml").write_text(renamed + "moved: {ip: vip}\n")
+    words = ("head.d", "--base", "cluster.d")
+    changes = [(one["action"], one["address"], one["after"]) for one in plan(run, *words)["config_changes"]]
+    assert ("add", "moved/ip", "vip") in changes
+    assert ("rename", "primitives/ip", "vip") in changes
+    assert any(line.endswith('primitives/ip  => "vip"') for line in run("plan", *words).stdout.splitlines())
+    assert '! primitives/ip  => "vip"' in run("plan", *words, "--markdown").stdout.splitlines()
+
+
 def test_properties_may_lie_beside_the_configuration(site: Path, run: Run) -> None:
     (site / "tests").mkdir()
     (site / "tests" / "any.yaml").write_text("properties: {any: {survives: 1}}\n")
