@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -298,6 +299,7 @@ class _Watch:
         from watchdog.events import FileSystemEvent, FileSystemEventHandler
         from watchdog.observers import Observer
 
+        logging.getLogger("watchdog.observers.inotify").addFilter(_is_news)
         watch = self
 
         class Handler(FileSystemEventHandler):
@@ -336,6 +338,11 @@ class _Watch:
     def _arrived(self) -> None:
         self._under_way = False
         self._hint()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """All that the library logs but this: it calls it an error when an observer is stopped while it takes in an event."""
+    return "called when the thread is inactive" not in record.getMessage()
 
 
 def _summary(files: dict[str, bytes]) -> str:

@@ -401,6 +401,21 @@ def test_directories_inside_each_other_cost_no_more_than_the_outermost(
     assert [record for record in caplog.records if record.name.startswith("watchdog")] == []
 
 
+def test_a_watch_that_ends_amid_an_event_is_no_error_in_the_log(
+    repository: Repository, settings: DirectorySettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    from watchdog.observers.inotify import InotifyEmitter
+
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: len(watched.commits) == 1)
+
+    watch(repository, settings, story)
+    emitter = object.__new__(InotifyEmitter)
+    emitter._lock, emitter._inotify = threading.Lock(), None  # type: ignore[assignment] # As `on_thread_stop` leaves it.
+    emitter.queue_events(0)
+    assert caplog.records == []
+
+
 def test_changes_in_a_new_directory_are_told_at_once(
     repository: Repository, settings: DirectorySettings, directory: Path
 ) -> None:
