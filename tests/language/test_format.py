@@ -219,3 +219,8 @@ fencing:
 def test_a_comment_stays_with_what_it_is_indented_like() -> None:
     assert formatted(PLACED) == KEPT
     assert formatted(KEPT) == KEPT
+
+
+def test_nothing_in_brackets_stays_nothing() -> None:
+    text = "nodes: {n1: , n2: {attributes: {a: 1}}, n3: }\n"
+    assert formatted(text) == text

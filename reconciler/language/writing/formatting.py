@@ -139,7 +139,7 @@ class _Printer:
             if shown is None or entry.before or "\n" in shown:
                 return None
             inner.extend(entry.after)
-            parts.append(shown if entry.key is None else f"{scalar(entry.key.text)}: {shown}".rstrip())
+            parts.append(shown if entry.key is None else f"{scalar(entry.key.text)}: {shown}")
         if len(inner) > 1:
             return None
         after.extend(inner)
