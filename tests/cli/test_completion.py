@@ -29,6 +29,7 @@ compopt() { :; }
 _reconciler
 printf '%s\\n' "${COMPREPLY[@]}"
 """
+VERSIONS = """[ "$*" = "names versions" ] && exec echo "0.1.0 0.2.0" # As a daemon with two of them would answer."""
 COMPLETED = [
     ("reconciler why w", ["web"]),
     ("reconciler why ", ["db", "web"]),
@@ -37,6 +38,13 @@ COMPLETED = [
     ("reconciler validate clus", ["cluster.d"]),
     ("reconciler plan --out pl", ["plan.file"]),
     ("reconciler diff clus", ["cluster.d"]),
+    ("reconciler diff 0.", ["0.1.0", "0.2.0"]),
+    ("reconciler diff 0.1.0 0.2", ["0.2.0"]),
+    ("reconciler show 0.1", ["0.1.0"]),
+    ("reconciler show clus", ["cluster.d"]),
+    ("reconciler plan --base 0.1", ["0.1.0"]),
+    ("reconciler rollback 0.1", ["0.1.0"]),
+    ("reconciler validate 0.1", []),
     ("reconciler hist", ["history"]),
 ]
 
@@ -61,7 +69,7 @@ def completed(line: str, directory: Path) -> list[str]:
     programs = directory / "bin"
     programs.mkdir()
     program = programs / "reconciler"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m reconciler "$@"\n')
+    program.write_text(f'#!/bin/sh\n{VERSIONS}\nexec {sys.executable} -m reconciler "$@"\n')
     program.chmod(0o755)
     environment = os.environ | {
         "PATH": f"{programs}:{os.environ['PATH']}",

@@ -49,13 +49,13 @@ _shtab_reconciler_option_strings=(-h --help --version)
 
 _shtab_reconciler_validate_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_fmt_pos_0_COMPGEN=_shtab_compgen_files
-_shtab_reconciler_show_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_show_pos_0_COMPGEN=_reconciler_configurations
 _shtab_reconciler_show___socket_COMPGEN=_shtab_compgen_files
-_shtab_reconciler_diff_pos_0_COMPGEN=_shtab_compgen_files
-_shtab_reconciler_diff_pos_1_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_diff_pos_0_COMPGEN=_reconciler_configurations
+_shtab_reconciler_diff_pos_1_COMPGEN=_reconciler_configurations
 _shtab_reconciler_diff___socket_COMPGEN=_shtab_compgen_files
-_shtab_reconciler_plan_pos_0_COMPGEN=_shtab_compgen_files
-_shtab_reconciler_plan___base_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_plan_pos_0_COMPGEN=_reconciler_configurations
+_shtab_reconciler_plan___base_COMPGEN=_reconciler_configurations
 _shtab_reconciler_plan___snapshot_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_plan___node_COMPGEN=_reconciler_nodes
 _shtab_reconciler_plan___svg_COMPGEN=_shtab_compgen_files
@@ -337,6 +337,7 @@ _reconciler_names() {
 _reconciler_resources() { _reconciler_names resources; }
 _reconciler_nodes() { _reconciler_names nodes; }
 _reconciler_versions() { _reconciler_names versions; }
+_reconciler_configurations() { _reconciler_names versions; _shtab_compgen_files "$@"; }
 _reconciler_agents() { _reconciler_names agents; }
 _reconciler() {
   # What bash took apart at colons is one word for the program.

@@ -315,8 +315,8 @@ _shtab_reconciler_diff_options=(
   "--json[print JSON]"
   "--color[when to colour (auto)]:color:(auto always never)"
   "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
-  ":a directory, REV\:PATH, a CIB file, or a version:_files"
-  ":the same for what it is compared with:_files"
+  ":a directory, REV\:PATH, a CIB file, or a version:_reconciler_configurations"
+  ":the same for what it is compared with:_reconciler_configurations"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -401,7 +401,7 @@ _shtab_reconciler_lab_defaults_added=0
 
 _shtab_reconciler_plan_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--base[the healthy cluster running this configuration (a directory, REV\:PATH, a version)]:CONFIG:_files"
+  "--base[the healthy cluster running this configuration (a directory, REV\:PATH, a version)]:CONFIG:_reconciler_configurations"
   "--snapshot[a state recorded by status --snapshot, or a Pacemaker CIB (XML)]:FILE:_files"
   "--offline[don\'t ask a running node, even if there is one]"
   "*--node[a node that the configuration does not name]:NAME:_reconciler_nodes"
@@ -416,7 +416,7 @@ _shtab_reconciler_plan_options=(
   "*--allow[consent to what a guard holds back\; \* stands for anything]:KIND:NAME:"
   "--color[when to colour (auto)]:color:(auto always never)"
   "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
-  ":a directory, or a git revision REV\:PATH (default\: the current directory):_files"
+  ":a directory, or a git revision REV\:PATH (default\: the current directory):_reconciler_configurations"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -453,7 +453,7 @@ _shtab_reconciler_show_options=(
   "--format[the form (yaml)]:format:(yaml json)"
   "--places[say of each value where it was written, or inherited from]"
   "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
-  ":a directory, REV\:PATH, a Pacemaker CIB (XML), a version of the running node, or a saved plan:_files"
+  ":a directory, REV\:PATH, a Pacemaker CIB (XML), a version of the running node, or a saved plan:_reconciler_configurations"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -681,6 +681,7 @@ _reconciler_names() { compadd -- ${(f)"$(reconciler names $1 2>/dev/null)"} }
 _reconciler_resources() { _reconciler_names resources }
 _reconciler_nodes() { _reconciler_names nodes }
 _reconciler_versions() { _reconciler_names versions }
+_reconciler_configurations() { _reconciler_names versions; _files }
 _reconciler_agents() { _reconciler_names agents }
 
 # End Custom Preamble
