@@ -21,6 +21,7 @@ WORDS = {
     "reconnect-clear-failcount": ["-S", "-s", "-t", "2026-11-25T20:03:00Z"],
 }
 EXPLAINED = {
+    "balanced-hash-order": "among equal nodes the reference takes what a hash table of names gives first; ours goes by their list",
     "guest-by-id-ref": "a block that is shared counts for each who shares it, with the reference all but for remote-node",
     "inject-over-foreign-fail-count": "an injection writes its own fail count; the reference changes the first with its name",
     "names-like-notify-ids": "the reference takes a resource for another one's notification by the form of its name",
@@ -47,6 +48,23 @@ def test_text_graph_and_picture_are_the_reference_s(
     assert main(["simulate", *words, *ours.options]) == 0
     same = (capsys.readouterr().out, *ours.read()) == (expected, *theirs.read())
     assert same is (name not in EXPLAINED), EXPLAINED.get(name, "differs")
+
+
+@needs_oracle
+def test_what_a_hash_table_decides_changes_with_names_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes that are called otherwise, in the same order: the reference starts a resource elsewhere, this program does not."""
+    monkeypatch.setenv("TZ", "UTC")
+    starts: tuple[set[str], set[str]] = set(), set()
+    for name in ("node", "srv"):
+        path = tmp_path / f"{name}.xml"
+        path.write_text((INPUTS / "balanced-hash-order.xml").read_text().replace('"node', f'"{name}'))
+        words = ["-S", "--text-fancy", "-x", str(path)]
+        assert main(["simulate", *words]) == 0
+        for found, text in zip(starts, (oracle("crm_simulate", *words).stdout, capsys.readouterr().out), strict=True):
+            found.update(re.findall(rf"Start +Prim66 +\( *{name}(\d)", text))
+    assert starts == ({"3", "5"}, {"3"})
 
 
 class _Files:
