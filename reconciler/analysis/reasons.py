@@ -150,6 +150,8 @@ class _Line:
             cause = Cause(Why.TARGET_ROLE, leaf.id)  # A connection: its node ends because it does.
         if cause is not None and cause.why in _ROLE_CAUSES:
             return self._by_its_role(cause)
+        if leaf.assigned is not None and leaf.assigned.why is Why.STOP_ALL:
+            return self._by_its_role(leaf.assigned)  # Its role was never asked for: no node was to be looked at.
         if leaf.next_role > Role.STOPPED and leaf.node is not None:
             start = blocked_start(leaf)
             return _told(change, change.cause) if start is None else self._waits(start)

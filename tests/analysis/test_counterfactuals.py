@@ -6,6 +6,9 @@ import pytest
 from counterfactuals import Rates, Trial, generated, published
 from published_cases import catalogue, needs_cases
 
+from reconciler.scheduler.cause import Why
+from reconciler.scheduler.plan import Verb
+
 EVERY, PARTS = 6, 6
 EXPLAINED = {
     ("bug-cl-5247", "Stop prmDB2"): "a fail count without a failed operation, on a node by another name",
@@ -41,3 +44,11 @@ def test_what_is_named_decides_in_clusters_of_our_own_making(first: int) -> None
 
 def _line(trial: Trial) -> str:
     return f"{trial.change.verb.value} {trial.change.subject}"
+
+
+def test_what_stops_because_everything_is_to_stop_is_told_so() -> None:
+    """With a location or a bundle beside it, too: "another node was better" was said of what goes to no node."""
+    stops = [trial for trial in generated([27, 53, 59]) if trial.change.verb is Verb.STOP]
+    told = {trial.reason.cause.why for trial in stops if trial.reason.cause is not None}
+    assert Why.STOP_ALL in told
+    assert [trial for trial in stops if trial.reason.cause is None] == []
