@@ -13,6 +13,11 @@ QUIET: dict[str, Any] = {
     "failed_actions": [], "problems": [], "warnings": [], "sources": [], "rejected": None, "drift": [], "nodes": [],
     "resources": [],
 }  # fmt: skip
+RESOURCE: dict[str, Any] = {
+    "id": "a", "kind": "primitive", "agent": "ocf:x:y", "nodes": [], "role": "Stopped", "failed": False, "children": [],
+    "blocked": False, "orphan": False, "maintenance": False, "disabled": False, "managed": True, "pending": None,
+    "fail_count": 0, "since_at": None, "last": None,
+}  # fmt: skip
 FAILED = {"resource": "a", "text": "a start on n1: error", "at": 0, "recovered": False}
 
 
@@ -60,52 +65,12 @@ def test_what_was_last_seen_on_an_unclean_node_is_not_said_to_run() -> None:
 
 
 def test_what_was_wrong_with_what_is_being_started_again_is_not_told() -> None:
-    shared = {
-        "kind": "primitive",
-        "agent": "ocf:x:y",
-        "nodes": ["n1"],
-        "role": "Started",
-        "failed": False,
-        "children": [],
-    }
-    flags = {
-        "blocked": False,
-        "orphan": False,
-        "maintenance": False,
-        "disabled": False,
-        "managed": True,
-        "pending": "start",
-    }
-    rest = {"fail_count": 0, "since_at": None, "last": None, "id": "a", "state": "Starting"}
+    rest = {"nodes": ["n1"], "role": "Started", "pending": "start", "state": "Starting"}
     problem = {"resource": "a", "text": "start on n1: timed out"}
-    assert told(problems=[problem], resources=[shared | flags | rest]) == []
-    assert told(problems=[problem], resources=[shared | flags | rest | {"state": "Stopped"}]) == [
-        f"! a: {problem['text']}"
-    ]
+    assert told(problems=[problem], resources=[RESOURCE | rest]) == []
+    assert told(problems=[problem], resources=[RESOURCE | rest | {"state": "Stopped"}]) == [f"! a: {problem['text']}"]
 
 
 def test_a_start_that_failed_is_not_counted_up_to_infinity() -> None:
-    resource = {
-        "kind": "primitive",
-        "agent": "ocf:x:y",
-        "nodes": [],
-        "role": "Stopped",
-        "failed": False,
-        "children": [],
-    }
-    flags = {
-        "blocked": False,
-        "orphan": False,
-        "maintenance": False,
-        "disabled": False,
-        "managed": True,
-        "pending": None,
-    }
-    shown = list(
-        lines(
-            QUIET
-            | {"resources": [resource | flags | {"fail_count": 1000000, "since_at": None, "last": None, "id": "a"}]},
-            Paint(io.StringIO()),
-        )
-    )
+    shown = lines(QUIET | {"resources": [RESOURCE | {"fail_count": 1000000}]}, Paint(io.StringIO()))
     assert "Stopped (failed for good)" in " ".join(shown)

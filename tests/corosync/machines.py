@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .bed import DISKS, TESTBED, Bed, python, wait_until
+from machine import leave_out
+
+from .bed import DISKS, TESTBED, Bed, bed, lacking, python, wait_until
 from .cluster import WITNESS
 
 SHELL = f"/usr/bin/python3 -I {TESTBED / 'testbed.py'} exec {{host}}"
@@ -114,3 +117,15 @@ class Machines:
             log = DISKS / host / "var" / "up" / "log" / "reconciler.log"
             if log.exists():
                 shutil.copy(log, self.directory / f"{host}.log")
+
+
+def installed(directory: Path, hosts: tuple[str, ...], head: str, with_yaml: tuple[str, ...]) -> Iterator[Machines]:
+    """The hosts, until the tests of a module are over; their logs are kept. Left out where there can't be any."""
+    if (why := lacking()) is not None:
+        leave_out(why)
+    with bed(len(hosts)) as made:
+        found = Machines(made, directory, hosts, head, with_yaml)
+        try:
+            yield found
+        finally:
+            found.keep_logs()

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from machine import leave_out
 
-from .bed import DISKS, bed, lacking, wait_until
-from .machines import Machines
+from .bed import DISKS, wait_until
+from .machines import Machines, installed
 
 pytestmark = pytest.mark.timeout(300)
 HOSTS = ("h1", "h2", "h3")
@@ -29,14 +28,7 @@ constraints:
 
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
-    if (why := lacking()) is not None:
-        leave_out(why)
-    with bed(len(ALL)) as made:
-        found = Machines(made, tmp_path_factory.mktemp("machines"), ALL, HEAD, HOSTS)
-        try:
-            yield found
-        finally:
-            found.keep_logs()
+    yield from installed(tmp_path_factory.mktemp("machines"), ALL, HEAD, HOSTS)
 
 
 def test_a_cluster_is_made_of_three_hosts_that_are_none(machines: Machines) -> None:

@@ -6,10 +6,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from machine import leave_out
 
-from .bed import bed, lacking, wait_until
-from .machines import Machines
+from .bed import wait_until
+from .machines import Machines, installed
 
 pytestmark = pytest.mark.timeout(300)
 HOSTS = ("h1", "h2")
@@ -27,14 +26,7 @@ constraints:
 
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
-    if (why := lacking()) is not None:
-        leave_out(why)
-    with bed(len(HOSTS)) as made:
-        found = Machines(made, tmp_path_factory.mktemp("machines"), HOSTS, HEAD, HOSTS)
-        try:
-            yield found
-        finally:
-            found.keep_logs()
+    yield from installed(tmp_path_factory.mktemp("machines"), HOSTS, HEAD, HOSTS)
 
 
 def flags(machines: Machines, host: str) -> str:
