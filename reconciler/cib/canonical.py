@@ -220,7 +220,8 @@ def _decoder(hint: Any, where: str) -> Decode:
         inner = _decoder(present[0], where) if len(present) == 1 else _variant_decoder(present, where)
         return _nullable_decoder(inner) if len(present) < len(arguments) else inner
     if origin is tuple:
-        return _tuple_decoder(_decoder(arguments[0], where), where)
+        length = None if arguments[-1] is Ellipsis else len(arguments)
+        return _tuple_decoder(_decoder(arguments[0], where), where, length)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return _map_decoder(_decoder(arguments[1], where), where)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
@@ -271,10 +272,14 @@ def _enum_decoder(kind: type[enum.Enum], where: str) -> Decode:
     return decode
 
 
-def _tuple_decoder(part: Decode, where: str) -> Decode:
+def _tuple_decoder(part: Decode, where: str, length: int | None) -> Decode:
+    """Of so many parts alike, or of any number."""
+
     def decode(data: Any, depth: int) -> Any:
         if type(data) is not list:
             raise CanonicalError(f"{where}: expected a list, found {_shown(data)}")
+        if length is not None and len(data) != length:
+            raise CanonicalError(f"{where}: expected {length} parts, found {len(data)}")
         return tuple([part(item, depth) for item in data])
 
     return decode

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reconciler.cib import Cib, Version
 from reconciler.cib.canonical import CanonicalError, canonical_bytes, digest, from_bytes, from_json, to_json
 from reconciler.errors import Place
+from reconciler.frozen import frozen
 from reconciler.model.attributes import AttributeBlock, plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Colocation, Location, Order
@@ -21,6 +22,12 @@ from reconciler.model.operation import AgentResult, OperationStatus
 from reconciler.model.resource import Agent, Group, Operation, Primitive
 from reconciler.model.rule import AttributeExpression, DateExpression, Rule
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status
+
+
+@frozen
+class _Pair:
+    both: tuple[int, int]
+
 
 IP = Primitive("ip", Agent("ocf", "IPaddr2", "heartbeat"), params=plain({"ip": "192.168.9.101", "nic": "lo"}))
 EXAMPLE = Cib(
@@ -136,6 +143,8 @@ def test_the_digest_is_the_same_in_every_process() -> None:
         ),
         pytest.param(Configuration, {"resources": [{"is": "master"}]}, "found 'master'", id="an unknown class named"),
         pytest.param(Configuration, {"places": {}}, "unknown key 'places'", id="places"),
+        pytest.param(_Pair, {"both": [1]}, "expected 2 parts, found 1", id="too few"),
+        pytest.param(_Pair, {"both": [1, 2, 3]}, "expected 2 parts, found 3", id="too many"),
     ],
 )
 def test_anything_else_is_refused(kind: type, data: object, message: str) -> None:
