@@ -116,6 +116,10 @@ class Executor:
         """Whether anything is done or waits to be done for the resource."""
         return resource in self._busy or resource in self._waiting
 
+    def waits_at(self, gate: Gate) -> bool:
+        """Whether anything waits for this gate."""
+        return any(job.gate == gate for waiting in self._waiting.values() for job in waiting)
+
     def open(self, gate: Gate, now: Moment) -> list[Wish]:
         """What waits for this gate may begin."""
         effects: list[Wish] = []

@@ -238,12 +238,17 @@ class Following:
     def _heard(self, message: Heard, now: Moment) -> list[Wish]:
         """A member has heard orders: they may be carried out once most votes have."""
         gate = (message.term, message.transition, message.action)
+        if not self.parts.executor.waits_at(gate):
+            return []  # Of others, or open: what nobody asks for any more would stay for as long as the view.
         heard = self.parts.heard.setdefault(gate, set())
         heard.add(message.node)
         votes = self.parts.replica.shared.votes
         most = 2 * sum(votes.get(node, 0) for node in heard) > sum(votes.values())
         # Where the members have no majority, all others are accounted for.
-        return self.parts.executor.open(gate, now) if most or heard >= set(self.parts.members) else []
+        if not most and not heard >= set(self.parts.members):
+            return []
+        del self.parts.heard[gate]
+        return self.parts.executor.open(gate, now)
 
     def _heard_result(self, message: Reported) -> list[Wish]:
         self.parts.outbox.heard(message)

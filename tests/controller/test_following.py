@@ -63,6 +63,18 @@ def test_what_is_begun_waits_until_most_votes_have_heard_the_order(node: Node, s
     assert heard(node, single, "n3") == ["r1 start"]
 
 
+def test_what_nothing_waits_for_any_more_is_not_kept(node: Node, single) -> None:
+    """A view may last for months, and each order of another node is heard by all."""
+    order(node, single, "start")
+    heard(node, single, "n3", transition=8)
+    assert node.parts.heard == {}, "nothing here waits for that one"
+    heard(node, single, "n2")
+    assert list(node.parts.heard.values()) == [{"n2"}]
+    assert heard(node, single, "n3") == ["r1 start"]
+    heard(node, single, "n1")
+    assert node.parts.heard == {}, "it has begun"
+
+
 @pytest.mark.parametrize(
     ("votes", "who", "opens"),
     [
