@@ -75,6 +75,14 @@ def held_by(holder: str, launched: Launched) -> AgentResult:
     return AgentResult(int(ResultCode.ERROR), exit_reason=reason)
 
 
+def unkept(reason: str) -> AgentResult:
+    """The answer where a node could not remember, after a crash, that it had done what it was ordered: it does not do it."""
+    return AgentResult(
+        int(ResultCode.ERROR),
+        exit_reason=f"not begun: this node's disk can't keep that it was ({reason}); mend the disk, then clean up the resource",
+    )
+
+
 def observations_of(launched: Launched, outcome: OperationOutcome) -> tuple[Observation, ...]:
     """What the history is told of an operation that has ended so."""
     match launched.task:

@@ -23,9 +23,10 @@ from reconciler.controller.agent_calls import (
     observations_of,
     probe_attributes,
     renamed_order,
+    unkept,
 )
 from reconciler.controller.events import Broadcast, ClearTimer, CutShort, RunAgent, SetTimer, Unwatch, Watch, Wish
-from reconciler.controller.job import Cause, Gate, Job, Key, LastResult, Recurring, begins, last_result
+from reconciler.controller.job import Cause, Gate, Job, Key, LastResult, Recurring, begins, is_remembered, last_result
 from reconciler.controller.memory import under_new_name
 from reconciler.controller.messages import AgentOrder, Reported, Run, Underway
 from reconciler.controller.moment import Moment
@@ -74,7 +75,7 @@ class Executor:
     ) -> list[Wish]:
         """Take an order of the DC out of its message.
 
-        `started` are the parameters with which resources were started (see `Memory`). With a `gate`, what begins something waits until
+        `started` are the parameters with which resources were started (see `Memory`). With a `gate`, what has to be remembered waits until
         that was opened, and what follows for the resource with it.
         """
         launched, cause = order.launched, (message.term, message.transition)
@@ -88,7 +89,7 @@ class Executor:
             order = replace(order, launched=as_started(launched, started[launched.resource]))
         if launched.interval_ms:
             return self._begin_recurring(order, cause, now)
-        waits_for = gate if begins(order) else None
+        waits_for = gate if is_remembered(order) else None
         job = Job(
             order,
             cause,
@@ -129,6 +130,14 @@ class Executor:
                     job.gate = None
             effects += self._next(resource, now)
         return effects
+
+    def refuse(self, gate: Gate, reason: str, now: Moment) -> list[Wish]:
+        """What waits for this gate is answered unbegun, each when its turn comes: the disk does not keep that it was ordered."""
+        for waiting in self._waiting.values():
+            for job in waiting:
+                if job.gate == gate:
+                    job.unkept = reason
+        return self.open(gate, now)
 
     def stood_still(self) -> None:
         """This node did nothing for a while, nor perhaps did the agents that it was calling."""
@@ -388,6 +397,9 @@ class Executor:
                 continue
             if job.holder is not None:
                 effects.append(Broadcast(self._report(job, held_by(job.holder, job.launched), AgentTraits(), now)))
+                continue
+            if job.unkept is not None:
+                effects.append(Broadcast(self._report(job, unkept(job.unkept), AgentTraits(), now)))
                 continue
             if job.launched.task in _ENDS_MONITORING:
                 # Not before: an order that is dropped unbegun leaves the resource, and what watches it, as they were.

@@ -19,7 +19,7 @@ from reconciler.controller.fencing.messages import (
     FenceWanted,
     FencingMessage,
 )
-from reconciler.controller.job import begins, ends, gate_of
+from reconciler.controller.job import ends, gate_of, is_remembered
 from reconciler.controller.journal import prepared_record
 from reconciler.controller.keeper import SendAcceptance, Vouch
 from reconciler.controller.members import node_state
@@ -228,15 +228,17 @@ class Following:
         return wishes
 
     def _must_be_heard(self, message: Run) -> bool:
-        """Whether orders wait until most votes have heard them, durably.
+        """Whether orders wait until most votes have heard them, durably, and who carries them out.
 
         Whoever comes after knows then what may run, though all others die; with fencing, too, as a node whose process is gone is not
-        fenced at once. And who stood still delivers to itself what it sends before it learns that the others go on without it.
+        fenced at once. Who stood still delivers to itself what it sends before it learns that the others go on without it. And a node
+        that forgot what it had started with other parameters would stop it with those of before.
         """
-        return self.parts.replica.shared.quorate and len(self.parts.members) > 1 and any(map(begins, message.orders))
+        several = self.parts.replica.shared.quorate and len(self.parts.members) > 1
+        return several and any(map(is_remembered, message.orders))
 
     def _heard(self, message: Heard, now: Moment) -> list[Wish]:
-        """A member has heard orders: they may be carried out once most votes have."""
+        """A member has heard orders: they may be carried out here once most votes have, and this node."""
         gate = (message.term, message.transition, message.action)
         if not self.parts.executor.waits_at(gate):
             return []  # Of others, or open: what nobody asks for any more would stay for as long as the view.
@@ -245,7 +247,7 @@ class Following:
         votes = self.parts.replica.shared.votes
         most = 2 * sum(votes.get(node, 0) for node in heard) > sum(votes.values())
         # Where the members have no majority, all others are accounted for.
-        if not most and not heard >= set(self.parts.members):
+        if self.parts.name not in heard or not (most or heard >= set(self.parts.members)):
             return []
         del self.parts.heard[gate]
         return self.parts.executor.open(gate, now)

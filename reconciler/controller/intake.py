@@ -236,7 +236,10 @@ class Intake:
             case Vouch():
                 # Its word is that it will know of the order whatever happens to the others: it is given once the disk has it.
                 self._unkept.append(purpose)
-                return []
+                heard = purpose.heard
+                gate = heard.term, heard.transition, heard.action
+                self.parts.heard.pop(gate, None)
+                return self.parts.executor.refuse(gate, event.reason, event.now)
             case Adopting():
                 self._unadopted = True
                 return []

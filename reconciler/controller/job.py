@@ -25,10 +25,10 @@ class Job:
     """One run of an operation: ordered once, recurring, or (`adopting`) to find out what runs after a restart.
 
     `started`: the resource was started here, and not stopped since. `stood`: this node stood still while it ran. `holder`: what else was
-    started here that its agent knows by the name of this one.
+    started here that its agent knows by the name of this one. `unkept`: why this node could not remember that it did it.
     """
 
-    __slots__ = ("adopting", "gate", "holder", "order", "recurring", "started", "stood", "term", "transition")
+    __slots__ = ("adopting", "gate", "holder", "order", "recurring", "started", "stood", "term", "transition", "unkept")
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class Job:
         self.term, self.transition = cause
         self.recurring = recurring
         self.adopting = adopting
+        self.unkept: str | None = None
         self.stood = False
         """Whether this node stood still while it ran: that no answer came in time says nothing then."""
 
@@ -105,6 +106,11 @@ def ends(order: AgentOrder) -> bool:
 def begins(order: AgentOrder) -> bool:
     """Whether an order makes something active."""
     return order.launched.task in _BEGINNINGS
+
+
+def is_remembered(order: AgentOrder) -> bool:
+    """Whether after an order something is active, or has parameters, otherwise than before: nobody may forget that."""
+    return begins(order) or order.launched.task == "reload-agent"
 
 
 def gate_of(message: Run) -> Gate:

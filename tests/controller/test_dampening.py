@@ -18,7 +18,7 @@ from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.world import World
 
 NAMES = ("n1", "n2", "n3")
-PING = Clone("pings", Primitive("ping", Agent("ocf", "ping", "pacemaker"), operations=(Operation("monitor", "10s"),)))
+PING = Clone("pings", Primitive("ping", Agent("ocf", "ping", "pacemaker"), operations=(Operation("monitor", "2s"),)))
 SERVICE = Primitive("a", Agent("ocf", "Dummy", "reconciler"), operations=(Operation("monitor", "10s"),))
 UNREACHED = Rule(
     (AttributeExpression("pingd", "not_defined"), AttributeExpression("pingd", "lt", value="100")), "or", "-INFINITY"
@@ -78,7 +78,9 @@ def test_a_failure_that_all_see_one_after_the_other_moves_nothing_between(
 ) -> None:
     network = Network(monkeypatch, delay_ms)
     cluster = running(network)
-    network.reached = dict.fromkeys(NAMES, "0")
+    for name in NAMES:
+        network.reached[name] = "0"
+        cluster.run(3_000)
     cluster.run(60_000)
     assert values(cluster) == dict.fromkeys(NAMES, "0")
     assert (moves(cluster) == ["stop n1"]) is settles, moves(cluster)

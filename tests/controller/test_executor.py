@@ -140,6 +140,7 @@ def test_under_way_is_what_was_ordered_and_is_being_called(hand: Hand) -> None:
         ("start", True),
         ("promote", True),
         ("migrate_from", True),
+        ("reload-agent", True),
         ("stop", False),
         ("demote", False),
         ("migrate_to", False),
@@ -147,7 +148,7 @@ def test_under_way_is_what_was_ordered_and_is_being_called(hand: Hand) -> None:
         ("monitor", False),
     ],
 )
-def test_only_what_makes_something_active_waits_for_a_gate(hand: Hand, task: str, waits: bool) -> None:
+def test_only_what_has_to_be_remembered_waits_for_a_gate(hand: Hand, task: str, waits: bool) -> None:
     hand.order(task, gate=GATE)
     assert hand.called == ([] if waits else [f"a {task}"])
 

@@ -11,8 +11,8 @@ from reconciler.controller import events as ev
 from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY
 from reconciler.controller.fencer import FENCE_TIMER
 from reconciler.controller.following import INHERITED_TIMER
-from reconciler.controller.keeper import GENERATION_TIMER
-from reconciler.controller.messages import Abandoned, AgentOrder, Heard, Report, Run, Underway
+from reconciler.controller.keeper import GENERATION_TIMER, Vouch
+from reconciler.controller.messages import Abandoned, AgentOrder, Heard, Report, Reported, Run, Underway
 from reconciler.controller.node import Node
 from reconciler.controller.proposals import EXAMINE_TIMER
 from reconciler.controller.replica import Partition
@@ -60,7 +60,8 @@ def test_what_is_begun_waits_until_most_votes_have_heard_the_order(node: Node, s
     assert heard(node, single, "n2") == []
     assert heard(node, single, "n2") == [], "who says it twice has one vote"
     assert heard(node, single, "n3", transition=8) == [], "that was another order"
-    assert heard(node, single, "n3") == ["r1 start"]
+    assert heard(node, single, "n3") == [], "it is not on this node's own disk"
+    assert heard(node, single, "n1") == ["r1 start"]
 
 
 def test_what_nothing_waits_for_any_more_is_not_kept(node: Node, single) -> None:
@@ -70,17 +71,19 @@ def test_what_nothing_waits_for_any_more_is_not_kept(node: Node, single) -> None
     assert node.parts.heard == {}, "nothing here waits for that one"
     heard(node, single, "n2")
     assert list(node.parts.heard.values()) == [{"n2"}]
-    assert heard(node, single, "n3") == ["r1 start"]
-    heard(node, single, "n1")
+    assert heard(node, single, "n1") == ["r1 start"]
+    heard(node, single, "n3")
     assert node.parts.heard == {}, "it has begun"
 
 
 @pytest.mark.parametrize(
     ("votes", "who", "opens"),
     [
-        ({"n1": 1, "n2": 1, "n3": 1}, ("n2",), False),
-        ({"n1": 1, "n2": 2, "n3": 1}, ("n2",), False),
-        ({"n1": 1, "n2": 3, "n3": 1}, ("n2",), True),
+        ({"n1": 1, "n2": 1, "n3": 1}, ("n1",), False),
+        ({"n1": 2, "n2": 1, "n3": 1}, ("n1",), False),
+        ({"n1": 3, "n2": 1, "n3": 1}, ("n1",), True),
+        ({"n1": 1, "n2": 3, "n3": 1}, ("n2",), False),
+        ({"n1": 1, "n2": 3, "n3": 1}, ("n2", "n1"), True),
         ({"n1": 1, "n2": 1, "n3": 1, "n4": 1, "n5": 1, "n6": 1}, ("n1", "n2"), False),
         ({"n1": 1, "n2": 1, "n3": 1, "n4": 1, "n5": 1, "n6": 1}, ("n1", "n2", "n3"), True),
         ({"n1": 1, "n2": 0, "n3": 0}, ("n2", "n3"), False),
@@ -89,6 +92,8 @@ def test_what_nothing_waits_for_any_more_is_not_kept(node: Node, single) -> None
         "one of three",
         "half of the votes",
         "most of them",
+        "most of them, without this node's own",
+        "most of them, and this node's own",
         "two of three who are there",
         "all who are there",
         "no votes",
@@ -108,18 +113,34 @@ def test_votes_count_and_where_the_members_have_no_majority_all_of_them(
     [
         (THREE, True, ("start",), True),
         (THREE, True, ("promote", "stop"), True),
+        (THREE, True, ("reload-agent", "stop"), True),
         (THREE, True, ("stop", "monitor"), False),
         (THREE, False, ("start",), False),
         (("n1",), True, ("start",), False),
     ],
 )
-def test_only_what_begins_something_among_several_with_quorum_must_be_heard(
+def test_only_what_must_be_remembered_among_several_with_quorum_must_be_heard(
     node: Node, single, members: tuple[str, ...], quorate: bool, tasks: tuple[str, ...], waits: bool
 ) -> None:
     node.replica.shared = replace(node.replica.shared, quorate=quorate)
     node.replica.partition = replace(node.replica.partition, members=members)
     begun = order(node, single, *tasks)
     assert (f"r1 {tasks[0]}" not in begun) is waits
+
+
+def test_what_the_disk_does_not_keep_is_not_begun_but_answered(node: Node, single) -> None:
+    """With others there: they hear at once that it failed here, and don't wait for the disk."""
+    order(node, single, "start", "reload-agent", "stop")
+    (token,) = (token for token, (purpose, _) in node.keeper._waiting.items() if isinstance(purpose, Vouch))
+    wishes = node.intake.disk_answered(ev.NotDurable(single.now, token, "no space"))
+    told = [wish.message for wish in wishes if isinstance(wish, ev.Broadcast)]
+    assert [(one.resource, one.task, one.failed) for one in told if isinstance(one, Reported)] == [
+        ("r1", "start", True),
+        ("r2", "reload-agent", True),
+    ]
+    assert all("can't keep that it was (no space)" in one.exit_reason for one in told if isinstance(one, Reported))
+    assert called(wishes) == []
+    assert [call for one in THREE for call in heard(node, single, one)] == [], "it was answered"
 
 
 def test_orders_of_others_are_told_and_not_carried_out(node: Node, single) -> None:

@@ -125,6 +125,18 @@ def skip_the_sync_of_an_order(patch: Patch) -> None:
     _hastily(patch, Vouch, lambda self, wanted: [Broadcast(wanted.heard)])
 
 
+def begin_what_this_disk_does_not_have(patch: Patch) -> None:
+    """Who is ordered to start something does so once the others have heard of it, whether or not it can keep it itself."""
+    heard = following.Following._heard
+
+    def lax(self: Any, message: Any, now: Any) -> list[Any]:
+        self.parts.heard.setdefault((message.term, message.transition, message.action), set()).add(self.parts.name)
+        return heard(self, message, now)
+
+    patch.setattr(following.Following, "_heard", lax)
+    patch.setattr(executing.Executor, "refuse", lambda self, gate, reason, now: [])
+
+
 def count_a_blank_member(patch: Patch) -> None:
     """Whose disk is empty has a vote."""
     patch.setattr(agreement, "_is_blank", lambda hello, heard: False)
@@ -431,6 +443,7 @@ MUTATIONS: dict[str, Break] = {
     "skip the promise's sync": skip_the_sync_of_the_promise,
     "skip the prepared form's sync": skip_the_sync_of_the_prepared_form,
     "skip the sync of an order": skip_the_sync_of_an_order,
+    "begin what this disk does not have": begin_what_this_disk_does_not_have,
     "count a blank member": count_a_blank_member,
     "host votes for member votes": host_votes_for_member_votes,
     "two-node activates unfenced": two_node_activates_unfenced,

@@ -69,6 +69,9 @@ SCRIPTS: dict[str, Callable[[], None]] = {
     ),
     "the executor's clock in the state": test_standstill.test_what_members_record_is_in_the_clock_of_the_cluster,
     "skip the sync of an order": partial(test_findings.test_what_was_begun_is_known_to_whoever_comes_after, False),
+    "begin what this disk does not have": (
+        test_rare_faults.test_who_can_not_keep_that_it_started_something_leaves_it_to_the_others
+    ),
     "who is cut off and can't promise ends at once": partial(
         test_rare_faults.test_who_is_cut_off_and_can_not_promise_stops_what_it_runs_before_it_ends, False
     ),

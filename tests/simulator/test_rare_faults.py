@@ -38,6 +38,30 @@ def test_who_can_not_keep_a_commit_refuses_it_and_stays() -> None:
     assert all("can't keep it" in reason for reason in rejections(cluster, second))
 
 
+def test_who_can_not_keep_that_it_started_something_leaves_it_to_the_others() -> None:
+    """Restarted, it would know of the start before only, and stop the service with the parameters of that."""
+    cluster = running("n1", "n2", "n3")
+    first = cluster.apply(configuration(primitive("a", value="1"), prefer={"a": "n1"}), "n1")
+    assert cluster.until(lambda: all_have(cluster, first) and settled(cluster, "a"))
+    cluster.run(3_000)
+    second = cluster.apply(configuration(primitive("a", value="2"), prefer={"a": "n1"}), "n2")
+    assert cluster.until(lambda: all_have(cluster, second))
+    cluster.world.witnessed.clear()
+    cluster.hosts["n1"].disk.failing = True
+    assert cluster.until(lambda: "start" in [one.task for one in cluster.world.witnessed], 10_000)
+    cluster.run(3_000)
+    begun = cluster.world.where("a")
+    cluster.hosts["n1"].crash()
+    cluster.hosts["n1"].disk.failing = False
+    cluster.run(3_000)
+    cluster.hosts["n1"].start()
+    cluster.run(10_000)
+    third = cluster.apply(configuration(primitive("a", value="3"), prefer={"a": "n1"}), "n2")
+    assert cluster.until(lambda: all_have(cluster, third) and settled(cluster, "a"))
+    assert cluster.world.faults == []
+    assert begun == ["n2"], "the others have it without waiting for the disk"
+
+
 def test_what_was_accepted_in_a_former_view_says_nothing_in_the_next() -> None:
     """n3 accepts, loses its disk and comes back before n2 has answered: what it accepted it does not have any more."""
     cluster = running("n1", "n2", "n3")
