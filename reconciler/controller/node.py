@@ -148,7 +148,7 @@ class Node:
     @property
     def converged(self) -> bool:
         """Whether nothing is left to do, by the DC's word, and nothing has changed since; never said before this node has looked."""
-        if self.phase == "recovering":
+        if self._recovering:
             return False
         if self.is_dc:
             return self.coordinator.converged
@@ -186,11 +186,17 @@ class Node:
     @property
     def phase(self) -> str:
         """What the node is about: recovering, idle, running or stopping."""
-        if not self.recovered or (not self.entering.reported and self.name in self.members):
+        if self._recovering:
             return "recovering"
         if self.stopping:
             return "stopping"
-        return "running" if self.coordinator.busy or not self.executor.idle else "idle"
+        busy = self.coordinator.busy if self.is_dc else not self.converged
+        return "running" if busy or not self.executor.idle else "idle"
+
+    @property
+    def _recovering(self) -> bool:
+        """Whether what runs here is not known yet, or not told to the others."""
+        return not self.recovered or (not self.entering.reported and self.name in self.members)
 
     def step(self, event: Event) -> list[Effect]:
         """Take one event; what to do about it, in this order."""

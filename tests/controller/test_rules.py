@@ -23,6 +23,7 @@ from reconciler.controller.shared import Prepared, agreed
 from reconciler.controller.transition import Transition
 from reconciler.frozen import replace
 from reconciler.model.score import INFINITY
+from reconciler.simulator.cluster import SimulatedCluster
 
 from .written import configuration, primitive, sent
 
@@ -222,6 +223,21 @@ def test_the_phase_says_what_the_node_is_about(single, world):
     while single.left is None:
         single.tick()
     assert single.node.phase == "stopping"
+
+
+def test_every_member_says_alike_whether_the_cluster_is_at_rest():
+    """Only the DC computes what is to be done: the others go by its word."""
+    cluster = SimulatedCluster(("n1", "n2", "n3"), 1)
+    cluster.start()
+    names, phases = set(cluster.hosts), set()
+    cluster.watch.append(
+        lambda *_: phases.update((name, host.node.phase) for name, host in cluster.hosts.items() if host.node)
+    )
+    cluster.apply(configuration(primitive("a")), "n1")
+    assert cluster.until(lambda: cluster.world.where("a") != [], 10_000)
+    assert phases >= {(name, "running") for name in names}
+    cluster.run(5_000)
+    assert {host.node.phase for host in cluster.hosts.values() if host.node} == {"idle"}
 
 
 def test_numbers_of_transitions_and_results_go_on_after_a_restart(single, world):
