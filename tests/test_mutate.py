@@ -241,6 +241,24 @@ def test_a_mutant_takes_no_longer_than_it_may_but_one_test(mutate: ModuleType, t
     assert tests(0.5) == ["quick"]
 
 
+@pytest.mark.parametrize(
+    ("package", "order"),
+    [("controller", ["elsewhere", "quick", "slow"]), ("daemon", ["quick", "slow", "elsewhere"])],
+    ids=["in one process", "where others may be started"],
+)
+def test_what_lies_outside_of_functions_is_tried_with_all_tests(
+    mutate: ModuleType, tmp_path: Path, package: str, order: list[str]
+) -> None:
+    """A default is met by whoever makes a value: the quickest are tried first, also those that reach no statement of the file."""
+    (tmp_path / "room" / "reconciler" / package).mkdir(parents=True)
+    statement = mutate.reach.Statement(1, (2, 0), (3, 0))
+    seconds = {"slow": 50.0, "quick": 1.0, "elsewhere": 0.1}
+    known = mutate.Known(set(), seconds, {1: {"slow", "quick"}}, set(), {"one.py": [statement]})
+    (tmp_path / "scratch").mkdir()
+    scratch = mutate.Scratch(tmp_path / "room", tmp_path / "scratch")
+    assert scratch.tests(package, mutate.Mutant("one.py", "constant", (1, 0), (1, 1), "1"), known) == order
+
+
 def test_what_lies_outside_of_functions_belongs_to_no_statement(mutate: ModuleType) -> None:
     _, statements = mutate.reach.marked(COUNTED, 10)
     assert mutate.reach.innermost(statements, place_of("def sign")) is None

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from reconciler.cib.observations import AttributeSet, transient
+from reconciler.controller.dampening import Dampening
+from reconciler.controller.events import Broadcast, SetTimer, Wish
 from reconciler.controller.held import Held, held_of, hold, of_members, released
 from reconciler.controller.members import node_state
+from reconciler.controller.messages import Observe
+from reconciler.controller.moment import Moment
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
@@ -144,3 +150,45 @@ def test_what_is_held_is_bounded() -> None:
         assert now == tuple(one for one in seen if one.name not in held)
     assert len(held) == 1000
     assert all(one.delay_ms <= 3_600_000 for one in held.values())
+
+
+# The DC's clocks
+
+
+def armed(wishes: Sequence[Wish]) -> dict[str, int]:
+    return {wish.name: wish.at_ms for wish in wishes if isinstance(wish, SetTimer)}
+
+
+def test_each_change_begins_the_delay_anew_up_to_ten_times_after_the_first() -> None:
+    dampening, held, seen = Dampening(), {"x": Held(5_000, {"n1": "1"})}, (AttributeSet("n1", "x", "1"),)
+    at_ms = [armed(dampening.observed(held, seen, Moment(0, ms)))["dampen x"] for ms in (0, 4_000, 48_000, 49_000)]
+    assert at_ms == [5_000, 9_000, 50_000, 50_000]
+    assert dampening.observed(held, (AttributeSet("n1", "y", "1"),), Moment(0, 0)) == [], "of another, nothing is held"
+
+
+def test_once_the_values_count_the_next_one_is_a_first_one() -> None:
+    held, seen = {"x": Held(5_000, {"n1": "1"})}, (AttributeSet("n1", "x", "1"),)
+    for ends in (
+        lambda one: one.observed({}, seen, Moment(0, 30_000)),
+        lambda one: one.due("dampen x", held, ("n1",), Moment(0, 30_000)),
+        lambda one: one.installed({}, Moment(0, 30_000), dc=True),
+    ):
+        dampening = Dampening()
+        dampening.observed(held, seen, Moment(0, 0))
+        ends(dampening)
+        assert armed(dampening.observed(held, seen, Moment(0, 48_000))) == {"dampen x": 53_000}
+
+
+@pytest.mark.parametrize(("dc", "timers"), [(True, {"dampen x": 5_007, "dampen y": 9_007}), (False, {})])
+def test_in_another_view_the_dc_begins_all_delays_anew(dc: bool, timers: dict[str, int]) -> None:
+    held = {"y": Held(9_000, {"n1": "2"}), "x": Held(5_000, {"n1": "1"})}
+    assert armed(Dampening().installed(held, Moment(0, 7), dc=dc)) == timers
+
+
+def test_what_counts_is_what_members_have_told() -> None:
+    held = {"x": Held(5_000, {"n2": None, "n1": "1", "gone": "7"})}
+    due = Dampening().due("dampen x", held, ("n1", "n2"), Moment(9, 0))
+    seen = (AttributeSet("n1", "x", "1"), AttributeSet("n2", "x", None))
+    assert due == [Broadcast(Observe(seen, "x has its new values", 9))]
+    assert Dampening().due("dampen x", held, ("n3",), Moment(9, 0)) == []
+    assert Dampening().due("dampen y", held, ("n1",), Moment(9, 0)) == []

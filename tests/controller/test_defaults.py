@@ -16,7 +16,7 @@ from reconciler.controller.members import node_state, with_members
 from reconciler.controller.membership.events import JoinAnew
 from reconciler.controller.membership.history import Rank, StateId
 from reconciler.controller.membership.presence import Presence
-from reconciler.controller.messages import AgentOrder, Cleanup, Kept
+from reconciler.controller.messages import AgentOrder, Kept
 from reconciler.controller.moment import Moment
 from reconciler.controller.own import Own
 from reconciler.controller.pulse import Pulse
@@ -116,33 +116,3 @@ def test_who_has_a_state_is_planned_for_and_all_go_by_their_names() -> None:
 
 def test_of_who_was_never_seen_there_is_no_history() -> None:
     assert node_state(Cib(), "n1") == NodeState("n1", "n1", has_history=False)
-
-
-# A replica
-
-
-def test_what_is_planned_from_follows_the_state_and_the_partition() -> None:
-    replica = Replica("n1", Shared(dc="n2", quorate=True))
-    assert (replica.cib.dc_id, replica.cib.have_quorum, replica.dc, replica.quorate) == (None, False, None, False)
-    replica.partition = Partition("v", ("n1",), installed=True)
-    assert (replica.cib.dc_id, replica.cib.have_quorum, replica.dc, replica.quorate) == ("n2", True, "n2", True)
-    assert replica.cib is replica.cib, "and is made once"
-    replica.shared = Shared(dc="n1", cib=Cib(configuration=Configuration(nodes=(NodeDefinition("n9"),))))
-    assert (replica.cib.dc_id, replica.cib.have_quorum, len(replica.cib.configuration.nodes)) == ("n1", False, 1)
-
-
-def test_who_doubts_its_state_is_blank_until_its_disk_counts_again() -> None:
-    replica = Replica("n1")
-    assert not replica.own.blank
-    replica.doubt()
-    assert replica.own.blank
-    replica.promise(4)
-    replica.promise(2)
-    assert replica.own.promised == 4
-
-
-@pytest.mark.parametrize(("dc", "sender", "counts"), [("", "n1", True), ("n1", "n1", True), ("n2", "n1", False)])
-def test_the_dc_says_what_time_it_is_and_where_there_is_none_anybody(dc: str, sender: str, counts: bool) -> None:
-    replica = Replica("n1", Shared(dc=dc))
-    replica.take_in(sender, b"", Cleanup(("a",), 9))
-    assert replica.shared.clock_ms == (9 if counts else 0)

@@ -8,7 +8,7 @@ from reconciler.cib import Cib
 from reconciler.controller.fencing.record import Down, Fencing
 from reconciler.controller.forgetting import Unforgettable
 from reconciler.controller.membership.presence import Presence
-from reconciler.controller.messages import NodeForgotten
+from reconciler.controller.messages import NodeForgotten, Underway
 from reconciler.controller.shared import Shared, deliver, unforgettable
 from reconciler.controller.standing import Member
 from reconciler.frozen import replace
@@ -77,3 +77,11 @@ def test_one_of_two_forgets_the_other_only_once_it_is_accounted_for() -> None:
         shared = state(presence, contested=True, nodes=nodes, votes={"n1": 1, "n3": 1})
         after = deliver(shared, "n1", NodeForgotten("n3", 0))
         assert ("n3" not in after.votes) == may
+
+
+def test_what_is_known_of_the_others_stays() -> None:
+    work = {name: (Underway(1, 1, 1, "a", "start", 5),) for name in ("n2", "n3")}
+    before = state(Presence.DOWN, underway=work, reported=("n1", "n2", "n3"))
+    after = deliver(before, "n1", NodeForgotten("n3", 0))
+    assert after.reported == ("n1", "n2")
+    assert after.underway == {"n2": work["n2"]}

@@ -6,8 +6,10 @@ import pytest
 
 from reconciler.cib import Cib
 from reconciler.controller.membership.presence import Presence
-from reconciler.controller.permitted import permitted
+from reconciler.controller.permitted import missing_of, permitted
+from reconciler.controller.quorum.policy import Absence
 from reconciler.controller.standing import Member
+from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 
@@ -47,3 +49,33 @@ def test_one_of_three_with_a_quorum_device_waits_for_an_operator() -> None:
 def test_half_of_a_cluster_of_two_may_fence_the_other() -> None:
     nodes = members(n1=Presence.ONLINE, n2=Presence.UNCLEAN)
     assert permitted(FENCING, nodes, {"n1": 1, "n2": 1}, quorate=True, contested=True).fence
+
+
+@pytest.mark.parametrize(
+    ("contested", "here", "missing", "fences"),
+    [
+        (True, (True, True), False, False),
+        (True, (True, False), False, True),
+        (True, (False, False), True, True),
+        (False, (True, True), False, True),
+    ],
+    ids=["all were away", "one stayed", "who is missing was away", "nobody else is quorate"],
+)
+def test_members_that_were_all_away_may_not_even_fence_where_others_may_be_quorate(
+    contested: bool, here: tuple[bool, bool], missing: bool, fences: bool
+) -> None:
+    """The others may have gone on without them, and hold the newer history."""
+    nodes = members(n1=Presence.ONLINE, n2=Presence.ONLINE, n3=Presence.UNCLEAN)
+    for name, stale in zip(nodes, (*here, missing), strict=True):
+        nodes[name] = replace(nodes[name], stale=stale)
+    votes = dict.fromkeys(nodes, 1)
+    assert permitted(FENCING, nodes, votes, quorate=True, contested=contested).fence is fences
+
+
+def test_of_a_node_with_a_vote_that_nobody_ever_saw_nothing_is_known() -> None:
+    nodes = members(n1=Presence.ONLINE, n3=Presence.DOWN)
+    assert missing_of(nodes, {"n1": 1, "n2": 1, "n3": 1}) == {"n2": Absence.UNKNOWN, "n3": Absence.DOWN}
+    assert missing_of(nodes, {"n1": 1}) == {}, "who has no vote is not missed"
+    stands = {Presence.WAITED: Absence.WAITED, Presence.PENDING: Absence.UNKNOWN, Presence.UNCLEAN: Absence.UNKNOWN}
+    for presence, absence in stands.items():
+        assert missing_of(members(n2=presence), {"n2": 1}) == {"n2": absence}

@@ -273,3 +273,29 @@ def test_a_node_whose_process_is_gone_is_lost_with_its_host_or_its_grace() -> No
 def test_a_node_that_was_never_seen_may_run_anything() -> None:
     assert presences({}, attendance("n1"), ["n2"], startup_fencing=True)["n2"] is UNCLEAN
     assert presences({}, attendance("n1"), ["n2"], startup_fencing=False)["n2"] is DOWN
+
+
+def test_without_quorum_nobody_is_doubted_for_nothing_is_decided_anyway() -> None:
+    lonely = hello("n1", votes={"n1": 1, "n2": 1}, ring=RingVerdict(False, 1))
+    found = agreed(lonely)
+    assert (found.quorate, found.term, found.doubtful) == (False, None, frozenset())
+
+
+def test_who_is_turned_away_takes_no_part_in_anything() -> None:
+    """Neither as a member, nor with its promise, its verdict or what it sees."""
+    strange = {"promised": 40, "hosts": (), "ring": RingVerdict(False, 3)}
+    there = {"hosts": ("n1", "n2", "n3"), "fenced": {"n3": "boot-n3"}}
+    for other, why in (
+        (hello("n3", cluster="other", **strange), Exclusion.FOREIGN),
+        (hello("n3", state(3, 4), **strange), Exclusion.FENCED),
+        (hello("n3", boot="later", protocols=(7, 7), **strange), Exclusion.PROTOCOL),
+    ):
+        found = agreed(hello("n1", **there), hello("n2", **there), other)
+        assert found.excluded == {"n3": why}
+        assert (found.members, set(found.ranks), set(found.boots)) == (("n1", "n2"), {"n1", "n2"}, {"n1", "n2"})
+        assert (found.quorate, found.term, found.hosts) == (True, 4, {"n1", "n2", "n3"})
+
+
+def test_versions_that_run_together_leap_alike() -> None:
+    """The term is no member's word: each computes it, and another leap would be another term."""
+    assert agreed(hello("n1", **TWO, gone=("n2",))).term == 1_003

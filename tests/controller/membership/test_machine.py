@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from reconciler.controller.membership.agreement import Exclusion
 from reconciler.controller.membership.events import (
     Announced,
@@ -250,3 +252,76 @@ def test_who_the_others_can_not_go_on_with_is_told_why() -> None:
     )
     assert isinstance(now, NoView)
     assert effects == (JoinAnew(Exclusion.FENCED.value, fenced=True),)
+
+
+def test_a_ready_from_before_an_exclusion_counts_no_more() -> None:
+    """n2 was ready for the state of n3; without n3 all go on from another one, and n2 has to say so once more."""
+    where = view("n1", "n2", "n3")
+    hellos = [hello_of("n1", where), hello_of("n2", where), hello_of("n3", where, NEW)]
+    now, _ = drive(
+        NoView(),
+        Announced(where, facts("n1"), 0),
+        *(MembershipHeard(one.node, one, 0) for one in hellos),
+        MembershipHeard("n2", Ready("n2", 3, NEW), 0),
+        MembershipHeard("n1", Exclude(("n3",), "no ready within the time"), 0),
+        Promised(3, 0),
+    )
+    assert isinstance(now, Readied)
+    now, effects = step(now, MembershipHeard("n1", Ready("n1", 3, OLD), 0))
+    assert effects == ()
+    now, (install,) = step(now, MembershipHeard("n2", Ready("n2", 3, OLD), 0))
+    assert isinstance(install, Install)
+    assert install.installation.members == ("n1", "n2")
+
+
+@pytest.mark.parametrize(("promised", "promises"), [(1, [Promise(2)]), (2, []), (5, [])])
+def test_without_quorum_only_who_takes_over_a_later_term_promises_it(promised: int, promises: list[Promise]) -> None:
+    where = View("v1", ("n1", "n2"), RingVerdict(False, 2), ("n1", "n2"))
+    old = facts("n1", StateId(Rank(0, 1, 4), 0, "old"), promised)
+    now, effects = drive(
+        NoView(),
+        Announced(where, old, 0),
+        MembershipHeard("n2", hello_of("n2", where, NEW), 0),
+        MembershipHeard("n1", hello_of("n1", where, promised=promised), 0),
+    )
+    assert [effect for effect in effects if isinstance(effect, Promise)] == promises
+    assert isinstance(now, Transfer), "and takes over its state"
+
+
+def test_with_quorum_each_view_begins_a_term_of_its_own_whoever_promised_what() -> None:
+    where = view("n1", "n2")
+    _, effects = drive(
+        NoView(),
+        Announced(where, facts("n1", promised=7), 0),
+        MembershipHeard("n2", hello_of("n2", where), 0),
+        MembershipHeard("n1", hello_of("n1", where, promised=7), 0),
+    )
+    assert Promise(8) in effects
+
+
+def test_who_is_out_of_its_time_names_nobody_who_has_answered() -> None:
+    """Amid the agreement those are named who are not ready; of the installed view nobody is."""
+    where = view("n1", "n2", "n3")
+    now, _ = drive(
+        NoView(),
+        Announced(where, facts("n1"), 0),
+        *(MembershipHeard(node, hello_of(node, where), 0) for node in where.members),
+        Promised(3, 0),
+        *(MembershipHeard(node, Ready(node, 3, OLD), 0) for node in ("n1", "n2")),
+    )
+    _, effects = step(now, Waited(9_000))
+    assert effects == (Wait(9_000 + PATIENCE_MS), Tell(Exclude(("n3",), "no ready within the time")))
+    for settled in (installed("n1", "n2"), NoView()):
+        assert step(settled, Waited(9_000)) == (settled, ())
+
+
+def test_of_an_exclusion_that_says_nothing_new_nothing_follows() -> None:
+    now = installed("n1", "n2", "n3")
+    for message, sender in ((Exclude(("n9",), ""), "n2"), (Exclude((), ""), "n2")):
+        assert step(now, MembershipHeard(sender, message, 0)) == (now, ())
+    assert step(NoView(), MembershipHeard("n2", Exclude(("n1",), ""), 0)) == (NoView(), ())
+    where = view("n1", "n2", "n3")
+    heard = [MembershipHeard(node, hello_of(node, where), 0) for node in ("n1", "n2")]
+    now, _ = drive(NoView(), Announced(where, facts("n1"), 0), *heard, MembershipHeard("n1", Exclude(("n3",), ""), 0))
+    assert step(now, MembershipHeard("n3", Exclude(("n2",), "its revenge"), 0)) == (now, ())
+    assert step(now, MembershipHeard("n2", Exclude(("n3",), "once more"), 0)) == (now, ())
