@@ -415,3 +415,13 @@ def test_a_head_is_as_it_has_to_be(head: dict[str, object], error: type[Exceptio
         unseal(json.dumps(plain).encode())
     assert why in str(raised.value)
     assert type(raised.value) is error
+
+
+def test_of_pieces_that_do_not_fit_nothing_is_kept() -> None:
+    """Whoever sends nothing but such pieces must not fill the memory of all."""
+    assembly = Assembly()
+    assert assembly.add("n1", Chunk("digest", 0, 3, "YQ==")) is None
+    for _ in range(3):
+        with pytest.raises(MessageError, match="another was expected"):
+            assembly.add("n1", Chunk("digest", 2, 3, "YQ=="))
+        assert assembly._parts == {}
