@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from reconciler.cli.cluster import changes
+from reconciler.cli.cluster.advice import advised
 from reconciler.cli.cluster.agreement import standing_lines, standing_of, standing_to_plain
 from reconciler.cli.cluster.asking import first_seen, host_named, key_of, look, node_named, this_machine
 from reconciler.cli.cluster.by_hand import write_down
@@ -208,7 +209,7 @@ def _source(seen: Seen, named: str | None, back: tuple[str, ...]) -> HostFacts:
     if named is not None:
         if named not in seen.facts:
             why = seen.lost[named].why if named in seen.lost else "it is no node of the cluster"
-            raise HostsMissing(f"{named} can't be asked: {why}")
+            raise HostsMissing(f"can't be asked: {advised({named: why})}")
         return seen.facts[named]
     having = [one for host, one in seen.facts.items() if host not in back and not is_free(one) and one.key]
     quorate = [one for one in having if one.running is not None and one.running.quorate]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from reconciler.cli.cluster.advice import hints_of
 from reconciler.cli.cluster.facts import HostFacts, Seen
 from reconciler.cli.cluster.judging import faults_of, is_free
 from reconciler.cli.cluster.scripts import digest_of
@@ -85,6 +86,7 @@ def standing_lines(standing: ClusterStanding, paint: Paint) -> Iterator[str]:
     if seen.lost or standing.faults:
         yield ""
     yield from (paint("red", f"! {host}: {lost.why}") for host, lost in sorted(seen.lost.items()))
+    yield from (f"  {hint}" for hint in hints_of(lost.why for lost in seen.lost.values()))
     yield from (paint("red", f"! {fault}") for fault in standing.faults)
 
 

@@ -7,6 +7,7 @@ import binascii
 import socket
 from collections.abc import Iterable, Mapping
 
+from reconciler.cli.cluster.advice import advised
 from reconciler.cli.cluster.facts import CONF, KEY, PROBE, HostFacts, HostLost, Seen, facts_of
 from reconciler.cli.cluster.judging import ClusterRefused, HostsMissing
 from reconciler.cli.cluster.remote import Shells
@@ -53,7 +54,7 @@ def key_of(shells: Shells, host: str) -> bytes:
         key = b""
     if ran.code != 0 or not 128 <= len(key) <= _MOST_KEY_BYTES:
         why = ran.why if ran.code != 0 else f"{KEY} is no key"
-        raise HostsMissing(f"{host} does not give the cluster's key: {why}")
+        raise HostsMissing(f"the cluster's key can't be had: {advised({host: why})}")
     return key
 
 
@@ -65,7 +66,7 @@ def first_seen(shells: Shells, member: str | None) -> tuple[HostFacts, Conf]:
     else:
         seen = look(shells, [member])
         if member in seen.lost:
-            raise HostsMissing(f"{member} can't be asked: {seen.lost[member].why}")
+            raise HostsMissing(f"can't be asked: {advised({member: seen.lost[member].why})}")
         found = seen.facts[member]
     if found.conf is None:
         hint = " (name one of its nodes: --member HOST)" if member is None else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from reconciler.cli.cluster.advice import advised
 from reconciler.cli.cluster.facts import CONF, KEY
 from reconciler.cli.cluster.remote import Ran, Shells, on_each
 from reconciler.cli.cluster.stages import ChangeStage, ClusterChange
@@ -35,7 +36,7 @@ def carry_out(change: ClusterChange, shells: Shells, tell: Callable[[str], None]
         if failed:
             for line in account(change, done, stage, failed):
                 tell(line)
-            why = "; ".join(f"{host}: {one.why}" for host, one in failed.items())
+            why = advised({host: one.why for host, one in failed.items()})
             raise HalfDone(f"stopped at step {number} of {len(change.stages)}: {why}")
         done.append(stage)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from reconciler.cli.cluster.advice import advised
 from reconciler.cli.cluster.facts import CONF, KEY, DaemonTold, HostFacts, Seen, differences
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.fabric.corosync.conf.checks import check, errors
@@ -104,7 +105,7 @@ def must_answer(seen: Seen, hosts: Iterable[str]) -> None:
 
 
 def _why(seen: Seen, hosts: Iterable[str]) -> str:
-    return "; ".join(f"{host}: {seen.lost[host].why if host in seen.lost else 'it was not asked'}" for host in hosts)
+    return advised({host: seen.lost[host].why if host in seen.lost else "it was not asked" for host in hosts})
 
 
 def must_be_usable(one: HostFacts) -> None:

@@ -38,10 +38,18 @@ class Ran:
     @property
     def why(self) -> str:
         """What was wrong, in a line."""
-        said = [line.strip() for line in self.errors.splitlines() if line.strip()]
+        said = _lines(self.errors)
         if self.code is None:
             return f"no answer in time{': ' + said[-1] if said else ''}"
+        if not said:  # A login that is not permitted says so on the output.
+            said = _lines(self.output.decode("utf-8", "replace"))[-1:]
         return "; ".join(said[-3:])[-1000:] or f"ended with {self.code}"
+
+
+def _lines(text: str) -> list[str]:
+    """What is said in a text, line by line, each once; without the command that Debian's ssh says to run where a host's key changed."""
+    lines = (line.strip() for line in text.splitlines())
+    return list(dict.fromkeys(line for line in lines if line and not line.startswith(("remove with:", "ssh-keygen "))))
 
 
 class Shells:
