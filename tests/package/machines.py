@@ -21,24 +21,29 @@ UPPER = "/mnt/upper"
 BARE = """\
 [Unit]
 Description=What a machine of the tests starts: nothing of what this machine would
-Requires=basic.target dbus.service
-After=basic.target dbus.service
+Requires=basic.target dbus.service systemd-user-sessions.service
+After=basic.target dbus.service systemd-user-sessions.service
 AllowIsolate=yes
 """
 _BOOT = r"""
 name=$0 place=$1; shift
 mount --make-rprivate /
 ip link set lo up
-mount -t tmpfs -o mode=755 tmpfs "$place"
-mkdir "$place/upper" "$place/work" "$place/root"
+mkdir -p "$place/upper" "$place/work" "$place/root"
 mount -t overlay -o "lowerdir=/,upperdir=$place/upper,workdir=$place/work" overlay "$place/root"
 cd "$place/root"
 printf '%s\n' "$name" >etc/hostname
 hostname "$name"
-printf '127.0.0.1 localhost\n' >etc/hosts
-tr -d - </proc/sys/kernel/random/uuid >etc/machine-id
+[ -e "$place/upper/etc/hosts" ] || printf '127.0.0.1 localhost\n' >etc/hosts
+[ -e "$place/upper/etc/machine-id" ] || tr -d - </proc/sys/kernel/random/uuid >etc/machine-id
 rm -f usr/sbin/policy-rc.d
 printf '%s' "$BARE" >etc/systemd/system/bare.target
+rm -rf etc/systemd/system/bare.target.wants
+mkdir etc/systemd/system/bare.target.wants
+for unit in $ENABLED; do
+  enabled=etc/systemd/system/multi-user.target.wants/$unit.service
+  [ ! -L $enabled ] || cp -P $enabled etc/systemd/system/bare.target.wants/
+done
 mkdir -p mnt/upper mnt/old
 mount --bind "$place/upper" mnt/upper
 mount -t proc proc proc
@@ -54,14 +59,19 @@ ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 touch dev/console
 for where in dev/shm run tmp; do mount -t tmpfs -o mode=1777 tmpfs $where; done
+# By this a node knows that its machine was off: each boot has its own.
+cat proc/sys/kernel/random/uuid >run/boot_id
+mount --bind run/boot_id proc/sys/kernel/random/boot_id
 chmod 755 run
 [ -z "$SHARED" ] || { mkdir -p srv/shared; mount --bind "$SHARED" srv/shared; }
 # Indexing manual pages takes longer than an installation.
 rm -f var/lib/man-db/auto-update
 pivot_root . mnt/old
 umount -l /mnt/old
+read -r wired
 exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@" </dev/null
 """
+_DISK = 'mount -t tmpfs -o mode=755 tmpfs "$0" && echo there && exec cat'
 _NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--net", "--cgroup")
 
 
@@ -85,41 +95,77 @@ def lacking() -> str | None:
 
 
 class Machine:
-    """One machine, from its power-on to its end."""
+    """One machine. Its disk is there until it is scrapped, whether it has power or not."""
 
-    def __init__(self, name: str, place: Path, init: Sequence[str], shared: Path | None) -> None:
-        """Boot it; it sees the directory `shared` as /srv/shared. **Raises** MachineError when it does not come up."""
+    def __init__(
+        self, name: str, place: Path, init: Sequence[str], shared: Path | None, enabled: Sequence[str]
+    ) -> None:
+        """Boot it; it sees the directory `shared` as /srv/shared, and starts those of the units `enabled` that are enabled on it.
+
+        **Raises** MachineError when it does not come up.
+        """
         self.name = name
+        self.cables: list[Callable[[int], None]] = []
+        """What connects it to networks, by its first process, before it boots."""
+        self._place, self._init, self._shared, self._enabled = place, init, shared, enabled
         groups = _control_groups()
         assert groups is not None
         self._group = groups / f"reconciler-package-{os.getpid()}-{name}"
-        self._group.mkdir()
-        place.mkdir()
-        enter = f'echo $$ >{self._group}/cgroup.procs; exec unshare {" ".join(_NAMESPACES)} --fork --kill-child "$@"'
-        with open(place.with_suffix(".console"), "wb") as console:
-            self._outer = subprocess.Popen(
-                ["sh", "-c", enter, "sh", "bash", "-ec", _BOOT, name, str(place), *init],
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=console,
-                env={**os.environ, "BARE": BARE, "SHARED": str(shared or "")},
-                start_new_session=True,
-            )
         self._console = place.with_suffix(".console")
+        place.mkdir()
+        # It ends with this process, which holds the other end of its input.
+        words = ["unshare", "--mount", "sh", "-ec", _DISK, str(place)]
+        self._disk = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        assert self._disk.stdout is not None
+        if not self._disk.stdout.readline():
+            raise MachineError(f"{name} has no disk")
         self.pid = 0
-        wait_until(self._begun, f"{name} has a first process: {self._console}")
-        if init is INIT:
-            wait_until(
-                lambda: self.run("systemctl", "is-active", "bare.target", check=False) == "active", "it is up", 60
-            )
+        self.on()
         self.at_first = self.added()
         """What it has of its own as soon as it is up."""
 
+    def on(self) -> None:
+        """Boot it. **Raises** MachineError when it does not come up."""
+        self._group.mkdir()
+        enter = (
+            f"echo $$ >{self._group}/cgroup.procs;"
+            f' exec nsenter -t {self._disk.pid} -m unshare {" ".join(_NAMESPACES)} --fork --kill-child "$@"'
+        )
+        settings = {"BARE": BARE, "SHARED": str(self._shared or ""), "ENABLED": " ".join(self._enabled)}
+        with open(self._console, "ab") as console:
+            self._outer = subprocess.Popen(
+                ["sh", "-c", enter, "sh", "bash", "-ec", _BOOT, self.name, str(self._place), *self._init],
+                stdin=subprocess.PIPE,
+                stdout=console,
+                stderr=console,
+                env={**os.environ, **settings},
+                start_new_session=True,
+            )
+        wait_until(self._begun, f"{self.name} has a first process: {self._console}")
+        for cable in self.cables:
+            cable(self.pid)
+        assert self._outer.stdin is not None
+        with contextlib.suppress(BrokenPipeError), self._outer.stdin as switch_on:
+            switch_on.write(b"\n")
+        wait_until(self._booting, f"{self.name} boots: {self._console}")
+        if self._init is INIT:
+            active = ("systemctl", "is-active", "bare.target")
+            wait_until(lambda: self.run(*active, check=False) == "active", f"{self.name} is up", 60)
+
+    def words(self, *words: str, **environment: str) -> list[str]:
+        """The command by which this machine runs a command on it."""
+        enter = ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-p", "-n", "-C", "-r", "-w"]
+        clean = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "DEBIAN_FRONTEND": "noninteractive",
+            **environment,
+        }
+        return [*enter, "env", "-i", *(f"{name}={value}" for name, value in clean.items()), *words]
+
     def run(self, *words: str, check: bool = True, given: bytes | None = None) -> str:
         """What a command on it prints, without the last line's end. **Raises** MachineError when it fails, unless `check` is false."""
-        enter = ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-p", "-n", "-C", "-r", "-w"]
-        clean = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
-        done = subprocess.run([*enter, *clean, *words], capture_output=True, input=given or b"", timeout=120)
+        done = subprocess.run(self.words(*words), capture_output=True, input=given or b"", timeout=120)
         told = done.stdout.decode(errors="replace").rstrip("\n")
         if check and done.returncode:
             raise MachineError(f"{self.name}: {' '.join(words)}: {done.returncode}: {told}{done.stderr.decode()}")
@@ -150,7 +196,7 @@ class Machine:
         return set(self.run("find", UPPER, "!", "-type", "d", "-printf", "%P\\n").splitlines())
 
     def off(self) -> None:
-        """End all its processes; everything that it had goes with them."""
+        """Take its power: all its processes end. Its disk stays as it is; its networks lose it."""
         (self._group / "cgroup.kill").write_text("1")
         self._outer.wait(20)
         with contextlib.suppress(FileNotFoundError):
@@ -158,40 +204,80 @@ class Machine:
                 wait_until(lambda directory=directory: _removed(directory), f"{directory} is empty")  # type: ignore[misc]
             wait_until(lambda: _removed(self._group), f"{self._group} is empty")
 
+    @property
+    def is_on(self) -> bool:
+        """Whether it has power."""
+        return self._group.exists()
+
+    def scrap(self) -> None:
+        """Take its power, and everything that it had with it."""
+        if self.is_on:
+            self.off()
+        self._disk.kill()
+        self._disk.wait(20)
+
     def _begun(self) -> bool:
+        self._must_live()
+        children = Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text().split()
+        self.pid = int(children[0]) if children else 0
+        return bool(children)
+
+    def _booting(self) -> bool:
+        self._must_live()
+        return Path(f"/proc/{self.pid}/comm").read_text().strip() in ("systemd", "sleep")
+
+    def _must_live(self) -> None:
         if self._outer.poll() is not None:
             raise MachineError(f"{self.name} did not begin: {self._console.read_text()}")
-        children = Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text().split()
-        if not children or not Path(f"/proc/{children[0]}/exe").exists():
-            return False
-        self.pid = int(children[0])
-        return Path(f"/proc/{self.pid}/comm").read_text().strip() in ("systemd", "sleep")
 
 
 @contextlib.contextmanager
-def machine(name: str, directory: Path, init: Sequence[str] = INIT, shared: Path | None = None) -> Iterator[Machine]:
+def machine(
+    name: str,
+    directory: Path,
+    init: Sequence[str] = INIT,
+    shared: Path | None = None,
+    enabled: Sequence[str] = (),
+) -> Iterator[Machine]:
     """A machine for as long as the block runs. **Raises** MachineError when it does not come up."""
-    made = Machine(name, directory / name, init, shared)
+    made = Machine(name, directory / name, init, shared, enabled)
     try:
         yield made
     finally:
-        made.off()
+        made.scrap()
+
+
+class Switch:
+    """A network. A machine that is connected stays so when it boots anew."""
+
+    def __init__(self, pid: int, network: str) -> None:
+        self._pid, self._network = pid, network
+
+    def connect(self, machine: Machine, number: int) -> None:
+        """Give a machine the address `network`.`number` on its eth0."""
+
+        def cable(pid: int) -> None:
+            plug, address = f"p{number}", f"{self._network}.{number}/24"
+            _in_network(self._pid, f"ip link add {plug} type veth peer name eth0 netns {pid}")
+            _in_network(self._pid, f"ip link set {plug} master br0 up")
+            _in_network(pid, f"ip address add {address} dev eth0; ip link set eth0 up")
+
+        machine.cables.append(cable)
+        cable(machine.pid)
 
 
 @contextlib.contextmanager
-def switch(machines: Sequence[Machine], network: str) -> Iterator[None]:
+def switch(machines: Sequence[Machine], network: str) -> Iterator[Switch]:
     """A network that connects machines for as long as the block runs: the first has the address `network`.1/24, and so on."""
     with subprocess.Popen(["unshare", "--net", "sleep", "infinity"]) as plugs:
         try:
             ours = os.readlink("/proc/self/ns/net")
             wait_until(lambda: os.readlink(f"/proc/{plugs.pid}/ns/net") != ours, "the switch has a network of its own")
             _in_network(plugs.pid, "ip link add br0 type bridge && ip link set br0 up")
+            made = Switch(plugs.pid, network)
             for number, each in enumerate(machines, 1):
-                plug = f"p{number}"
-                _in_network(plugs.pid, f"ip link add {plug} type veth peer name eth0 netns {each.pid}")
-                _in_network(plugs.pid, f"ip link set {plug} master br0 up")
-                each.run("sh", "-ec", f"ip address add {network}.{number}/24 dev eth0; ip link set eth0 up")
-            yield
+                made.connect(each, number)
+            yield made
         finally:
             plugs.kill()
 
