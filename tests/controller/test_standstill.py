@@ -10,7 +10,7 @@ from reconciler.controller.messages import Message, Ping
 from reconciler.controller.moment import Moment
 from reconciler.controller.node import Node
 from reconciler.controller.pulse import BEAT_MS, PULSE_TIMER
-from reconciler.controller.standstill import GAP_MS, Standstill
+from reconciler.controller.standstill import Standstill
 from reconciler.frozen import replace
 from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.host import Host
@@ -46,7 +46,7 @@ def after(now: Moment, ms: int) -> Moment:
 # Whether there was a gap
 
 
-@pytest.mark.parametrize(("gap_ms", "stood"), [(1, False), (GAP_MS, False), (GAP_MS + 1, True)])
+@pytest.mark.parametrize(("gap_ms", "stood"), [(1, False), (2_000, False), (2_001, True)])
 def test_who_did_nothing_for_more_than_two_seconds_stood_still(
     host: Host, node: Node, gap_ms: int, stood: bool
 ) -> None:
@@ -89,6 +89,21 @@ def test_who_is_alone_may_stand_still_as_long_as_it_likes() -> None:
     assert (node.parts.unsure, node.executor.halted, node.fencer.halted) == (False, False, False)
 
 
+def test_who_was_alone_meanwhile_did_not_stand_still(host: Host, node: Node) -> None:
+    """Alone nobody looks at the clock; whoever joins then is told nothing of a gap."""
+    standstill, now = node.entering.standstill, host.now
+    partition, votes = node.replica.partition, node.replica.shared.votes
+    for meets in (standstill.turn, standstill.installed):
+        assert emitted(standstill.turn(now), "stood-still") == []
+        node.replica.partition = replace(partition, members=("n2",))
+        node.replica.shared = replace(node.replica.shared, votes={"n2": 1})
+        meets(now)
+        node.replica.partition = partition
+        node.replica.shared = replace(node.replica.shared, votes=votes)
+        now = after(now, 60_000)
+        assert emitted(standstill.turn(now), "stood-still") == []
+
+
 # Whether it is heard
 
 
@@ -111,6 +126,19 @@ def test_it_goes_on_once_a_ping_of_its_own_is_back_that_it_sent_since(
     assert node.parts.unsure is node.executor.halted is node.fencer.halted is not goes_on
 
 
+def test_a_ping_of_ones_own_is_no_news_to_one_who_did_not_stand_still(host: Host, node: Node) -> None:
+    """It comes each five seconds, and would have all planned anew."""
+    (ping,) = told(node.entering.standstill._ping(host.now))
+    assert isinstance(ping, Ping)
+    node.coordinator.stale = None
+    node.entering.standstill.heard(ping, host.now)
+    assert node.coordinator.stale is None
+    now, ping = halted(host, node)
+    node.coordinator.stale = None
+    node.entering.standstill.heard(ping, now)
+    assert node.coordinator.stale == "this node had stood still"
+
+
 def test_in_a_view_that_is_not_installed_nobody_is_asked_and_in_the_next_one_at_once(host: Host, node: Node) -> None:
     standstill, partition = node.entering.standstill, node.replica.partition
     now, _ = halted(host, node)
@@ -129,6 +157,9 @@ def test_the_dc_says_at_once_what_time_it_is_where_there_is_anybody_to_hear_it(
 ) -> None:
     node, now = node_of(cluster, who), cluster.hosts[who].now
     assert len(told(node.entering.standstill.installed(now))) == pings
+    node.replica.partition = replace(node.replica.partition, members=("n1", "n2"))
+    assert len(told(node.entering.standstill.installed(now))) == pings
+    assert node.parts.flow.heard == {"n1": 0, "n2": 0}, "and how much each of them sends is counted anew"
     node.replica.partition = replace(node.replica.partition, members=(who,))
     assert told(node.entering.standstill.installed(now)) == []
 
@@ -155,6 +186,13 @@ def test_who_gives_none_is_excluded_but_not_by_one_who_may_be_lost_itself(host: 
     first = beats(node, now, 5)
     named = [message.nodes for message in (*first, *beats(node, now, 5)) if isinstance(message, Exclude)]
     assert named == [("n3",)], "n1 says so first, and this node when nothing comes of that"
+
+
+def test_others_owe_nothing_for_the_time_in_which_this_node_stood_still(host: Host, node: Node) -> None:
+    now, ping = halted(host, node)
+    node.entering.standstill.heard(ping, now)
+    assert not node.parts.unsure
+    assert [type(message) for message in beats(node, now)] == [Ping, Ping]
 
 
 def test_who_is_alone_gives_none() -> None:

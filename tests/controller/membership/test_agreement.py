@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -299,3 +300,83 @@ def test_who_is_turned_away_takes_no_part_in_anything() -> None:
 def test_versions_that_run_together_leap_alike() -> None:
     """The term is no member's word: each computes it, and another leap would be another term."""
     assert agreed(hello("n1", **TWO, gone=("n2",))).term == 1_003
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "quorate"),
+    [
+        (RingVerdict(True, 2), RingVerdict(True, 2), True),
+        (RingVerdict(True, 2), RingVerdict(True, 3), False),
+        (RingVerdict(True, 3, 1), RingVerdict(True, 3, 1), True),
+        (RingVerdict(True, 3, 1), RingVerdict(True, 3, 0), False),
+        (RingVerdict(True, 2), RingVerdict(False, 2), False),
+    ],
+    ids=["alike", "one asks for more", "a device votes", "it votes for one of them", "one has none"],
+)
+def test_of_what_members_are_told_of_quorum_the_strictest_counts(
+    one: RingVerdict, other: RingVerdict, quorate: bool
+) -> None:
+    assert agreed(hello("n1", ring=one), hello("n2", ring=other)).quorate is quorate
+
+
+def test_of_equal_states_the_donor_is_who_heard_least_besides_then_the_first_by_name() -> None:
+    for besides, donor in (((3, 1, 1), "n2"), ((0, 0, 0), "n1"), ((2, 2, 1), "n3")):
+        told = [hello(name, state(3, 5, "x", beside)) for name, beside in zip(VOTES, besides, strict=True)]
+        assert agreed(*told).donor == donor
+
+
+def test_where_all_are_blank_the_donor_is_one_of_them_and_takes_nothing() -> None:
+    found = agreed(hello("n1", blank=True), hello("n2", state(3, 6), blank=True))
+    assert (found.donor, found.receivers, found.blank, found.quorate) == ("n2", {"n1"}, {"n1", "n2"}, False)
+
+
+def test_before_there_is_a_state_everybody_who_is_here_has_a_vote() -> None:
+    found = agreed(*(hello(name, StateId(), votes={}, promised=0, cluster="") for name in VOTES))
+    assert (found.quorum.votes, found.quorum.total, found.term, found.cluster) == (3, 3, 1, "")
+
+
+def test_who_comes_again_knows_a_node_by_a_later_installation_and_not_by_the_same() -> None:
+    for known, blank in ((3, set()), (4, {"n1"})):
+        assert agreed(hello("n1"), hello("n2", known={"n1": known}), hello("n3")).blank == blank
+
+
+def test_of_two_clusters_the_one_that_more_name_goes_on_and_of_equals_the_first() -> None:
+    for clusters, name in ((("b", "b", "a"), "b"), (("b", "a", ""), "a")):
+        told = [hello(node, cluster=cluster) for node, cluster in zip(VOTES, clusters, strict=True)]
+        assert agreed(*told).cluster == name
+
+
+def test_as_many_go_on_as_understand_each_other_and_of_equal_choices_with_the_newest_protocol() -> None:
+    rows = [((1, 2), (3, 3), (3, 4), 3, {"n1"}), ((1, 1), (2, 2), (3, 3), 3, {"n1", "n2"})]
+    for *protocols, spoken, strange in rows:
+        told = [hello(node, protocols=both) for node, both in zip(VOTES, protocols, strict=True)]
+        found = agreed(*told)
+        assert (found.protocol, set(found.excluded)) == (spoken, strange)
+
+
+def test_a_machine_is_there_if_all_members_see_it() -> None:
+    found = agreed(hello("n1", hosts=("n1", "n2", "n3")), hello("n2", hosts=("n1", "n2")))
+    assert found.hosts == {"n1", "n2"}
+
+
+def test_who_was_never_a_member_and_may_form_a_cluster_of_its_own_is_doubted() -> None:
+    told = {"votes": {"n1": 1, "n2": 1}, "ring": RingVerdict(True, 1), "gone": ("n2",)}
+    assert agreed(hello("n1", **told)).doubtful == frozenset()
+    assert agreed(hello("n1", **told, nodes=("n1", "n2", "n9"))).doubtful == {"n9"}
+
+
+def test_who_is_gone_by_what_all_know_and_was_met_by_nobody_since_is_not_doubted() -> None:
+    four = {"ring": RingVerdict(True, 2), "votes": dict.fromkeys(("n1", "n2", "n3", "n4"), 1), "gone": ("n3", "n4")}
+    seen = {"n3": "n3-1"}
+    found = agreed(hello("n1", **four, seen=seen), hello("n2", **four, seen=seen))
+    assert found.doubtful == frozenset()
+    found = agreed(hello("n1", **four, seen=seen), hello("n2", **four, seen={**seen, "n4": "n4-1"}))
+    assert found.doubtful == {"n4"}, "the donor never met it"
+
+
+def test_a_term_is_above_all_that_was_promised_in_this_view_also_by_who_was_excluded() -> None:
+    early = [hello(name, promised=4, early=True) for name in ("n1", "n2")]
+    for earlier, term, promised in ((4, 4, {"n1", "n2"}), (5, 6, set())):
+        found = agree({one.node: one for one in early}, {}, earlier)
+        assert found is not None
+        assert (found.term, found.promised) == (term, promised)
