@@ -6,10 +6,11 @@ import pytest
 
 from reconciler.controller import events as ev
 from reconciler.controller.coordinator import OVERDUE
+from reconciler.controller.cut_off import CUT_OFF_TIMER
 from reconciler.controller.entering import GRACE_TIMER
 from reconciler.controller.envelope import PROTOCOL
 from reconciler.controller.joining import WAIT_TIMER
-from reconciler.controller.membership.events import View
+from reconciler.controller.membership.events import JoinAnew, View
 from reconciler.controller.membership.messages import Exclude, Hello
 from reconciler.controller.messages import Cleanup, GraceOver, Heard, Ping
 from reconciler.controller.node import Node
@@ -202,3 +203,78 @@ def test_only_waits_that_have_changed_are_counted_anew(cluster: SimulatedCluster
 
 def timers(wishes: list[ev.Wish]) -> list[str]:
     return [wish.name for wish in wishes if isinstance(wish, ev.SetTimer | ev.ClearTimer)]
+
+
+# Who is turned away
+
+
+def turned_away(node: Node, host: Host, effect: JoinAnew) -> list[ev.Wish]:
+    """Membership says that the others go on without this node."""
+    return node.entering._carry_out((effect,), host.now)
+
+
+def test_who_can_never_be_a_member_ends_and_disturbs_nobody_any_more(host: Host, node: Node) -> None:
+    assert turned_away(node, host, JoinAnew("it is strange", for_good=True)) == [
+        ev.Leave("this node can't be a member: it is strange")
+    ]
+
+
+def test_whom_the_cluster_has_fenced_ends(host: Host, node: Node) -> None:
+    assert turned_away(node, host, JoinAnew("it was fenced", fenced=True)) == [
+        ev.Leave("the cluster has fenced this node: it was fenced")
+    ]
+
+
+def test_who_is_excluded_again_and_again_stays_away_for_a_while_and_says_so(host: Host, node: Node) -> None:
+    wishes = turned_away(node, host, JoinAnew("silent"))
+    assert [type(wish) for wish in wishes if isinstance(wish, ev.Rejoin | ev.Withdraw)] == [ev.Rejoin]
+    wishes = turned_away(node, host, JoinAnew("silent"))
+    assert [type(wish) for wish in wishes if isinstance(wish, ev.Rejoin | ev.Withdraw)] == [ev.Withdraw]
+    assert emitted(wishes, "stays-away") == [node.stays_away]
+    assert ev.SetTimer(RETURN_TIMER, host.now.mono_ms + 5_000) in wishes
+    assert CUT_OFF_TIMER in timers(wishes), "and what it runs is stopped in time"
+
+
+def test_who_is_no_member_has_no_plan_and_comes_back_as_somebody_else(cluster: SimulatedCluster) -> None:
+    host, node = cluster.hosts["n1"], node_of(cluster, "n1")
+    before = node.parts.joining.incarnation
+    node.coordinator.converged, node.coordinator.stale = True, None
+    turned_away(node, host, JoinAnew("silent"))
+    assert (node.coordinator.converged, node.coordinator.stale) == (False, "this node is no member")
+    assert node.parts.joining.incarnation != before
+    assert node.fencer._executor.incarnation == node.parts.joining.incarnation, "orders to call fence agents are for a life"
+    node.step(ev.ViewChanged(host.now, View("later", ("n1", "n2"), RingVerdict(True, 2), ("n1", "n2"))))
+    assert node.coordinator.stale == "the members changed"
+
+
+def test_an_exclusion_from_an_installed_view_begins_it_anew_for_those_who_are_left(host: Host, node: Node) -> None:
+    view = node.replica.partition.view
+    effects = hear(host, "n1", Exclude(("n3",), "silent"))
+    assert (node.members, node.replica.partition.view) == (("n1", "n2"), f"{view}'")
+    assert not node.replica.partition.installed
+    assert of_kind(effects, ev.Rejoin) == []
+
+
+# What could not be taken in
+
+
+def test_who_could_not_take_something_in_joins_anew_once_in_a_minute(host: Host, node: Node) -> None:
+    """What no member can take in would have all leave for ever; who holds another state then learns it by the pings."""
+    partition, now = node.replica.partition, host.now
+    for after_ms, leaves in ((0, True), (59_999, False), (60_000, True), (60_001, False)):
+        node.replica.partition = partition
+        wishes = node.entering.unhandled("a fault", now._replace(mono_ms=now.mono_ms + after_ms))
+        assert [type(wish) for wish in wishes if isinstance(wish, ev.Rejoin | ev.Leave)] == [ev.Rejoin] * leaves
+        assert bool(emitted(wishes, "not-applied")) is leaves
+    node.replica.partition = replace(partition, members=())
+    assert node.entering.unhandled("a fault", now._replace(mono_ms=now.mono_ms + 600_000)) == []
+
+
+def test_a_node_alone_begins_its_view_anew_instead() -> None:
+    """Orders and examinations that were lost begin anew with it."""
+    cluster = cluster_of("n1")
+    node, host = node_of(cluster, "n1"), cluster.hosts["n1"]
+    view = node.replica.partition.view
+    wishes = node.entering.unhandled("a fault", host.now)
+    assert [wish for wish in wishes if isinstance(wish, ev.Rejoin | ev.Leave)] == []
+    assert (node.replica.partition.view, node.replica.partition.installed) == (f"{view}'", False)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.cib import Cib
 from reconciler.controller import events as ev
 from reconciler.controller.admission import Relation, Tip
-from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY
+from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY, Answer, UndecidedError
 from reconciler.controller.cut_off import CUT_OFF_TIMER
 from reconciler.controller.dampening import DAMPEN_TIMER
 from reconciler.controller.fencer import FENCE_TIMER, LATE_TIMER
@@ -233,3 +234,12 @@ def test_what_ends_leaves_its_state_as_a_generation_unless_something_waits(host:
     assert node.step(ev.Ending(host.now)) == []
     synchronised(host, waits)
     assert [type(effect) for effect in node.step(ev.Ending(host.now))] == [ev.Begin]
+
+
+def test_what_a_commit_would_do_is_asked_within_the_bounds_of_every_plan(host: Host, node: Node) -> None:
+    def bounded(cib: Cib, ask: Callable[[], Answer]) -> Answer:
+        raise UndecidedError("it takes too long")
+
+    node.coordinator.bounded = bounded
+    with pytest.raises(UndecidedError):
+        node.proposals.foresee(node.replica.cib, configuration(primitive("a")), host.now)
