@@ -242,7 +242,9 @@ def test_who_is_no_member_has_no_plan_and_comes_back_as_somebody_else(cluster: S
     turned_away(node, host, JoinAnew("silent"))
     assert (node.coordinator.converged, node.coordinator.stale) == (False, "this node is no member")
     assert node.parts.joining.incarnation != before
-    assert node.fencer._executor.incarnation == node.parts.joining.incarnation, "orders to call fence agents are for a life"
+    assert node.fencer._executor.incarnation == node.parts.joining.incarnation, (
+        "orders to call fence agents are for a life"
+    )
     node.step(ev.ViewChanged(host.now, View("later", ("n1", "n2"), RingVerdict(True, 2), ("n1", "n2"))))
     assert node.coordinator.stale == "the members changed"
 
