@@ -6,9 +6,10 @@ import pytest
 
 from reconciler.analysis.recording import Launched
 from reconciler.controller.agent_calls import as_known, as_started, cancelled
-from reconciler.controller.job import Job, Recurring
+from reconciler.controller.job import Job, Recurring, begins, ends, gate_of, is_remembered, last_result
 from reconciler.controller.memory import Memory, forgotten, ordered, renamed, reported
 from reconciler.controller.messages import AgentOrder, Reported, Run
+from reconciler.controller.moment import Moment
 from reconciler.frozen import replace
 from reconciler.model.operation import AgentResult, OperationStatus
 from reconciler.model.resource import Agent
@@ -162,3 +163,43 @@ def test_what_goes_by_another_name_is_to_its_agent_what_it_was() -> None:
     again = renamed(memory, {"c": "d"})
     assert again.started["d"].instance == "a"
     assert renamed(memory, {}) is memory
+
+
+# What is kept of a result
+
+
+@pytest.mark.parametrize(
+    ("length", "whole"),
+    [(0, True), (4_096, True), (4_097, False), (100_000, False)],
+    ids=["none", "just", "more", "much"],
+)
+def test_of_a_long_output_both_ends_are_kept(length: int, whole: bool) -> None:
+    output = "".join(chr(ord("a") + number % 26) for number in range(length))
+    order = AgentOrder(1, 5, launched(interval_ms=7))
+    result = last_result(Job(order, (1, 1)), AgentResult(3, output=output), Moment(9, 0))
+    assert (result.task, result.interval_ms, result.result.code, result.at_ms) == ("start", 7, 3, 9)
+    left_out = f"\n[... {length - 4_096} characters left out ...]\n"
+    assert result.result.output == (output if whole else output[:1_024] + left_out + output[-3_072:])
+
+
+@pytest.mark.parametrize(
+    ("task", "starts", "stops", "kept"),
+    [
+        ("start", True, False, True),
+        ("promote", True, False, True),
+        ("migrate_from", True, False, True),
+        ("stop", False, True, False),
+        ("demote", False, True, False),
+        ("reload-agent", False, False, True),
+        ("monitor", False, False, False),
+        ("migrate_to", False, False, False),
+    ],
+)
+def test_what_an_order_makes_of_what_runs(task: str, starts: bool, stops: bool, kept: bool) -> None:
+    order = AgentOrder(1, 5, launched(task))
+    assert (begins(order), ends(order), is_remembered(order)) == (starts, stops, kept)
+
+
+def test_orders_that_come_together_wait_for_the_same() -> None:
+    orders = tuple(AgentOrder(one, 5, launched()) for one in (4, 2))
+    assert gate_of(Run(7, 8, orders, 0)) == (7, 8, 4)
