@@ -13,11 +13,12 @@ from reconciler.controller.events import Broadcast, CallFenceAgent, Emit, FenceA
 from reconciler.controller.fencing.executor import FenceCall, FenceExecutor
 from reconciler.controller.fencing.messages import FenceEnded, FenceGivenUp, FenceOrdered, FencingMessage
 from reconciler.controller.fencing.ordering import Circumstances, decide, overdue_ms
-from reconciler.controller.fencing.record import Down, FenceOrder, Fencing, Ordered
+from reconciler.controller.fencing.record import Down, FenceCause, FenceOrder, Fencing, Ordered, Wanted
 from reconciler.controller.fencing.topology import Device, Levels
 from reconciler.controller.moment import Moment
 from reconciler.controller.shared import Shared, allowed
 from reconciler.controller.standing import option, present
+from reconciler.frozen import replace
 from reconciler.model.duration import interval_ms
 from reconciler.model.resource import Primitive
 from reconciler.model.text import integer, is_true
@@ -40,6 +41,10 @@ class Fencer:
         self.halted = False
         """Whether nobody is fenced from here for now: this node stood still."""
         self._held: list[FenceOrder] = []
+        self._seen: set[str] = set()
+        """Who was a member beside us since this process was started."""
+        self._quorate_since_ms: int | None = None
+        """When this process was first in a view with quorum, by the monotonic clock."""
 
     def as_somebody_new(self, incarnation: str) -> None:
         """We are another member from now on: orders for the one before are not ours."""
@@ -48,6 +53,9 @@ class Fencer:
     def installed(self, shared: Shared, now: Moment, *, dc: bool) -> list[Wish]:
         """A view was installed: tell again what was not delivered, and as the DC go on with what is to be fenced."""
         self._given.clear()
+        self._seen.update(present(shared.nodes))
+        if shared.quorate and self._quorate_since_ms is None:
+            self._quorate_since_ms = now.mono_ms
         wishes: list[Wish] = [Broadcast(told) for told in self._executor.again()]
         for record in shared.fencing.records.values():
             if isinstance(record, Ordered):
@@ -56,9 +64,10 @@ class Fencer:
 
     def decide(self, shared: Shared, now: Moment) -> list[Wish]:
         """As the DC: give the orders that can be given."""
-        fencing = shared.fencing
-        if self.halted or not fencing.records:
+        if self.halted or not shared.fencing.records:
             return []
+        booting, until_ms = self._may_be_booting(shared, now)
+        fencing = _without(shared.fencing, booting)
         around = Circumstances(
             shared.term,
             present(shared.nodes),
@@ -75,12 +84,31 @@ class Fencer:
             if order.id not in self._given:
                 self._given.add(order.id)
                 wishes.append(Broadcast(FenceOrdered(order, now.wall_ms)))
+        again = [until_ms] if booting else []
         if decision.again_at_ms is not None:
-            wishes.append(SetTimer(FENCE_TIMER, now.mono_ms + max(decision.again_at_ms - now.wall_ms, 0) + 1))
+            again.append(now.mono_ms + max(decision.again_at_ms - now.wall_ms, 0) + 1)
+        if again:
+            wishes.append(SetTimer(FENCE_TIMER, min(again)))
         for target in decision.unreachable:
             text = f"{target} is to be fenced, and no device can do that"
             wishes.append(Emit("fencing", {"target": target, "what": "unreachable", "text": text}))
         return wishes
+
+    def _may_be_booting(self, shared: Shared, now: Moment) -> tuple[frozenset[str], int]:
+        """Who is not fenced yet, and until when: machines that are switched on together are not there at the same moment.
+
+        As long as the DC was not in a view with quorum for `dc-deadtime`, it waits for those whom it has never seen there. It is who came
+        first: all others have begun no earlier. Nothing that may run on who is waited for is started elsewhere meanwhile.
+        """
+        if self._quorate_since_ms is None:
+            return frozenset(), now.mono_ms
+        until_ms = self._quorate_since_ms + interval_ms(option(shared.cib, "dc-deadtime", "20s"))
+        if now.mono_ms >= until_ms:
+            return frozenset(), until_ms
+        lost = (one for one in shared.fencing.records.values() if isinstance(one, Wanted))
+        return frozenset(
+            one.target for one in lost if one.cause is FenceCause.LOST and one.target not in self._seen
+        ), until_ms
 
     def delivered(
         self, message: FencingMessage, before: Fencing, shared: Shared, now: Moment, *, dc: bool
@@ -131,6 +159,12 @@ class Fencer:
                 return [Broadcast(answer)]
             case None:
                 return []
+
+
+def _without(fencing: Fencing, targets: frozenset[str]) -> Fencing:
+    if not targets:
+        return fencing
+    return replace(fencing, records={name: one for name, one in fencing.records.items() if name not in targets})
 
 
 def levels_of(cib: Cib, target: str, *, unfencing: bool = False) -> Levels:

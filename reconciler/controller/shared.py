@@ -537,9 +537,10 @@ def _fenced(shared: Shared, message: FencingMessage) -> Shared:
     fencing = delivered(_missed(shared, message), message, present(shared.nodes))
     made = replace(shared, fencing=fencing)
     target = message_target(message)
-    known = shared.nodes.get(target)
-    if known is None or not fencing.is_down(target) or shared.fencing.is_down(target):
+    if not fencing.is_down(target) or shared.fencing.is_down(target):
         return made
+    # One that was never a member may be fenced all the same: the scheduler has to hear that it is down.
+    known = shared.nodes.get(target, Member(Presence.DOWN))
     nodes = {**_trusted(shared.nodes, message), target: replace(known, presence=Presence.DOWN)}
     gone = (*recorded(shared.nodes, nodes, fencing=True), HistoryForgotten(target, attributes=True))
     underway = {node: orders for node, orders in made.underway.items() if node != target}

@@ -166,7 +166,7 @@ CLUSTER_OPTIONS = _table(
             "60s",
             "The longest time an action may need on its way to another node and back.",
         ),
-        S("dc-deadtime", "duration", "20s", "How long a starting node waits to hear from a DC."),
+        S("dc-deadtime", "duration", "20s", "How long nodes that start wait for one not seen yet before it is fenced."),
         S(
             "cluster-recheck-interval",
             "duration",

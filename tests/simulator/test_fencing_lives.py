@@ -10,7 +10,7 @@ from reconciler.controller.membership.presence import Presence
 from reconciler.controller.telling import open_fencings
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
-from reconciler.model.cluster import Configuration
+from reconciler.model.cluster import Configuration, NodeDefinition
 from reconciler.model.constraint import Location
 from reconciler.model.resource import Agent, Operation, Primitive
 from reconciler.simulator.cluster import SimulatedCluster
@@ -199,3 +199,68 @@ def warnings(cluster: SimulatedCluster) -> list[str]:
     node = cluster.hosts["n1"].node
     assert node is not None
     return list(open_fencings(node.replica.shared))
+
+
+def beginning(*there: str, **options: str) -> SimulatedCluster:
+    """Three nodes with a device are configured, and these are there."""
+    cluster = SimulatedCluster(("n1", "n2", "n3"), 1)
+    cluster.start(*there)
+    written = {"stonith-enabled": "true"} | {name.replace("_", "-"): value for name, value in options.items()}
+    nodes = tuple(NodeDefinition(name) for name in cluster.hosts)
+    cluster.apply(Configuration(nodes=nodes, options=plain(written), resources=(DEVICE, SERVICE)), "n1")
+    return cluster
+
+
+def was_fenced(cluster: SimulatedCluster, target: str) -> bool:
+    node = cluster.hosts["n1"].node
+    assert node is not None
+    return any(line.target == target and line.what != "return" for line in node.replica.shared.fencing.history)
+
+
+def test_who_comes_later_than_the_others_when_all_are_switched_on_is_not_fenced() -> None:
+    cluster = beginning("n1", "n2")
+    cluster.run(15_000)
+    assert isinstance(record_of(cluster, "n3"), Wanted), "what it may run is unknown as long as it is not there"
+    assert cluster.world.where("a") == [], "so nothing is started"
+    cluster.start("n3")
+    assert cluster.until(lambda: len(cluster.world.where("a")) == 1, 10_000)
+    cluster.run(30_000)
+    assert record_of(cluster, "n3") is None
+    assert not was_fenced(cluster, "n3")
+
+
+@pytest.mark.parametrize(("deadtime", "within_ms"), [("20s", 20_000), ("5s", 5_000), ("0", 0)])
+def test_who_was_never_seen_is_fenced_after_the_time_for_booting_and_then_all_is_at_rest(
+    deadtime: str, within_ms: int
+) -> None:
+    cluster = beginning("n1", "n2", dc_deadtime=deadtime)
+    if within_ms:
+        cluster.run(within_ms - 500)
+        assert not was_fenced(cluster, "n3")
+    assert cluster.until(lambda: was_fenced(cluster, "n3"), 10_000), "the device takes a while"
+    assert cluster.until(lambda: len(cluster.world.where("a")) == 1, 10_000)
+    cluster.hosts["n3"].power_off()  # It would come back as somebody new.
+    cluster.run(30_000)
+    nodes = [host.node for name, host in cluster.hosts.items() if host.node is not None and name != "n3"]
+    assert [node.converged for node in nodes] == [True, True], "that it is down is known to the scheduler"
+
+
+def test_who_was_there_is_fenced_at_once_however_young_the_cluster_is() -> None:
+    cluster = beginning("n1", "n2", "n3")
+    assert cluster.until(lambda: len(cluster.world.where("a")) == 1, 10_000)
+    cluster.hosts["n3"].power_off()
+    assert cluster.until(lambda: was_fenced(cluster, "n3"), 5_000)
+
+
+def test_when_all_lost_their_power_the_slowest_has_its_time_to_come_back() -> None:
+    cluster = cluster_with(on="n3")
+    for host in cluster.hosts.values():
+        host.power_off()
+    cluster.run(5_000)
+    for name in ("n1", "n2"):
+        cluster.hosts[name].power_on()
+    cluster.run(15_000)
+    cluster.hosts["n3"].power_on()
+    assert cluster.until(lambda: cluster.world.where("a") == ["n3"], 20_000)
+    cluster.run(30_000)
+    assert not was_fenced(cluster, "n3")
