@@ -347,3 +347,15 @@ def test_what_its_history_says_to_be_promoted_is_demoted_first(
     out_of_a_view(single)
     single.carry_out(single.node.cut_off.due(single.now))
     assert end(single, "db", AgentResult(0)) == ("db demote" if demoted else "db stop")
+
+
+def test_what_has_no_history_here_counts_as_started_before_all_others(single) -> None:
+    """So it stops last of what is tied together; of two of these the first by name stops first."""
+    running(single, "stop")
+    shared = single.node.replica.shared
+    (state,) = shared.cib.status.nodes
+    first = HistoryEntry("b_last_0", {"operation": "start", "rc-code": "0", "op-status": "0", "call-id": "1"})
+    status = replace(shared.cib.status, nodes=(replace(state, history=(ResourceHistory("b", {}, (first,)),)),))
+    single.node.replica.shared = replace(shared, cib=replace(shared.cib, status=status))
+    active = sorted(single.node.cut_off._active(), key=lambda one: one.resource)
+    assert [(one.resource, one.started) for one in active] == [("a", 0), ("b", 1), ("db", 0)]

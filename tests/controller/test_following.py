@@ -204,3 +204,11 @@ def test_a_timer_of_something_that_is_over_changes_nothing(node: Node, single, n
     effects = node.step(ev.TimerFired(single.now, name))
     assert [effect for effect in effects if not isinstance(effect, ev.SetTimer)] == []
     assert node.replica.shared is before
+
+
+def test_each_order_waits_for_its_own_votes_whatever_else_waits(node: Node, single) -> None:
+    assert order(node, single, "start") == []
+    other = AgentOrder(1, 5_000, Launched("r9", "start", "n1", "n1", DUMMY, "1:1:0:run"))
+    node.following.followed("n2", Run(1, 8, (other,), 0), node.replica.shared, single.now)
+    assert [call for who in ("n2", "n1") for call in heard(node, single, who)] == ["r1 start"]
+    assert [call for who in ("n2", "n1") for call in heard(node, single, who, transition=8)] == ["r9 start"]

@@ -12,9 +12,10 @@ from reconciler.controller.fencing.messages import FenceConfirmed
 from reconciler.controller.held import Held
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.messages import Observe, Settled, Underway
-from reconciler.controller.shared import Shared, deliver, moved_between, observed
+from reconciler.controller.shared import Shared, deliver, graces, moved_between, observed
 from reconciler.controller.standing import PRESENT, Member
 from reconciler.frozen import replace
+from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.resource import Agent, Primitive
 from reconciler.model.status import HistoryEntry, NodeState, ResourceHistory, Status
@@ -116,3 +117,14 @@ def test_nobody_vouches_for_one_who_is_there_or_known_to_be_off(presence: Presen
     after = deliver(before, "n1", FenceConfirmed("n2", "alice", 7))
     assert (after.nodes, after.underway, after.cib) == (before.nodes, before.underway, before.cib)
     assert deliver(before, "n1", FenceConfirmed("n9", "alice", 7)).nodes == before.nodes
+
+
+def test_who_is_lost_is_waited_for_as_long_as_what_it_runs_may_take_by_its_configuration() -> None:
+    """Which may be an earlier one than ours."""
+    options = plain({"stonith-enabled": "false"})
+    for ends_within_ms, wait_ms in ((0, None), (7_000_000, 7_000_000), (None, None)):
+        lost = Member(Presence.UNCLEAN, ends_within_ms=ends_within_ms)
+        shared = Shared(cib=Cib(configuration=Configuration(options=options)), nodes={"n2": lost})
+        told = graces(shared)["n2"]
+        assert told == wait_ms if ends_within_ms != 0 else told is not None and told < 7_000_000
+        assert graces(replace(shared, contested=True)) == {"n2": None}, "it may be quorate, too"

@@ -150,3 +150,12 @@ def test_the_newest_thousand_places_are_remembered() -> None:
     for seq, known in ((0, False), (1, True)):
         pulse.heard(ping("n2", place(seq, "another")), at(2_000))
         assert pulse.strays("n2") is known
+
+
+def test_what_was_held_in_a_view_that_is_over_is_compared_with_nobody() -> None:
+    """This node may have gone on by itself meanwhile, and have taken over the others' state since."""
+    pulse = begun("n1", "n2", shared=place(1))
+    pulse.note(place(2), at(1))
+    pulse.begin(("n1", "n2"), place(1), at(2))
+    pulse.heard(ping("n2", place(2, "theirs")), at(3))
+    assert not pulse.strays("n2")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.controller.events import Broadcast, SetTimer
+from reconciler.controller.events import Broadcast, Emit, SetTimer, Wish
 from reconciler.controller.fencer import LATE_TIMER, Fencer
 from reconciler.controller.fencing.delivery import Present, delivered, installed
 from reconciler.controller.fencing.messages import FenceEnded, FenceGivenUp, FenceOrdered
 from reconciler.controller.fencing.ordering import Circumstances, decide
-from reconciler.controller.fencing.record import Fencing
+from reconciler.controller.fencing.record import Fencing, HistoryLine
 from reconciler.controller.fencing.topology import Device
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.moment import Moment
@@ -70,3 +70,22 @@ def test_who_is_down_by_a_fencing_is_down_for_all_and_nothing_of_it_is_under_way
 
 def test_a_record_of_nothing_has_nothing_open() -> None:
     assert not Fencing().is_open("n3")
+
+
+@pytest.mark.parametrize("earlier", [0, 1, 3])
+def test_that_a_try_has_failed_is_told_once(earlier: int) -> None:
+    """However many came before; what is told of fencing later says nothing of it again."""
+    line = HistoryLine("n3", "off", "ipmi", "n1", 0, True)
+    before = replace(ordered(), fencing=replace(ordered().fencing, history=(line,) * earlier))
+    order = before.fencing.records["n3"].order
+    ended = FenceEnded(order.executor, *order.id, False, "no power", 5)
+    after = deliver(before, "n1", ended)
+    fencer = Fencer("n2", "n2-1")
+    assert failures(fencer.delivered(ended, before.fencing, after, NOW, dc=False)) == ["n3"]
+    late = FenceEnded("n1", 99, "n3", 1, False, "of another order", 6)
+    assert failures(fencer.delivered(late, after.fencing, deliver(after, "n1", late), NOW, dc=False)) == []
+
+
+def failures(wishes: list[Wish]) -> list[str]:
+    told = [wish.fields for wish in wishes if isinstance(wish, Emit) and wish.fields["what"] == "failed"]
+    return [fields["target"] for fields in told]
