@@ -1,6 +1,7 @@
 """The fuzzer: kinds of inputs by turns, until the time is over.
 
     ci/fuzz [--seconds 60] [--seed N] [--kinds yaml,xml,…] [--out DIRECTORY]
+    ci/fuzz --kinds wire --messages 1000000
 
 Every input follows from the seed, its kind and its number. What should never be (the daemon ends, stalls for more than 2 s, meets a fault
 of ours, has something active that it should not, or does not take the next good commit; a reader raises what is no refusal) is
@@ -27,9 +28,13 @@ from reconciler.cli.node.client import ClientError
 
 from .directories import DirectoryDaemon
 from .inputs import changed, corpus, graph
+from .marks import try_marks
 from .shapes import reshaped, skeletons
 from .targets import Daemon, Worker, Wrong
+from .wire import WireFuzz
 
+_TOLD_EVERY = 50_000
+"""Messages of the wire, of a run of many: how it goes on."""
 SLOW_S = 10.0
 """Of processor time for reading and deciding one input, in a process of its own."""
 
@@ -50,6 +55,7 @@ class Run:
         self._follower: DirectoryDaemon | None = None
         self._lives = 0
         self._state: tuple[Path, str] | None = None
+        self.wire_fuzz = WireFuzz()
         self._corpus = {
             "yaml": [*corpus("cluster.d", ".yaml"), *(graph(random.Random(number)) for number in range(5))],
             "xml": corpus("tests/golden", ".xml"),
@@ -78,6 +84,8 @@ class Run:
             + ", ".join(f"{word} {count}" for word, count in counts.most_common())
             for kind, counts in sorted(self.counts.items())
         ]
+        if self.wire_fuzz.messages:
+            lines.append(self.wire_fuzz.report())
         stall = 0.0 if self._daemon is None else self._daemon.longest_stall_s
         return "\n".join([*lines, f"the daemon's longest stall: {stall:.2f} s; findings: {self.findings}"])
 
@@ -149,6 +157,23 @@ class Run:
             raise Wrong(str(wrong)) from wrong
         return word
 
+    def wire(self, kind: str, dice: random.Random) -> str:
+        """Messages of a cluster's network to members of it."""
+        before = self.wire_fuzz.messages
+        word, self._input = self.wire_fuzz.session(dice)
+        if self.wire_fuzz.messages // _TOLD_EVERY != before // _TOLD_EVERY:
+            print(self.wire_fuzz.report(), flush=True)
+        if self._input:
+            raise Wrong(word)
+        if self.wire_fuzz.grows:
+            raise Wrong(f"the memory of this process grows: {self.wire_fuzz.report()}")
+        return word
+
+    def mark(self, kind: str, dice: random.Random) -> str:
+        """What decides of which view a member over corosync is."""
+        self._input = b""
+        return try_marks(dice)
+
     def _target(self) -> Daemon:
         if self._daemon is None or self._daemon.node.running.poll() is not None:
             self._lives += 1
@@ -185,6 +210,8 @@ TRIES: dict[str, Callable[[Run, str, random.Random], str]] = {
     "name": Run.live,
     "state": Run.state,
     "directory": Run.directory,
+    "wire": Run.wire,
+    "mark": Run.mark,
 }
 _AT_ONCE = {"yaml": 8, "shape": 12, "graph": 3, "xml": 20, "plan": 20, "body": 15, "state": 3}
 
@@ -219,7 +246,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="ci/fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seconds", type=float, default=None, help="60, unless --messages says how long")
+    parser.add_argument(
+        "--messages", type=int, default=None, help="end after so many of the kind wire, whatever the time"
+    )
     parser.add_argument("--seed", type=int, default=None, help="default: the time; it is printed")
     parser.add_argument("--kinds", default=",".join(TRIES), help=f"of {', '.join(TRIES)}")
     parser.add_argument("--out", type=Path, default=None, help="where to put what was found")
@@ -229,12 +259,17 @@ def main(argv: list[str] | None = None) -> int:
     print(f"seed {seed}", flush=True)
     with tempfile.TemporaryDirectory() as directory:
         run = Run(Path(directory), seed, args.out)
-        end = time.monotonic() + args.seconds
+        end = time.monotonic() + (args.seconds or (60 if args.messages is None else float("inf")))
+        most = args.messages or float("inf")
+
+        def goes_on() -> bool:
+            return time.monotonic() < end and run.wire_fuzz.messages < most
+
         try:
-            while time.monotonic() < end:
+            while goes_on():
                 for kind in kinds:
                     for _ in range(_AT_ONCE.get(kind, 1)):
-                        if time.monotonic() < end:
+                        if goes_on():
                             run.turn(kind)
         finally:
             run.stop()

@@ -12,8 +12,10 @@ from .inputs import commit_object, file_name, graph, request
 from .run import Run
 from .targets import Worker, Wrong
 
-FINDINGS = sorted((Path(__file__).parent / "findings").glob("*-*"))
 READERS = ("yaml", "graph", "shape", "xml", "plan")
+FINDINGS = [
+    path for path in sorted((Path(__file__).parent / "findings").glob("*-*")) if path.name.partition("-")[0] in READERS
+]
 
 
 @pytest.fixture(scope="module")
