@@ -1,6 +1,7 @@
 """Which fence devices a configuration has, and which nodes nothing could fence once some of them are gone.
 
-Source: Pacemaker Explained, "Fencing": pcmk_host_check, pcmk_host_list, pcmk_host_map, fencing levels.
+Source: Pacemaker Explained, "Fencing": pcmk_host_check, pcmk_host_list, pcmk_host_map, pcmk_delay_base, fencing levels; a device that is
+disabled (target-role) is used by nobody, and one that is kept from a node by location constraints is not used by that.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from collections.abc import Collection, Iterator, Mapping
 
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Configuration, FencingLevel
+from reconciler.model.constraint import Location
+from reconciler.model.duration import interval_ms
 from reconciler.model.pattern import PatternError, compile_pattern
 from reconciler.model.resource import Agent, Primitive, primitives
+from reconciler.model.score import add, read
 from reconciler.model.text import integer, is_true
 
 _SEPARATORS = re.compile(r"[\s,;]+")
@@ -30,7 +34,7 @@ def out_of_reach(configuration: Configuration, nodes: Collection[str], lost: Col
     """
     if _has_watchdog(configuration):
         return frozenset()
-    reach = {one.id: _targets(configuration, one) for one in _devices(configuration) if one.id not in lost}
+    reach = {one.id: _targets(configuration, one) for one in _enabled(configuration) if one.id not in lost}
     return frozenset(node for node in nodes if not _reached(configuration, node, reach))
 
 
@@ -40,6 +44,25 @@ def _devices(configuration: Configuration) -> Iterator[Primitive]:
             agent = agent_of(configuration, primitive)
             if agent is not None and agent.standard == "stonith":
                 yield primitive
+
+
+def _enabled(configuration: Configuration) -> Iterator[Primitive]:
+    """The devices that may be used: one whose `target-role` is Stopped is disabled."""
+    for device in _devices(configuration):
+        template = next((t.meta for t in configuration.templates if t.id == device.template), ())
+        _, role = _certain((*device.meta, *template), "target-role")
+        if (role or "").lower() != "stopped":
+            yield device
+
+
+def kept_from(configuration: Configuration, device: Primitive) -> frozenset[str]:
+    """The nodes that may not use a device: those that it is kept from by constraints that name both."""
+    scores: dict[str, int] = {}
+    for constraint in configuration.constraints:
+        if not isinstance(constraint, Location) or constraint.resource != device.id or constraint.node is None:
+            continue
+        scores[constraint.node] = add(scores.get(constraint.node, 0), read(constraint.score))
+    return frozenset(node for node, score in scores.items() if score < 0)
 
 
 def _has_watchdog(configuration: Configuration) -> bool:
@@ -97,9 +120,9 @@ def _certain(blocks: AttributeBlocks, name: str) -> tuple[bool, str | None]:
 def levels(configuration: Configuration, node: str) -> tuple[tuple[Primitive, ...], ...]:
     """The devices that can fence a node, by level, the first to be tried first; without levels each device is one by itself.
 
-    A level of which a device is missing is none.
+    A level of which a device is missing, or disabled, is none.
     """
-    known = {one.id: one for one in _devices(configuration)}
+    known = {one.id: one for one in _enabled(configuration)}
     for_node = [level for level in configuration.fencing_levels if _is_for(configuration, level, node)]
     if for_node:
         ordered = sorted(for_node, key=lambda level: integer(level.index))
@@ -115,7 +138,7 @@ def levels(configuration: Configuration, node: str) -> tuple[tuple[Primitive, ..
 def unfencing_level(configuration: Configuration, node: str) -> tuple[Primitive, ...]:
     """The devices that give a node its way to what it may use: all of them have to, in the order of the configuration."""
     able = {one.id for level in levels(configuration, node) for one in level}
-    return tuple(one for one in _devices(configuration) if one.id in able and _unfences(configuration, one))
+    return tuple(one for one in _enabled(configuration) if one.id in able and _unfences(configuration, one))
 
 
 def _unfences(configuration: Configuration, device: Primitive) -> bool:
@@ -141,6 +164,18 @@ def port_of(values: Mapping[str, str], target: str) -> str:
         if found and name.lower() == target.lower():
             return port
     return target
+
+
+def delay_base_ms(values: Mapping[str, str], target: str) -> int:
+    """How long a device with these parameters waits at least before it fences a node: one time for all, or `node1:1s;node2:5s`."""
+    text = values.get("pcmk_delay_base", "")
+    if ":" not in text:
+        return interval_ms(text)
+    for part in _MAP_SEPARATORS.split(text):
+        name, _, delay = part.partition(":")
+        if name.lower() == target.lower():
+            return interval_ms(delay)
+    return 0
 
 
 def agent_of(configuration: Configuration, device: Primitive) -> Agent | None:

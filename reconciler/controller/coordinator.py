@@ -26,7 +26,7 @@ from reconciler.controller.orders import bundles, history_id, make_order
 from reconciler.controller.replica import Replica
 from reconciler.controller.restarts import Restarts
 from reconciler.controller.shared import Shared, allowed, unaccounted
-from reconciler.controller.standing import fences
+from reconciler.controller.standing import fences, option
 from reconciler.controller.transition import Transition
 from reconciler.errors import ReconcilerError, Remedy
 from reconciler.frozen import replace
@@ -42,6 +42,8 @@ from reconciler.scheduler.plan import ActionKind, Change, Plan, PlannedAction
 _BEGINNINGS = frozenset({"start", "promote", "migrate_to", "migrate_from"})
 RECHECK = "recheck"
 """The timer at which time alone may change what is to be done."""
+PRIORITY_DELAY = "CRM_meta_priority_fencing_delay"
+"""How the plan tells how much longer to wait before it has a node fenced."""
 OVERDUE = "overdue"
 """The timer at which actions under way are given up, for nothing of them has ended for longer than their timeouts."""
 _STOOD_STILL_MS = 30_000
@@ -355,6 +357,18 @@ class Coordinator:
         """What would be done first if the configuration took the place of the one in force. Raises UndecidedError."""
         at, wanted = Instant(now.epoch_s, now.offset_s), with_members(succeeded(cib, configuration))
         return self.bounded(wanted, lambda: (schedule(wanted, at), ()))[0]
+
+    def priority_delay_ms(self, cib: Cib, target: str, now: Moment) -> int:
+        """How much longer to wait before a lost node is fenced, by `priority-fencing-delay`; nothing, where the scheduler has no answer."""
+        if not interval_ms(option(cib, "priority-fencing-delay", "0")):
+            return 0
+        wanted = with_members(cib)
+        try:
+            plan, _ = self.bounded(wanted, lambda: (schedule(wanted, Instant(now.epoch_s, now.offset_s)), ()))
+        except UndecidedError:
+            return 0
+        fences = (one for one in plan.actions if one.task == "stonith" and one.node == target)
+        return max((interval_ms(one.attributes.get(PRIORITY_DELAY, "0")) for one in fences), default=0)
 
     @property
     def undecided(self) -> bool:

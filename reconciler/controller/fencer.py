@@ -5,15 +5,24 @@ Source: the design of the cluster, "Fencing, per target"; Pacemaker Explained, "
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from reconciler.analysis.fence_devices import agent_of, levels, parameters, unfencing_level
+from reconciler.analysis.fence_devices import agent_of, delay_base_ms, kept_from, levels, parameters, unfencing_level
 from reconciler.cib import Cib
 from reconciler.controller.events import Broadcast, CallFenceAgent, Emit, FenceAgentEnded, SetTimer, Wish
 from reconciler.controller.fencing.executor import FenceCall, FenceExecutor
 from reconciler.controller.fencing.messages import FenceEnded, FenceGivenUp, FenceOrdered, FencingMessage
 from reconciler.controller.fencing.ordering import Circumstances, decide, overdue_ms
-from reconciler.controller.fencing.record import Down, FenceCause, FenceOrder, Fencing, Ordered, Wanted
+from reconciler.controller.fencing.record import (
+    Down,
+    FenceCause,
+    FenceOrder,
+    FenceProgress,
+    Fencing,
+    Ordered,
+    Record,
+    Wanted,
+)
 from reconciler.controller.fencing.topology import Device, Levels
 from reconciler.controller.moment import Moment
 from reconciler.controller.shared import Shared, allowed
@@ -40,6 +49,8 @@ class Fencer:
         """The orders of ours that were not delivered yet."""
         self.halted = False
         """Whether nobody is fenced from here for now: this node stood still."""
+        self.priority_delay_ms: Callable[[str, Moment], int] = lambda target, now: 0
+        """How much longer to wait before a lost node is fenced, as more depends on it than on those who are here."""
         self._held: list[FenceOrder] = []
         self._seen: set[str] = set()
         """Who was a member beside us since this process was started."""
@@ -72,11 +83,12 @@ class Fencer:
             shared.term,
             present(shared.nodes),
             may_fence=allowed(shared).fence,
-            one_at_a_time=not is_true(option(shared.cib, "concurrent-fencing", "true")),
+            one_at_a_time=not is_true(option(shared.cib, "concurrent-fencing", "false")),
         )
 
         def levels_for(target: str) -> Levels:
-            return levels_of(shared.cib, target, unfencing=fencing.is_to_be_unfenced(target))
+            later_ms = self.priority_delay_ms(target, now) if _is_lost(fencing.records[target]) else 0
+            return levels_of(shared.cib, target, unfencing=fencing.is_to_be_unfenced(target), later_ms=later_ms)
 
         decision = decide(fencing, levels_for, around, now.wall_ms)
         wishes: list[Wish] = []
@@ -161,22 +173,40 @@ class Fencer:
                 return []
 
 
+def _is_lost(record: Record) -> bool:
+    """Whether a target is wanted for it left, and nothing was tried yet."""
+    return isinstance(record, Wanted) and record.cause is FenceCause.LOST and record.place == FenceProgress()
+
+
 def _without(fencing: Fencing, targets: frozenset[str]) -> Fencing:
     if not targets:
         return fencing
     return replace(fencing, records={name: one for name, one in fencing.records.items() if name not in targets})
 
 
-def levels_of(cib: Cib, target: str, *, unfencing: bool = False) -> Levels:
-    """How a target can be fenced by the configuration; with `unfencing` how it is given its way back: by all devices that do that."""
+def levels_of(cib: Cib, target: str, *, unfencing: bool = False, later_ms: int = 0) -> Levels:
+    """How a target can be fenced by the configuration; with `unfencing` how it is given its way back: by all devices that do that.
+
+    Whatever the first try waits for, it waits `later_ms` longer.
+    """
     configuration = cib.configuration
     if unfencing:
         able = unfencing_level(configuration, target)
-        return (tuple(_device(cib, primitive, delays=False) for primitive in able),) if able else ()
-    return tuple(tuple(_device(cib, primitive) for primitive in level) for level in levels(configuration, target))
+        return (tuple(_device(cib, primitive) for primitive in able),) if able else ()
+    return tuple(
+        tuple(_delayed(_device(cib, primitive), cib, primitive, target, later_ms) for primitive in level)
+        for level in levels(configuration, target)
+    )
 
 
-def _device(cib: Cib, primitive: Primitive, *, delays: bool = True) -> Device:
+def _delayed(device: Device, cib: Cib, primitive: Primitive, target: str, later_ms: int) -> Device:
+    values = parameters(cib.configuration, primitive)
+    base_ms = delay_base_ms(values, target)
+    most_ms = max(base_ms, interval_ms(values.get("pcmk_delay_max")))
+    return replace(device, delay_ms=base_ms + later_ms, delay_most_ms=most_ms + later_ms)
+
+
+def _device(cib: Cib, primitive: Primitive) -> Device:
     values = parameters(cib.configuration, primitive)
     longest_ms = interval_ms(option(cib, "stonith-timeout", "60s"))
     return Device(
@@ -190,8 +220,7 @@ def _device(cib: Cib, primitive: Primitive, *, delays: bool = True) -> Device:
             for action in _ACTIONS
             if f"pcmk_{action}_retries" in values
         },
-        delay_ms=interval_ms(values.get("pcmk_delay_base")) if delays else 0,
-        delay_most_ms=interval_ms(values.get("pcmk_delay_max")) if delays else 0,
+        kept_from=kept_from(cib.configuration, primitive),
     )
 
 

@@ -47,6 +47,7 @@ class Parts:
         self.protocols = protocols
         self.joining = Joining(name, run, boot, replica, protocols)
         self.fencer = Fencer(name, self.joining.incarnation)
+        self.fencer.priority_delay_ms = lambda target, now: self.coordinator.priority_delay_ms(replica.cib, target, now)
         self.outbox = Outbox(name)
         self.dampening = Dampening()
         self.pulse = Pulse(name)

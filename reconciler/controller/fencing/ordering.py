@@ -93,7 +93,7 @@ def make_order(wanted: Wanted, number: int, levels: Levels, around: Circumstance
 
 def choose_executor(device: Device, target: str, members: Mapping[str, Present], tries: int) -> str | None:
     """Who calls the agent: another one at each try, and the target itself only when nobody else can."""
-    able = sorted(name for name in members if not device.executors or name in device.executors)
+    able = sorted(name for name in members if name not in device.kept_from)
     others = [name for name in able if name != target]
     if others:
         return others[tries % len(others)]

@@ -18,7 +18,7 @@ DEFAULT_RETRIES = 2
 @frozen
 class Device:
     """A fence device. `timeouts_ms` and `retries` are by action; `delay_ms` is the least it waits before the first try and
-    `delay_most_ms` the most, between which chance decides. `executors` are the nodes that may use it; none named: all.
+    `delay_most_ms` the most, between which chance decides. `kept_from` are the nodes that may not use it.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Device:
     retries: Mapping[str, int] = field(default_factory=dict)
     delay_ms: int = 0
     delay_most_ms: int = 0
-    executors: frozenset[str] = frozenset()
+    kept_from: frozenset[str] = frozenset()
 
     def timeout_ms(self, action: str) -> int:
         """How long the agent may take for an action."""

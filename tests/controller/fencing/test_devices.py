@@ -10,7 +10,16 @@ from reconciler.cib import Cib
 from reconciler.controller.events import Broadcast, CallFenceAgent, Emit, FenceAgentEnded, SetTimer, Wish
 from reconciler.controller.fencer import FENCE_TIMER, LATE_TIMER, Fencer, levels_of
 from reconciler.controller.fencing.messages import FenceEnded, FenceOrdered, FenceWanted
-from reconciler.controller.fencing.record import Down, FenceCause, FenceOrder, Fencing, HistoryLine, Ordered, Wanted
+from reconciler.controller.fencing.record import (
+    Down,
+    FenceCause,
+    FenceOrder,
+    FenceProgress,
+    Fencing,
+    HistoryLine,
+    Ordered,
+    Wanted,
+)
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.moment import Moment
 from reconciler.controller.shared import Shared, deliver
@@ -18,6 +27,7 @@ from reconciler.controller.standing import Member
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
+from reconciler.model.constraint import Location
 from reconciler.model.resource import Agent, Primitive
 
 NOW = Moment(1_800_000_000_000, 1_000)
@@ -206,3 +216,64 @@ def test_people_are_told_what_changes_and_how_a_try_failed() -> None:
     line = HistoryLine("n3", "return", "", "", 9, True)
     returned = replace(down, fencing=replace(down.fencing, history=(*down.fencing.history, line)))
     assert told(down, returned) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "delay_ms"),
+    [("n1:1s;n3:10s", 10_000), ("N3:5 n1:2s", 5_000), ("n1:1s", 0), ("n3:0s;n1:9s", 0), ("4s", 4_000), ("", 0)],
+)
+def test_a_delay_is_for_all_targets_or_for_each(text: str, delay_ms: int) -> None:
+    assert order(state(WANTED, pcmk_delay_base=text)).delay_ms == delay_ms
+
+
+def test_what_depends_on_a_target_delays_the_first_try_for_it_besides() -> None:
+    fencer, shared = Fencer("n1", "n1-1"), state(WANTED, pcmk_delay_base="3s", pcmk_delay_max="8s")
+    fencer.priority_delay_ms = lambda target, now: 20_000 if target == "n3" else 0
+    (one,) = given(fencer.decide(shared, NOW))
+    assert (one.delay_ms, one.delay_most_ms) == (23_000, 28_000)
+    again = state(replace(WANTED, place=FenceProgress(tries=1)), pcmk_delay_base="3s")
+    fencer = Fencer("n1", "n1-1")
+    fencer.priority_delay_ms = lambda target, now: 20_000
+    assert given(fencer.decide(again, NOW))[0].delay_ms == 0, "only the first"
+    failed = state(replace(WANTED, cause=FenceCause.FAILED), pcmk_delay_base="3s")
+    fencer = Fencer("n1", "n1-1")
+    fencer.priority_delay_ms = lambda target, now: 20_000
+    assert given(fencer.decide(failed, NOW))[0].delay_ms == 3_000, "there is no race with one that is there"
+
+
+def with_constraints(shared: Shared, *banned: tuple[str, str], **meta: str) -> Shared:
+    configuration = shared.cib.configuration
+    (device,) = configuration.resources
+    assert isinstance(device, Primitive)
+    locations = tuple(
+        Location(f"c{at}", resource="power", node=node, score=score) for at, (node, score) in enumerate(banned)
+    )
+    made = replace(configuration, resources=(replace(device, meta=plain(meta)),), constraints=locations)
+    return replace(shared, cib=replace(shared.cib, configuration=made))
+
+
+@pytest.mark.parametrize(
+    ("banned", "executor"),
+    [
+        ((), "n1"),
+        ((("n1", "-INFINITY"),), "n2"),
+        ((("n1", "-5"),), "n2"),
+        ((("n1", "-5"), ("n1", "10")), "n1"),
+        ((("n1", "-INFINITY"), ("n1", "INFINITY")), "n2"),
+        ((("n2", "-INFINITY"),), "n1"),
+        ((("n1", "-INFINITY"), ("n2", "-INFINITY")), None),
+    ],
+)
+def test_a_device_is_not_used_by_nodes_that_it_is_kept_from(
+    banned: tuple[tuple[str, str], ...], executor: str | None
+) -> None:
+    orders = given(Fencer("n1", "n1-1").decide(with_constraints(state(WANTED), *banned), NOW))
+    assert [one.executor for one in orders] == ([] if executor is None else [executor])
+
+
+def test_a_device_that_is_disabled_is_used_by_nobody() -> None:
+    shared = with_constraints(state(WANTED), **{"target-role": "Stopped"})
+    wishes = Fencer("n1", "n1-1").decide(shared, NOW)
+    assert given(wishes) == []
+    assert [wish.fields["what"] for wish in wishes if isinstance(wish, Emit)] == ["unreachable"]
+    assert given(Fencer("n1", "n1-1").decide(with_constraints(state(WANTED), **{"target-role": "Started"}), NOW))

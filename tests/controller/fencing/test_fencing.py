@@ -129,9 +129,9 @@ def test_the_target_fences_itself_only_when_nobody_else_can() -> None:
 
 
 def test_a_device_is_used_by_those_that_may() -> None:
-    assert only(lost(), ((Device("ipmi", executors=frozenset({"n2"})),),)).executor == "n2"
+    assert only(lost(), ((Device("ipmi", kept_from=frozenset({"n1"})),),)).executor == "n2"
     decision = decide(
-        lost(), lambda target: ((Device("i", executors=frozenset({"n9"})),),), Circumstances(7, MEMBERS, True), 0
+        lost(), lambda target: ((Device("i", kept_from=frozenset(MEMBERS)),),), Circumstances(7, MEMBERS, True), 0
     )
     assert decision.unreachable == ("n3",)
 

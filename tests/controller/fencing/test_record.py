@@ -325,7 +325,7 @@ def test_an_order_says_whether_another_level_is_left_and_how_often_and_how_long_
 def test_executors_take_turns_and_the_target_is_none_of_them_while_there_are_others() -> None:
     members = {f"n{number}": Present(f"n{number}-1", "") for number in (1, 2, 3, 4)}
     assert [made(FenceProgress(tries=tries), ONE, members).executor for tries in range(4)] == ["n1", "n2", "n4", "n1"]
-    only_target: Levels = ((Device("ipmi", executors=frozenset({"n3"})),),)
+    only_target: Levels = ((Device("ipmi", kept_from=frozenset({"n1", "n2", "n4"})),),)
     assert made(FenceProgress(), only_target, members).executor == "n3"
     assert made(FenceProgress(), ONE, members).incarnation == "n1-1"
 
