@@ -9,6 +9,7 @@ from typing import Any
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 
+_HALF = re.compile("[\ud800-\udfff]")
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
@@ -22,7 +23,8 @@ class BoundsError(ReconcilerError):
 class Bounds:
     """The most that may come: bytes of the whole, nesting, entries of all its lists and objects together, characters of one text.
 
-    A `number` is far above counts, codes and times in milliseconds, and sums of some of them still fit into 64 bits.
+    A `number` is far above counts, codes and times in milliseconds, and sums of some of them still fit into 64 bits. With `characters`
+    it has to be UTF-8, and no text may have half of a surrogate pair: nobody could write such a text down.
     """
 
     size_bytes: int
@@ -30,6 +32,7 @@ class Bounds:
     items: int = 1_000_000
     text: int = 1_000_000
     number: int = 1 << 62
+    characters: bool = False
 
 
 def parse(data: bytes, bounds: Bounds) -> Any:
@@ -37,7 +40,7 @@ def parse(data: bytes, bounds: Bounds) -> Any:
     if len(data) > bounds.size_bytes:
         raise BoundsError(f"{len(data)} bytes are more than {bounds.size_bytes}")
     try:
-        plain = json.loads(data)
+        plain = json.loads(data.decode() if bounds.characters else data)
     except (ValueError, RecursionError) as error:
         raise BoundsError("it is no JSON") from error
     if not _is_small(data, bounds):
@@ -50,6 +53,8 @@ def _is_small(data: bytes, bounds: Bounds) -> bool:
     if bounds.number < 10**18 or len(data) > min(bounds.text, bounds.items):
         return False
     if data.count(b"{") + data.count(b"[") >= bounds.depth:
+        return False
+    if bounds.characters and b"\\u" in data:
         return False
     return _LONG_NUMBER.search(data) is None
 
@@ -82,5 +87,7 @@ def _check_leaf(part: object, bounds: Bounds) -> None:
     if type(part) is str:
         if len(part) > bounds.text:
             raise BoundsError(f"a text of {len(part)} characters is longer than {bounds.text}")
+        if bounds.characters and _HALF.search(part) is not None:
+            raise BoundsError("a text has half of a surrogate pair, which is no character")
     elif type(part) is int and abs(part) >= bounds.number:
         raise BoundsError("a number is too large")

@@ -65,7 +65,7 @@ LARGEST_SENT_BYTES = 256 * 1024
 """Of one message on the wire. Larger ones are cut up at a join or leave, and then lost for everybody."""
 _CHUNK_BYTES = 180 * 1024
 """Of a message that goes in pieces; as text it takes a third more."""
-_BOUNDS = Bounds(LARGEST_BYTES, depth=96, items=400_000, text=1_000_000)
+_BOUNDS = Bounds(LARGEST_BYTES, depth=96, items=400_000, text=1_000_000, characters=True)
 MEMBERSHIP = (Hello, Ready, Exclude, State)
 """What is spoken of before a view is installed; it never changes what is decided."""
 UNCOUNTED = (*MEMBERSHIP, Ping)

@@ -64,3 +64,26 @@ def test_of_several_classes_the_tag_tells_one():
     for wrong in ({}, [], {"is": "place"}, {"is": "other", "file": "f"}, {"is": 1, "file": "f"}):
         with pytest.raises(CanonicalError):
             both.from_json(wrong)
+
+
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [
+        (rb'"a\u00e9"', None),
+        ('"a\u00e9"'.encode(), None),
+        (rb'"\ud83d\ude00"', None),
+        (rb'"\ud800"', "half"),
+        (rb'{"\udc00":1}', "half"),
+        (rb'[["\ud800a"]]', "half"),
+        (b'"\xff"', "no JSON"),
+        ('"a"'.encode("utf-16"), "no JSON"),
+    ],
+)
+def test_where_texts_have_to_be_characters_half_of_one_is_refused(data: bytes, wrong: str | None) -> None:
+    """Nobody could write such a text down: who is told it would fail at the first place that does."""
+    bounds = Bounds(size_bytes=100, depth=3, items=4, text=5, characters=True)
+    if wrong is None:
+        parse(data, bounds)
+        return
+    with pytest.raises(BoundsError, match=wrong):
+        parse(data, bounds)
