@@ -1,6 +1,6 @@
 """What to do where a host can't be reached: ssh and sudo say what is wrong, and a hint says what mends it.
 
-Source: the messages of OpenSSH 9.2 and sudo 1.9, as they are printed.
+The messages are those that the programs of Debian 12 print. Source: ssh(1).
 """
 
 from __future__ import annotations
