@@ -31,11 +31,12 @@ from reconciler.cli.cluster.node_yaml import NodeYamlKind, copied, first_node_ya
 from reconciler.cli.cluster.remote import Ran, Shells
 from reconciler.cli.cluster.scripts import Services, whole
 from reconciler.cli.cluster.stages import ClusterChange, How
+from reconciler.cli.cluster.words import device_words
 from reconciler.cli.options import UsageError
 from reconciler.cli.terminal.paint import Paint
 from reconciler.errors import InputError
 from reconciler.fabric.corosync.conf.edits import NewNode, with_node, with_setting
-from reconciler.fabric.corosync.conf.fresh import fresh
+from reconciler.fabric.corosync.conf.fresh import QuorumDevice, fresh
 from reconciler.fabric.corosync.conf.nodes import names, nodes
 from reconciler.fabric.corosync.conf.text import Conf, render
 from reconciler.fabric.corosync.conf.votes import PartitionVotes, expected_votes, quorum_of
@@ -147,6 +148,55 @@ def test_what_a_host_says_is_read() -> None:
     assert found.running.partition == PartitionVotes(("h2",), 1, 2, 1)
     assert found.running.quorate
     assert differences(conf_of("h1", "h2"), found.running) == ()
+
+
+QDEVICE = """\
+Quorate:          Yes
+Expected votes:   3
+Total votes:      %d
+Quorum:           2
+Membership information
+----------------------
+    Nodeid      Votes    Qdevice Name
+         1          1    A,V,NMW h1 (local)
+         2          1    A,V,NMW h2
+         0          %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("row", "votes", "faults"),
+    [
+        ("1            Qdevice", 3, ()),
+        ("0            Qdevice (votes 1)", 2, ("h1: the quorum device gives it no vote",)),
+    ],
+)
+def test_a_quorum_device_that_does_not_vote_is_a_fault(row: str, votes: int, faults: tuple[str, ...]) -> None:
+    conf = fresh(
+        "corosync.conf",
+        "site",
+        (NewNode("h1", ("10.0.0.1",)), NewNode("h2", ("10.0.0.2",))),
+        QuorumDevice("witness", "ffsplit"),
+    )
+    told = said(name=b"h1\n", user=b"0\n", conf=render(conf), running=CMAP, votes=(QDEVICE % (votes, row)).encode())
+    one = facts_of("h1", told)
+    assert isinstance(one, HostFacts)
+    found = standing_of(conf, one, Seen({"h1": one}))
+    of_the_device = [fault for fault in found.faults if "device" in fault]
+    assert [fault.partition(" (")[0] for fault in of_the_device] == list(faults)
+    assert all("corosync-qnetd-tool -l on witness" in fault for fault in of_the_device)
+
+
+def test_a_quorum_device_is_told_with_what_makes_its_certificates() -> None:
+    conf = fresh(
+        "corosync.conf",
+        "site",
+        (NewNode("h1", ("10.0.0.1",)), NewNode("h2", ("10.0.0.2",))),
+        QuorumDevice("witness", "ffsplit"),
+    )
+    assert "corosync-qdevice-net-certutil -Q -n site witness h1 h2." in next(device_words(conf))
+    assert "no matter of h3 yet" in next(device_words(conf, ("h3",)))
+    assert list(device_words(conf_of("h1", "h2"), ("h3",))) == []
 
 
 def test_who_has_the_votes_and_waits_for_all_is_not_quorate() -> None:

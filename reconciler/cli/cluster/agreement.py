@@ -14,7 +14,14 @@ from reconciler.cli.terminal.paint import Paint
 from reconciler.fabric.corosync.conf.checks import check, errors
 from reconciler.fabric.corosync.conf.nodes import names
 from reconciler.fabric.corosync.conf.text import Conf, value_at
-from reconciler.fabric.corosync.conf.votes import expected_votes, is_two_node, quorum_of, waits_for_all
+from reconciler.fabric.corosync.conf.votes import (
+    device_host,
+    device_votes,
+    expected_votes,
+    is_two_node,
+    quorum_of,
+    waits_for_all,
+)
 from reconciler.frozen import frozen
 
 WELL, DISAGREE, UNREACHABLE = 0, 1, 5
@@ -62,6 +69,9 @@ def standing_of(conf: Conf, first: HostFacts, seen: Seen) -> ClusterStanding:
             faults.append(f"{host}: corosync does not run")
         if one is not None and one.running is not None and quorate and not one.running.quorate:
             faults.append(f"{host}: its partition is not quorate ({', '.join(one.running.partition.members)})")
+        if one is not None and one.running is not None and device_votes(conf) and not one.running.device:
+            tools = f"corosync-qdevice-tool -s there, corosync-qnetd-tool -l on {device_host(conf)}"
+            faults.append(f"{host}: the quorum device gives it no vote ({tools})")
     return ClusterStanding(conf, seen, tuple(dict.fromkeys(faults)))
 
 

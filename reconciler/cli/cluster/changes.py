@@ -105,7 +105,7 @@ def add(seen: Seen, now: Agreed, new: tuple[NewNode, ...], how: How) -> ClusterC
         *version_words(seen, (now.reference.host, *added)),
         *absent_words(now.absent),
         *by_hand_words(seen, how, added),
-        *device_words(after),
+        *device_words(after, added),
     )
     title = f"Add {', '.join(with_its_addresses(node) for node in new)}"
     return ClusterChange(title, now.conf, after, tuple(stages), votes_words(now, after), warnings)

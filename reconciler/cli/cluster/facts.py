@@ -44,6 +44,7 @@ if command -v reconciler >/dev/null; then timeout 10 reconciler cluster told 2>/
 _RUNNING = re.compile(r"([A-Za-z0-9._/-]+) \(([a-z0-9]+)\) = (.*)")
 _NODE_KEY = re.compile(r"nodelist\.node\.([0-9]+)\.([a-z0-9_]+)")
 _MEMBER = re.compile(r"\s*([0-9]+)\s+[0-9]+\s.*")
+_DEVICE = re.compile(r"^\s*0\s+([0-9]+)\s+Qdevice\b", re.MULTILINE)
 _WITHOUT_FILE = ("two_node", "wait_for_all", "expected_votes", "last_man_standing", "auto_tie_breaker")
 """What counts in the quorum section of a running corosync although its file does not have it any more."""
 
@@ -60,11 +61,12 @@ class RunningNode:
 
 @frozen
 class RunningCorosync:
-    """What a corosync runs with: its nodes, its other settings, and the partition that it is in."""
+    """What a corosync runs with: its nodes, its other settings, the partition that it is in, and the votes of a quorum device there."""
 
     nodes: tuple[RunningNode, ...]
     values: Mapping[str, str]
     partition: PartitionVotes
+    device: int = 0
 
     @property
     def quorate(self) -> bool:
@@ -258,7 +260,9 @@ def _running(text: str, votes: str) -> RunningCorosync:
     running = tuple(
         sorted((_running_node(one) for one in found.values() if "nodeid" in one), key=lambda one: one.nodeid)
     )
-    return RunningCorosync(running, values, _partition(votes, {node.nodeid: node.name for node in running}))
+    device = _DEVICE.search(votes)
+    partition = _partition(votes, {node.nodeid: node.name for node in running})
+    return RunningCorosync(running, values, partition, _number(device[1]) if device else 0)
 
 
 def _running_node(values: Mapping[str, str]) -> RunningNode:

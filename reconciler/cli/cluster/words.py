@@ -9,8 +9,16 @@ from reconciler.cli.cluster.judging import Agreed
 from reconciler.cli.cluster.node_yaml import NodeYamlKind, kind_of
 from reconciler.cli.cluster.stages import How, can_start
 from reconciler.fabric.corosync.conf.edits import NewNode
-from reconciler.fabric.corosync.conf.text import Conf
-from reconciler.fabric.corosync.conf.votes import device_votes, expected_votes, is_two_node, quorum_of, waits_for_all
+from reconciler.fabric.corosync.conf.nodes import names
+from reconciler.fabric.corosync.conf.text import Conf, value_at
+from reconciler.fabric.corosync.conf.votes import (
+    device_host,
+    device_votes,
+    expected_votes,
+    is_two_node,
+    quorum_of,
+    waits_for_all,
+)
 
 
 def votes_words(now: Agreed | None, after: Conf) -> tuple[str, ...]:
@@ -72,13 +80,24 @@ def by_hand_words(seen: Seen, how: How, hosts: Iterable[str]) -> Iterator[str]:
         yield f"reconciler is not started on {', '.join(on)}: {what}"
 
 
-def device_words(conf: Conf) -> Iterator[str]:
-    """What a quorum device takes beside the file."""
-    if device_votes(conf):
+def device_words(conf: Conf, new: Iterable[str] = ()) -> Iterator[str]:
+    """What a quorum device takes beside the file: for all nodes, or for `new` ones of a cluster that has one."""
+    if not device_votes(conf):
+        return
+    added = ", ".join(new)
+    if added:
         yield (
-            "the quorum device counts once corosync-qdevice runs on every node: make its certificates"
-            " (corosync-qdevice-net-certutil -Q), then systemctl enable --now corosync-qdevice"
+            f"the quorum device is no matter of {added} yet: copy qnetd-cacert.crt and qdevice-net-node.p12 from"
+            " /etc/corosync/qdevice/net/nssdb of another node, take them in (corosync-qdevice-net-certutil -i -c CACERT, then -m -c P12),"
+            " then systemctl enable --now corosync-qdevice"
         )
+        return
+    name = value_at(conf, "totem", "cluster_name")
+    certificates = f"-n {'' if name is None else name.value} {device_host(conf)} {' '.join(names(conf))}"
+    yield (
+        "the quorum device counts once corosync-qdevice runs on every node. Make its certificates, on one node whose root reaches all by"
+        f" ssh: corosync-qdevice-net-certutil -Q {certificates}. Then on each: systemctl enable --now corosync-qdevice"
+    )
 
 
 def with_its_addresses(node: NewNode) -> str:

@@ -36,6 +36,12 @@ def device_votes(conf: Conf) -> int:
     return by_itself if written is None else written
 
 
+def device_host(conf: Conf) -> str:
+    """The host of the quorum device, as it is written; empty without one."""
+    written = value_at(conf, "quorum", "device", "net", "host")
+    return "" if written is None else written.value
+
+
 def node_votes(conf: Conf) -> int:
     """The votes of all nodes of the nodelist."""
     return sum(1 if node.votes is None else node.votes for node in nodes(conf))
