@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
 from reconciler.controller.events import Examine, MakePack, PackMade, PackTaken, TakePack
 from reconciler.controller.moment import Moment
+from reconciler.controller.packs import LARGEST_PACK_BYTES
 from reconciler.controller.shared import Activation
 from reconciler.errors import ReconcilerError
+from reconciler.sources.git_command import TooMuchError
 from reconciler.sources.repository import Repository
 
 
@@ -22,10 +25,14 @@ def newest_known(repository: Repository, activations: Iterable[Activation]) -> s
 
 
 def make_pack(repository: Repository, path: str, wanted: MakePack, now: Moment) -> PackMade:
-    """What another member lacks of a commit, from what it knows on, if that is here too."""
+    """What another member lacks of a commit: from what it knows on, if that is here and so much travels; else the commit alone."""
     try:
-        base = wanted.known if wanted.known is not None and repository.has(wanted.known) else None
-        return PackMade(now, wanted.commit, wanted.known, base, repository.export_pack(wanted.commit, path, base))
+        if wanted.known is not None and repository.has(wanted.known):
+            with contextlib.suppress(TooMuchError):
+                data = repository.export_pack(wanted.commit, path, wanted.known)
+                if len(data) <= LARGEST_PACK_BYTES:
+                    return PackMade(now, wanted.commit, wanted.known, wanted.known, data)
+        return PackMade(now, wanted.commit, wanted.known, None, repository.export_pack(wanted.commit, path))
     except ReconcilerError as error:
         return PackMade(now, wanted.commit, wanted.known, reason=str(error))
 

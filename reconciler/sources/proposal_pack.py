@@ -1,5 +1,6 @@
-"""What a proposal carries from node to node: the commits since a known one, the trees down to the configuration, what is new below.
+"""What a proposal carries from node to node: the commits since a known one, the trees of each down to the configuration, what is new below.
 
+A commit that is somewhere has to be complete there: what came in between may be built on, shown, or rolled back to.
 A few objects are read and packed in this process; many, or a long way back, by git.
 """
 
@@ -12,7 +13,7 @@ from reconciler.sources.commit_object import CommitObject
 from reconciler.sources.git_command import MissingObjectError, TooMuchError, checked_commit, run_git
 from reconciler.sources.git_tree import list_tree
 from reconciler.sources.objects import Objects
-from reconciler.sources.packs import parse_tree, write_pack
+from reconciler.sources.packs import MOST_OBJECTS, parse_tree, write_pack
 
 _MOST_HERE = 64
 """So many objects are read one by one before a git process is faster."""
@@ -41,12 +42,14 @@ def _collect(objects: Objects, read: ReadCommit, commit: str, path: str, base: s
     """The names of what the pack holds. **Raises** _Many."""
     parts = path.split("/") if path else []
     known: list[str] = [] if base is None else _trees_to(objects, read(base).tree, parts)
-    wanted = _trees_to(objects, read(commit).tree, parts)
-    found = {commit} if base is None else _commits(read, commit, base)
-    found |= set(wanted) - set(known)
-    if len(wanted) == len(parts) + 1:
-        below = known[-1] if len(known) == len(wanted) else None
-        _below(objects, wanted[-1], below, found)
+    below = known[-1] if len(known) == len(parts) + 1 else None
+    commits = {commit} if base is None else _commits(read, commit, base)
+    found = set(commits)
+    for name in commits:
+        wanted = _trees_to(objects, read(name).tree, parts)
+        found |= set(wanted) - set(known)
+        if len(wanted) == len(parts) + 1:
+            _below(objects, wanted[-1], below, found)
     return found
 
 
@@ -99,17 +102,23 @@ def _below(objects: Objects, tree: str, known: str | None, found: set[str]) -> N
 
 
 def _by_git(repository: str, commit: str, path: str, base: str | None) -> bytes:
-    wanted = _listed(repository, commit, path)
-    commits = {checked_commit(commit)}
+    wanted = _listed(repository, commit, path) | {checked_commit(commit)}
     if base is not None:
-        wanted -= _listed(repository, base, path)
-        words = ("rev-list", f"--max-count={_MOST_COMMITS}", commit, f"^{checked_commit(base)}")
-        commits |= set(run_git(repository, *words).decode("ascii").split())
-    given = "".join(f"{name}\n" for name in sorted(wanted | commits)).encode()
+        wanted = (wanted | _since(repository, commit, path, base)) - _listed(repository, base, path)
+    if len(wanted) > MOST_OBJECTS:
+        raise TooMuchError(f"{len(wanted)} objects; {MOST_OBJECTS} travel")
+    given = "".join(f"{name}\n" for name in sorted(wanted)).encode()
     # Whole objects: they are checked one by one where they arrive.
     return run_git(
         repository, "pack-objects", "--stdout", "--quiet", "--depth=0", "--window=0", "--no-reuse-delta", given=given
     )
+
+
+def _since(repository: str, commit: str, path: str, base: str) -> set[str]:
+    """The commits since `base`, with the trees of each on the way to `path`, and what is below it."""
+    words = ["--objects", "--no-object-names", "--full-history", "--sparse", f"--max-count={_MOST_COMMITS}"]
+    limits = [checked_commit(commit), f"^{checked_commit(base)}", "--", *([path] if path else [])]
+    return set(run_git(repository, "rev-list", *words, *limits).decode("ascii").split())
 
 
 def _listed(repository: str, commit: str, path: str) -> set[str]:

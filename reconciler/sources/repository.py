@@ -256,7 +256,8 @@ class Repository:
     def export_pack(self, commit: str, path: str = "", base: str | None = None) -> bytes:
         """What a repository that has `base` lacks of `commit` below `path`, as a pack; nothing else of the repository.
 
-        Holds the commits from `base` (or just this one) to `commit`, the trees on the way to `path`, and all below it.
+        Holds the commits from `base` (or just this one) to `commit`, the trees of each on the way to `path`, and all below it. **Raises**
+        GitError, TooMuchError among them for more than is taken in anywhere.
         """
         with self._complete(commit):
             return proposal_pack(self.path, self._objects, self._commit_object, commit, checked_path(path), base)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from machine import mounted
 
 from reconciler.sources.bounds import TreeBounds, TreeRefusedError
-from reconciler.sources.git_command import GitError
+from reconciler.sources.git_command import GitError, TooMuchError
 from reconciler.sources.repository import Repository
 
 REFERENCE = "refs/reconciler/candidate/test"
@@ -223,6 +223,39 @@ def test_pack_carries_the_path_and_nothing_else(repository: Repository, tmp_path
     assert other.is_ancestor(first, third)
     with pytest.raises(GitError):
         other.files(first)  # The rest of the repository did not travel.
+
+
+@pytest.mark.parametrize("count", [3, 40], ids=["read one by one", "by git"])
+@pytest.mark.parametrize("path", ["", "deep/cluster.d"])
+def test_of_a_pack_every_commit_can_be_read_and_built_on(
+    repository: Repository, tmp_path: Path, path: str, count: int
+) -> None:
+    """A node that was away gets what was active meanwhile, too: somebody may want to see it, or to go back to it."""
+    first = make(repository, {"other.yaml": b"o", "deep/cluster.d/a.yaml": b"1", "deep/cluster.d/same.yaml": b"s"})
+    other = Repository(str(tmp_path / "other.git"))
+    other.import_pack(repository.export_pack(first, path))
+    made = [first]
+    for number in range(count):
+        files = {"a.yaml": b"%d" % number, "same.yaml": b"s", "below/b.yaml": b"%d" % (number // 2)}
+        # Every third one changes something else of the repository, and nothing of the configuration.
+        elsewhere, files = ("elsewhere", {"c.yaml": b"%d" % number}) if number % 3 == 2 and path else (path, files)
+        made.append(make(repository, files, made[-1], elsewhere, time_s=number))
+    other.import_pack(repository.export_pack(made[-1], path, base=first))
+    for commit in made:
+        assert other.files(commit, path) == repository.files(commit, path)
+    other.commit({"a.yaml": b"x"}, "back", reference=REFERENCE, parent=made[-2], path=path, time_s=99)
+    assert not other.damaged
+
+
+def test_more_commits_than_are_taken_in_are_not_packed(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.sources.proposal_pack.MOST_OBJECTS", 200)
+    made = [make(repository, {"a.yaml": b"0"})]
+    for number in range(100):
+        made.append(make(repository, {"a.yaml": b"%d" % number}, made[-1], time_s=number))
+    with pytest.raises(TooMuchError):
+        repository.export_pack(made[-1], base=made[0])
+    assert repository.export_pack(made[-1], base=made[-20])
+    assert repository.export_pack(made[-1])
 
 
 def test_broken_pack_is_refused(repository: Repository, tmp_path: Path) -> None:
