@@ -46,9 +46,10 @@ def main() -> int:
     finally:
         with contextlib.suppress(LabError):
             lab.tell("down")
+    commits = found.outcomes
     print(
-        f"{len(found.faults)} faults, {found.fenced} fencings, {found.starts} starts, {len(found.acknowledged)} commits acknowledged, "
-        f"{found.refused} refused, {found.unknown} with unknown outcome, in {found.seconds:.0f} s"
+        f"{len(found.faults)} faults, {found.fenced} fencings, {found.starts} starts, {len(commits.acknowledged)} commits acknowledged, "
+        f"{commits.refused.total()} refused, {commits.unknown} with unknown outcome, in {found.seconds:.0f} s"
     )
     if not found.wrong:
         shutil.rmtree(directory)

@@ -8,16 +8,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from reconciler.cli.node.client import Client, ClientError
+from reconciler.cli.node.client import Client
 from reconciler.fabric.lab.wire import LabError
 from reconciler.sources.repository import ACTIVE, Repository
 
+from .commits import Outcomes, apply_while
 from .harness import FENCED, NODES, Lab
+from .judging import Chronicle, twice
 
 SERVICES = ("s1", "s2", "s3")
-_APPLY_S = 20.0
 _BACK_S = 120.0
 _REST_S = 180.0
 
@@ -32,9 +32,7 @@ def configuration(lab: Lab, number: int) -> str:
 class Findings:
     """What a life came to; `wrong` is empty when everything held."""
 
-    acknowledged: list[str] = field(default_factory=list)
-    refused: int = 0
-    unknown: int = 0
+    outcomes: Outcomes = field(default_factory=Outcomes)
     faults: list[str] = field(default_factory=list)
     fenced: int = 0
     starts: int = 0
@@ -65,7 +63,7 @@ class Life:
             for number, kind in enumerate(drawn, start=1):
                 self._fault(kind)
                 self._say(
-                    f"{number}/{len(drawn)} faults, {len(self.found.acknowledged)} commits: {self.found.faults[-1]}"
+                    f"{number}/{len(drawn)} faults, {len(self.found.outcomes.acknowledged)} commits: {self.found.faults[-1]}"
                 )
                 if self.found.wrong or self._twice():
                     break
@@ -83,36 +81,17 @@ class Life:
     # Commits
 
     def _apply(self, chance: random.Random, commits: int) -> None:
-        number = 0
-        while len(self.found.acknowledged) < commits and not self._over.is_set():
-            number += 1
-            self._apply_one(chance.choice(NODES), number)
+        outcomes = self.found.outcomes
+        apply_while(
+            lambda: len(outcomes.acknowledged) < commits,
+            lambda: self._client(chance.choice(NODES), 5),
+            lambda number: {"all.yaml": configuration(self.lab, number)},
+            outcomes,
+            self._over,
+        )
 
-    def _apply_one(self, node: str, number: int) -> None:
-        client = Client(str(self.lab.directory / node / "node.sock"), 5)
-        files = {"all.yaml": configuration(self.lab, number)}
-        try:
-            answer = client.post("/v1/proposals", {"files": files, "message": f"commit {number}"})
-            ended = self._end_of(client, answer)
-        except (ClientError, OSError):
-            ended = None
-        match ended:
-            case "confirmed":
-                self.found.acknowledged.append(str(answer["commit"]))
-            case "rejected":
-                self.found.refused += 1
-            case _:
-                self.found.unknown += 1
-                time.sleep(0.2)
-
-    def _end_of(self, client: Client, answer: dict[str, Any]) -> str | None:
-        """What `apply` waits for: from then on the commit may not be lost. None when it did not come in time."""
-        for event in client.events(since=answer["cursor"], within_s=_APPLY_S):
-            if event.get("proposal") == answer["commit"] and event["type"] in ("confirmed", "rejected"):
-                return str(event["type"])
-            if self._over.is_set():
-                break
-        return None
+    def _client(self, node: str, timeout_s: float) -> Client:
+        return Client(str(self.lab.directory / node / "node.sock"), timeout_s)
 
     # Faults
 
@@ -186,27 +165,15 @@ class Life:
             time.sleep(0.1)
 
     def _twice(self) -> bool:
-        return any(line[1] == "TWICE" for line in self.lab.lines())
+        return bool(twice(self.lab.lines()))
 
     def _judge(self) -> None:
-        wrong = self.found.wrong
-        wrong += [f"active twice: {' '.join(line)}" for line in self.lab.lines() if line[1] == "TWICE"]
+        chronicle = Chronicle()
+        self.found.wrong += twice(self.lab.lines())
+        self.found.wrong += chronicle.read({node: self._client(node, 10) for node in NODES})
+        self.found.wrong += chronicle.lacks(self.found.outcomes.acknowledged)
+        self.found.wrong += [f"{one} does not run" for one in SERVICES if self.lab.runs_on(one) is None]
         self.found.starts = sum(line[1] == "start" for line in self.lab.lines())
-        histories, states = {}, {}
-        for node in NODES:
-            client = Client(str(self.lab.directory / node / "node.sock"), 10)
-            entries = client.get("/v1/history", {"limit": "1000"})["entries"]
-            histories[node] = [(entry["version"], entry["commit"]) for entry in entries]
-            known = {entry["commit"] for entry in entries}
-            lost = [commit for commit in self.found.acknowledged if commit not in known]
-            wrong += [f"{node} has lost the acknowledged commit {commit}" for commit in lost]
-            states[node] = _of_all(client.get("/v1/cib")["cib"])
-        if len({tuple(history) for history in histories.values()}) != 1:
-            wrong.append("the nodes have different histories")
-        if any(state != states[NODES[0]] for state in states.values()):
-            wrong.append("the nodes have different states")
-        running = [service for service in SERVICES if self.lab.runs_on(service) is None]
-        wrong += [f"{service} does not run" for service in running]
         self.found.fenced = sum(map(self._fenced_by, NODES))
 
     def _fenced_by(self, node: str) -> int:
@@ -215,8 +182,3 @@ class Life:
 
     def _say(self, text: str) -> None:
         self._told(f"{time.monotonic() - self._begun:7.1f} s  {text}")
-
-
-def _of_all(cib: dict[str, Any]) -> dict[str, Any]:
-    """What members share of a CIB."""
-    return {name: value for name, value in cib.items() if name not in ("dc_id", "have_quorum")}

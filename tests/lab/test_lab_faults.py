@@ -12,4 +12,4 @@ from .life import Life
 def test_whatever_happens_nothing_runs_twice_and_no_acknowledged_commit_is_lost(lab: Lab) -> None:
     found = Life(lab, 7, print).live({"kill": 2, "partition": 1, "freeze": 1}, commits=6)
     assert found.wrong == []
-    assert len(found.acknowledged) == 6
+    assert len(found.outcomes.acknowledged) == 6
