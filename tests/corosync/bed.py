@@ -109,13 +109,13 @@ def cgroup(host: str) -> Path:
     return next(Path(where) for _, where, kind, *_ in mounts if kind == "cgroup2") / "testbed" / host
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> float:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20.0, look_s: float = 0.02) -> float:
     """Wait until the condition holds; how long that took. Raises BedError when it does not in time."""
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > seconds:
             raise BedError(f"waited {seconds:g} s in vain until {what}")
-        time.sleep(0.02)
+        time.sleep(look_s)
     return time.monotonic() - began
 
 

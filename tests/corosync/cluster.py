@@ -10,11 +10,13 @@ from typing import Any
 
 from reconciler.cli.node.client import Client, ClientError
 
-from .bed import DISKS, HOSTS, Bed, cgroup, python, wait_until
+from .bed import DISKS, HOSTS, Bed, BedError, cgroup, python, wait_until
 
 WITNESS = Path(__file__).parents[1] / "lab" / "witness.py"
 GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "three-nodes.md"
 SITE = "{git: https://git.example.org/site.git}"
+LOOK_S = 0.2
+"""Whoever asks for a status more often takes from the hosts, which share this machine, what they need themselves."""
 COROSYNC_LOG = "/var/log/corosync/corosync.log"
 OF_THE_BED = """\
 state: /var/lib/reconciler
@@ -35,6 +37,16 @@ fencing:
   devices:
     power: {agent: "stonith:fence_testbed", params: {pcmk_host_list: h1 h2 h3, pcmk_host_check: static-list}}
 """
+NODES = """
+nodes: {h1: {}, h2: {}, h3: {}}
+constraints:
+  locations:
+    on-h1: {resource: s1, node: h1, score: 50}
+    on-h2: {resource: s2, node: h2, score: 50}
+    on-h3: {resource: s3, node: h3, score: 50}
+"""
+AT_HOME = {"s1": "h1", "s2": "h2", "s3": "h3"}
+"""Each host has a service that it prefers."""
 
 
 def of_the_guide(begins: str) -> str:
@@ -70,7 +82,7 @@ class Cluster:
         for host in HOSTS:
             self._put(host, "/etc/corosync/corosync.conf", connects)
             self._put(host, "/etc/reconciler/node.yaml", node + OF_THE_BED.format(socket=self._socket(host)))
-            self._put(host, "/etc/tb-boot", BOOT.format(daemon=self.daemon), mode="755")
+            self.boots(host, self.daemon)
             self.boot(host)
         wait_until(lambda: self.at_rest(*HOSTS, commit=commit), "the cluster is at rest", 60)
 
@@ -78,12 +90,16 @@ class Cluster:
     def daemon(self) -> str:
         return f"{python()} -P -m reconciler run --config /etc/reconciler/node.yaml"
 
+    def boots(self, host: str, daemon: str) -> None:
+        """What a host does at each power-on from now on, for which it gets what it needs."""
+        self._put(host, "/etc/tb-boot", BOOT.format(daemon=daemon), mode="755")
+
     def boot(self, host: str) -> None:
         """What a host that is on does at each power-on."""
         self.bed.start(host, "setsid", "/etc/tb-boot", output=self.directory / f"{host}.boot")
 
-    def start_daemon(self, host: str) -> None:
-        command = f"exec {self.daemon} >>/var/log/reconciler.log 2>&1"
+    def start_daemon(self, host: str, daemon: str | None = None) -> None:
+        command = f"exec {daemon or self.daemon} >>/var/log/reconciler.log 2>&1"
         self.bed.start(host, "setsid", "sh", "-c", command, output=self.directory / f"{host}.boot")
 
     def kill(self, host: str, what: str) -> None:
@@ -126,9 +142,12 @@ class Cluster:
     def status(self, host: str) -> dict[str, Any]:
         """What the daemon of a host says; nothing while it does not answer."""
         try:
-            return dict(Client(str(self._socket(host)), 2).get("/v1/status"))
+            return dict(self.client(host, 2).get("/v1/status"))
         except ClientError:
             return {}
+
+    def client(self, host: str, timeout_s: float = 5) -> Client:
+        return Client(str(self._socket(host)), timeout_s)
 
     def log(self, host: str) -> str:
         return (DISKS / host / "var" / "up" / "log" / "reconciler.log").read_text(errors="replace")
@@ -149,6 +168,50 @@ class Cluster:
             and (commit is None or (one.get("active") or {}).get("commit") == commit)
             for one in told
         )
+
+    def disagreement(self) -> str | None:
+        """What is missing until all hosts agree on who takes part, on the state, and on what is active; None when they do."""
+        told = {host: self.status(host) for host in HOSTS}
+        for host, one in told.items():
+            match one:
+                case dict() if not one:
+                    return f"{host} does not answer"
+                case {"members": members} if members != list(HOSTS):
+                    return f"{host} says that {', '.join(members)} take part"
+                case {"quorate": False} | {"phase": "recovering"}:
+                    return f"{host} has no quorum, or not the state"
+                case {"nodes": nodes} if any(node["state"] != "online" for node in nodes):
+                    return f"{host} says {', '.join(node['name'] + ' is ' + node['state'] for node in nodes)}"
+                case {"converged": False}:
+                    return f"{host} says that there is more to do: {one['transition']}, {one['proposal']}"
+                case {"active": None | {"confirmed": False}}:
+                    return f"{host} says that nothing is active, or not known to be durable: {one['active']}"
+        for what in ("dc", "cib"):
+            if len({str(one[what]) for one in told.values()}) > 1:
+                return f"{what} differs: {', '.join(f'{host} {one[what]}' for host, one in told.items())}"
+        active = {(one["active"]["commit"], one["active"]["digest"]) for one in told.values()}
+        away = [name for name, host in AT_HOME.items() if self.runs_on(name) != host]
+        return f"what is active differs: {active}" if len(active) > 1 else f"{away} are elsewhere" if away else None
+
+    def missing(self) -> str | None:
+        """What is missing until all hosts take part by the word of each, whatever is being done; None when they do."""
+        for host, one in {host: self.status(host) for host in HOSTS}.items():
+            if one.get("members") != list(HOSTS) or one["phase"] == "recovering":
+                return f"{host} says that {', '.join(one.get('members', ['nobody']))} take part"
+        return None
+
+    def wait_back(self, seconds: float = 90.0) -> float:
+        """Until all take part; how long that took. Raises BedError."""
+        return wait_until(lambda: self.missing() is None, "all take part", seconds, LOOK_S)
+
+    def wait_agreed(self, seconds: float = 90.0) -> float:
+        """Until all agree, and each service is at home; how long that took. Raises BedError, saying what is missing."""
+        began = time.monotonic()
+        while (missing := self.disagreement()) is not None:
+            if time.monotonic() - began > seconds:
+                raise BedError(f"no agreement within {seconds:g} s: {missing}")
+            time.sleep(LOOK_S)
+        return time.monotonic() - began
 
     def dc(self, host: str) -> str | None:
         return self.status(host).get("dc")

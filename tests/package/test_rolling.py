@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import subprocess
-import tarfile
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from earlier import EarlierError, unpack
 from machine import leave_out, needs
 
 from reconciler.controller.envelope import PROTOCOL
@@ -22,8 +21,6 @@ from .machines import Machine, MachineError, lacking, machine, switch, wait_unti
 
 pytestmark = [pytest.mark.timeout(400), needs("corosync")]
 
-PREVIOUS = "793e78b86cb642756aeeae24b9edf35b89177320"
-"""The earliest commit whose members and ours understand each other: since then what they tell of themselves has the same form."""
 NAMES = ("h1", "h2", "h3")
 SITE = "usr/lib/reconciler/lib/python3.11/site-packages"
 WITNESS = REPOSITORY / "tests" / "lab" / "witness.py"
@@ -183,17 +180,14 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 def earlier(package: Path, directory: Path) -> Path:
     """The package as it would have been of an earlier commit, which the repository's history has."""
-    words = ["git", "-C", REPOSITORY, "archive", "--format=tar", PREVIOUS, "reconciler", "schemas"]
-    archive = subprocess.run(words, capture_output=True)
-    if archive.returncode:
-        leave_out(f"this checkout's history does not go back to {PREVIOUS}")
+    try:
+        former = unpack(directory / "earlier")
+    except EarlierError as error:
+        leave_out(str(error))
 
     def change(tree: Path) -> None:
-        subprocess.run(["rm", "-r", tree / SITE / "reconciler"], check=True)
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-            files.extractall(tree / SITE, filter="data")
-        (tree / SITE / "schemas").rename(tree / SITE / "reconciler" / "language" / "schema" / "published")
-        subprocess.run(["/usr/bin/python3", "-m", "compileall", "-q", tree / SITE / "reconciler"], check=True)
+        shutil.rmtree(tree / SITE / "reconciler")
+        shutil.copytree(former / "reconciler", tree / SITE / "reconciler")
 
     return as_version(package, "0.0.1-1", directory, change=change)
 
