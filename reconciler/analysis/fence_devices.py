@@ -16,7 +16,7 @@ from reconciler.model.duration import interval_ms
 from reconciler.model.pattern import PatternError, compile_pattern
 from reconciler.model.resource import Agent, Primitive, primitives
 from reconciler.model.score import add, read
-from reconciler.model.text import integer, is_true
+from reconciler.model.text import integer
 
 _SEPARATORS = re.compile(r"[\s,;]+")
 _MAP_SEPARATORS = re.compile(r"[\s;]+")
@@ -30,10 +30,9 @@ def devices(configuration: Configuration) -> list[str]:
 def out_of_reach(configuration: Configuration, nodes: Collection[str], lost: Collection[str]) -> frozenset[str]:
     """Those of the nodes that can't be fenced without the lost devices.
 
-    A device whose targets only its agent knows, or a rule decides, counts as able to fence every node.
+    A device whose targets only its agent knows, or a rule decides, counts as able to fence every node. A watchdog (`have-watchdog`,
+    `fencing-watchdog-timeout`) counts as none: nothing here feeds one.
     """
-    if _has_watchdog(configuration):
-        return frozenset()
     reach = {one.id: _targets(configuration, one) for one in _enabled(configuration) if one.id not in lost}
     return frozenset(node for node in nodes if not _reached(configuration, node, reach))
 
@@ -63,12 +62,6 @@ def kept_from(configuration: Configuration, device: Primitive) -> frozenset[str]
             continue
         scores[constraint.node] = add(scores.get(constraint.node, 0), read(constraint.score))
     return frozenset(node for node, score in scores.items() if score < 0)
-
-
-def _has_watchdog(configuration: Configuration) -> bool:
-    """Whether nodes fence themselves when they are lost."""
-    known, value = _certain(configuration.options, "have-watchdog")
-    return not known or is_true(value)
 
 
 def _reached(configuration: Configuration, node: str, reach: dict[str, frozenset[str] | None]) -> bool:

@@ -81,8 +81,6 @@ class _Search:
         if not made.quorate:
             yield edits.regain_quorum()
         if made.fencing_enabled and not made.fence_device:
-            if counts_on_watchdogs(self._configuration):
-                yield edits.set_option("have-watchdog", "true", weight=4)
             yield edits.set_option("stonith-enabled", "false", weight=5)
 
     def _of_resource(self, leaf: Decision) -> Iterator[Edit]:

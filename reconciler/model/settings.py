@@ -118,13 +118,15 @@ CLUSTER_OPTIONS = _table(
             "have-watchdog",
             "boolean",
             "false",
-            "Whether nodes have a watchdog that fences them; found out by the cluster itself.",
+            "Whether nodes have a watchdog that fences them. No node feeds one here, so none is ever fenced by one: with it resources "
+            "are started where no device could fence, and what ran on a lost node starts nowhere else.",
         ),
         S(
             "fencing-watchdog-timeout",
             "duration",
             "0",
-            "How long to wait until a lost node's watchdog has certainly fenced it; 0 means that watchdogs do not fence.",
+            "How long it takes until a lost node's watchdog has certainly fenced it; 0 means that watchdogs do not fence. No node feeds "
+            "one here: nothing waits for it, and what no device fences is not fenced.",
             stored="stonith-watchdog-timeout",
         ),
         S(

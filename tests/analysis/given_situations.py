@@ -172,9 +172,9 @@ ASKED: dict[str, tuple[Question, ...]] = {
         Question("export {it}", 0, ("stonith-enabled",), ("default_migration_threshold", "default-migration")),
     ),
     "m24-diskless-sbd": (
-        Question("validate {it}", 0, ("[watchdog-unknown]",)),
-        Question("plan {it}", 0, ("a does not run", "watchdogs")),
-        Question("why a --path {it}", 0, ("watchdogs", "set the option have-watchdog: true")),
+        Question("validate {it}", 1, ("[fencing-by-watchdog]", "nothing would start")),
+        Question("plan {it}", 1, ("[fencing-by-watchdog]",)),
+        Question("why a --path {it}", 1, ("[fencing-by-watchdog]",), ("have-watchdog: true",)),
     ),
     "m25-blocked-markdown": (
         Question(

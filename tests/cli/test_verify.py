@@ -289,3 +289,23 @@ def test_without_a_property_nothing_is_said_to_hold(site: Path, run: Run) -> Non
     assert done.returncode == 0
     assert "No property was given to judge by" in done.stdout
     assert "hold." not in done.stdout
+
+
+UNFENCED = """\
+cluster:
+  name: t
+  # reconciler: accept fencing-by-watchdog because another program feeds them
+  options: {OPTION}
+nodes: {n1: {}, n2: {}, n3: {}}
+primitives:
+  a: {agent: 'ocf:reconciler:Dummy', operations: {monitor: {interval: 10s}}}
+"""
+
+
+def test_a_node_that_only_a_watchdog_could_fence_is_not_survived(site: Path, run: Run) -> None:
+    write(site, UNFENCED.replace("OPTION", "have-watchdog: true, fencing-watchdog-timeout: 10s"))
+    done = run("verify", "cluster.d", "--survive", "1")
+    assert done.returncode == 2
+    assert "could not be fenced: n1" in done.stdout
+    assert "a is down" in done.stdout
+    assert done.stdout.endswith("1 of 1 property does not hold.\n")

@@ -81,3 +81,18 @@ def test_what_can_not_be_explained_is_an_error_that_names_it(
     assert done.returncode == (64 if "--at" in words else 1)
     assert text in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_watchdog_is_no_way_out_of_having_no_fence_device(site: Path, run: Run) -> None:
+    (site / "cluster.d" / "site.yaml").write_text(
+        "cluster:\n  name: t\n"
+        "  # reconciler: accept fencing-by-watchdog because another program feeds them\n"
+        "  options: {fencing-watchdog-timeout: 10s}\n"
+        "nodes: {n1: {}, n2: {}, n3: {}}\n"
+        "primitives:\n  a: {agent: 'ocf:reconciler:Dummy'}\n"
+    )
+    done = run("why", "a", "--path", "cluster.d")
+    assert done.returncode == 0, done.stderr
+    assert "no node feeds a watchdog" in done.stdout
+    assert "have-watchdog" not in done.stdout
+    assert "fencing-enabled" in done.stdout

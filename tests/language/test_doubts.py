@@ -19,13 +19,9 @@ WARNINGS = {
             ("  locations:\n", "  locations:\n    no: {resource: disks, node: n2, score: -INFINITY}\n"),
         ),
     ),
-    "watchdogs that nobody has": (
-        "watchdog-unknown",
-        change(
-            ("fencing-timeout: 90s", "fencing-timeout: 90s, fencing-watchdog-timeout: «10s"),
-            ("fencing:\n  devices:\n    f1: {agent: 'stonith:fence_ipmilan', params: {pcmk_host_list: n1 n2}}\n", ""),
-            ("  levels:\n    - {target: n1, index: 1, devices: [f1]}\n", ""),
-        ),
+    "watchdogs beside devices": (
+        "fencing-by-watchdog",
+        change(("fencing-timeout: 90s", "fencing-timeout: 90s, fencing-watchdog-timeout: «10s")),
     ),
     "a device that knows an unknown node": ("unknown-node", change(("n1 n2}}", "«n1 n2 n3}}"))),
     "unknown name in the order": ("unknown-reference", change(("  name: web\n", "  name: web\n  order: [db, «dbs]\n"))),

@@ -1,11 +1,25 @@
 """Fencing that can't work is found at its place."""
 
-# ruff: noqa: E501  # A fault reads best on one line.
-
 from __future__ import annotations
 
 import pytest
-from planted import assert_refused, change
+from planted import assert_refused, change, judged
+
+from reconciler.errors import Severity
+
+DEVICES = """\
+fencing:
+  devices:
+    f1: {agent: 'stonith:fence_ipmilan', params: {pcmk_host_list: n1 n2}}
+  levels:
+    - {target: n1, index: 1, devices: [f1]}
+"""
+
+
+def without_devices(option: str) -> str:
+    """A configuration with one more option, and nothing that could fence."""
+    return change(("fencing-timeout: 90s", f"fencing-timeout: 90s, {option}"), (DEVICES, ""))
+
 
 FAULTS = {
     # Fencing (VA-11, VA-12)
@@ -13,10 +27,7 @@ FAULTS = {
         "fencing-without-device",
         change(
             ("  options: {no", "  «options: {no"),
-            (
-                "fencing:\n  devices:\n    f1: {agent: 'stonith:fence_ipmilan', params: {pcmk_host_list: n1 n2}}\n  levels:\n    - {target: n1, index: 1, devices: [f1]}\n",
-                "",
-            ),
+            (DEVICES, ""),
         ),
     ),
     "a node that no device covers": ("node-without-fencing", change(("  n2: {}", "  «n2: {}"), ("n1 n2}}", "n1}}"))),
@@ -52,9 +63,18 @@ FAULTS = {
         "timing-delay",
         change(("{pcmk_host_list: n1 n2}", "{pcmk_host_list: n1 n2, pcmk_delay_max: «100s}")),
     ),
-    "a watchdog slower than the deadline": (
-        "timing-watchdog",
-        change(("fencing-timeout: 90s", "fencing-timeout: 90s, fencing-watchdog-timeout: «2min")),
+    "watchdogs that are to fence": ("fencing-by-watchdog", without_devices("fencing-watchdog-timeout: «10s")),
+    "watchdogs that nodes are said to have": ("fencing-by-watchdog", without_devices("have-watchdog: «true")),
+    "watchdogs that a rule counts on": (
+        "fencing-by-watchdog",
+        without_devices("x").replace(
+            "options: {no-quorum-policy: stop, fencing-timeout: 90s, x}",
+            "options: [{rule: date gt 2026-01-01, values: {have-watchdog: «true}}]",
+        ),
+    ),
+    "a watchdog in a level": (
+        "fencing-by-watchdog",
+        change(("devices: [f1]}\n", "devices: [f1]}\n    - {target: n2, index: 1, devices: [«watchdog]}\n")),
     ),
 }
 
@@ -62,3 +82,39 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_where_it_is(name: str) -> None:
     assert_refused(*FAULTS[name])
+
+
+def codes(text: str) -> dict[str, Severity]:
+    return {finding.code: finding.severity for finding in judged(text).findings}
+
+
+def test_watchdogs_do_not_make_up_for_a_node_that_no_device_fences() -> None:
+    text = change(("fencing-timeout: 90s", "fencing-timeout: 90s, have-watchdog: true"), ("n1 n2}}", "n1}}"))
+    assert codes(text) == {"fencing-by-watchdog": Severity.ERROR, "node-without-fencing": Severity.ERROR}
+
+
+def test_watchdogs_beside_devices_for_all_nodes_only_mean_nothing() -> None:
+    text = change(("fencing-timeout: 90s", "fencing-timeout: 90s, have-watchdog: true"))
+    assert codes(text) == {"fencing-by-watchdog": Severity.WARNING}
+
+
+@pytest.mark.parametrize("option", ["have-watchdog: false", "fencing-watchdog-timeout: 0s"])
+def test_who_does_not_count_on_watchdogs_hears_nothing_of_them(option: str) -> None:
+    assert codes(change(("fencing-timeout: 90s", f"fencing-timeout: 90s, {option}"))) == {}
+
+
+def test_without_fencing_nothing_counts_on_watchdogs() -> None:
+    text = without_devices("have-watchdog: true").replace("no-quorum-policy: stop", "fencing-enabled: false")
+    assert codes(text) == {"fencing-disabled": Severity.WARNING}
+
+
+def test_a_watchdog_slower_than_the_deadline_is_found_besides() -> None:
+    text = change(("fencing-timeout: 90s", "fencing-timeout: 90s, fencing-watchdog-timeout: 2min"))
+    assert codes(text) == {"fencing-by-watchdog": Severity.WARNING, "timing-watchdog": Severity.ERROR}
+
+
+def test_who_counts_on_watchdogs_may_say_why() -> None:
+    text = without_devices("have-watchdog: true").replace(
+        "  options:", "  # reconciler: accept fencing-by-watchdog because another program feeds them\n  options:"
+    )
+    assert codes(text) == {"fencing-by-watchdog": Severity.WARNING}

@@ -212,9 +212,10 @@ class Facts:
             at = at.parent
         yield self.configuration.defaults.resources
 
-    def value_place(self, base: Address, number: int, name: str) -> Place:
-        """Where a value of a block was written; `number` is the block's among those of `base`."""
-        return self.index.value((*base, name), (*base, str(number), "values", name))
+    def value_place(self, base: Address, number: int, *spellings: str) -> Place:
+        """Where a value of a block was written, under one of its spellings; `number` is the block's among those of `base`."""
+        places = (((*base, name), (*base, str(number), "values", name)) for name in spellings)
+        return self.index.value(*(address for pair in places for address in pair))
 
     def name_place(self, base: Address, number: int, name: str) -> Place:
         """Where the name of a value of a block was written."""

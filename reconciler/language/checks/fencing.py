@@ -13,9 +13,10 @@ from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Address, FencingLevel
 from reconciler.model.duration import interval_ms
 from reconciler.model.resource import Primitive
-from reconciler.model.text import integer
+from reconciler.model.text import boolean, integer
 
 _SEPARATORS = r"[\s,;]+"
+_OPTIONS: Address = ("cluster", "options")
 
 
 def check_fencing(facts: Facts) -> None:
@@ -64,8 +65,16 @@ def _check_level(facts: Facts, level: FencingLevel, devices: dict[str, ResourceI
     if level.target_pattern is not None:
         check_pattern(facts, level.target_pattern, facts.index.value((*base, "target-pattern")))
     for number, name in enumerate(level.devices):
-        if name not in devices and name not in facts.draft.broken and facts.draft.complete and name != "watchdog":
+        if name not in devices and name not in facts.draft.broken and facts.draft.complete:
             place = facts.index.value((*base, "devices", str(number)))
+            if name == "watchdog":
+                facts.error(
+                    "fencing-by-watchdog",
+                    place,
+                    f"'watchdog' in a level: {_UNFED}, so this level fences nothing",
+                    _INSTEAD,
+                )
+                continue
             why = "is no fencing device" if name in facts.items else "does not exist"
             facts.error("unknown-device", place, f"the fencing device '{name}' {why}", did_you_mean(name, devices))
 
@@ -127,20 +136,48 @@ def _check_coverage(facts: Facts, devices: dict[str, ResourceItem]) -> None:
             text = "without fencing, a lost node may go on writing to what is started elsewhere: data can be lost"
             facts.warning("fencing-disabled", _enabled_place(facts), text, "configure fencing devices")
         return
-    watchdog_there = facts.enabled("have-watchdog", default=False)
-    watchdog = watchdog_there or interval_ms(facts.option("stonith-watchdog-timeout", "0"))
-    if watchdog and not watchdog_there and not devices:
-        place = facts.index.value(
-            *(("cluster", "options", f"{word}-watchdog-timeout") for word in ("fencing", "stonith"))
-        )
-        text = "nodes are to be fenced by their watchdogs, but none is known to have one: nothing starts until they are"
-        facts.warning("watchdog-unknown", place, text, "set have-watchdog: true once every node has a watchdog device")
-    if devices and not watchdog:
-        _check_nodes(facts, devices)
-    elif facts.items and not watchdog:
+    watchdogs = _watchdog_options(facts)
+    uncovered = _uncovered(facts, devices)
+    if watchdogs:
+        _report_watchdogs(facts, watchdogs, devices, uncovered)
+    for name in uncovered:
+        text = f"no device can fence '{name}': if it is lost, its resources start nowhere else"
+        hint = "add it to pcmk_host_list or pcmk_host_map of a device"
+        facts.error("node-without-fencing", facts.index.key(("nodes", name)), text, hint)
+    if facts.items and not devices and not watchdogs:
         hint = "add one below `fencing: devices`, or set `fencing-enabled: false` and accept the risk"
         text = "fencing is enabled, but there is no device: nothing would start"
         facts.error("fencing-without-device", _enabled_place(facts), text, hint)
+
+
+_UNFED = "no node feeds a watchdog, and none is fenced by one"
+_INSTEAD = "let devices below `fencing: devices` fence every node, and leave this out"
+
+
+def _watchdog_options(facts: Facts) -> dict[str, Place]:
+    """The options that count on watchdogs, whatever rules say, and where they do."""
+    found: dict[str, Place] = {}
+    for number, block in enumerate(facts.configuration.options):
+        if boolean(block.values.get("have-watchdog", "")):
+            found["have-watchdog"] = facts.value_place(_OPTIONS, number, "have-watchdog")
+        timeout = block.values.get("stonith-watchdog-timeout", "0")
+        if timeout == "-1" or interval_ms(timeout):
+            spellings = ("fencing-watchdog-timeout", "stonith-watchdog-timeout")
+            found["fencing-watchdog-timeout"] = facts.value_place(_OPTIONS, number, *spellings)
+    return found
+
+
+def _report_watchdogs(
+    facts: Facts, options: dict[str, Place], devices: dict[str, ResourceItem], uncovered: list[str]
+) -> None:
+    """Without devices for all nodes somebody counts on what nobody does; with them the options only mean nothing."""
+    place, names = min(options.values()), " and ".join(sorted(options))
+    if devices and not uncovered:
+        facts.warning("fencing-by-watchdog", place, f"{names}: {_UNFED}: the devices fence alone", "leave it out")
+        return
+    starts = devices or "have-watchdog" in options
+    then = "what ran on a lost node that no device fences starts nowhere else" if starts else "nothing would start"
+    facts.error("fencing-by-watchdog", place, f"{names}: {_UNFED}: {then}", _INSTEAD)
 
 
 def _enabled_place(facts: Facts) -> Place:
@@ -153,20 +190,13 @@ def _enabled_place(facts: Facts) -> Place:
     return facts.index.key(options) if options in facts.index.keys else first
 
 
-def _check_nodes(facts: Facts, devices: dict[str, ResourceItem]) -> None:
+def _uncovered(facts: Facts, devices: dict[str, ResourceItem]) -> list[str]:
+    """The nodes that no device can fence; none where there is no device, or where one finds its nodes out itself."""
     hosts = [_static_hosts(facts, item) for item in devices.values()]
-    if any(found is None for found in hosts):
-        return
+    if not hosts or any(found is None for found in hosts):
+        return []
     covered = set().union(*(found for found in hosts if found is not None))
-    for name in facts.nodes:
-        if name.lower() not in covered:
-            text = f"no device can fence '{name}': if it is lost, its resources start nowhere else"
-            facts.error(
-                "node-without-fencing",
-                facts.index.key(("nodes", name)),
-                text,
-                "add it to pcmk_host_list or pcmk_host_map of a device",
-            )
+    return [name for name in facts.nodes if name.lower() not in covered]
 
 
 def _check_quorum(facts: Facts) -> None:

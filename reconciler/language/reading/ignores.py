@@ -20,6 +20,7 @@ ACCEPTABLE = frozenset(
         "banned-everywhere",
         "colocation-contradiction",
         "colocation-loop",
+        "fencing-by-watchdog",
         "fencing-device-without-target",
         "fencing-host-map",
         "fencing-without-device",
