@@ -312,7 +312,7 @@ class Host:
             case ev.Leave() | ev.FenceItself():
                 self._end(effect)
             case ev.CallFenceAgent(order):
-                self._later_by(self._fence_us(), lambda: self._fence(order))
+                self._later_by(self._fence_us(order), lambda: self._fence(order))
             case ev.Join() | ev.Rejoin() | ev.Withdraw():
                 self._go(effect)
             case (
@@ -348,8 +348,12 @@ class Host:
         """Have something happen in this life of the process, or once the host goes on."""
         self._later_by(self.around.chance.randint(*us), action)
 
-    def _fence_us(self) -> int:
-        return self.around.chance.randint(*FENCE_US) + self.around.devices_slow_us
+    def _fence_us(self, order: FenceOrder) -> int:
+        """How long it takes until a device has done what an order asks for, with the delay that the order leaves to chance."""
+        chance, least_ms, most_ms = self.around.chance, order.delay_ms, order.delay_most_ms
+        took_us = chance.randint(*FENCE_US) + self.around.devices_slow_us
+        # Nothing is drawn where nothing is left to chance: such lives stay what they are.
+        return took_us + 1000 * (least_ms if most_ms <= least_ms else chance.randint(least_ms, most_ms))
 
     def _later_by(self, us: int, action: Callable[[], None]) -> None:
         life = self._life

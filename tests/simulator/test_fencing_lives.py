@@ -20,13 +20,13 @@ DEVICE = Primitive("power", Agent("stonith", "fence_lab"))
 SERVICE = Primitive("a", Agent("ocf", "Dummy", "reconciler"), operations=(Operation("monitor", "10s"),))
 
 
-def cluster_with(*, on: str = "n2", **options: str) -> SimulatedCluster:
+def cluster_with(*, on: str = "n2", device: Primitive = DEVICE, **options: str) -> SimulatedCluster:
     """Three nodes with a device, and a service that likes one of them best."""
     cluster = SimulatedCluster(("n1", "n2", "n3"), 1)
     cluster.start()
     written = {"stonith-enabled": "true"} | {name.replace("_", "-"): value for name, value in options.items()}
     likes = Location("best", resource="a", node=on, score="100")
-    configuration = Configuration(options=plain(written), resources=(DEVICE, SERVICE), constraints=(likes,))
+    configuration = Configuration(options=plain(written), resources=(device, SERVICE), constraints=(likes,))
     cluster.apply(configuration, "n1")
     assert cluster.until(lambda: cluster.world.where("a") == [on])
     cluster.run(2_000)
@@ -51,6 +51,17 @@ def test_a_lost_node_is_fenced_before_what_it_ran_runs_elsewhere() -> None:
     assert cluster.until(lambda: len(cluster.world.where("a")) == 1, 10_000)
     assert cluster.world.faults == []
     assert isinstance(record_of(cluster, "n2"), Down)
+
+
+@pytest.mark.parametrize("most", [None, "40s"])
+def test_a_device_waits_as_long_as_its_order_says(most: str | None) -> None:
+    delays = {"pcmk_delay_base": "20s"} | ({} if most is None else {"pcmk_delay_max": most})
+    cluster = cluster_with(device=replace(DEVICE, params=plain(delays)))
+    cluster.network.cut([["n2"], ["n1", "n3"]])
+    assert cluster.until(lambda: isinstance(record_of(cluster, "n2"), Ordered), 60_000)
+    cluster.run(20_000)
+    assert cluster.hosts["n2"].on
+    assert cluster.until(lambda: not cluster.hosts["n2"].on, 5_000 if most is None else 25_000)
 
 
 def test_it_comes_back_as_somebody_new_and_is_clean() -> None:
