@@ -30,6 +30,8 @@ class Disk(Generic[R]):
         """What a synchronisation takes besides."""
         self.records: list[R] = []
         self.durable = 0
+        self.taken_away = 0
+        """How often what was durable was taken away by somebody: another disk, or an older copy."""
         self._life = 0
         self._copies: list[tuple[R, ...]] = []
 
@@ -61,6 +63,7 @@ class Disk(Generic[R]):
         self.crash()
         self.records.clear()
         self.durable = 0
+        self.taken_away += 1
 
     def roll_back(self) -> bool:
         """The disk is restored from an older copy; False when there is none."""
@@ -68,6 +71,7 @@ class Disk(Generic[R]):
             return False
         self.crash()
         self.records = list(self.chance.choice(self._copies))
+        self.taken_away += 1
         self.durable = len(self.records)
         return True
 

@@ -5,6 +5,7 @@ Source: the design of the cluster, "Safety rules", "The simulator".
 
 from __future__ import annotations
 
+from reconciler.cib import Cib
 from reconciler.cib.canonical import digest
 from reconciler.cib.observations import transient
 from reconciler.controller import events as ev
@@ -18,15 +19,18 @@ from reconciler.model.cluster import Configuration
 from reconciler.simulator.cluster import Devices, SimulatedCluster
 from reconciler.simulator.faults import Fault, Trouble
 from reconciler.simulator.host import Host
+from reconciler.simulator.placement import longest_monitor_ms, untrue_history, watched
 from reconciler.simulator.planner import is_simple, plan
 from reconciler.simulator.rules import Rules, plain_placement
-from reconciler.simulator.scenario import NAMES, Scenario, Verdict, anonymous, service_of, wanted
+from reconciler.simulator.scenario import NAMES, Scenario, Verdict, anonymous, promoted_most, service_of, wanted
 from reconciler.simulator.story import Story
 
 REST_MS = 1_200_000
 """How long a cluster that is well may take until it is at rest: fifteen minutes pass between two looks at what time alone changes."""
 SETTLE_MS = 15_000
-"""How long a cluster that is well is left alone before anybody looks: longer than the interval of its monitors."""
+"""How long a cluster that is well is left alone before anybody looks, at the least: where a monitor takes longer, until that has ended."""
+_MONITORS_END_MS = 5_000
+"""How long after their interval monitors have told what they found."""
 _FORGED = 1_000_000
 """The transition of a forged order."""
 _DEVICES = {
@@ -46,10 +50,13 @@ class Life:
         if lived.quorum == "qdevice":
             self.cluster.network.qdevice = lived.hosts[0]
         self.cluster.world.anonymous = frozenset(name for one in lived.configurations for name in anonymous(one))
+        self.cluster.world.promoted_most = _promoted_most(lived)
         self.story = Story()
         self.broken: str | None = None
         self.rules = Rules(lived, self.cluster, self._break)
         self._troubled: set[tuple[str, str, str]] = set()
+        self._gone: set[str] = set()
+        """What has died by itself, or was never started though its agent said so: only a monitor tells."""
         self._names = sorted({name for one in lived.configurations for name in wanted(one)}) or list(NAMES)
         self.cluster.watch += [self.story.stepped, self.rules.stepped]
         self.cluster.watch_silence.append(self.rules.note_silent)
@@ -232,6 +239,7 @@ class Life:
             case Trouble.AGENT_LIES:
                 where, resource, _ = self._operation(host, fault.detail)
                 world.lying.add((where, resource, "start"))
+                self._gone.add(resource)
             case Trouble.ATTRIBUTE:
                 where, resource, _ = self._operation(host, fault.detail)
                 if host.on:
@@ -246,7 +254,9 @@ class Life:
     def _let_die(self, host: Host, number: int) -> None:
         idle = [name for name in self.cluster.world.on(host.name) if name not in host.busy]
         if idle:
-            self.cluster.world.running.pop((host.name, idle[number % len(idle)]))
+            name = idle[number % len(idle)]
+            self.cluster.world.running.pop((host.name, name))
+            self._gone.add(name)
 
     def _trouble(self, host: Host, number: int) -> tuple[str, str, str]:
         operation = self._operation(host, number)
@@ -285,9 +295,10 @@ class Life:
         self.story.tell(self.cluster.clock.now_us, "--- everything is mended")
         self.rules.note_silent()
         self.cluster.heal()
-        self._run_to(self.cluster.clock.now_us + SETTLE_MS * 1000)
+        longest_ms = max(map(longest_monitor_ms, self.scenario.configurations), default=0)
+        self._run_to(self.cluster.clock.now_us + max(SETTLE_MS, longest_ms + _MONITORS_END_MS) * 1000)
         self._clean_up()
-        end_us = self.cluster.clock.now_us + REST_MS * 1000
+        end_us = self.cluster.clock.now_us + max(REST_MS, 2 * longest_ms) * 1000
         left = self._unrest()
         while self.broken is None and left is not None and self.cluster.clock.now_us < end_us:
             self._run_to(self.cluster.clock.now_us + 5_000_000)
@@ -326,7 +337,8 @@ class Life:
             return "the members do not share one state"
         if not any(node.is_dc and node.coordinator.converged for node in living):
             return "no DC says that nothing is left to do"
-        return self._left_over(living) or self._misplaced(living[0].replica.shared.cib.configuration)
+        cib = living[0].replica.shared.cib
+        return self._left_over(living) or self._misplaced(cib.configuration) or self._untrue(cib)
 
     def _left_over(self, living: list[Node]) -> str | None:
         """What nobody cares for any more, and is there all the same."""
@@ -366,6 +378,14 @@ class Life:
         stuck = {name for _, name, task in self._troubled if task == "stop"}
         return plain_placement(active, self.cluster, stuck, wanted(active))
 
+    def _untrue(self, cib: Cib) -> str | None:
+        """Where the histories say that something else is active than runs there.
+
+        What was removed and could not be stopped is the operator's; of what is gone and nobody watches nobody can know.
+        """
+        stuck = {name for _, name, task in self._troubled if task == "stop"} - set(wanted(cib.configuration))
+        return untrue_history(cib.status, self.cluster.world, set(self.cluster.hosts), stuck, self._gone - watched(cib))
+
     def _check_acknowledged(self) -> None:
         for name, host in self.cluster.hosts.items():
             if host.node is None:
@@ -374,3 +394,12 @@ class Life:
             lost = [commit for commit in self.rules.acknowledged if commit not in known]
             if lost:
                 self._break(f"{name} lost the acknowledged {', '.join(lost)}")
+
+
+def _promoted_most(lived: Scenario) -> dict[str, int]:
+    """How many may be promoted under that of a life's configurations that allows most."""
+    most: dict[str, int] = {}
+    for configuration in lived.configurations:
+        for name, number in promoted_most(configuration):
+            most[name] = max(number, most.get(name, 0))
+    return most

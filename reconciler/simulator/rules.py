@@ -19,6 +19,7 @@ from reconciler.model.duration import DEFAULT_TIMEOUT_MS, interval_ms, timeout_m
 from reconciler.model.resource import Primitive, primitives
 from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.host import Host
+from reconciler.simulator.promises import Promises
 from reconciler.simulator.scenario import Scenario, fences, is_device
 from reconciler.simulator.world import Double
 
@@ -57,10 +58,10 @@ class Rules:
         self._held: dict[tuple[int, int], tuple[str, tuple[str, str]]] = {}
         self._seen: dict[str, tuple[Shared, Partition]] = {}
         self._dcs: dict[str, tuple[str, str | None]] = {}
-        self._promised: dict[str, int] = {}
+        self._promises = {name: Promises(host.disk) for name, host in cluster.hosts.items()}
         self._silent_us: dict[str, tuple[int, int]] = {}
         self._turned_us = 0
-        self._excused: set[tuple[str, str]] = set()
+        self._excused: set[tuple[str, str, str]] = set()
         self._activated: dict[str, set[str]] = {}
         self._proposed: dict[str, set[str]] = {}
         self._ended: set[str] = set()
@@ -113,9 +114,10 @@ class Rules:
         for other in double.others:
             silent, apart = self._silent_us.get(other), self._apart_us.get((double.host, other))
             if _lasted(silent, self._grace_us, now_us) or _lasted(apart, self._dared_us, now_us):
-                self._excused.add((double.resource, other))
-            elif (double.resource, other) not in self._excused:
-                self._break(str(double))
+                self._excused.add((double.task, double.resource, other))
+        counting = [other for other in double.others if (double.task, double.resource, other) not in self._excused]
+        if len(counting) >= double.most:
+            self._break(str(double))
 
     # After each step of a node
 
@@ -125,6 +127,7 @@ class Rules:
         known, before = self._seen.get(host.name, _NOTHING_SEEN)
         if host.node is not None:
             self._look_at_state(host)
+            self._look_at_promises(host, event, effects)
         for effect in effects:
             if not isinstance(effect, ev.Emit | ev.RunAgent | ev.CallFenceAgent | ev.Leave):
                 continue
@@ -173,6 +176,16 @@ class Rules:
         promised = node.replica.own.promised
         if promised < shared.term:
             self._break(f"{host.name} has decided {shared.term} and promised {promised}")
+
+    def _look_at_promises(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
+        """What a node has promised durably it has promised for good, whatever becomes of its process."""
+        # Alone it goes on without its disk, as above.
+        if host.node is None or len(self.scenario.hosts) == 1:
+            return
+        promised, kept = host.node.replica.own.promised, self._promises[host.name]
+        least = kept.stepped(event, effects, promised)
+        if promised < least:
+            self._break(f"{host.name} promised {least}, and goes on with {promised}")
 
     def _compare(self, name: str, shared: Shared) -> None:
         """Who has taken in the same messages of the same term holds the same."""

@@ -9,13 +9,16 @@ from reconciler.controller.quorum.votes import Votequorum
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
-from reconciler.model.resource import Agent, Clone, Operation, Primitive, primitives
+from reconciler.model.resource import Agent, Bundle, Clone, Operation, Primitive, primitives
+from reconciler.model.text import integer
 from reconciler.simulator.faults import Fault, Trouble, draw
 from reconciler.simulator.planner import is_simple
 
 NAMES = ("a", "b", "c")
 """The resources of drawn configurations."""
 _MOST_INSTANCES = 32
+_PROMOTED_MOST = ("promoted-max", "master-max", "masters")
+"""The meta-attribute's name, and its former ones."""
 _CONTESTED = frozenset({"two-node", "two-node without waiting", "qdevice", "last man standing"})
 _REAL_IN = 10
 """One in so many lives asks the real scheduler."""
@@ -136,6 +139,21 @@ def anonymous(configuration: Configuration) -> Iterator[str]:
         if isinstance(resource, Clone):
             for primitive in primitives(resource):
                 yield from (primitive.id, *(f"{primitive.id}:{number}" for number in range(_MOST_INSTANCES)))
+
+
+def promoted_most(configuration: Configuration) -> Iterator[tuple[str, int]]:
+    """How many instances of what may be promoted may be so at once, by the names of the primitives: one, unless something is configured."""
+    for resource in configuration.resources:
+        match resource:
+            case Clone(meta=blocks):
+                written = [block.values for block in blocks]
+            case Bundle(container_attributes=attributes):
+                written = [attributes]
+            case _:
+                continue
+        said = [values[name] for values in written for name in _PROMOTED_MOST if name in values]
+        most = max((integer(text, 1) for text in said), default=1)
+        yield from ((one.id, most) for one in primitives(resource))
 
 
 def _options(chance: Random) -> dict[str, str]:

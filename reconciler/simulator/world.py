@@ -7,6 +7,7 @@ Source: OCF Resource Agent API 1.1 (what start, stop, monitor, promote and demot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reconciler.frozen import frozen
@@ -25,14 +26,19 @@ class Witnessed:
 
 @frozen
 class Double:
-    """A resource was started on a host while it ran on others."""
+    """A resource was started on a host while it ran on others, or promoted while others had it promoted; `most` may at once."""
 
     resource: str
     host: str
     others: tuple[str, ...]
+    task: str = "start"
+    most: int = 1
 
     def __str__(self) -> str:
-        return f"{self.resource} is started on {self.host} while it runs on {', '.join(self.others)}"
+        others = ", ".join(self.others)
+        if self.task == "promote":
+            return f"{self.resource} is promoted on {self.host} while it is promoted on {others}: {self.most} may be"
+        return f"{self.resource} is started on {self.host} while it runs on {others}"
 
 
 @dataclass
@@ -45,10 +51,15 @@ class Running:
 
 @dataclass
 class World:
-    """All hosts' resources. `anonymous` names those that may run on many hosts at once; every other one on one host at a time."""
+    """All hosts' resources. `anonymous` names those that may run on many hosts at once; every other one on one host at a time.
+
+    `promoted_most` says by the name of a resource, without the number of an instance, how many instances may be promoted at once:
+    who is not named, one.
+    """
 
     running: dict[tuple[str, str], Running] = field(default_factory=dict)
     anonymous: frozenset[str] = frozenset()
+    promoted_most: Mapping[str, int] = field(default_factory=dict)
     failing: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """By host, resource and task: the code that the agent answers instead of doing it."""
     lying: set[tuple[str, str, str]] = field(default_factory=set)
@@ -59,7 +70,7 @@ class World:
     """By host and resource: what its agent says about itself with every call."""
     witnessed: list[Witnessed] = field(default_factory=list)
     doubles: list[Double] = field(default_factory=list)
-    """Where one was started that ran elsewhere."""
+    """Where one was started that ran elsewhere, or promoted beyond what may be."""
     faults: list[str] = field(default_factory=list)
     """What may never be, in words."""
 
@@ -103,10 +114,12 @@ class World:
                             f"{call.resource} is stopped on {host} with other parameters than it was started"
                         )
                     self.witnessed.append(Witnessed(at_us, host, "stop", call.resource))
-            case "promote" | "demote":
-                if key not in self.running:
-                    return 7
-                self.running[key].promoted = call.operation == "promote"
+            case "promote" | "demote" if key not in self.running:
+                return 7
+            case "promote":
+                self._promote(host, call.resource)
+            case "demote":
+                self.running[key].promoted = False
             case "reload-agent":
                 if key in self.running:
                     self.running[key].parameters = dict(call.parameters)
@@ -123,6 +136,21 @@ class World:
         self.running[key] = Running(dict(call.parameters))
         if others and call.resource not in self.anonymous:
             self.doubles.append(Double(call.resource, host, tuple(others)))
+
+    def _promote(self, host: str, resource: str) -> None:
+        known = self.running[host, resource]
+        if known.promoted:
+            return
+        known.promoted = True
+        clone = resource.partition(":")[0]
+        others = sorted(
+            other
+            for (other, name), one in self.running.items()
+            if one is not known and one.promoted and name.partition(":")[0] == clone
+        )
+        most = self.promoted_most.get(clone, 1)
+        if len(others) >= most:
+            self.doubles.append(Double(resource, host, tuple(others), "promote", most))
 
     def _monitor(self, host: str, call: AgentCall) -> int:
         """An agent sees only what its parameters name."""

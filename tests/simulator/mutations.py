@@ -137,6 +137,18 @@ def begin_what_this_disk_does_not_have(patch: Patch) -> None:
     patch.setattr(executing.Executor, "refuse", lambda self, gate, reason, now: [])
 
 
+def promise_forgotten_at_a_restart(patch: Patch) -> None:
+    """A node that starts takes part in anything newer than what it has decided, whatever it has promised."""
+    restore = journal.restore
+
+    def forgetful(name: str, snapshot: Any, records: Any) -> Any:
+        made, torn = restore(name, snapshot, records)
+        made.own = replace(made.own, promised=made.shared.term)
+        return made, torn
+
+    patch.setattr("reconciler.simulator.host.restore", forgetful)
+
+
 def count_a_blank_member(patch: Patch) -> None:
     """Whose disk is empty has a vote."""
     patch.setattr(agreement, "_is_blank", lambda hello, heard: False)
@@ -444,6 +456,7 @@ MUTATIONS: dict[str, Break] = {
     "skip the prepared form's sync": skip_the_sync_of_the_prepared_form,
     "skip the sync of an order": skip_the_sync_of_an_order,
     "begin what this disk does not have": begin_what_this_disk_does_not_have,
+    "promise forgotten at a restart": promise_forgotten_at_a_restart,
     "count a blank member": count_a_blank_member,
     "host votes for member votes": host_votes_for_member_votes,
     "two-node activates unfenced": two_node_activates_unfenced,

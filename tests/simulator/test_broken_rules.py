@@ -41,6 +41,7 @@ LIVES = {
     "skip the promise's sync": 239,
     "freeze acts as stop": 82,
     "outbox dropped": 109,
+    "promise forgotten at a restart": 3,
     "count a blank member": 124,
     "orders survive a view": 118,
     "reported when sent": 124,
