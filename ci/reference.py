@@ -305,7 +305,7 @@ _TABLES: tuple[tuple[str, str, Mapping[str, Setting]], ...] = (
     ("Operations", "an entry of `operations:`, `defaults: {operations: …}`", settings.OPERATION_OPTIONS),
     ("Fencing devices", "`params:` of a device, beside its agent's", settings.FENCING_PARAMETERS),
     ("Attributes of nodes", "`attributes:` of a node that mean something to the cluster", settings.NODE_ATTRIBUTES),
-    ("Alerts", "`meta:` of an alert or recipient", settings.ALERT_META),
+    ("Alerts", "`meta:` of an alert or recipient; no alert is sent yet", settings.ALERT_META),
     ("Containers of bundles", "`container:` of a bundle", settings.BUNDLE_CONTAINER),
     ("Networks of bundles", "`network:` of a bundle", settings.BUNDLE_NETWORK),
 )
@@ -316,7 +316,8 @@ def _settings() -> Iterator[str]:
     yield from ("", _GENERATED, "")
     yield textwrap.fill(
         "Pacemaker's settings by the names that the language has for them; what an option does is described in Pacemaker Explained. "
-        "Former names are accepted. Where a default differs from Pacemaker's, [language.md](../language.md) says so.",
+        "Former names are accepted. Where a default differs from Pacemaker's, [language.md](../language.md) says so. What has no effect "
+        "here is kept and exported, and `validate` warns of it (`not-acted-upon`) where it is not the default.",
         130,
     )
     for title, where, table in _TABLES:
@@ -325,7 +326,8 @@ def _settings() -> Iterator[str]:
         for row in table.values():
             former = ", ".join(f"`{name}`" for name in dict.fromkeys((*row.old, row.stored)) if name)
             takes = ", ".join(f"`{word}`" for word in row.words) if row.words else row.kind
-            note = f" Deprecated: {row.deprecated}." if row.deprecated else ""
+            note = f" **Has no effect here**: {row.inert}." if row.inert else ""
+            note += f" Deprecated: {row.deprecated}." if row.deprecated else ""
             default = f"`{row.default}`" if row.default else ""
             yield f"| `{row.name}` | {takes} | {default} | {_cell(row.description + note)} | {former} |"
 

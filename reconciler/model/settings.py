@@ -12,7 +12,10 @@ from typing import NamedTuple
 
 
 class Setting(NamedTuple):
-    """One setting; `kind` is boolean, integer, count (an integer from 0), score, duration, percentage, word, zone or text."""
+    """One setting; `kind` is boolean, integer, count (an integer from 0), score, duration, percentage, word, zone or text.
+
+    Where nothing here reads it, `inert` says what is so instead, whatever its value; it is kept and exported all the same.
+    """
 
     name: str
     kind: str
@@ -22,6 +25,7 @@ class Setting(NamedTuple):
     stored: str = ""
     old: tuple[str, ...] = ()
     deprecated: str = ""
+    inert: str = ""
 
     @property
     def key(self) -> str:
@@ -34,6 +38,8 @@ def _table(rows: Iterable[Setting]) -> dict[str, Setting]:
 
 
 S = Setting
+_NO_SERIES = "none are kept"
+_NOT_ASKED = "no device is asked which nodes it can fence"
 
 CLUSTER_OPTIONS = _table(
     (
@@ -65,12 +71,19 @@ CLUSTER_OPTIONS = _table(
             "-1",
             "How many live migrations may run at the same time on one node; -1 means any number.",
         ),
-        S("load-threshold", "percentage", "80%", "The CPU load from which on a node is given fewer actions."),
+        S(
+            "load-threshold",
+            "percentage",
+            "80%",
+            "The CPU load from which on a node is given fewer actions.",
+            inert="nobody looks at a node's load",
+        ),
         S(
             "node-action-limit",
             "count",
             "0",
             "How many actions may run at the same time on one node; 0 means twice its cores.",
+            inert="`agents: {limit: …}` in a node's node.yaml says how many agents run there, 16 at least where nothing does",
         ),
         S(
             "symmetric-cluster",
@@ -113,6 +126,7 @@ CLUSTER_OPTIONS = _table(
             "10",
             "How often fencing of one node may fail before it is no longer tried at once.",
             stored="stonith-max-attempts",
+            inert="fencing is tried again, after longer and longer waits, until it succeeds or an operator confirms it",
         ),
         S(
             "have-watchdog",
@@ -136,6 +150,7 @@ CLUSTER_OPTIONS = _table(
             "What a node does that learns of its own fencing: stop its resources, or panic.",
             ("stop", "panic"),
             stored="fence-reaction",
+            inert="its daemon ends and stops no resource; what runs there runs on until the machine is switched off",
         ),
         S(
             "priority-fencing-delay",
@@ -148,6 +163,7 @@ CLUSTER_OPTIONS = _table(
             "duration",
             "0",
             "How long a node may be in the membership without joining before it is fenced; 0: for ever.",
+            inert="who does not join within some seconds is excluded from the view, and tries again",
         ),
         S("concurrent-fencing", "boolean", "false", "Whether several nodes may be fenced at the same time."),
         S(
@@ -161,12 +177,14 @@ CLUSTER_OPTIONS = _table(
             "boolean",
             "false",
             "Whether remote nodes may be fenced by a partition without quorum.",
+            inert="remote nodes take no part in a running cluster yet",
         ),
         S(
             "cluster-delay",
             "duration",
             "60s",
             "The longest time an action may need on its way to another node and back.",
+            inert="only the graph that `simulate` writes names it",
         ),
         S("dc-deadtime", "duration", "20s", "How long nodes that start wait for one not seen yet before it is fenced."),
         S(
@@ -175,14 +193,27 @@ CLUSTER_OPTIONS = _table(
             "15min",
             "How often time-based rules and failure timeouts are looked at in any case.",
         ),
-        S("election-timeout", "duration", "2min", "How long the choice of a DC may take."),
-        S("shutdown-escalation", "duration", "20min", "How long a clean shutdown may take before it is forced."),
+        S(
+            "election-timeout",
+            "duration",
+            "2min",
+            "How long the choice of a DC may take.",
+            inert="all members compute alike who is the DC: nobody is elected",
+        ),
+        S(
+            "shutdown-escalation",
+            "duration",
+            "20min",
+            "How long a clean shutdown may take before it is forced.",
+            inert="a daemon that ends stops no resource, so that there is nothing to force",
+        ),
         S(
             "join-integration-timeout",
             "duration",
             "3min",
             "How long nodes may take to join.",
             old=("crmd-integration-timeout",),
+            inert="who does not join within some seconds is excluded from the view, and tries again",
         ),
         S(
             "join-finalization-timeout",
@@ -190,6 +221,7 @@ CLUSTER_OPTIONS = _table(
             "30min",
             "How long the last step of joining may take.",
             old=("crmd-finalization-timeout",),
+            inert="who does not join within some seconds is excluded from the view, and tries again",
         ),
         S(
             "transition-delay",
@@ -197,11 +229,36 @@ CLUSTER_OPTIONS = _table(
             "0s",
             "How long to wait for further events before deciding anew.",
             old=("crmd-transition-delay",),
+            inert="it is decided anew as soon as nothing else waits",
         ),
-        S("pe-error-series-max", "integer", "-1", "How many decision inputs with errors are kept; -1 keeps all."),
-        S("pe-warn-series-max", "integer", "5000", "How many decision inputs with warnings are kept; -1 keeps all."),
-        S("pe-input-series-max", "integer", "4000", "How many ordinary decision inputs are kept; -1 keeps all."),
-        S("enable-acl", "boolean", "false", "Whether the rules under `acls` are enforced."),
+        S(
+            "pe-error-series-max",
+            "integer",
+            "-1",
+            "How many decision inputs with errors are kept; -1 keeps all.",
+            inert=_NO_SERIES,
+        ),
+        S(
+            "pe-warn-series-max",
+            "integer",
+            "5000",
+            "How many decision inputs with warnings are kept; -1 keeps all.",
+            inert=_NO_SERIES,
+        ),
+        S(
+            "pe-input-series-max",
+            "integer",
+            "4000",
+            "How many ordinary decision inputs are kept; -1 keeps all.",
+            inert=_NO_SERIES,
+        ),
+        S(
+            "enable-acl",
+            "boolean",
+            "false",
+            "Whether the rules under `acls` are enforced.",
+            inert="`readers` and `writers` in node.yaml alone grant access",
+        ),
         S("enable-startup-probes", "boolean", "true", "Whether nodes that join are asked what already runs there."),
         S(
             "placement-strategy",
@@ -420,6 +477,17 @@ OPERATION_OPTIONS = _table(
 )
 """Keys of an operation besides name, interval, meta and params; they may also stand in its meta, and in the operation defaults."""
 
+
+def _of_action(action: str, inert: str = "", *, retries: str = "") -> tuple[Setting, ...]:
+    """What is set for one action of a fencing device."""
+    tries = f"How often `{action}` is tried within its timeout."
+    return (
+        S(f"pcmk_{action}_action", "text", action, f"The agent's command to use instead of `{action}`.", inert=inert),
+        S(f"pcmk_{action}_timeout", "duration", "60s", f"How long `{action}` may take with this device.", inert=inert),
+        S(f"pcmk_{action}_retries", "count", "2", tries, inert=retries or inert),
+    )
+
+
 FENCING_PARAMETERS = _table(
     (
         S("pcmk_host_map", "text", "", "Which port or plug each node is at: `node1:1;node2:2,3`."),
@@ -433,7 +501,8 @@ FENCING_PARAMETERS = _table(
             "pcmk_host_check",
             "word",
             "",
-            "How to find out which nodes the device can fence.",
+            "How to find out which nodes the device can fence. Devices are not asked here: with dynamic-list and status it counts as able "
+            "to fence every node.",
             ("static-list", "dynamic-list", "status", "none"),
         ),
         S("pcmk_delay_max", "duration", "0s", "The upper bound of a random delay before fencing."),
@@ -448,6 +517,7 @@ FENCING_PARAMETERS = _table(
             "integer",
             "1",
             "How many actions the device carries out at the same time; -1 means any number.",
+            inert="nothing keeps a device from several actions at once",
         ),
         S(
             "pcmk_host_argument",
@@ -455,15 +525,10 @@ FENCING_PARAMETERS = _table(
             "port",
             "The agent's own parameter that takes the node's name or port; `none` for none.",
         ),
-        *(
-            setting
-            for action in ("reboot", "off", "on", "list", "monitor", "status")
-            for setting in (
-                S(f"pcmk_{action}_action", "text", action, f"The agent's command to use instead of `{action}`."),
-                S(f"pcmk_{action}_timeout", "duration", "60s", f"How long `{action}` may take with this device."),
-                S(f"pcmk_{action}_retries", "count", "2", f"How often `{action}` is tried within its timeout."),
-            )
-        ),
+        *(setting for action in ("reboot", "off", "on") for setting in _of_action(action)),
+        *_of_action("list", _NOT_ASKED),
+        *_of_action("monitor", retries="a monitor is tried once"),
+        *_of_action("status", _NOT_ASKED),
         S("provides", "text", "", "What the device provides besides fencing: `unfencing`."),
         S(
             "stonith-timeout",

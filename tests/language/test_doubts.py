@@ -46,14 +46,13 @@ WARNINGS = {
             )
         ),
     ),
-    "a stop longer than a shutdown": (
-        "timing-shutdown",
-        change(
-            (
-                "  d1: {agent: 'ocf:heartbeat:Dummy'}",
-                "  d1: {agent: 'ocf:heartbeat:Dummy', operations: {stop: {timeout: «30min}}}",
-            )
-        ),
+    "options without effect": (
+        "not-acted-upon",
+        change(("fencing-timeout: 90s", "fencing-timeout: 90s, load-threshold: «70%, fencing-reaction: panic")),
+    ),
+    "a device's parameter without effect": (
+        "not-acted-upon",
+        change(("{pcmk_host_list: n1 n2}", "{pcmk_host_list: n1 n2, pcmk_action_limit: «-1}")),
     ),
     "an unused template": (
         "unused",

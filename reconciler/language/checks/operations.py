@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reconciler.language.checks.facts import Facts, ResourceItem, certain
-from reconciler.language.checks.settings import is_duration, operations_at
+from reconciler.language.checks.facts import Facts, ResourceItem
+from reconciler.language.checks.settings import operations_at
 from reconciler.model.cluster import Address
-from reconciler.model.duration import interval_ms, simple_ms
+from reconciler.model.duration import interval_ms
 from reconciler.model.resource import Operation, Primitive, Template
 from reconciler.model.text import boolean, integer
 
@@ -21,7 +21,6 @@ def check_operations(facts: Facts) -> None:
     for item, primitive in facts.primitives():
         _check(facts, item.address, primitive)
         _check_failure_timeout(facts, item, primitive)
-    _check_shutdown(facts)
 
 
 def _check(facts: Facts, address: Address, primitive: Primitive | Template) -> None:
@@ -77,18 +76,3 @@ def _check_failure_timeout(facts: Facts, item: ResourceItem, primitive: Primitiv
 
 def _active(operation: Operation) -> bool:
     return boolean(operation.attributes.get("enabled")) is not False
-
-
-def _check_shutdown(facts: Facts) -> None:
-    """A stop that may take longer than a whole shutdown is cut off by it."""
-    limit = certain(facts.configuration.options, "shutdown-escalation") or "20min"
-    limit_ms = interval_ms(limit)
-    if not limit_ms:
-        return
-    for item, primitive in facts.primitives():
-        for at, operation in operations_at(facts, item.address, primitive.operations):
-            timeout = operation.attributes.get("timeout", "")
-            if operation.name == "stop" and is_duration(timeout, iso=False) and (simple_ms(timeout) or 0) > limit_ms:
-                place = facts.index.value((*at, "timeout"))
-                text = f"{item.id}: stop may take {timeout}, but a shutdown is forced after {limit}"
-                facts.warning("timing-shutdown", place, text, "raise shutdown-escalation")

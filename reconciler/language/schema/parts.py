@@ -106,7 +106,8 @@ def _setting(setting: Setting) -> Schema:
     note = f" One of: {', '.join(words)}." if words else ""
     default = f" Default: {setting.default}." if setting.default else ""
     outdated = f" Deprecated: {setting.deprecated}." if setting.deprecated else ""
-    schema["description"] = f"{setting.description}{note}{default}{outdated}"
+    inert = f" Has no effect here: {setting.inert}." if setting.inert else ""
+    schema["description"] = f"{setting.description}{note}{default}{inert}{outdated}"
     if words:
         schema["examples"] = words
     if setting.deprecated:
