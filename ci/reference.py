@@ -122,6 +122,8 @@ def _paragraphs(text: str) -> Iterator[str]:
             continue  # They have a table.
         if all(line.startswith("reconciler ") for line in lines):
             yield from ("```sh", *lines, "```", "")
+        elif all(line.startswith(" ") for line in paragraph.splitlines()):
+            yield from ("```text", *textwrap.dedent(paragraph).splitlines(), "```", "")
         else:
             yield from (textwrap.fill(" ".join(lines), 130), "")
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from daemon.conftest import Node
 from machine import needs
 
-from reconciler.cli.commands import COMMANDS
+from reconciler.cli.commands import COMMANDS, module_of
 
 from .citations import DOCS, ROOT
 
@@ -157,3 +158,14 @@ def test_a_manual_page_is_legible_at_80_columns(page: Path) -> None:
     assert "SEE ALSO" in lines
     if page.stem.removeprefix("reconciler-") in SAYINGS:
         assert ("EXAMPLES" in lines) is bool(SAYINGS[page.stem.removeprefix("reconciler-")]["examples"])
+
+
+def test_the_table_of_actions_in_a_help_is_a_table_in_the_reference() -> None:
+    page = (DOCS / "reference" / "commands.md").read_text().splitlines()
+    rows = {
+        name: [line.strip() for line in (import_module(module_of(name)).__doc__ or "").splitlines() if line[:1] == " "]
+        for name, command in COMMANDS.items()
+        if not command.hidden
+    }
+    assert rows["lab"], "lab has such a table"
+    assert [(name, row) for name, lines in rows.items() for row in lines if row not in page] == []

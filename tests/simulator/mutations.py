@@ -1,4 +1,4 @@
-"""Each rule of the design, broken on purpose: what it takes to break it, and the life that shows it (`broken.py` has those)."""
+"""Each rule of the design, broken on purpose: what it takes to break it, and the life that shows it (`test_broken_rules` has those)."""
 
 from __future__ import annotations
 

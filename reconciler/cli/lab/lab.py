@@ -16,8 +16,9 @@ faults drawn from the seed, over the configuration in PATH or over small ones th
 as a story, made small, and named by its seed and its faults, so that it can be lived through again. Where the configuration
 is drawn, a small planner stands in for the scheduler in nine of ten lives (--planner says otherwise).
 
-With --exhaustive every life of two nodes and one service is lived through in which so many things go wrong, each at every
-moment at which anything happens. One fault takes some minutes, two take days.
+With --exhaustive every life of two nodes and one service is lived through in which so many things go wrong: the first at every
+moment at which anything happens, each further one at each of the 40 that begin with that of the one before. One fault takes some
+minutes, two take days.
 
 Exit codes: 0 done, or no rule was broken; 1 error; 2 a rule was broken.
 """
