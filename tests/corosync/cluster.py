@@ -14,7 +14,7 @@ from .bed import DISKS, HOSTS, Bed, BedError, cgroup, python, wait_until
 
 WITNESS = Path(__file__).parents[1] / "lab" / "witness.py"
 GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "three-nodes.md"
-SITE = "{git: https://git.example.org/site.git}"
+SITE = "{git: ssh://git@git.example.org/srv/site.git}"
 LOOK_S = 0.2
 """Whoever asks for a status more often takes from the hosts, which share this machine, what they need themselves."""
 COROSYNC_LOG = "/var/log/corosync/corosync.log"
@@ -150,7 +150,8 @@ class Cluster:
         return Client(str(self._socket(host)), timeout_s)
 
     def log(self, host: str) -> str:
-        return (DISKS / host / "var" / "up" / "log" / "reconciler.log").read_text(errors="replace")
+        log = DISKS / host / "var" / "up" / "log" / "reconciler.log"
+        return log.read_text(errors="replace") if log.exists() else ""
 
     def active(self, host: str) -> str | None:
         """The commit that is active by a host's word."""
@@ -184,6 +185,8 @@ class Cluster:
                     return f"{host} says {', '.join(node['name'] + ' is ' + node['state'] for node in nodes)}"
                 case {"converged": False}:
                     return f"{host} says that there is more to do: {one['transition']}, {one['proposal']}"
+                case {"proposal": dict() as proposal}:
+                    return f"{host} has a proposal that has not ended: {proposal}"
                 case {"active": None | {"confirmed": False}}:
                     return f"{host} says that nothing is active, or not known to be durable: {one['active']}"
         for what in ("dc", "cib"):
