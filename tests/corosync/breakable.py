@@ -39,17 +39,20 @@ SIZE = "512m"
 KEY = "/etc/corosync/authkey"
 
 
-def configuration(cluster: Cluster, *more: str, fencing: bool = True, counting: str | None = None) -> str:
+def configuration(
+    cluster: Cluster, *more: str, fencing: bool = True, counting: str | None = None, score: int = 50
+) -> str:
     """A service at home on each host, and more of them. Without fencing, who has no quorum lets run what runs.
 
-    `counting` is the parameter of one that is reloaded or started anew for each version of it.
+    `counting` is the parameter of one that is started anew for each version of it, `score` how much each service prefers its host.
     """
     options = "{}" if fencing else "{fencing-enabled: false, no-quorum-policy: freeze}"
     services = "".join(map(cluster.service, (*AT_HOME, *more)))
     counter = f"\n  counter: {{agent: 'ocf:reconciler:Dummy', params: {{fake: 'version-{counting}'}}}}"
     device = FENCING.replace("fence_testbed", "fence_bed")
     head = f"cluster: {{name: bed, options: {options}}}\n{device if fencing else ''}"
-    return f"{head}{NODES}primitives:{services}{'' if counting is None else counter}"
+    nodes = NODES.replace("score: 50", f"score: {score}")
+    return f"{head}{nodes}primitives:{services}{'' if counting is None else counter}"
 
 
 class BreakableCluster(Cluster):
@@ -119,6 +122,10 @@ class BreakableCluster(Cluster):
         did = Path(f"{self._device}.did")
         return [line.split() for line in did.read_text().splitlines()] if did.exists() else []
 
+    def downs(self, host: str, target: str) -> int:
+        """How often a host was told that another one has been fenced, by its log."""
+        return self.log(host).count(f"fencing target={target} what=down ")
+
     # Keys and versions
 
     def change_key(self, host: str) -> None:
@@ -151,6 +158,7 @@ def breakable(bed: Bed, directory: Path) -> Iterator[BreakableCluster]:
         yield made
     finally:
         for host in HOSTS:
-            (directory / f"{host}.log").write_text(made.log(host))
             bed.do("poweroff", host)
         made.down()
+        for host in HOSTS:
+            (directory / f"{host}.log").write_text(made.log(host))

@@ -41,6 +41,8 @@ BACK, REST = 0.5, 0.2
 TOGETHER = 0.1
 """How likely it is that a commit is proposed while another one may be, with which it then competes."""
 TURN_S = 1.0
+CALM_S = 5.0
+"""How long nothing else happens between two faults, at most, besides what is waited for."""
 
 
 @dataclass
@@ -79,15 +81,19 @@ class Findings:
 class Soak:
     """One life of a cluster that runs."""
 
-    def __init__(self, cluster: BreakableCluster, seed: int, told: Callable[[str], None]) -> None:
+    def __init__(
+        self, cluster: BreakableCluster, seed: int, told: Callable[[str], None], calm_s: float = CALM_S
+    ) -> None:
         self.cluster = cluster
         self.found = Findings()
         self._random = random.Random(seed)
         self._told = told
+        self._calm_s = calm_s
         self._chronicle = Chronicle()
         self._over = threading.Event()
-        self._resting = threading.Event()
+        self._resting = False
         self._turn = threading.Lock()
+        self._counting = "0"
         self._begun = time.monotonic()
         self._fenced_before = len(cluster.fenced())
 
@@ -130,7 +136,7 @@ class Soak:
     @contextlib.contextmanager
     def _turn_of(self, chance: random.Random) -> Iterator[None]:
         """Mostly one applies at a time, as long as that is answered; nobody does while all are to come to rest."""
-        while self._resting.is_set() and not self._over.is_set():
+        while self._resting and not self._over.is_set():
             time.sleep(0.05)
         took = chance.random() > TOGETHER and self._turn.acquire(timeout=TURN_S)
         try:
@@ -140,11 +146,17 @@ class Soak:
                 self._turn.release()
 
     def _files(self, name: str, chance: random.Random) -> Mapping[str, str]:
-        """The next version: always another parameter, now and then a service more or less; one in twenty is invalid."""
-        if chance.random() < 0.05:
-            return {"all.yaml": "primitives: {broken: {}}\n"}
-        more = ("s4",) if chance.random() < 0.5 else ()
-        return {"all.yaml": configuration(self.cluster, *more, counting=name)}
+        """The next version: always another score; now and then another parameter, a service more or less, or it is invalid."""
+        match chance.randrange(40):
+            case 0:
+                return {"all.yaml": f"primitives: {{broken: {{}}}} # {name}\n"}
+            case 1 | 2:
+                more: tuple[str, ...] = ("s4",)
+            case _:
+                more = ()
+        self._counting = name if chance.random() < 0.1 else self._counting
+        text = configuration(self.cluster, *more, counting=self._counting, score=chance.randrange(20, 1000))
+        return {"all.yaml": f"# {name}\n{text}"}
 
     # Faults
 
@@ -153,7 +165,7 @@ class Soak:
             fault, host, rests = self._random.choice(faults), self._random.choice(HOSTS), self._random.random()
             if fault.destroys:
                 self._agree()
-            time.sleep(self._random.uniform(0, 1.5))
+            time.sleep(self._random.uniform(0, self._calm_s))
             lasts_s = self._random.uniform(0, fault.most_s)
             seen = self._suffer(fault, host, lambda began, lasts_s=lasts_s: time.monotonic() - began >= lasts_s)
             self.found.unseen[fault.name] += not seen
@@ -201,12 +213,17 @@ class Soak:
 
     def _agree(self) -> float:
         """Wait until all agree, and note what they agree on. Raises BedError when they don't."""
-        self._resting.set()
+        began, self._resting = time.monotonic(), True
         try:
-            took = self.cluster.wait_agreed(AGREE_S)
-            self.found.wrong += self._chronicle.read({host: self.cluster.client(host, 20) for host in HOSTS})
+            while True:
+                self.cluster.wait_agreed(AGREE_S)
+                differ = self._chronicle.read({host: self.cluster.client(host, 20) for host in HOSTS})
+                if not differ or time.monotonic() - began > AGREE_S:
+                    break  # What was asked for before may land between two questions: then it is asked again.
         finally:
-            self._resting.clear()
+            self._resting = False
+        took = time.monotonic() - began
+        self.found.wrong += [f"{text} ({took:.0f} s after all was mended)" for text in differ]
         self.found.agreed_s.append(took)
         return took
 
@@ -222,9 +239,20 @@ class Soak:
         except BedError as error:
             found.wrong.append(f"at the end: {error}")
         found.wrong += self._twice()
+        found.wrong += self._told_of_fencing()
         found.events.update(line[1] for line in self.cluster.lines())
         found.fenced = len(self.cluster.fenced()) - self._fenced_before
         found.seconds = time.monotonic() - self._begun
+
+    def _told_of_fencing(self) -> list[str]:
+        """Whom a host took for fenced more often than the device has switched it off."""
+        did = collections.Counter(target for _, target in self.cluster.fenced())
+        told = {(host, target): self.cluster.downs(host, target) for host in HOSTS for target in HOSTS}
+        return [
+            f"{host} took {target} for fenced {count} times, and the device did it {did[target]} times"
+            for (host, target), count in told.items()
+            if count > did[target]
+        ]
 
     def _say(self, text: str) -> None:
         acknowledged = len(self.found.outcomes.acknowledged)
@@ -240,6 +268,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--calm", type=float, default=CALM_S, help="seconds between two faults, at most")
     parser.add_argument("--each", action="store_true", help="every fault of the table once")
     parser.add_argument("--only", action="append", metavar="FAULT", help="only these faults of the table")
     parser.add_argument("--keep", action="store_true", help="keep the logs also when everything held")
@@ -250,7 +279,7 @@ def main() -> int:
     directory = Path(tempfile.mkdtemp(prefix="soak."))
     faults = [fault for fault in FAULTS if not args.only or fault.name in args.only]
     with bed() as made, breakable(made, directory) as cluster:
-        soak = Soak(cluster, args.seed, lambda text: print(text, flush=True))
+        soak = Soak(cluster, args.seed, lambda text: print(text, flush=True), args.calm)
         found = soak.each(faults) if args.each else soak.live(args.seconds, faults)
     print("\n".join(found.lines()))
     print(f"seed {args.seed}: " + ("broken" if found.wrong else "everything held"))
