@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from reconciler.cib.entry_names import last_id
 from reconciler.model.status import NodeState, ResourceHistory, Status
+from reconciler.model.text import integer
 
 
 def may_run(state: NodeState) -> frozenset[str]:
@@ -33,6 +34,17 @@ def is_pending(history: ResourceHistory) -> bool:
     return any(entry.attributes.get("op-status") == "-1" for entry in history.entries)
 
 
+def is_changing(history: ResourceHistory) -> bool:
+    """Whether an operation is under way after which the resource may be active, or not. One that recurs only looks.
+
+    It may stay under way for ever, too, where it was ordered for after a start and never begun.
+    """
+    return any(
+        entry.attributes.get("op-status") == "-1" and not integer(entry.attributes.get("interval"))
+        for entry in history.entries
+    )
+
+
 def is_down(state: NodeState) -> bool:
     """Whether the node is down for sure: it left, or was fenced. One that is only gone is still expected."""
     attributes = state.attributes
@@ -50,7 +62,7 @@ def _is_not_installed(history: ResourceHistory) -> bool:
 
 def _is_stopped(history: ResourceHistory) -> bool:
     last = next((entry.attributes for entry in history.entries if entry.id == last_id(history.id)), None)
-    if last is None or is_pending(history):
+    if last is None or is_changing(history):
         return False
     code = last.get("rc-code")
     if last.get("op-status") != "0":

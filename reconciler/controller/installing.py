@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from reconciler.cib.activity import is_pending
+from reconciler.cib.activity import is_changing
 from reconciler.cib.canonical import plain_bytes, to_json
 from reconciler.controller.fencing.record import Down, Record
 from reconciler.controller.held import of_members
@@ -177,5 +177,5 @@ def _ends_within_ms(shared: Shared, name: str) -> int | None:
 
     What begins something is carried out only once most votes have heard it: whether the node was about anything is known to them.
     """
-    busy = any(map(is_pending, node_state(shared.cib, name).history))
+    busy = any(map(is_changing, node_state(shared.cib, name).history))
     return longer(ends_by_itself_ms(shared.cib, busy=busy), shared.ends_within_ms)

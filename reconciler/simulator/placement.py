@@ -10,11 +10,10 @@ from collections.abc import Collection
 from reconciler.cib import Cib
 from reconciler.cib.activity import may_run
 from reconciler.controller.standing import option
-from reconciler.frozen import replace
 from reconciler.model.cluster import Configuration
 from reconciler.model.duration import interval_ms
 from reconciler.model.resource import Operation, Primitive, Resource, primitives
-from reconciler.model.status import HistoryEntry, NodeState, Status
+from reconciler.model.status import Status
 from reconciler.simulator.world import World
 
 _OTHER_ROLES = frozenset({"Promoted", "Master", "Stopped"})
@@ -49,7 +48,7 @@ def untrue_history(
     Nothing is said of what is `stuck` or `unseen` (names without the number of an instance), nor of what runs on nodes that are no
     hosts: a remote or guest node's histories tell of agents that run on the host it is reached from.
     """
-    active = {state.name: set(may_run(_settled(state))) for state in status.nodes}
+    active = {state.name: set(may_run(state)) for state in status.nodes}
     elsewhere = {name for node, names in active.items() if node not in hosts for name in names}
     left_out = {*stuck, *unseen, *(_name(one) for one in elsewhere)}
     for host in sorted(hosts):
@@ -63,19 +62,6 @@ def untrue_history(
                 else f"{run} runs on {host} unknown"
             )
     return None
-
-
-def _settled(state: NodeState) -> NodeState:
-    """A node's state without monitors that were ordered and never began: one that recurs may stay so after a stop, and tells nothing."""
-    return replace(state, history=tuple(replace(one, entries=_began(one.entries)) for one in state.history))
-
-
-def _began(entries: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
-    return tuple(
-        one
-        for one in entries
-        if one.attributes.get("op-status") != "-1" or interval_ms(one.attributes.get("interval")) == 0
-    )
 
 
 def _name(instance: str) -> str:
