@@ -425,6 +425,23 @@ def stops_by_other_parameters(patch: Patch) -> None:
     patch.setattr(executing, "as_started", lambda launched, started: launched)
 
 
+def a_lost_node_goes_by_the_newest_configuration(patch: Patch) -> None:
+    """How long a lost node is waited for follows from what was activated since it was lost."""
+    grace = standing.grace_ms
+
+    def newest(cib: Any, presence: Any, *, ends_within_ms: int | None = 0, **named: Any) -> int | None:
+        by_newest = standing.ends_by_itself_ms(cib, busy=True) if ends_within_ms != 0 else 0
+        return grace(cib, presence, ends_within_ms=by_newest, **named)
+
+    patch.setattr(shared, "grace_ms", newest)
+
+
+def an_activation_is_had_by_all_at_once(patch: Patch) -> None:
+    """Who is lost right after an activation is thought to go by that."""
+    activate = shared._activate
+    patch.setattr(shared, "_activate", lambda *given: replace(activate(*given), ends_within_ms=0))
+
+
 class _Clock:
     """The time of the last event, for what a broken rule makes happen too early."""
 
@@ -487,4 +504,6 @@ MUTATIONS: dict[str, Break] = {
     "who is cut off and can't promise ends at once": ends_at_once,
     "a self-stop that hangs holds up the next": waits_for_a_stop_that_hangs,
     "stopped by other parameters": stops_by_other_parameters,
+    "a lost node goes by what was activated since": a_lost_node_goes_by_the_newest_configuration,
+    "who is lost amid an activation has it": an_activation_is_had_by_all_at_once,
 }

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 import pytest
+import test_cuts
 import test_fencing_lives
 import test_findings
+import test_mutations
 import test_rare_faults
 import test_standstill
 from mutations import MUTATIONS, note_time
@@ -45,6 +47,11 @@ LIVES = {
     "count a blank member": 124,
     "orders survive a view": 118,
     "reported when sent": 124,
+    "no new order after the executor was lost": 9,
+    "skip instead of leaving when not durable": 12,
+    "keep ACCEPTs over a view": 175,
+    "fencing result for any incarnation": 387,
+    "compare by promised": 527,
 }
 """By broken rule the seed of a life that shows it; what changes the core otherwise may move that to one of the next."""
 _MORE = 25
@@ -79,11 +86,39 @@ SCRIPTS: dict[str, Callable[[], None]] = {
     "a self-stop that hangs holds up the next": partial(
         test_rare_faults.test_who_is_cut_off_and_can_not_promise_stops_what_it_runs_before_it_ends, True
     ),
+    "a lost node goes by what was activated since": test_cuts.test_a_lost_node_goes_by_the_configuration_that_it_has,
+    "who is lost amid an activation has it": test_cuts.test_who_is_cut_off_amid_an_activation_goes_by_what_it_has,
     "who is cut off goes on": partial(
         test_standstill.test_who_stood_still_and_is_not_heard_any_more_stops_what_it_runs, False
     ),
 }
 """What takes more than chance to come to light, by the script that shows it."""
+
+
+DESIGN = (
+    *("no view stamp", "stamp unchecked", "sender unchecked", "compare by promised", "adopt before all promised"),
+    *(
+        "skip the promise's sync",
+        "skip the prepared form's sync",
+        "count a blank member",
+        "host votes for member votes",
+    ),
+    *("two-node activates unfenced", "ACTIVATE with one ACCEPT missing", "keep ACCEPTs over a view"),
+    *("skip instead of leaving when not durable", "apply twice", "swallow an exception", "no own report"),
+    *("a report overrides other nodes", "own part lost by a transfer", "outbox dropped", "reported when sent"),
+    *("orders survive a view", "result matched without term", "an inherited operation ordered again"),
+    *("unclean forgotten on a change of DC", "start before fenced", "fencing result for any incarnation"),
+    *("FENCE recorded after the call", "no new order after the executor was lost", "freeze acts as stop"),
+    *("proposals lost at a join", "a chunk taken without its hash", "the executor's clock in the state"),
+)
+"""The design's list, but for `watchdog fed without quorum`: nothing feeds a watchdog yet."""
+
+
+def test_every_rule_of_the_list_is_broken_and_that_is_shown() -> None:
+    assert set(DESIGN) <= MUTATIONS.keys()
+    shown = LIVES.keys() | SCRIPTS.keys() | test_mutations.MUTATIONS.keys()
+    assert MUTATIONS.keys() <= shown, "each has a life, a script, or a life of membership alone"
+    assert LIVES.keys() | SCRIPTS.keys() <= MUTATIONS.keys()
 
 
 def broken(seed: int) -> str | None:
