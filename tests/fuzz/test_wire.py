@@ -60,6 +60,13 @@ def test_members_bear_what_comes(scene: str) -> None:
     assert lived(scene, scene).check() in ("well", "left")
 
 
+@pytest.mark.parametrize("scene", ["blank, on its way in", "behind, on its way in"])
+def test_who_holds_nothing_or_less_comes_into_a_good_view(scene: str) -> None:
+    session = Session(SCENES[scene])
+    assert session.check() == "well"
+    assert session.here[0].node.replica.commit == SCENES[scene].held.commit is not None
+
+
 def test_messages_get_beyond_the_envelope() -> None:
     """Else nothing behind it would be tried."""
     taken: Counter[str] = Counter()

@@ -33,13 +33,13 @@ LEAVES = (
         float("nan"),
         float("inf"),
     ),
-    *("", "n1", "n2", "n3", STRANGER, "a", "b", "power", "x" * 300, "\x00", "é", "../../etc", "a\nb"),
+    *("", "n1", "n2", "n3", STRANGER, "a", "b", "power", "x" * 300, "\x00", "\ud800", "é", "../../etc", "a\nb"),
     *("INFINITY", "-1", "0.1.2", "1", "start", "stop", "monitor", "off", "on", "reboot"),
     *([], {}, [[]], [None], {"is": "ping"}, {"": ""}, ["n1"], ["n1", "n1"], {"n1": 1}),
 )
 RUBBISH = (
-    *(b"[" * 5_000, b'{"a":' * 5_000, b"9" * 5_000, b"\xff\xfe", b"\x00", b"NaN", b"1e999", b"-"),
-    *(b'"', b"\xef\xbb\xbf", b"{}", b"null"),
+    *(b"[" * 5_000, b'{"a":' * 5_000, b"9" * 5_000, b"\xff\xfe", b"\x00", b"NaN", b"1e999", b"-", b"\\ud800"),
+    *(b'"', b"\xef\xbb\xbf", b"\xed\xa0\x80", b"{}", b"null"),
 )
 FORMS = ("utf-16", "utf-32", "utf-16-le", "utf-8-sig")
 _OFTEN_LARGE = (3_000, 30_000, 300_000)

@@ -303,8 +303,9 @@ class Session:
         for rank, name in enumerate(played, 5):
             answer = self._hello(message, name, rank) if isinstance(message, Hello) else replace(message, node=name)
             self._say(envelope, name, answer)
-            if isinstance(answer, Hello) and answer.state != message.state and name == played[0]:
-                self._say(envelope, name, State(state_id(self.scene.held), to_json(self.scene.held)))
+        if played and isinstance(message, Hello) and self._hello(message, played[0], 5).state != message.state:
+            # Who is to take it over knows that once it has heard all.
+            self._say(envelope, played[0], State(state_id(self.scene.held), to_json(self.scene.held)))
 
     def _say(self, like: Envelope, name: str, message: Message) -> None:
         self.order.append((name, seal(replace(like, sender=name, message=message))))
