@@ -133,3 +133,13 @@ def test_a_stop_that_nobody_configured_has_the_default() -> None:
     assert longest_stop_ms(Configuration()) == 20_000
     assert longest_stop_ms(Configuration(resources=(A, one("b")))) == 20_000
     assert longest_stop_ms(Configuration(resources=(A, B))) == 10_000
+
+
+@pytest.mark.parametrize(("nodes", "wanted_s"), [(0, 10), (1, 10), (2, 20), (3, 30)])
+def test_instances_of_an_ordered_clone_stop_one_after_the_other_on_each_node_that_is_known(
+    nodes: int, wanted_s: int
+) -> None:
+    """Before any is known there is one: this one."""
+    configuration = Configuration(resources=(Clone("k", A, meta=plain({"ordered": "true"})),))
+    status = Status(nodes=tuple(NodeState(f"n{number}", f"n{number}") for number in range(nodes)))
+    assert stopping_ms(Cib(configuration=configuration, status=status), busy=False) == wanted_s * 1000
