@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.controller.events import Broadcast, Emit, SetTimer, Wish
+from reconciler.controller.events import Broadcast, CallFenceAgent, Emit, FenceAgentEnded, SetTimer, Wish
 from reconciler.controller.fencer import LATE_TIMER, Fencer
 from reconciler.controller.fencing.delivery import Present, delivered, installed
 from reconciler.controller.fencing.messages import FenceEnded, FenceGivenUp, FenceOrdered
 from reconciler.controller.fencing.ordering import Circumstances, decide
-from reconciler.controller.fencing.record import Fencing, HistoryLine
+from reconciler.controller.fencing.record import FenceOrder, Fencing, HistoryLine
 from reconciler.controller.fencing.topology import Device
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.moment import Moment
@@ -89,3 +89,21 @@ def test_that_a_try_has_failed_is_told_once(earlier: int) -> None:
 def failures(wishes: list[Wish]) -> list[str]:
     told = [wish.fields for wish in wishes if isinstance(wish, Emit) and wish.fields["what"] == "failed"]
     return [fields["target"] for fields in told]
+
+
+def test_an_order_that_is_delivered_again_is_answered_and_not_carried_out_again() -> None:
+    """A fence agent that was called twice would switch off who is just back."""
+    shared = ordered()
+    order = shared.fencing.records["n3"].order
+    fencer = Fencer(order.executor, order.incarnation)
+    again = FenceOrdered(order, 0)
+    assert calls(fencer.delivered(again, lost(), shared, NOW, dc=False)) == [order]
+    assert calls(fencer.delivered(again, lost(), shared, NOW, dc=False)) == [], "the agent still runs"
+    (told,) = fencer.ended(FenceAgentEnded(NOW, order, True, ""))
+    wishes = fencer.delivered(again, lost(), shared, NOW, dc=False)
+    assert told in wishes
+    assert calls(wishes) == []
+
+
+def calls(wishes: list[Wish]) -> list[FenceOrder]:
+    return [wish.order for wish in wishes if isinstance(wish, CallFenceAgent)]
