@@ -156,3 +156,11 @@ def test_what_was_taken_over_is_said_to_be_kept_once_a_generation_has_it(failing
     failing = late.disk.full = False
     cluster.run(15_000)
     assert kept == [commit]
+
+
+def test_what_is_synchronised_after_a_failed_write_is_not_durable(host: Host, node: Node) -> None:
+    """The disk may answer well all the same: what could not be written is not among what it has."""
+    effects = hear(host, "n1", run_of(node, "start", on="n3"))
+    node.step(ev.NotWritten(host.now, "no space left"))
+    assert vouched(synchronised(host, effects)) == []
+    assert vouched(synchronised(host, node.step(ev.TimerFired(host.now, "generation")))) == [9]

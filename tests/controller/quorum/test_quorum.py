@@ -217,3 +217,16 @@ def test_who_may_be_quorate_as_well_is_waited_for_only_as_an_operator_says() -> 
 )
 def test_when_a_watchdog_is_fed(turning, quorate, installed, active, fed) -> None:
     assert may_feed_watchdog(turning=turning, quorate=quorate, installed=installed, active=active) is fed
+
+
+def test_who_is_not_quorate_is_not_so_alone_either() -> None:
+    assert [Quorum(*how, 2, 3).exclusive for how in ((True, True), (False, True), (True, False))] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_the_votes_of_a_device_are_reckoned_with_when_others_are_gone() -> None:
+    service = Votequorum.of(dict.fromkeys("abcd", 1), last_man_standing=True, qdevice_votes=1)
+    assert service.settled("ab", True).expected == 3
