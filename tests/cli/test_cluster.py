@@ -39,7 +39,7 @@ from reconciler.fabric.corosync.conf.edits import NewNode, with_node, with_setti
 from reconciler.fabric.corosync.conf.fresh import QuorumDevice, fresh
 from reconciler.fabric.corosync.conf.nodes import names, nodes
 from reconciler.fabric.corosync.conf.text import Conf, render
-from reconciler.fabric.corosync.conf.votes import PartitionVotes, expected_votes, quorum_of
+from reconciler.fabric.corosync.conf.votes import PartitionVotes, device_votes, expected_votes, quorum_of
 from reconciler.frozen import replace
 
 from .conftest import Run
@@ -187,6 +187,34 @@ def test_a_quorum_device_that_does_not_vote_is_a_fault(row: str, votes: int, fau
     assert all("corosync-qnetd-tool -l on witness" in fault for fault in of_the_device)
 
 
+def test_a_node_is_not_started_before_the_quorum_device_votes_for_it() -> None:
+    """A view with it would have no quorum: its disk is empty, and no vote of the device counts that one member does not see."""
+    new = fresh_host("h3", reconciler="0.1.0", unit=True)
+    h1, h2, h3 = (NewNode(f"h{number}", (f"10.0.0.{number}",)) for number in (1, 2, 3))
+
+    def added(conf: Conf) -> ClusterChange:
+        cast = device_votes(conf)
+        votes = PartitionVotes(("h1", "h2"), 2 + cast, 2 + cast, quorum_of(conf))
+        runs = replace(running(conf), values={"quorum.two_node": str(int(not cast))}, partition=votes, device=cast)
+        files = {name: replace(member(name, conf), running=runs) for name in ("h1", "h2")}
+        now = agreed(Seen(files), ("h1", "h2"))
+        return changes.add(Seen({**files, "h3": new}), now, (h3,), HOW)
+
+    assert keys(added(conf_of("h1", "h2")))[-1] == ("node", ("h3",))
+    assert "systemctl enable --now reconciler" in added(conf_of("h1", "h2")).stages[-1].steps[0].script
+    made = added(fresh("corosync.conf", "site", (h1, h2), QuorumDevice("witness", "ffsplit")))
+    [step] = made.stages[-1].steps
+    assert (step.host, step.what) == ("h3", "write /etc/reconciler/node.yaml")
+    assert "systemctl enable --now reconciler" not in step.script
+    assert any("Only then: systemctl enable --now reconciler" in line for line in made.warnings)
+
+
+def test_who_leaves_keeps_no_certificate_of_the_quorum_device() -> None:
+    script = scripts.clear("/var/lib/reconciler")
+    assert "rm -rf /etc/corosync/qdevice/net/nssdb\n" in script
+    assert "disable --now corosync-qdevice" in scripts.stop_corosync(Services())
+
+
 def test_a_quorum_device_is_told_with_what_makes_its_certificates() -> None:
     conf = fresh(
         "corosync.conf",
@@ -195,7 +223,7 @@ def test_a_quorum_device_is_told_with_what_makes_its_certificates() -> None:
         QuorumDevice("witness", "ffsplit"),
     )
     assert "corosync-qdevice-net-certutil -Q -n site witness h1 h2." in next(device_words(conf))
-    assert "no matter of h3 yet" in next(device_words(conf, ("h3",)))
+    assert "of witness and /etc/corosync/qdevice" in next(device_words(conf, ("h3",)))
     assert list(device_words(conf_of("h1", "h2"), ("h3",))) == []
 
 

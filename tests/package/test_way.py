@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from machine import leave_out, needs
+from machine import leave_out, needs, needs_agents
 
 from .machines import Machine, lacking, machine, switch, wait_until
 from .person import Block, Guide, type_on
 
 pytestmark = [
     pytest.mark.timeout(400),
-    pytest.mark.xdist_group("way"),
+    needs_agents("heartbeat"),
     *(needs(program) for program in ("corosync", "sshd", "sudo", "fence_virsh", "corosync-qnetd", "corosync-qdevice")),
 ]
 

@@ -46,7 +46,7 @@ from reconciler.cli.cluster.words import (
 from reconciler.fabric.corosync.conf.edits import NewNode, with_addresses, with_node, without_node
 from reconciler.fabric.corosync.conf.nodes import names, node_called
 from reconciler.fabric.corosync.conf.text import Conf, render
-from reconciler.fabric.corosync.conf.votes import quorum_lost, quorum_of
+from reconciler.fabric.corosync.conf.votes import device_votes, quorum_lost, quorum_of
 
 
 def init(seen: Seen, conf: Conf, how: How, name: str) -> ClusterChange:
@@ -98,7 +98,7 @@ def add(seen: Seen, now: Agreed, new: tuple[NewNode, ...], how: How) -> ClusterC
         waiting(after, old, members),
         starting(how, added),
         waiting(after, (*old, *added), (*members, *added), "joined"),
-        *starting_nodes(seen, how, added),
+        *starting_nodes(seen, how, added, only_write=bool(device_votes(after))),
     ]
     warnings = (
         *known,
@@ -155,7 +155,8 @@ def remove(seen: Seen, now: Agreed, name: str, how: How, states: Mapping[str, st
         stages.append(ChangeStage("forget", (forgets,), SLOW_S))
     if name in seen.facts:
         state_directory = states.get(name, "/var/lib/reconciler")
-        what = f"delete {CONF} and {KEY}, and put {state_directory} aside"
+        secrets = " and the quorum device's certificates" if device_votes(now.conf) else ""
+        what = f"delete {CONF} and {KEY}{secrets}, and put {state_directory} aside"
         stages.append(ChangeStage("clear", (HostStep(name, what, whole(scripts.clear(state_directory))),)))
     warnings = [*known, *absent_words(tuple(host for host in now.absent if host != name))]
     if told is None:
@@ -217,13 +218,17 @@ def recover(seen: Seen, source: HostFacts, target: Conf, how: How, back: tuple[s
         stages.append(starting(how, starts))
         there = tuple(dict.fromkeys((*(host for host in running if host not in starts), *starts)))
         stages.append(waiting(target, there, there, "joined"))
-        stages += starting_nodes(seen, how, starts)
+        # Where the device does not vote yet, a node that remembers nothing would have no quorum, and all others with it.
+        anew = [host for host in starts if host in back and device_votes(target)]
+        stages += starting_nodes(seen, how, [host for host in starts if host not in anew])
+        stages += starting_nodes(seen, how, anew, only_write=True)
     absent = tuple(host for host in names(target) if host not in seen.facts)
     warnings = (
         *known,
         *absent_words(absent),
         *version_words(seen, hosts),
         *(by_hand_words(seen, how, starts) if starts else ()),
+        *(device_words(target, back) if back else ()),
     )
     title = f"Bring back {', '.join(back)}" if back else f"Give all hosts what {source.host} has"
     before = source.read

@@ -17,6 +17,7 @@ from reconciler.frozen import field, frozen
 CONF = "/etc/corosync/corosync.conf"
 KEY = "/etc/corosync/authkey"
 NODE_YAML = "/etc/reconciler/node.yaml"
+CERTIFICATES = "/etc/corosync/qdevice/net/nssdb"
 
 PROBE = rf"""
 say() {{ printf '@%s\n' "$1"; base64; }}

@@ -11,7 +11,7 @@ import hashlib
 import shlex
 from collections.abc import Iterable
 
-from reconciler.cli.cluster.facts import CONF, KEY, NODE_YAML
+from reconciler.cli.cluster.facts import CERTIFICATES, CONF, KEY, NODE_YAML
 from reconciler.frozen import frozen
 
 BEFORE = ".before"
@@ -136,6 +136,7 @@ def stop_corosync(services: Services) -> str:
         return _given(services.stop_corosync)
     return f"""
 if [ -d /run/systemd/system ]; then
+  if systemctl --quiet is-enabled corosync-qdevice 2>/dev/null; then systemctl disable --now corosync-qdevice {_QUIET}; fi
   systemctl disable --now corosync {_QUIET}
 else
 {_ended_corosync()}
@@ -202,10 +203,11 @@ def forget(name: str) -> str:
 
 
 def clear(state: str) -> str:
-    """Leave nothing of the cluster on a host: neither its key nor its list of nodes; the node's state is put aside."""
+    """Leave nothing of the cluster on a host: neither its keys nor its list of nodes; the node's state is put aside."""
     quoted = shlex.quote(state)
     return f"""
 rm -f {CONF} {CONF}{BEFORE} {KEY} {KEY}{BEFORE} /var/lib/corosync/ringid_*
+rm -rf {CERTIFICATES}
 if [ -d {quoted} ] && [ -n "$(ls -A {quoted})" ]; then mv {quoted} {quoted}.removed-$(date +%Y%m%dT%H%M%S); fi
 """
 

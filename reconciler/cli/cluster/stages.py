@@ -100,8 +100,8 @@ def waiting(conf: Conf, on: Iterable[str], members: Iterable[str], key: str = "w
     return ChangeStage(key, tuple(HostStep(host, what, script) for host in on), SLOW_S)
 
 
-def starting_nodes(seen: Seen, how: How, hosts: Iterable[str]) -> Iterator[ChangeStage]:
-    """Start the daemon where everything that it takes is there."""
+def starting_nodes(seen: Seen, how: How, hosts: Iterable[str], *, only_write: bool = False) -> Iterator[ChangeStage]:
+    """Start the daemon where everything that it takes is there; or only write its node.yaml where there is none."""
     steps = []
     for host in hosts:
         one = seen.facts[host]
@@ -111,6 +111,10 @@ def starting_nodes(seen: Seen, how: How, hosts: Iterable[str]) -> Iterator[Chang
         if kind_of(one) is NodeYamlKind.NOBODY:
             parts.append(scripts.write_node_yaml(how.node_yaml, one.node_yaml))
             what = f"write {NODE_YAML}, and start reconciler"
+        if only_write:
+            if parts:
+                steps.append(HostStep(host, f"write {NODE_YAML}", whole(*parts)))
+            continue
         steps.append(HostStep(host, what, whole(*parts, scripts.start_node(how.services))))
     if steps:
         yield ChangeStage("node", tuple(steps), SLOW_S)

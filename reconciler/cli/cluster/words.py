@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from reconciler.cli.cluster.facts import NODE_YAML, Seen
+from reconciler.cli.cluster.facts import CERTIFICATES, NODE_YAML, Seen
 from reconciler.cli.cluster.judging import Agreed
 from reconciler.cli.cluster.node_yaml import NodeYamlKind, kind_of
 from reconciler.cli.cluster.stages import How, can_start
@@ -87,9 +87,11 @@ def device_words(conf: Conf, new: Iterable[str] = ()) -> Iterator[str]:
     added = ", ".join(new)
     if added:
         yield (
-            f"the quorum device is no matter of {added} yet: copy qnetd-cacert.crt and qdevice-net-node.p12 from"
-            " /etc/corosync/qdevice/net/nssdb of another node, take them in (corosync-qdevice-net-certutil -i -c CACERT, then -m -c P12),"
-            " then systemctl enable --now corosync-qdevice"
+            f"the quorum device counts {added} once corosync-qdevice runs there: copy /etc/corosync/qnetd/nssdb/qnetd-cacert.crt of"
+            f" {device_host(conf)} and {CERTIFICATES}/qdevice-net-node.p12 of another node there, then corosync-qdevice-net-certutil"
+            " -i -c qnetd-cacert.crt, corosync-qdevice-net-certutil -m -c qdevice-net-node.p12, systemctl enable --now corosync-qdevice."
+            " Only then: systemctl enable --now reconciler; a node that remembers nothing, and has no vote of the device, would cost all"
+            " others their quorum"
         )
         return
     name = value_at(conf, "totem", "cluster_name")
