@@ -14,6 +14,7 @@ import argparse
 import collections
 import contextlib
 import random
+import re
 import shutil
 import signal
 import sys
@@ -71,8 +72,11 @@ class Findings:
             f"{commits.asked} commits asked for: {len(commits.acknowledged)} acknowledged, {commits.refused.total()} refused, "
             f"{commits.unknown} with unknown outcome"
         )
-        for reason, count in commits.refused.most_common(8):
-            yield f"  {count:3} {reason[:150]}"
+        refused = collections.Counter[str]()
+        for reason, count in commits.refused.items():
+            refused[re.sub(r"[0-9a-f]{12,40}|tmp_pack_\w+", "…", reason)[:150]] += count
+        for reason, count in refused.most_common(8):
+            yield f"  {count:3} {reason}"
         yield f"all agreed {len(self.agreed_s)} times, after {max(self.agreed_s, default=0):.1f} s at the latest"
         yield f"the services have witnessed: {', '.join(f'{count} {what}' for what, count in self.events.items())}"
         yield from (f"WRONG: {text}" for text in self.wrong)
