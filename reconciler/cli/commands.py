@@ -30,7 +30,7 @@ COMMANDS: dict[str, Command] = {
     "history": Command("node.history", "the versions of the configuration that were active"),
     "rollback": Command("planning.rollback", "make an earlier version the active one again"),
     "cleanup": Command("node.cleanup", "forget the failures of a resource, so that it may run again"),
-    "fence": Command("node.fence", "confirm that a node is off, where nothing can fence it"),
+    "fence": Command("node.fence", "show what was fenced, or confirm that a node is off, where nothing can fence it"),
     "cluster": Command("cluster.cluster", "make a cluster of several machines, and change which nodes it has"),
     "run": Command("node.run", "be the node: the daemon"),
     "doctor": Command("node.doctor", "what would let others in, let the node down, or mislead it"),

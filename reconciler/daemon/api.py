@@ -21,6 +21,7 @@ from reconciler.controller.forgetting import Unforgettable
 from reconciler.controller.shared import Activation, activation_of, unforgettable
 from reconciler.controller.telling import open_fencings, undecided_view
 from reconciler.daemon.config import Access
+from reconciler.daemon.fence_records import fencing_document
 from reconciler.daemon.http import Answer, ApiError, Request, encode, findings_to_plain, refuse_unknown
 from reconciler.daemon.log import say
 from reconciler.daemon.peer import Peer
@@ -145,6 +146,10 @@ class Api:
             for place, activation in enumerate(activations)
         ]
         return Answer({"entries": entries[::-1]})
+
+    async def fencing(self, request: Request) -> Answer:
+        """Which nodes are to be fenced or are down, and what was done to fence them, newest first."""
+        return Answer(fencing_document(self._shell.node.replica.shared.fencing, request.query.get("node") or None))
 
     async def files(self, request: Request) -> Answer:
         """The YAML of a commit."""
@@ -444,6 +449,7 @@ _ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/rollback": {"POST": Api.rollback},
     "/v1/sources/fetch": {"POST": Api.fetch},
     "/v1/refresh": {"POST": Api.refresh},
+    "/v1/fencing": {"GET": Api.fencing},
     "/v1/fencing/confirm": {"POST": Api.confirm},
     "/v1/nodes/forget": {"POST": Api.forget},
     "/v1/shutdown": {"POST": Api.shutdown},

@@ -86,6 +86,7 @@ def test_every_document_can_be_read(shared: Node) -> None:
     held = {name: metrics["gauges"][name] for name in ("connections", "streams", "bytes_in_requests_and_answers")}
     assert held == {"connections": 1, "streams": 0, "bytes_in_requests_and_answers": 0}
     assert client.get("/v1/history", {"limit": "1"})["entries"][0]["active"] is True
+    assert client.get("/v1/fencing", {"node": "n1"}) == {"records": [], "history": []}
 
 
 def test_the_cib_is_enough_to_plan_from(shared: Node) -> None:

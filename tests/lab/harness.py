@@ -52,6 +52,10 @@ class Lab:
         except ClientError:
             return {}
 
+    def fencing(self, node: str) -> dict[str, Any]:
+        """What a node tells of fencing."""
+        return dict(Client(str(self.directory / node / "node.sock"), 5).get("/v1/fencing"))
+
     def log(self, node: str) -> str:
         return (self.directory / node / "log").read_text(errors="replace")
 

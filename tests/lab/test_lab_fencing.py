@@ -48,3 +48,9 @@ def test_what_ran_on_the_dc_runs_elsewhere_once_it_is_fenced(lab: Lab) -> None:
     wait_until(lambda: lab.runs_on(service) not in (None, second), "it runs elsewhere")
     wait_until(lambda: at_rest(lab), "and at home again")
     assert "TWICE" not in lab.witness.read_text()
+
+    told = [lab.fencing(node)["history"] for node in NODES]
+    assert told[0] == told[1] == told[2], "all members have the same history"
+    tries = [(line["node"], line["succeeded"]) for line in told[0] if line["device"]]
+    assert {(first, False), (first, True), (second, True)} <= set(tries)
+    assert tries[0] == (second, True), "the newest comes first"

@@ -94,7 +94,7 @@ complete reconciler \
         'n/watch/d/' \
         'n/rollback/`reconciler names versions`/' \
         'n/cleanup/`reconciler names resources`/' \
-        'n/fence/(confirm)/' \
+        'n/fence/(confirm history)/' \
         'n/cluster/(init add join remove recover status told leave forget)/' \
         'n/why/`reconciler names resources`/' \
         'n/debug/`reconciler names resources`/' \
@@ -103,9 +103,11 @@ complete reconciler \
         'n/export/f/' \
         'n/agents/(list info test)/' \
         'n/completion/(bash zsh tcsh)/' \
+        'n/confirm/`reconciler names nodes`/' \
+        'n/history/`reconciler names nodes`/' \
         'n/remove/`reconciler names nodes`/' \
         'n/forget/`reconciler names nodes`/' \
         'n/info/`reconciler names agents`/' \
         'n/test/`reconciler names agents`/' \
-        'p@3@`set cmd=($COMMAND_LINE "" "" "" "" "" "" "" "" ""); if ( $#cmd >= 2 && ("$cmd[2]" == "fence") ) eval reconciler names nodes; if ( $#cmd >= 2 && ("$cmd[2]" == "debug") ) echo start stop monitor promote demote validate-all`@' \
+        'p@3@`set cmd=($COMMAND_LINE "" "" "" "" "" "" "" "" ""); if ( $#cmd >= 2 && ("$cmd[2]" == "debug") ) echo start stop monitor promote demote validate-all`@' \
         'p/*/()/'

@@ -19,7 +19,7 @@ _shtab_reconciler_commands() {
     diff:'Compare two configurations by what they mean, not by their text. Each of A and B is a directory, a git revision REV:PATH, a Pacemaker CIB (XML), or a version of reconciler history (0.3.0), which the running node is asked for. Exit codes: 0 they mean the same, 1 they differ, 2 error, 64 usage.'
     doctor:'Look for what would let others in, let the node down, or mislead it: locks, descriptors, owners and modes of what leads to root, agents, the journal against the active commit, the clock; and what a running daemon says of itself. Nothing is changed. Exit codes: 0 nothing but warnings was found, 1 something has to be done, 64 wrong usage.'
     export:'Turn this configuration into a Pacemaker CIB, which `cibadmin --replace` or `crm_simulate` read. The CIB holds the configuration only: no status. Secrets are never written; where a parameter refers to one, Pacemaker'"'"'s own `lrm://` stands for it, and its value is set on the nodes with `cibsecret`.'
-    fence:'Tell the cluster that a node is off, where nothing can fence it: what it ran may then run elsewhere, and a side that waited may go on. Look first: if the node is not really off, two nodes run the same service, and its data is lost.'
+    fence:'Show what was done to fence nodes, or tell the cluster that a node is off, where nothing can fence it. confirm NODE the node is off: what it ran may then run elsewhere, and a side that waited may go on history [NODE] which nodes are to be fenced or are down, and every try: when, by whom, with which device, and what came of it Before you confirm, look: if the node is not really off, two nodes run the same service, and its data is lost. The history is what all members share, the last 200 lines of it.'
     fmt:'Rewrite configuration files in the canonical form: order of keys, quotes, indentation. Comments stay, and so does the meaning. A file that can'"'"'t be rewritten without losing something (anchors, several documents) is left as it is, and named. Exit codes: 0 all files are canonical now, 1 with --check some are not; or some file could not be formatted, 64 usage.'
     history:'List the versions of the configuration that were active on this node, newest first.'
     import:'Turn a Pacemaker CIB into this configuration'"'"'s language. The files are written into a directory, one for each part of the configuration. What was observed (the status) stays behind. The files are read back at once: what the language finds fault with is printed with its new place. Where only the language is stricter than Pacemaker, the files say that it is accepted (`# reconciler: accept CODE because …`), and it is a warning.'
@@ -60,6 +60,14 @@ _shtab_reconciler_cluster_commands() {
     told:'what the node of this host says of the members, as JSON'
   )
   _describe 'reconciler cluster commands' _commands
+}
+
+_shtab_reconciler_fence_commands() {
+  local _commands=(
+    confirm:'a node is off, and stays off until it boots anew'
+    history:'show what was done to fence nodes'
+  )
+  _describe 'reconciler fence commands' _commands
 }
 
 _shtab_reconciler_options=(
@@ -343,14 +351,30 @@ _shtab_reconciler_export_defaults_added=0
 
 _shtab_reconciler_fence_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--yes[do not ask\: it was looked at]"
-  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
-  ":confirm\: a node is off, and stays off until it boots anew:(confirm)"
-  ":the node that is off:_reconciler_nodes"
 )
 
 # guard to ensure default positional specs are added only once per session
 _shtab_reconciler_fence_defaults_added=0
+
+_shtab_reconciler_fence_confirm_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--yes[do not ask\: it was looked at]"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
+  ":the node that is off:_reconciler_nodes"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_fence_confirm_defaults_added=0
+
+_shtab_reconciler_fence_history_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--json[print JSON]"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
+  ":only what was done to this one:_reconciler_nodes"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_fence_history_defaults_added=0
 
 _shtab_reconciler_fmt_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -600,7 +624,7 @@ _shtab_reconciler() {
         diff) _arguments -C -s $_shtab_reconciler_diff_options ;;
         doctor) _arguments -C -s $_shtab_reconciler_doctor_options ;;
         export) _arguments -C -s $_shtab_reconciler_export_options ;;
-        fence) _arguments -C -s $_shtab_reconciler_fence_options ;;
+        fence) _shtab_reconciler_fence ;;
         fmt) _arguments -C -s $_shtab_reconciler_fmt_options ;;
         history) _arguments -C -s $_shtab_reconciler_history_options ;;
         import) _arguments -C -s $_shtab_reconciler_import_options ;;
@@ -671,6 +695,30 @@ _shtab_reconciler_cluster() {
         remove) _arguments -C -s $_shtab_reconciler_cluster_remove_options ;;
         status) _arguments -C -s $_shtab_reconciler_cluster_status_options ;;
         told) _arguments -C -s $_shtab_reconciler_cluster_told_options ;;
+      esac
+  esac
+}
+
+_shtab_reconciler_fence() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->fence'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_reconciler_fence_defaults_added )); then
+    if (( ${_shtab_reconciler_fence_options[(I)${(q)one_or_more}*]} +          ${_shtab_reconciler_fence_options[(I)${(q)remainder}*]} +          ${_shtab_reconciler_fence_options[(I)${(q)default}]} == 0 )); then
+      _shtab_reconciler_fence_options+=(': :_shtab_reconciler_fence_commands' '*::: :->fence')
+    fi
+    _shtab_reconciler_fence_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_reconciler_fence_options
+
+  case $state in
+    fence)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_reconciler_fence-$line[1]:"
+      case $line[1] in
+        confirm) _arguments -C -s $_shtab_reconciler_fence_confirm_options ;;
+        history) _arguments -C -s $_shtab_reconciler_fence_history_options ;;
       esac
   esac
 }
