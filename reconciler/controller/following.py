@@ -91,6 +91,7 @@ class Following:
                     + (self.parts.executor.rename(names, now) if names else [])
                     + self.parts.tips.activated()
                     + self._fence_anew(now)
+                    + self.parts.coordinator.fenced(self.parts.replica.shared, now)
                     + self._entering.graces_anew(graces(before), now)
                     + self.parts.coordinator.changed("the configuration changed")
                 )

@@ -26,7 +26,7 @@ from reconciler.cib.observations import (
 )
 from reconciler.controller.admission import LOCAL_SOURCES
 from reconciler.controller.asked import cleaned_up, refreshed
-from reconciler.controller.fencing.delivery import delivered, message_target
+from reconciler.controller.fencing.delivery import delivered, message_target, unwanted
 from reconciler.controller.fencing.delivery import installed as fencing_installed
 from reconciler.controller.fencing.messages import (
     FenceConfirmed,
@@ -326,7 +326,7 @@ def want_lost(shared: Shared) -> Shared:
         unclean = {}
     action = option(shared.cib, "stonith-action", "reboot")
     fencing = fencing_installed(shared.fencing, present(shared.nodes), unclean, action, shared.clock_ms)
-    return replace(shared, fencing=fencing)
+    return replace(shared, fencing=_as_configured(fencing, shared.cib))
 
 
 def chained(shared: Shared, sender: str, data: bytes, *, taken: bool, at_ms: int = 0) -> Shared:
@@ -447,9 +447,11 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
         message.digest,
         message.at_ms,
     )
+    cib = replace(succeeded(shared.cib, prepared.configuration), version=version)
     return replace(
         shared,
-        cib=replace(succeeded(shared.cib, prepared.configuration), version=version),
+        cib=cib,
+        fencing=_as_configured(shared.fencing, cib),
         digest=message.digest,
         commit=message.commit,
         activations=(*shared.activations, activation)[-MOST_ACTIVATIONS:],
@@ -534,7 +536,7 @@ def _answers(message: Reported, order: Underway) -> bool:
 
 def _fenced(shared: Shared, message: FencingMessage) -> Shared:
     """What was told of fencing; of a target that is down by it, nothing runs any more."""
-    fencing = delivered(_missed(shared, message), message, present(shared.nodes))
+    fencing = _as_configured(delivered(_missed(shared, message), message, present(shared.nodes)), shared.cib)
     made = replace(shared, fencing=fencing)
     target = message_target(message)
     if not fencing.is_down(target) or shared.fencing.is_down(target):
@@ -545,6 +547,11 @@ def _fenced(shared: Shared, message: FencingMessage) -> Shared:
     gone = (*recorded(shared.nodes, nodes, fencing=True), HistoryForgotten(target, attributes=True))
     underway = {node: orders for node, orders in made.underway.items() if node != target}
     return observed(replace(made, nodes=nodes, underway=underway), gone)
+
+
+def _as_configured(fencing: Fencing, cib: Cib) -> Fencing:
+    """What is left of the records where nothing is fenced: what was wanted is wanted no more, and by a plan anew once that changes."""
+    return fencing if fences(cib) else unwanted(fencing)
 
 
 def _trusted(nodes: Mapping[str, Member], message: FencingMessage) -> Mapping[str, Member]:

@@ -7,13 +7,14 @@ import pytest
 from reconciler.controller import events as ev
 from reconciler.controller.fencing.record import Down, Ordered, Wanted
 from reconciler.controller.membership.presence import Presence
+from reconciler.controller.node import Node
 from reconciler.controller.telling import open_fencings
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration, NodeDefinition
 from reconciler.model.constraint import Location
 from reconciler.model.resource import Agent, Operation, Primitive
-from reconciler.simulator.cluster import SimulatedCluster
+from reconciler.simulator.cluster import Devices, SimulatedCluster
 from reconciler.simulator.host import Host
 
 DEVICE = Primitive("power", Agent("stonith", "fence_lab"))
@@ -275,3 +276,29 @@ def test_when_all_lost_their_power_the_slowest_has_its_time_to_come_back() -> No
     assert cluster.until(lambda: cluster.world.where("a") == ["n3"], 20_000)
     cluster.run(30_000)
     assert not was_fenced(cluster, "n3")
+
+
+def test_where_fencing_is_switched_off_nobody_is_to_be_fenced_any_more() -> None:
+    """Else whoever switches it on again has a node fenced for what was long put right."""
+    cluster = cluster_with(on="n2")
+    cluster.devices = Devices.FAILING
+    cluster.network.cut([["n2"], ["n1", "n3"]])
+    assert cluster.until(lambda: len(record_of_history(cluster)) > 1, 60_000)
+    assert record_of(cluster, "n2") is not None
+    off = Configuration(options=plain({"stonith-enabled": "false"}), resources=(SERVICE,))
+    commit = cluster.apply(off, "n1")
+    assert cluster.until(lambda: all(node_of(cluster, one).replica.commit == commit for one in ("n1", "n3")), 20_000)
+    assert cluster.until(lambda: record_of(cluster, "n2") is None, 120_000), "also what was under way then"
+    assert cluster.until(lambda: cluster.world.where("a") in (["n1"], ["n3"]), 120_000), "its grace is over"
+    cluster.network.heal()
+    cluster.run(30_000)
+    cluster.devices = Devices.WELL
+    cluster.apply(Configuration(options=plain({"stonith-enabled": "true"}), resources=(DEVICE, SERVICE)), "n1")
+    cluster.run(60_000)
+    assert all(host.on for host in cluster.hosts.values()), "everybody is there and well: nobody is fenced for what was"
+
+
+def node_of(cluster: SimulatedCluster, name: str) -> Node:
+    node = cluster.hosts[name].node
+    assert node is not None
+    return node

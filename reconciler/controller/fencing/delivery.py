@@ -96,6 +96,16 @@ def installed(
     return replace(now, records=records, history=history[-MOST_HISTORY:])
 
 
+def unwanted(now: Fencing) -> Fencing:
+    """The record once nothing is fenced any more: who was lost, or failed, has not to be fenced for that. What is under way goes on."""
+    kept = {
+        target: record
+        for target, record in now.records.items()
+        if not (isinstance(record, Wanted) and record.cause in (FenceCause.LOST, FenceCause.FAILED))
+    }
+    return now if len(kept) == len(now.records) else replace(now, records=kept)
+
+
 def has_fenced(before: Fencing, after: Fencing, node: str, boot: str) -> bool:
     """Whether a node that lives in this boot learns by this change that it was fenced: from now on it begins nothing."""
     return after.fenced.get(node) == boot and before.fenced.get(node) != boot
