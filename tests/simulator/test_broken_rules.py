@@ -47,7 +47,7 @@ LIVES = {
     "count a blank member": 124,
     "orders survive a view": 118,
     "reported when sent": 124,
-    "no new order after the executor was lost": 9,
+    "no new order after the executor was lost": 202,
     "skip instead of leaving when not durable": 12,
     "keep ACCEPTs over a view": 175,
     "fencing result for any incarnation": 387,
