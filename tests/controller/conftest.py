@@ -31,6 +31,10 @@ from reconciler.model.date import Instant
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus
 from reconciler.scheduler import schedule
 from reconciler.scheduler.plan import ActionKind
+from reconciler.simulator.cluster import SimulatedCluster
+from reconciler.simulator.host import Host
+
+from .among import cluster_of, node_of
 
 EPOCH_MS = 1_800_000_000_000
 RUN = "00000000-0000-0000-0000-000000000001"
@@ -339,3 +343,24 @@ def single(world: World) -> SingleNode:
 def new_node():
     """Makes nodes, for tests that need a fresh one for each example."""
     return SingleNode
+
+
+# A member among others
+
+
+@pytest.fixture
+def cluster() -> SimulatedCluster:
+    """Three members, of which n1 is the DC."""
+    return cluster_of("n1", "n2", "n3")
+
+
+@pytest.fixture
+def host(cluster: SimulatedCluster) -> Host:
+    """The second of them."""
+    return cluster.hosts["n2"]
+
+
+@pytest.fixture
+def node(cluster: SimulatedCluster) -> Node:
+    """Its node."""
+    return node_of(cluster, "n2")

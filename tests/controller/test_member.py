@@ -30,24 +30,6 @@ from reconciler.simulator.host import Host
 
 from .among import cluster_of, hear, node_of, of_kind, run_of, synchronised, told
 
-
-@pytest.fixture
-def cluster() -> SimulatedCluster:
-    """Three members, of which n1 is the DC."""
-    return cluster_of("n1", "n2", "n3")
-
-
-@pytest.fixture
-def host(cluster: SimulatedCluster) -> Host:
-    """The second of them."""
-    return cluster.hosts["n2"]
-
-
-@pytest.fixture
-def node(cluster: SimulatedCluster) -> Node:
-    return node_of(cluster, "n2")
-
-
 # Whether anything is left to do
 
 

@@ -18,23 +18,6 @@ from reconciler.simulator.host import Host
 from .among import cluster_of, emitted, node_of, of_kind
 
 
-@pytest.fixture
-def cluster() -> SimulatedCluster:
-    """Three members, of which n1 is the DC."""
-    return cluster_of("n1", "n2", "n3")
-
-
-@pytest.fixture
-def host(cluster: SimulatedCluster) -> Host:
-    """The second of them."""
-    return cluster.hosts["n2"]
-
-
-@pytest.fixture
-def node(cluster: SimulatedCluster) -> Node:
-    return node_of(cluster, "n2")
-
-
 def told(wishes: list[ev.Wish]) -> list[Message]:
     return [wish.message for wish in wishes if isinstance(wish, ev.Broadcast)]
 
