@@ -275,14 +275,19 @@ class Coordinator:
         why = f"{action.key}: it was unfenced"
         return Broadcast(Observe(seen, why, now.wall_ms, transition.term, transition.number, action.id))
 
-    def fenced(self, shared: Shared, now: Moment) -> list[Wish]:
-        """Something was told of fencing: which of the actions under way are done by it, and which never will be."""
+    def fenced(self, before: Shared, shared: Shared, now: Moment, about: str | None = None) -> list[Wish]:
+        """Something was told of fencing, `about` one target: which of the actions under way are done by it, and which never will be.
+
+        Of other targets only those that were to be fenced `before` may be: what was asked for them may still be on its way.
+        """
         transition, wishes = self.transition, list[Wish]()
         if transition is None:
             return []
         for action, _ in sorted(transition.running.values(), key=lambda entry: entry[0].id):
             target = action.node or ""
             if action.task != "stonith" or shared.fencing.is_open(target):
+                continue
+            if target != about and not before.fencing.is_open(target):
                 continue
             if action.key.endswith("-on"):
                 wishes.append(self._unfenced(transition, action, now))

@@ -91,7 +91,7 @@ class Following:
                     + (self.parts.executor.rename(names, now) if names else [])
                     + self.parts.tips.activated()
                     + self._fence_anew(now)
-                    + self.parts.coordinator.fenced(self.parts.replica.shared, now)
+                    + self.parts.coordinator.fenced(before, self.parts.replica.shared, now)
                     + self._entering.graces_anew(graces(before), now)
                     + self.parts.coordinator.changed("the configuration changed")
                 )
@@ -263,7 +263,7 @@ class Following:
     def _heard_fencing(self, message: FencingMessage, before: Shared, now: Moment) -> list[Wish]:
         shared = self.parts.replica.shared
         wishes = self.parts.fencer.delivered(message, before.fencing, shared, now, dc=self.parts.is_dc)
-        wishes += self.parts.coordinator.fenced(shared, now)
+        wishes += self.parts.coordinator.fenced(before, shared, now, message_target(message))
         if has_fenced(before.fencing, shared.fencing, self.parts.name, self.parts.joining.boot):
             # Whom the cluster fenced begins nothing: that it still lives is a fault of the device.
             return [*wishes, Leave("the cluster has fenced this node, which still lives")]

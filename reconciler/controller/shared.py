@@ -541,12 +541,22 @@ def _fenced(shared: Shared, message: FencingMessage) -> Shared:
     target = message_target(message)
     if not fencing.is_down(target) or shared.fencing.is_down(target):
         return made
-    # One that was never a member may be fenced all the same: the scheduler has to hear that it is down.
-    known = shared.nodes.get(target, Member(Presence.DOWN))
+    known = shared.nodes.get(target) or _never_seen(shared.cib, target)
+    if known is None:
+        return made
     nodes = {**_trusted(shared.nodes, message), target: replace(known, presence=Presence.DOWN)}
     gone = (*recorded(shared.nodes, nodes, fencing=True), HistoryForgotten(target, attributes=True))
     underway = {node: orders for node, orders in made.underway.items() if node != target}
     return observed(replace(made, nodes=nodes, underway=underway), gone)
+
+
+def _never_seen(cib: Cib, target: str) -> Member | None:
+    """One that is configured and was never a member may be fenced all the same: the scheduler has to hear that it is down.
+
+    A remote or guest node is none, and never becomes one.
+    """
+    full = any(node.name == target and node.type in (None, "member") for node in cib.configuration.nodes)
+    return Member(Presence.DOWN) if full else None
 
 
 def _as_configured(fencing: Fencing, cib: Cib) -> Fencing:

@@ -365,14 +365,14 @@ def test_what_is_under_way_besides_a_fencing_is_not_done_by_it(dc: Dc) -> None:
     fence = PlannedAction(3, ActionKind.CLUSTER, "stonith", "stonith-n2-off", node="n2")
     dc.asked(plan(act(1, "start", node="n2"), act(2, "start", "b"), fence))
     shared = replace(dc.replica.shared, fencing=Fencing(records={"n2": Down("n2", "boot", "n1", 0)}))
-    assert dc.coordinator.fenced(shared, NOW) == []
+    assert dc.coordinator.fenced(shared, shared, NOW, "n2") == []
     assert sorted(dc.transition.running) == [1, 2]
     assert dc.transition.done == {3}
 
 
 def test_a_fencing_that_is_over_and_did_not_fence_has_failed(dc: Dc) -> None:
     dc.asked(plan(PlannedAction(3, ActionKind.CLUSTER, "stonith", "stonith-n2-off", node="n2")))
-    wishes = dc.coordinator.fenced(dc.replica.shared, NOW)
+    wishes = dc.coordinator.fenced(dc.replica.shared, dc.replica.shared, NOW, "n2")
     assert [event["why"] for event in told(wishes, "transition_aborted")] == ["stonith-n2-off failed"]
     assert dc.transition.failed == {3}
 

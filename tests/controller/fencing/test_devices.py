@@ -26,7 +26,7 @@ from reconciler.controller.shared import Shared, deliver
 from reconciler.controller.standing import Member
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
-from reconciler.model.cluster import Configuration
+from reconciler.model.cluster import Configuration, NodeDefinition
 from reconciler.model.constraint import Location
 from reconciler.model.resource import Agent, Primitive
 
@@ -277,3 +277,19 @@ def test_a_device_that_is_disabled_is_used_by_nobody() -> None:
     assert given(wishes) == []
     assert [wish.fields["what"] for wish in wishes if isinstance(wish, Emit)] == ["unreachable"]
     assert given(Fencer("n1", "n1-1").decide(with_constraints(state(WANTED), **{"target-role": "Started"}), NOW))
+
+
+@pytest.mark.parametrize(("kind", "counts"), [(None, True), ("member", True), ("remote", False), ("absent", False)])
+def test_only_a_full_member_that_was_never_seen_counts_as_down_once_it_is_fenced(
+    kind: str | None, counts: bool
+) -> None:
+    """A remote or guest node never is one: a state of its own would make it look like one."""
+    shared = state(replace(WANTED, target="n3"))
+    shared = replace(shared, nodes={name: one for name, one in shared.nodes.items() if name != "n3"})
+    named = () if kind == "absent" else (NodeDefinition("n3", type=kind),)
+    shared = replace(shared, cib=replace(shared.cib, configuration=replace(shared.cib.configuration, nodes=named)))
+    one = order(shared)
+    after = deliver(deliver(shared, "n1", FenceOrdered(one, 5)), "n1", FenceEnded("n1", *one.id, True, "", 6))
+    assert after.fencing.is_down("n3")
+    assert ("n3" in after.nodes) is counts
+    assert ("n3" in [known.name for known in after.cib.status.nodes]) is counts

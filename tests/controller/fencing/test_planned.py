@@ -100,7 +100,8 @@ def test_who_was_never_seen_or_is_being_fenced_is_not_unfenced(known) -> None:
 
 def test_once_it_was_unfenced_the_node_remembers_when_and_with_which_devices() -> None:
     coordinator, _ = carried_out(Shared(nodes={"n2": ONLINE}), "on")
-    (told,) = coordinator.fenced(Shared(nodes={"n2": ONLINE}), NOW)
+    shared = Shared(nodes={"n2": ONLINE})
+    (told,) = coordinator.fenced(shared, shared, NOW, "n2")
     assert isinstance(told.message, Observe)
     assert (told.message.term, told.message.transition, told.message.action) == (3, 7, 1)
     assert {seen.name: seen.value for seen in told.message.observations} == {
@@ -108,3 +109,17 @@ def test_once_it_was_unfenced_the_node_remembers_when_and_with_which_devices() -
         "#digests-all": "all",
         "#digests-secure": "secure",
     }
+
+
+@pytest.mark.parametrize("how", ["on", "off"])
+@pytest.mark.parametrize("about", ["n3", None], ids=["of another target", "a configuration"])
+def test_what_is_told_before_the_wish_was_delivered_ends_nothing(how: str, about: str | None) -> None:
+    """Else a node counted as unfenced that was not, and what needs that was started there."""
+    shared = Shared(nodes={"n2": ONLINE})
+    coordinator, _ = carried_out(shared, how)
+    assert coordinator.fenced(shared, shared, NOW, about) == []
+    assert coordinator.transition is not None
+    assert list(coordinator.transition.running) == [1]
+    wanted_now = replace(shared, fencing=Fencing(records={"n2": Wanted("n2", "", FenceCause.UNFENCE, how, "", 0)}))
+    assert coordinator.fenced(shared, wanted_now, NOW, "n2") == [], "it was delivered, and is not done"
+    assert coordinator.fenced(wanted_now, shared, NOW, about) != [], "what was open, and is not any more, is over"
