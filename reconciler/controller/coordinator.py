@@ -289,10 +289,12 @@ class Coordinator:
                 continue
             if target != about and not before.fencing.is_open(target):
                 continue
-            if action.key.endswith("-on"):
+            if not action.key.endswith("-on"):
+                wishes += self._finish(action.id, shared.fencing.is_down(target))
+            elif before.fencing.is_being_unfenced(target) and not shared.fencing.is_down(target):
                 wishes.append(self._unfenced(transition, action, now))
-                continue
-            wishes += self._finish(action.id, shared.fencing.is_down(target))
+            else:  # What ended was something else, which an operator had asked for.
+                wishes += self._finish(action.id, False)
         return wishes
 
     def _refuse(self, transition: Transition, action: PlannedAction, reason: str) -> list[Wish]:

@@ -220,6 +220,16 @@ class ConfirmAsked:
 
 
 @frozen
+class FenceAsked:
+    """An operator demands that a node is fenced now, by `action`: reboot or off."""
+
+    now: Moment
+    target: str
+    action: str
+    operator: str
+
+
+@frozen
 class ForgetAsked:
     """An operator has taken a node out of the cluster for good."""
 
@@ -278,6 +288,7 @@ Event = (
     | StopAsked
     | FenceAgentEnded
     | ConfirmAsked
+    | FenceAsked
     | ForgetAsked
     | Ending
     | Quiet

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from reconciler.analysis.fence_devices import agent_of, delay_base_ms, kept_from, levels, parameters, unfencing_level
 from reconciler.cib import Cib
 from reconciler.controller.events import Broadcast, CallFenceAgent, Emit, FenceAgentEnded, SetTimer, Wish
+from reconciler.controller.fencing.demand import ASK, demand_of
 from reconciler.controller.fencing.executor import FenceCall, FenceExecutor
 from reconciler.controller.fencing.messages import FenceEnded, FenceGivenUp, FenceOrdered, FencingMessage
 from reconciler.controller.fencing.ordering import Circumstances, decide, overdue_ms
@@ -19,6 +20,7 @@ from reconciler.controller.fencing.record import (
     FenceOrder,
     FenceProgress,
     Fencing,
+    HistoryLine,
     Ordered,
     Record,
     Wanted,
@@ -37,6 +39,8 @@ FENCE_TIMER = "fence"
 LATE_TIMER = "fence late "
 """How the names of the timers begin that give an order up."""
 _ACTIONS = ("off", "reboot", "on")
+_MOST_ADDED = 2
+"""How many lines one message adds to the history."""
 
 
 class Fencer:
@@ -102,6 +106,9 @@ class Fencer:
         if again:
             wishes.append(SetTimer(FENCE_TIMER, min(again)))
         for target in decision.unreachable:
+            if demand_of(fencing.records[target]) is not None:
+                wishes.append(Broadcast(FenceGivenUp(shared.term, target, 0, now.wall_ms)))
+                continue
             text = f"{target} is to be fenced, and no device can do that"
             wishes.append(Emit("fencing", {"target": target, "what": "unreachable", "text": text}))
         return wishes
@@ -241,10 +248,14 @@ def _late(order: FenceOrder, now: Moment) -> SetTimer:
 
 def _told(message: FencingMessage, before: Fencing, after: Fencing) -> Iterable[Emit]:
     """What people have to know of it."""
-    tried = after.history[-1] if after.history[-1:] != before.history[-1:] else None
-    if tried is not None and not tried.succeeded:
-        text = f"{tried.by} could not fence {tried.target} ({tried.what}) with {tried.device}: {tried.why}"
-        yield Emit("fencing", {"target": tried.target, "what": "failed", "text": text})
+    for line in _added(before, after):
+        if line.what == ASK:
+            how = "it is down" if line.succeeded else "it was not"
+            text = f"{line.by} asked for {line.target} to be fenced: {how}{f' ({line.why})' if line.why else ''}"
+            yield Emit("fencing", {"target": line.target, "what": "asked", "text": text})
+        elif not line.succeeded:
+            text = f"{line.by} could not fence {line.target} ({line.what}) with {line.device}: {line.why}"
+            yield Emit("fencing", {"target": line.target, "what": "failed", "text": text})
     for target, record in sorted(after.records.items()):
         known = before.records.get(target)
         if known == record:
@@ -256,4 +267,13 @@ def _told(message: FencingMessage, before: Fencing, after: Fencing) -> Iterable[
             case Down(_, _, by):
                 yield Emit("fencing", {"target": target, "what": "down", "text": f"{target} is down, by {by}"})
             case _:
-                yield Emit("fencing", {"target": target, "what": "wanted", "text": f"{target}: {record.why}"})
+                yield Emit("fencing", {"target": target, "what": "wanted", "text": f"{target}: {record.reason}"})
+
+
+def _added(before: Fencing, after: Fencing) -> tuple[HistoryLine, ...]:
+    """What a message has added to the history: a try, and how a demand ended by it."""
+    for count in range(_MOST_ADDED):
+        rest = after.history[: len(after.history) - count]
+        if rest == before.history[len(before.history) - len(rest) :]:
+            return after.history[len(rest) :]
+    return after.history[-_MOST_ADDED:]

@@ -30,6 +30,7 @@ from reconciler.controller.events import (
     Event,
     Examined,
     FenceAgentEnded,
+    FenceAsked,
     Finished,
     ForgetAsked,
     HeldUp,
@@ -52,7 +53,8 @@ from reconciler.controller.events import (
 )
 from reconciler.controller.faults import Faults
 from reconciler.controller.fencer import FENCE_TIMER, LATE_TIMER
-from reconciler.controller.fencing.messages import FenceConfirmed
+from reconciler.controller.fencing.messages import FenceConfirmed, FenceWanted
+from reconciler.controller.fencing.record import FenceCause
 from reconciler.controller.following import INHERITED_TIMER, Following
 from reconciler.controller.intake import Intake
 from reconciler.controller.joining import WAIT_TIMER
@@ -241,7 +243,7 @@ class Node:
                 return self._of_commit(event)
             case ProcessesGone():
                 return self.executor.check(event.resource, event.now)
-            case CleanupAsked() | RefreshAsked() | StopAsked() | ConfirmAsked() | ForgetAsked():
+            case CleanupAsked() | RefreshAsked() | StopAsked() | ConfirmAsked() | FenceAsked() | ForgetAsked():
                 return self._asked(event)
             case FenceAgentEnded():
                 return self.fencer.ended(event)
@@ -285,7 +287,9 @@ class Node:
             return self.parts.recovery.look_again(self.replica, self.executor, event.now) if looks else []
         return self._decide(event.now) if self.abreast and not self.ending else []
 
-    def _asked(self, event: CleanupAsked | RefreshAsked | StopAsked | ConfirmAsked | ForgetAsked) -> list[Wish]:
+    def _asked(
+        self, event: CleanupAsked | RefreshAsked | StopAsked | ConfirmAsked | FenceAsked | ForgetAsked
+    ) -> list[Wish]:
         """What operators ask for is told to all: what it means is worked out where it is delivered."""
         match event:
             case CleanupAsked():
@@ -296,13 +300,19 @@ class Node:
                 self.stopping = True
                 return [Broadcast(Shutdown(self.name, event.now.wall_ms))]
             case ConfirmAsked(_, target, operator):
-                known = self.replica.shared.nodes.get(target)
-                boot = "" if known is None else known.boot
-                return [Broadcast(FenceConfirmed(target, operator, event.now.wall_ms, boot))]
+                return [Broadcast(FenceConfirmed(target, operator, event.now.wall_ms, self._boot_of(target)))]
+            case FenceAsked(now, target, action, operator):
+                boot = self._boot_of(target)
+                return [Broadcast(FenceWanted(target, boot, FenceCause.ASKED, action, operator, now.wall_ms))]
             case ForgetAsked(_, node):
                 return [Broadcast(NodeForgotten(node, event.now.wall_ms))]
             case _:
                 assert_never(event)
+
+    def _boot_of(self, target: str) -> str:
+        """The last life of a node that is known."""
+        known = self.replica.shared.nodes.get(target)
+        return "" if known is None else known.boot
 
     def _border(self, wishes: list[Wish]) -> list[Effect]:
         """The wishes as they leave the core: every message with its envelope, large ones in pieces."""

@@ -26,8 +26,10 @@ from reconciler.cib.observations import (
 )
 from reconciler.controller.admission import LOCAL_SOURCES
 from reconciler.controller.asked import cleaned_up, refreshed
+from reconciler.controller.demanding import Undemandable, why_not_fenced
 from reconciler.controller.fencing.delivery import delivered, message_target, unwanted
 from reconciler.controller.fencing.delivery import installed as fencing_installed
+from reconciler.controller.fencing.demand import demand_of, undemanded
 from reconciler.controller.fencing.messages import (
     FenceConfirmed,
     FenceEnded,
@@ -326,7 +328,7 @@ def want_lost(shared: Shared) -> Shared:
         unclean = {}
     action = option(shared.cib, "stonith-action", "reboot")
     fencing = fencing_installed(shared.fencing, present(shared.nodes), unclean, action, shared.clock_ms)
-    return replace(shared, fencing=_as_configured(fencing, shared.cib))
+    return _heeded(replace(shared, fencing=_as_configured(fencing, shared.cib)))
 
 
 def chained(shared: Shared, sender: str, data: bytes, *, taken: bool, at_ms: int = 0) -> Shared:
@@ -448,7 +450,7 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
         message.at_ms,
     )
     cib = replace(succeeded(shared.cib, prepared.configuration), version=version)
-    return replace(
+    activated = replace(
         shared,
         cib=cib,
         fencing=_as_configured(shared.fencing, cib),
@@ -459,6 +461,7 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
         rejected=None,
         ends_within_ms=longer(ends_by_itself_ms(shared.cib, busy=True), shared.ends_within_ms),
     )
+    return _heeded(activated)
 
 
 def moved_between(before: Shared, after: Shared) -> Names:
@@ -536,11 +539,15 @@ def _answers(message: Reported, order: Underway) -> bool:
 
 def _fenced(shared: Shared, message: FencingMessage) -> Shared:
     """What was told of fencing; of a target that is down by it, nothing runs any more."""
-    fencing = _as_configured(delivered(_missed(shared, message), message, present(shared.nodes)), shared.cib)
-    made = replace(shared, fencing=fencing)
     target = message_target(message)
+    match message:
+        case FenceWanted(cause=FenceCause.ASKED) if undemandable(shared, target, message.boot) is not None:
+            return shared
+    fencing = _as_configured(delivered(_missed(shared, message), message, present(shared.nodes)), shared.cib)
+    made = _heeded(replace(shared, fencing=fencing))
     if not fencing.is_down(target) or shared.fencing.is_down(target):
-        return made
+        ended = demand_of(shared.fencing.records.get(target)) is not None and target not in made.fencing.records
+        return want_lost(made) if ended else made  # Who was lost is to be fenced, though nobody demands it any more.
     known = shared.nodes.get(target) or _never_seen(shared.cib, target)
     if known is None:
         return made
@@ -548,6 +555,19 @@ def _fenced(shared: Shared, message: FencingMessage) -> Shared:
     gone = (*recorded(shared.nodes, nodes, fencing=True), HistoryForgotten(target, attributes=True))
     underway = {node: orders for node, orders in made.underway.items() if node != target}
     return observed(replace(made, nodes=nodes, underway=underway), gone)
+
+
+def undemandable(shared: Shared, target: str, boot: str) -> Undemandable | None:
+    """Why a target is not fenced for an operator's demand, in the life that `boot` names; None when it is."""
+    may = allowed(shared).fence
+    return why_not_fenced(shared.cib, shared.nodes, shared.votes, shared.fencing, target, boot, may_fence=may)
+
+
+def _heeded(shared: Shared) -> Shared:
+    """The state in which no demand waits where nothing may be fenced."""
+    if not shared.fencing.records or allowed(shared).fence:
+        return shared
+    return replace(shared, fencing=undemanded(shared.fencing, shared.clock_ms))
 
 
 def _never_seen(cib: Cib, target: str) -> Member | None:

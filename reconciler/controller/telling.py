@@ -101,7 +101,8 @@ def undecided_view(shared: Shared) -> str | None:
 def open_fencings(shared: Shared) -> Iterator[str]:
     """Who is still to be fenced, which everything may wait for: how far that is, and how the last try failed."""
     for target, record in sorted(shared.fencing.records.items()):
-        failed = next((one for one in reversed(shared.fencing.history) if one.target == target), None)
+        tries = (one for one in reversed(shared.fencing.history) if one.target == target and one.device)
+        failed = next(tries, None)
         why = (
             f"; last, {failed.by} failed with {failed.device}: {failed.why}" if failed and not failed.succeeded else ""
         )

@@ -33,7 +33,7 @@ def _wanted(wanted: Wanted) -> dict[str, Any]:
         "node": wanted.target,
         "action": wanted.action,
         "cause": wanted.cause.value,
-        "why": wanted.why,
+        "why": wanted.reason,
         "since_at": wanted.since_ms / 1000,
     }
 

@@ -47,6 +47,7 @@ class Trouble(enum.Enum):
     FENCING_LIES = "fence devices say that they did, and did not"
     MEND_FENCING = "fence devices do what they should"
     CONFIRM = "an operator confirms that the host is off, if it is"
+    DEMAND = "an operator has the host fenced"
     COMMIT = "a commit arrives"
     TWO_COMMITS = "two commits arrive at once, at the host and another"
     INVALID_COMMIT = "a commit arrives that is invalid"
@@ -111,6 +112,7 @@ _WEIGHTS = {
     Trouble.FENCING_LIES: 1,
     Trouble.MEND_FENCING: 3,
     Trouble.CONFIRM: 2,
+    Trouble.DEMAND: 2,
     Trouble.COMMIT: 10,
     Trouble.TWO_COMMITS: 2,
     Trouble.INVALID_COMMIT: 1,
@@ -130,6 +132,7 @@ _FENCING = frozenset(
         Trouble.FENCING_LIES,
         Trouble.MEND_FENCING,
         Trouble.CONFIRM,
+        Trouble.DEMAND,
     }
 )
 _LOSE_DISKS = frozenset({Trouble.REPLACE_DISK, Trouble.COPY_DISK, Trouble.RESTORE_DISK})
@@ -161,6 +164,7 @@ _NUMBERED = frozenset(
         Trouble.AGENT_LIES,
         Trouble.ATTRIBUTE,
         Trouble.CLEANUP,
+        Trouble.DEMAND,
         Trouble.REFRESH,
         Trouble.FORGERY,
     }

@@ -10,6 +10,7 @@ from reconciler.cib.canonical import digest
 from reconciler.cib.observations import transient
 from reconciler.controller import events as ev
 from reconciler.controller.envelope import Envelope, seal
+from reconciler.controller.fencing.demand import ACTIONS
 from reconciler.controller.members import node_state
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.messages import AgentOrder, Run
@@ -167,7 +168,7 @@ class Life:
                 self._offer(fault)
             case Trouble.REFUSED_COMMIT | Trouble.DISPUTED_COMMIT:
                 self._offer_disliked(fault)
-            case Trouble.CLEANUP | Trouble.REFRESH | Trouble.STOP | Trouble.CONFIRM:
+            case Trouble.CLEANUP | Trouble.REFRESH | Trouble.STOP | Trouble.CONFIRM | Trouble.DEMAND:
                 self._ask(host, fault)
             case _:
                 self._change_disk(host, fault)
@@ -278,11 +279,19 @@ class Life:
                 asked.tell(ev.RefreshAsked(asked.now, (name,)))
             case Trouble.CONFIRM:
                 asked.tell(ev.ConfirmAsked(asked.now, host.name, "ann"))
+            case Trouble.DEMAND:
+                asked.tell(ev.FenceAsked(asked.now, host.name, ACTIONS[fault.detail % len(ACTIONS)], "ann"))
             case _:
                 asked.tell(ev.StopAsked(asked.now))
 
     def _who_is_asked(self, host: Host, fault: Fault) -> Host | None:
-        """What concerns a host is asked there; that a host is off is told to another, and only if it is so."""
+        """What concerns a host is asked there; that a host is off is told to another, and only if it is so.
+
+        That it is to be fenced is told to any that listens.
+        """
+        if fault.trouble is Trouble.DEMAND:
+            listening = [one for one in self.cluster.hosts.values() if one.node is not None and not one.is_frozen]
+            return listening[fault.detail // len(ACTIONS) % len(listening)] if listening else None
         if fault.trouble is not Trouble.CONFIRM:
             return host
         others = (other for other in self.cluster.hosts.values() if other.node is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import assert_never
 
+from reconciler.controller.fencing.demand import ACTIONS, given_up, met
 from reconciler.controller.fencing.messages import (
     FenceConfirmed,
     FenceEnded,
@@ -65,6 +66,8 @@ def _deliver(now: Fencing, message: FencingMessage, members: Mapping[str, Presen
             return _order(now, order, members)
         case FenceEnded():
             return _ended(now, message)
+        case FenceGivenUp(number=0):
+            return _give_up(now, message)
         case FenceGivenUp():
             known = _awaited(now, message.term, message.target, message.number)
             return now if known is None else _failed(now, known, "no answer came in time", message.at_ms)
@@ -89,7 +92,8 @@ def installed(
         if kept is not None:
             records[target] = kept
         elif target in members:
-            history = (*history, HistoryLine(target, "return", "", "", at_ms, True))
+            returned = HistoryLine(target, "return", "", "", at_ms, True)
+            history = met(replace(now, history=(*history, returned)), record, at_ms, "it has booted anew").history
     for target, boot in sorted(unclean.items()):
         if target not in records and target not in members:
             records[target] = Wanted(target, boot, FenceCause.LOST, action, "it was lost", at_ms)
@@ -147,8 +151,13 @@ def _wanted_of(record: Record) -> Wanted | None:
 
 
 def _want(now: Fencing, message: FenceWanted) -> Fencing:
-    """Wanted once more for the same life is wanted once; a stronger cause takes the place of a weaker one."""
-    known = now.records.get(message.target)
+    """Wanted once more for the same life is wanted once; a stronger cause takes the place of a weaker one.
+
+    What an operator demands does not wait for the next try of what has failed.
+    """
+    known, asked = now.records.get(message.target), message.cause is FenceCause.ASKED
+    if asked and message.action not in ACTIONS:
+        return now
     if isinstance(known, Down) and message.boot in ("", known.boot):
         return now
     wanted = Wanted(
@@ -159,8 +168,18 @@ def _want(now: Fencing, message: FenceWanted) -> Fencing:
         if open_one is None or open_one.cause is not FenceCause.LOST or message.cause is FenceCause.LOST:
             return now
         stronger = replace(open_one, cause=message.cause, action=message.action, why=wanted.why)
+        if asked and isinstance(known, Wanted):
+            stronger = replace(stronger, place=FenceProgress(rounds=known.place.rounds), not_before_ms=0)
         return _set(now, replace(known, wanted=stronger) if isinstance(known, Ordered) else stronger)
     return _set(now, wanted)
+
+
+def _give_up(now: Fencing, message: FenceGivenUp) -> Fencing:
+    """Nobody can meet a demand: no device is left for it, or no member that may use one."""
+    known = now.records.get(message.target)
+    if not isinstance(known, Wanted) or known.cause is not FenceCause.ASKED:
+        return now
+    return given_up(now, known, "no device can do that from here", message.at_ms)
 
 
 def _order(now: Fencing, order: FenceOrder, members: Mapping[str, Present]) -> Fencing:
@@ -201,11 +220,11 @@ def _next_step(now: Fencing, known: Ordered, at_ms: int) -> Fencing:
         return _set(now, replace(wanted, place=replace(place, step=place.step + 1, tries=0), not_before_ms=0))
     if wanted.cause is FenceCause.UNFENCE:
         return _drop(now, order.target)
-    return _set(now, Down(order.target, order.boot, order.executor, at_ms))
+    return met(_set(now, Down(order.target, order.boot, order.executor, at_ms)), wanted, at_ms)
 
 
 def _failed(now: Fencing, known: Ordered, why: str, at_ms: int) -> Fencing:
-    """A step failed: once more, then the next level, and after the last one all again after a pause.
+    """A step failed: once more, then the next level, and after the last one all again after a pause, unless an operator demands it.
 
     Once all that makes the target down has been done, what fails is told and goes on: the target is down.
     """
@@ -217,6 +236,8 @@ def _failed(now: Fencing, known: Ordered, why: str, at_ms: int) -> Fencing:
         return _set(noted, replace(wanted, place=replace(place, tries=place.tries + 1)))
     if not order.last_level:
         return _set(noted, replace(wanted, place=FenceProgress(level=place.level + 1, rounds=place.rounds)))
+    if wanted.cause is FenceCause.ASKED:
+        return given_up(noted, wanted, "no device could do it", at_ms)
     pause_ms = min(_FIRST_PAUSE_MS << min(place.rounds, 16), _LONGEST_PAUSE_MS)
     again = FenceProgress(rounds=place.rounds + 1)
     return _set(noted, replace(wanted, place=again, not_before_ms=at_ms + pause_ms))
@@ -229,7 +250,8 @@ def _confirm(now: Fencing, message: FenceConfirmed, members: Collection[str]) ->
         return now
     line = HistoryLine(message.target, "confirm", "", message.operator, message.at_ms, True)
     down = Down(message.target, wanted.boot, message.operator, message.at_ms)
-    return _set(replace(now, history=(*now.history, line)[-MOST_HISTORY:]), down)
+    confirmed = replace(now, history=(*now.history, line)[-MOST_HISTORY:])
+    return met(_set(confirmed, down), wanted, message.at_ms, "it was confirmed to be off")
 
 
 def _note(now: Fencing, order: FenceOrder, succeeded: bool, why: str, at_ms: int) -> Fencing:

@@ -8,7 +8,10 @@ from reconciler.frozen import frozen
 
 @frozen
 class FenceWanted:
-    """The DC (or an operator, by any member) wants a target fenced. `action` is reboot, off or on; `boot` the life that is meant."""
+    """The DC (or an operator, by any member) wants a target fenced. `action` is reboot, off or on; `boot` the life that is meant.
+
+    `why` of an operator's demand is who it is.
+    """
 
     target: str
     boot: str
@@ -41,7 +44,7 @@ class FenceEnded:
 
 @frozen
 class FenceGivenUp:
-    """The DC has waited for the end of an order for longer than it can take."""
+    """The DC has waited for the end of an order for longer than it can take; of number 0, an operator's demand that nobody can meet."""
 
     term: int
     target: str

@@ -37,7 +37,7 @@ class FenceProgress:
 
 @frozen
 class Wanted:
-    """The target is to be fenced in the life that `boot` names."""
+    """The target is to be fenced in the life that `boot` names; `why` of an operator's demand is who it is."""
 
     target: str
     boot: str
@@ -47,6 +47,11 @@ class Wanted:
     since_ms: int
     place: FenceProgress = FenceProgress()
     not_before_ms: int = 0
+
+    @property
+    def reason(self) -> str:
+        """Why it is to be fenced, for people."""
+        return f"{self.why} asked for it" if self.cause is FenceCause.ASKED else self.why
 
 
 @frozen
@@ -140,6 +145,12 @@ class Fencing:
         """Whether the target is to be given its way to the resources."""
         record = self.records.get(target)
         return isinstance(record, Wanted) and record.cause is FenceCause.UNFENCE
+
+    def is_being_unfenced(self, target: str) -> bool:
+        """Whether the target is to be given its way, or that is under way."""
+        record = self.records.get(target)
+        wanted = record.wanted if isinstance(record, Ordered) else record
+        return isinstance(wanted, Wanted) and wanted.cause is FenceCause.UNFENCE
 
     def is_open(self, target: str) -> bool:
         """Whether the target is still to be fenced."""

@@ -101,7 +101,8 @@ def test_who_was_never_seen_or_is_being_fenced_is_not_unfenced(known) -> None:
 def test_once_it_was_unfenced_the_node_remembers_when_and_with_which_devices() -> None:
     coordinator, _ = carried_out(Shared(nodes={"n2": ONLINE}), "on")
     shared = Shared(nodes={"n2": ONLINE})
-    (told,) = coordinator.fenced(shared, shared, NOW, "n2")
+    before = replace(shared, fencing=Fencing(records={"n2": Wanted("n2", "", FenceCause.UNFENCE, "on", "", 0)}))
+    (told,) = coordinator.fenced(before, shared, NOW, "n2")
     assert isinstance(told.message, Observe)
     assert (told.message.term, told.message.transition, told.message.action) == (3, 7, 1)
     assert {seen.name: seen.value for seen in told.message.observations} == {
@@ -109,6 +110,16 @@ def test_once_it_was_unfenced_the_node_remembers_when_and_with_which_devices() -
         "#digests-all": "all",
         "#digests-secure": "secure",
     }
+
+
+@pytest.mark.parametrize("left", [{}, {"n2": Down("n2", "boot-2", "n1", 0)}], ids=["given up", "done"])
+def test_what_an_operator_had_asked_for_unfences_nobody(left) -> None:
+    coordinator, _ = carried_out(Shared(nodes={"n2": ONLINE}), "on")
+    asked = Fencing(records={"n2": Wanted("n2", "boot-2", FenceCause.ASKED, "off", "ann", 0)})
+    before, shared = (Shared(nodes={"n2": ONLINE}, fencing=one) for one in (asked, Fencing(records=left)))
+    wishes = coordinator.fenced(before, shared, NOW, "n2")
+    assert not [wish for wish in wishes if isinstance(wish, Broadcast)]
+    assert coordinator.transition is None or not coordinator.transition.running
 
 
 @pytest.mark.parametrize("how", ["on", "off"])
