@@ -20,7 +20,7 @@ from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
 from reconciler.controller.quorum.policy import QuorumPolicy
 from reconciler.controller.quorum.self_stop import ALONE_MS, Active, acts_after_ms, self_stop
-from reconciler.controller.standing import quorum_policy
+from reconciler.controller.standing import option, quorum_policy
 from reconciler.controller.stopping import chains_of, longest_stop_ms
 from reconciler.frozen import replace
 from reconciler.model.status import HistoryEntry
@@ -84,6 +84,16 @@ class CutOff:
             return []
         self.ends = why
         return [ClearTimer(CUT_OFF_TIMER), *(self._stop_all("gives up its place", now) or [Leave(why)])]
+
+    def fenced(self, why: str) -> list[Wish]:
+        """The cluster has fenced this node, which lives: it goes, and with `fencing-reaction: panic` its machine ends first."""
+        panics = option(self.parts.replica.shared.cib, "fence-reaction", "stop").lower() == "panic"
+        return [*([FenceItself(f"{why}, and fencing-reaction is panic")] if panics else []), Leave(why)]
+
+    @property
+    def endangers(self) -> bool:
+        """Whether something runs here, as far as this node knows, or has been begun: others may start it, too, once they think it lost."""
+        return bool(self._active())
 
     def _stop_all(self, because: str, now: Moment) -> list[Wish]:
         policy = quorum_policy(self.parts.replica.shared.cib)

@@ -202,11 +202,15 @@ class Entering:
         at_ms = self.returning.due(now)
         return [Join()] if at_ms is None else [SetTimer(RETURN_TIMER, at_ms)]
 
+    def fenced(self, why: str) -> list[Wish]:
+        """The cluster has fenced this node, which still lives."""
+        return self._cut_off.fenced(why)
+
     def _leave(self, why: str, now: Moment, *, fenced: bool) -> list[Wish]:
         self._stand_apart()
         self.parts.fencer.as_somebody_new(self.parts.joining.incarnation)
         if fenced:
-            return [Leave(f"the cluster has fenced this node: {why}")]
+            return self.fenced(f"the cluster has fenced this node: {why}")
         return [Rejoin(why), *self._cut_off.announced(None, now)]
 
     def _stand_apart(self) -> None:

@@ -266,7 +266,7 @@ class Following:
         wishes += self.parts.coordinator.fenced(before, shared, now, message_target(message))
         if has_fenced(before.fencing, shared.fencing, self.parts.name, self.parts.joining.boot):
             # Whom the cluster fenced begins nothing: that it still lives is a fault of the device.
-            return [*wishes, Leave("the cluster has fenced this node, which still lives")]
+            return [*wishes, *self._entering.fenced("the cluster has fenced this node, which still lives")]
         if shared.cib is not before.cib:
             wishes += self.parts.coordinator.changed(f"{message_target(message)} is fenced")
         if shared.withheld and allowed(shared).activate:

@@ -76,6 +76,7 @@ from reconciler.controller.outbox import KEPT
 from reconciler.controller.parts import Parts
 from reconciler.controller.proposals import EXAMINE_TIMER
 from reconciler.controller.pulse import PULSE_TIMER
+from reconciler.controller.quorum.self_stop import may_feed_watchdog
 from reconciler.controller.replica import Replica
 from reconciler.controller.returning import RETURN_TIMER
 from reconciler.controller.shared import Prepared
@@ -199,6 +200,19 @@ class Node:
     def _recovering(self) -> bool:
         """Whether what runs here is not known yet, or not told to the others."""
         return not self.recovered or (not self.entering.reported and self.name in self.members)
+
+    def feeds_watchdog(self, *, turning: bool) -> bool:
+        """Whether a watchdog device of this machine may be fed now; `turning` says whether the loop around this node turns.
+
+        Who waits for its disk does not take in that it was cut off; who stood still is not told; and who gives up its place is no member.
+        """
+        heard = self.replica.partition.installed and not self.parts.unsure and self.cut_off.ends is None
+        return may_feed_watchdog(
+            turning=turning and self.abreast,
+            quorate=self.quorate,
+            installed=heard,
+            active=self.cut_off.endangers,
+        )
 
     def step(self, event: Event) -> list[Effect]:
         """Take one event; what to do about it, in this order."""

@@ -246,6 +246,47 @@ def test_in_a_view_without_quorum_whose_policy_is_to_fence_it_fences_itself(sing
     assert any(isinstance(wish, ev.FenceItself) for wish in wishes) is fences
 
 
+@pytest.mark.parametrize(
+    ("quorate", "installed", "unsure", "ends", "runs", "turning", "fed"),
+    [
+        (True, True, False, None, True, True, True),
+        (True, True, False, None, True, False, False),
+        (False, True, False, None, True, True, False),
+        (True, False, False, None, True, True, False),
+        (True, True, True, None, True, True, False),
+        (True, True, False, "a test", True, True, False),
+        (False, False, True, "a test", False, True, True),
+        (False, False, False, None, False, False, False),
+    ],
+)
+def test_when_a_watchdog_may_be_fed(single, quorate, installed, unsure, ends, runs, turning, fed) -> None:
+    if runs:
+        node_with(single, "freeze")
+    node = single.node
+    node.replica.shared = replace(node.replica.shared, quorate=quorate)
+    node.replica.partition = replace(node.replica.partition, installed=installed)
+    node.parts.unsure, node.cut_off.ends = unsure, ends
+    assert node.feeds_watchdog(turning=turning) is fed
+
+
+def test_who_waits_for_its_disk_feeds_no_watchdog(single, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not know what has come meanwhile."""
+    assert single.node.feeds_watchdog(turning=True)
+    monkeypatch.setattr(type(single.node), "abreast", False)
+    assert not single.node.feeds_watchdog(turning=True)
+
+
+@pytest.mark.parametrize(("reaction", "panics"), [("panic", True), ("Panic", True), ("stop", False), (None, False)])
+def test_whom_the_cluster_has_fenced_ends_its_machine_where_that_is_the_reaction(single, reaction, panics) -> None:
+    shared = single.node.replica.shared
+    options = plain({} if reaction is None else {"fence-reaction": reaction})
+    configured = replace(shared.cib.configuration, options=options)
+    single.node.replica.shared = replace(shared, cib=replace(shared.cib, configuration=configured))
+    *before, last = single.node.cut_off.fenced("it was fenced")
+    assert last == ev.Leave("it was fenced")
+    assert before == [ev.FenceItself("it was fenced, and fencing-reaction is panic")] * panics
+
+
 # What, one after the other
 
 

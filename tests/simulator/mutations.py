@@ -463,6 +463,12 @@ def note_time(patch: Patch) -> None:
     patch.setattr(node.Node, "step", noting)
 
 
+def watchdog_fed_without_quorum(patch: Patch) -> None:
+    """A watchdog is fed as long as the loop turns, whether or not the members have quorum."""
+    asked = node.may_feed_watchdog
+    patch.setattr(node, "may_feed_watchdog", lambda **how: asked(**{**how, "quorate": True, "installed": True}))
+
+
 MUTATIONS: dict[str, Break] = {
     "no view stamp": no_view_stamp,
     "stamp unchecked": stamp_unchecked,
@@ -495,6 +501,7 @@ MUTATIONS: dict[str, Break] = {
     "fencing result for any incarnation": fencing_result_for_any_incarnation,
     "FENCE recorded after the call": fence_recorded_after_the_call,
     "no new order after the executor was lost": no_new_order_after_the_executor_was_lost,
+    "watchdog fed without quorum": watchdog_fed_without_quorum,
     "freeze acts as stop": freeze_acts_as_stop,
     "proposals lost at a join": proposals_lost_at_a_join,
     "a chunk taken without its hash": a_chunk_taken_without_its_hash,

@@ -16,6 +16,7 @@ import test_findings
 import test_mutations
 import test_rare_faults
 import test_standstill
+import test_watchdogs
 from mutations import MUTATIONS, note_time
 
 from reconciler.simulator.life import Life
@@ -88,6 +89,9 @@ SCRIPTS: dict[str, Callable[[], None]] = {
     ),
     "a lost node goes by what was activated since": test_cuts.test_a_lost_node_goes_by_the_configuration_that_it_has,
     "who is lost amid an activation has it": test_cuts.test_who_is_cut_off_amid_an_activation_goes_by_what_it_has,
+    "watchdog fed without quorum": partial(
+        test_watchdogs.test_who_has_lost_the_quorum_and_runs_something_is_switched_off, "freeze"
+    ),
     "who is cut off goes on": partial(
         test_standstill.test_who_stood_still_and_is_not_heard_any_more_stops_what_it_runs, False
     ),
@@ -109,9 +113,14 @@ DESIGN = (
     *("orders survive a view", "result matched without term", "an inherited operation ordered again"),
     *("unclean forgotten on a change of DC", "start before fenced", "fencing result for any incarnation"),
     *("FENCE recorded after the call", "no new order after the executor was lost", "freeze acts as stop"),
-    *("proposals lost at a join", "a chunk taken without its hash", "the executor's clock in the state"),
+    *(
+        "watchdog fed without quorum",
+        "proposals lost at a join",
+        "a chunk taken without its hash",
+        "the executor's clock in the state",
+    ),
 )
-"""The design's list, but for `watchdog fed without quorum`: nothing feeds a watchdog yet."""
+"""The design's list."""
 
 
 def test_every_rule_of_the_list_is_broken_and_that_is_shown() -> None:
