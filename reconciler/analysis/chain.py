@@ -133,9 +133,8 @@ def _unmanaged(state: DecidedState, leaf: Decision) -> Iterator[Link]:
     elif made.fencing_enabled and not made.fence_device:
         none = "there is no fence device: nothing is started or stopped without one"
         if counts_on_watchdogs(state.cib.configuration):
-            none = (
-                "there is no fence device, and no node feeds a watchdog: nothing is started or stopped without a device"
-            )
+            uncounted = "no lost node counts as fenced by its watchdog"
+            none = f"there is no fence device, and {uncounted}: nothing is started or stopped without a device"
         yield Link(f"fencing-enabled is true, and {none}")
     elif leaf.blocked:
         frozen = [one for one in made.root(leaf).tickets + leaf.tickets if one.policy == "freeze"]

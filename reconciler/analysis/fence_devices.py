@@ -31,7 +31,7 @@ def out_of_reach(configuration: Configuration, nodes: Collection[str], lost: Col
     """Those of the nodes that can't be fenced without the lost devices.
 
     A device whose targets only its agent knows, or a rule decides, counts as able to fence every node. A watchdog (`have-watchdog`,
-    `fencing-watchdog-timeout`) counts as none: nothing here feeds one.
+    `fencing-watchdog-timeout`) counts as none: no lost node is taken to be fenced by its own.
     """
     reach = {one.id: _targets(configuration, one) for one in _enabled(configuration) if one.id not in lost}
     return frozenset(node for node in nodes if not _reached(configuration, node, reach))

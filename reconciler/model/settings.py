@@ -56,7 +56,8 @@ CLUSTER_OPTIONS = _table(
             "word",
             "stop",
             "What a partition without quorum does: stop all resources, freeze (keep, but start nothing new), ignore (go on as if it "
-            "had quorum: data may be lost), demote promoted resources and stop the rest, or fence all its nodes.",
+            "had quorum: data may be lost), demote promoted resources and stop the rest, or fence all its nodes: each ends itself, as "
+            "`self-fencing` in its node.yaml says, and stops what it runs besides.",
             ("stop", "freeze", "ignore", "demote", "fence", "suicide"),
         ),
         S(
@@ -132,25 +133,26 @@ CLUSTER_OPTIONS = _table(
             "have-watchdog",
             "boolean",
             "false",
-            "Whether nodes have a watchdog that fences them. No node feeds one here, so none is ever fenced by one: with it resources "
-            "are started where no device could fence, and what ran on a lost node starts nowhere else.",
+            "Whether nodes have a watchdog that fences them. A node may feed one (`self-fencing` in its node.yaml), but no lost node "
+            "counts as fenced for that: with it resources are started where no device could fence, and what ran on a lost node starts "
+            "nowhere else.",
         ),
         S(
             "fencing-watchdog-timeout",
             "duration",
             "0",
-            "How long it takes until a lost node's watchdog has certainly fenced it; 0 means that watchdogs do not fence. No node feeds "
-            "one here: nothing waits for it, and what no device fences is not fenced.",
+            "How long it takes until a lost node's watchdog has certainly fenced it; 0 means that watchdogs do not fence. Nothing waits "
+            "for it here: no lost node counts as fenced by its watchdog, also where it feeds one, and what no device fences is not fenced.",
             stored="stonith-watchdog-timeout",
         ),
         S(
             "fencing-reaction",
             "word",
             "stop",
-            "What a node does that learns of its own fencing: stop its resources, or panic.",
+            "What a node does that learns of its own fencing while it lives. Its daemon ends and stops no resource: what runs there runs "
+            "on until the machine is switched off. With panic it ends the machine itself, as `self-fencing` in its node.yaml says.",
             ("stop", "panic"),
             stored="fence-reaction",
-            inert="its daemon ends and stops no resource; what runs there runs on until the machine is switched off",
         ),
         S(
             "priority-fencing-delay",

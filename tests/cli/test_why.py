@@ -93,6 +93,6 @@ def test_a_watchdog_is_no_way_out_of_having_no_fence_device(site: Path, run: Run
     )
     done = run("why", "a", "--path", "cluster.d")
     assert done.returncode == 0, done.stderr
-    assert "no node feeds a watchdog" in done.stdout
+    assert "no lost node counts as fenced by its watchdog" in done.stdout
     assert "have-watchdog" not in done.stdout
     assert "fencing-enabled" in done.stdout

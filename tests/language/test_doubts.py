@@ -48,7 +48,7 @@ WARNINGS = {
     ),
     "options without effect": (
         "not-acted-upon",
-        change(("fencing-timeout: 90s", "fencing-timeout: 90s, load-threshold: «70%, fencing-reaction: panic")),
+        change(("fencing-timeout: 90s", "fencing-timeout: 90s, load-threshold: «70%, cluster-delay: 7s")),
     ),
     "a device's parameter without effect": (
         "not-acted-upon",

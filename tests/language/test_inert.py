@@ -14,7 +14,7 @@ from reconciler.model.settings import CLUSTER_OPTIONS, FENCING_PARAMETERS, Setti
 
 INERT_OPTIONS = [setting for setting in CLUSTER_OPTIONS.values() if setting.inert]
 INERT_PARAMETERS = [setting for setting in FENCING_PARAMETERS.values() if setting.inert]
-WORTH = {"boolean": "true", "duration": "7s", "percentage": "7%", "word": "panic"}
+WORTH = {"boolean": "true", "duration": "7s", "percentage": "7%"}
 """For each kind of setting a value that is nobody's default."""
 
 

@@ -71,7 +71,7 @@ def _check_level(facts: Facts, level: FencingLevel, devices: dict[str, ResourceI
                 facts.error(
                     "fencing-by-watchdog",
                     place,
-                    f"'watchdog' in a level: {_UNFED}, so this level fences nothing",
+                    f"'watchdog' in a level: {_UNCOUNTED}, so this level fences nothing",
                     _INSTEAD,
                 )
                 continue
@@ -150,7 +150,7 @@ def _check_coverage(facts: Facts, devices: dict[str, ResourceItem]) -> None:
         facts.error("fencing-without-device", _enabled_place(facts), text, hint)
 
 
-_UNFED = "no node feeds a watchdog, and none is fenced by one"
+_UNCOUNTED = "no lost node counts as fenced by its watchdog"
 _INSTEAD = "let devices below `fencing: devices` fence every node, and leave this out"
 
 
@@ -173,11 +173,11 @@ def _report_watchdogs(
     """Without devices for all nodes somebody counts on what nobody does; with them the options only mean nothing."""
     place, names = min(options.values()), " and ".join(sorted(options))
     if devices and not uncovered:
-        facts.warning("fencing-by-watchdog", place, f"{names}: {_UNFED}: the devices fence alone", "leave it out")
+        facts.warning("fencing-by-watchdog", place, f"{names}: {_UNCOUNTED}: the devices fence alone", "leave it out")
         return
     starts = devices or "have-watchdog" in options
     then = "what ran on a lost node that no device fences starts nowhere else" if starts else "nothing would start"
-    facts.error("fencing-by-watchdog", place, f"{names}: {_UNFED}: {then}", _INSTEAD)
+    facts.error("fencing-by-watchdog", place, f"{names}: {_UNCOUNTED}: {then}", _INSTEAD)
 
 
 def _enabled_place(facts: Facts) -> Place:
