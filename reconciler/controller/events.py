@@ -238,6 +238,14 @@ class ForgetAsked:
 
 
 @frozen
+class AttributesTold:
+    """The daemon tells something of this node that no agent does, as node attributes; it is told on until it was delivered."""
+
+    now: Moment
+    values: Mapping[str, str | None]
+
+
+@frozen
 class Ending:
     """The daemon is about to end: nothing new is decided any more, and the next start is to be a fast one."""
 
@@ -290,6 +298,7 @@ Event = (
     | ConfirmAsked
     | FenceAsked
     | ForgetAsked
+    | AttributesTold
     | Ending
     | Quiet
     | HeldUp

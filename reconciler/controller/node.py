@@ -18,6 +18,7 @@ from reconciler.controller.dampening import DAMPEN_TIMER
 from reconciler.controller.entering import GRACE_TIMER, Entering
 from reconciler.controller.envelope import MEMBERSHIP, OLDEST, PROTOCOL, UNCOUNTED, Envelope, parcels
 from reconciler.controller.events import (
+    AttributesTold,
     Broadcast,
     CleanupAsked,
     CommitArrived,
@@ -259,6 +260,8 @@ class Node:
                 return self.executor.check(event.resource, event.now)
             case CleanupAsked() | RefreshAsked() | StopAsked() | ConfirmAsked() | FenceAsked() | ForgetAsked():
                 return self._asked(event)
+            case AttributesTold():
+                return self.parts.outbox.set_attributes(event.values, self.parts.attributes(), event.now)
             case FenceAgentEnded():
                 return self.fencer.ended(event)
             case Ending() | Unhandled():

@@ -103,8 +103,13 @@ class Outbox:
         told: dict[int, list[AttributeSet]] = {}
         for name, value in sorted(attributes.items()):
             told.setdefault(self._delays_ms.get(name, 0), []).append(AttributeSet(self.name, name, value))
-        why = "an agent set node attributes"
         return [
-            Broadcast(Observe(tuple(seen), why, now.wall_ms, dampen_ms=delay_ms))
+            Broadcast(Observe(tuple(seen), _why(seen), now.wall_ms, dampen_ms=delay_ms))
             for delay_ms, seen in sorted(told.items())
         ]
+
+
+def _why(seen: Iterable[AttributeSet]) -> str:
+    """For whose sake what goes on is decided anew: names that agents may not use are the daemon's."""
+    own = all(one.name.startswith("#") for one in seen)
+    return "the daemon told something of its node" if own else "an agent set node attributes"
