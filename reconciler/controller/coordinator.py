@@ -85,6 +85,8 @@ class Coordinator:
         self.problems: tuple[dict[str, str], ...] = ()
         self.plan: Plan | None = None
         """The scheduler's last answer."""
+        self._foreseen: Plan | None = None
+        """What would be done under a configuration that is about to become active: the same question is not asked again then."""
         self.bounded: Callable[[Cib, Callable[[], Answer]], Answer] = lambda cib, ask: ask()
         """Asks the scheduler about a CIB within whatever bounds there are. Raises UndecidedError."""
         self._undecided: tuple[Configuration, int] | None = None
@@ -332,8 +334,9 @@ class Coordinator:
     def _compute(self, replica: Replica, now: Moment) -> list[Wish]:
         """Ask the scheduler, and begin what it answers unless the same was just tried in vain."""
         cib = with_members(replica.cib)
+        foreseen, self._foreseen = self._foreseen, None
         try:
-            plan, broken = self.bounded(cib, lambda: _ask(cib, Instant(now.epoch_s, now.offset_s)))
+            plan, broken = self.bounded(cib, lambda: _ask(cib, Instant(now.epoch_s, now.offset_s), foreseen))
         except UndecidedError as error:
             return self._give_up(replica, error, now)
         self.plan, self._undecided = plan, None
@@ -363,7 +366,8 @@ class Coordinator:
     def foresee(self, cib: Cib, configuration: Configuration, now: Moment) -> Plan:
         """What would be done first if the configuration took the place of the one in force. Raises UndecidedError."""
         at, wanted = Instant(now.epoch_s, now.offset_s), with_members(succeeded(cib, configuration))
-        return self.bounded(wanted, lambda: (schedule(wanted, at), ()))[0]
+        self._foreseen = plan = self.bounded(wanted, lambda: (schedule(wanted, at), ()))[0]
+        return plan
 
     def priority_delay_ms(self, cib: Cib, target: str, now: Moment) -> int:
         """How much longer to wait before a lost node is fenced, by `priority-fencing-delay`; nothing, where the scheduler has no answer."""
@@ -448,10 +452,17 @@ class Coordinator:
         return SetTimer(RECHECK, now.mono_ms + max(wait_ms, _SOONEST_RECHECK_MS))
 
 
-def _ask(cib: Cib, at: Instant) -> Answer:
-    """The plan for a CIB, and the rules that it breaks if it does anything."""
-    plan = schedule(cib, at)
+def _ask(cib: Cib, at: Instant, known: Plan | None = None) -> Answer:
+    """The plan for a CIB, and the rules that it breaks if it does anything; `known` is it where it answers the same question."""
+    plan = _of_the_same(cib, at, known) or schedule(cib, at)
     return plan, tuple(violations(cib, plan)) if _does_something(plan) else ()
+
+
+def _of_the_same(cib: Cib, at: Instant, known: Plan | None) -> Plan | None:
+    """A plan that was made for a CIB which differs in its version alone, which decides nothing, and for the same second."""
+    if known is None or known.now != at or known.cib != replace(cib, version=known.cib.version):
+        return None
+    return replace(known, cib=cib)
 
 
 def _held_back(plan: Plan, shared: Shared) -> tuple[frozenset[str], tuple[PlannedAction, ...], str]:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.cib import Cib
+from reconciler.controller import coordinator
 from reconciler.controller import events as ev
 from reconciler.controller.admission import DoNothing, Offer, Refusal, Relation, Rest, Tip, admit
 from reconciler.controller.guarding import GuardPolicy, consent
+from reconciler.controller.messages import Activate
+from reconciler.controller.shared import Shared
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
 from reconciler.model.resource import Agent, Primitive
+from reconciler.scheduler import schedule
+from reconciler.scheduler.plan import Plan
 
 NOW = Instant(1_800_000_000)
 COMMIT = "b" * 40
@@ -78,6 +84,31 @@ def test_what_stops_everything_holds(single) -> None:
     assert "Reconciler-Allow: stop_all:resources" in told["findings"][0]["hint"]
     single.converge()
     assert single.world.running.keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(0, 2), (1, 3)], ids=["within-a-second", "a-second-later"])
+def test_what_was_foreseen_is_not_planned_again_within_a_second(single, monkeypatch, seconds, times) -> None:
+    """The last time it is planned from what was done."""
+    single.apply(configuration("a"))
+    single.converge()
+    single.node.proposals.policy = GuardPolicy()
+    asked = list[Cib]()
+    activated = single.node.proposals.activated
+
+    def counted(cib: Cib, at: Instant) -> Plan:
+        asked.append(cib)
+        return schedule(cib, at)
+
+    def later(message: Activate, before: Shared) -> list[ev.Wish]:
+        single.mono_ms += 1000 * seconds
+        return activated(message, before)
+
+    monkeypatch.setattr(coordinator, "schedule", counted)
+    monkeypatch.setattr(single.node.proposals, "activated", later)
+    assert offered(single, configuration("a", "b"))[-1]["type"] == "activated"
+    single.converge()
+    assert single.world.running.keys() == {"a", "b"}
+    assert len(asked) == times
 
 
 def test_what_only_warns_is_told(running) -> None:
