@@ -96,7 +96,10 @@ class TimerFired:
 
 @frozen
 class CommitArrived:
-    """Somebody wants a commit that is in this node's repository proposed; `rewrite` if it need not follow the active one."""
+    """Somebody wants a commit that is in this node's repository proposed; `rewrite` if it need not follow the active one.
+
+    `made_here`: no other member has it, or may have got it from elsewhere.
+    """
 
     now: Moment
     commit: str
@@ -107,6 +110,7 @@ class CommitArrived:
     """The digest of the plan that is to be carried out, if it must be that one."""
     allow: tuple[str, ...] = ()
     """What was consented to, as patterns over `KIND:NAME`."""
+    made_here: bool = False
 
 
 @frozen

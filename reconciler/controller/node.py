@@ -287,7 +287,7 @@ class Node:
     def _of_commit(self, event: CommitArrived | Lacking | PackMade | PackTaken) -> list[Wish]:
         match event:
             case CommitArrived():
-                return self.proposals.arrived(event)
+                return self.parts.packs.arrived(event)
             case Lacking():
                 return self.parts.packs.lacking(event)
             case PackMade():

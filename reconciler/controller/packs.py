@@ -1,5 +1,8 @@
 """How commits get to members that lack them: who lacks one asks a member for it, and takes what comes if it is what was asked for.
 
+What was made on a member nobody else has: it is sent before it is proposed, so that nobody needs to ask. That is for haste alone: whoever
+did not hear it, or can't use it, asks.
+
 Nothing here is part of what is decided: whoever judges a commit reads it in its own repository, wherever its objects came from.
 Source: the design of the cluster, "Configuration travels as git objects".
 """
@@ -12,6 +15,7 @@ from typing import assert_never
 
 from reconciler.controller.events import (
     Broadcast,
+    CommitArrived,
     Emit,
     Lacking,
     MakePack,
@@ -31,6 +35,8 @@ LARGEST_PACK_BYTES = 11 * 1024 * 1024
 _PART_BYTES = 600_000
 """Of a pack's bytes in one text; as text they take a third more."""
 _LONGEST_REASON = 500
+_UNASKED_BYTES = 256 * 1024
+"""Of a pack that is sent, and kept, before anybody has asked for it."""
 
 PackMessage = WantCommit | CommitPack | NoPack
 
@@ -44,7 +50,7 @@ class _Lack:
 
 
 class Packs:
-    """What this node lacks and what it was asked for; it holds no bytes."""
+    """What this node lacks and what it was asked for; it holds no bytes, but of the last small pack that came unasked."""
 
     def __init__(self, own: str, replica: Replica, proposals: Proposals) -> None:
         self.own = own
@@ -54,6 +60,20 @@ class Packs:
         self._waiting: dict[str, set[str]] = {}
         """By proposed commit, what has to be here before it can be judged."""
         self._making: set[tuple[str, str | None]] = set()
+        self._arrived: dict[str, list[CommitArrived]] = {}
+        """By commit what is proposed once its pack was made."""
+        self._unasked: CommitPack | None = None
+        """What another member sent last that nobody had asked for: it is about to be proposed."""
+
+    def arrived(self, event: CommitArrived) -> list[Wish]:
+        """Propose a commit; one that nobody else has is sent first."""
+        replica = self.replica
+        others = replica.partition.installed and replica.partition.members != (self.own,)
+        if not (others and event.made_here) or event.commit == replica.commit:
+            return self._proposals.arrived(event)
+        waiting = self._arrived.setdefault(event.commit, [])
+        waiting.append(event)
+        return [MakePack(event.commit, replica.commit)] if len(waiting) == 1 else []
 
     def lacking(self, event: Lacking) -> list[Wish]:
         """The repository lacks commits: ask for them, and judge the proposal that needs them once they are here."""
@@ -63,14 +83,27 @@ class Packs:
         for commit in event.commits:
             if commit not in self._lacks:
                 self._lacks[commit] = _Lack(event.known)
-                # Before a view is installed there is nobody to ask; in each one that is, what is active is asked for.
-                wishes += self._ask(commit) if self.replica.partition.installed else []
+                wishes += self._take_unasked(commit, event.known) or self._ask_if_any(commit)
         return wishes
+
+    def _take_unasked(self, commit: str, known: str | None) -> list[Wish]:
+        """Take what came before it was missed, if it is that."""
+        pack = self._unasked
+        if pack is None or pack.commit != commit or pack.known not in (None, known):
+            return []
+        self._unasked = None
+        data = _joined(pack.parts)
+        return [] if data is None else [TakePack(commit, data)]
+
+    def _ask_if_any(self, commit: str) -> list[Wish]:
+        """Before a view is installed there is nobody to ask; in each one that is, what is active is asked for."""
+        return self._ask(commit) if self.replica.partition.installed else []
 
     def resumed(self) -> list[Wish]:
         """A view was installed: whoever was asked may be gone, and others be there. Proposals are examined anew by themselves."""
         self._making.clear()
         self._waiting.clear()
+        self._unasked = None
         lacks, self._lacks = self._lacks, {}
         wishes: list[Wish] = []
         for commit, lack in lacks.items():
@@ -89,6 +122,8 @@ class Packs:
                 return [MakePack(commit, known)]
             case CommitPack(commit, known, parts):
                 lack = self._lacks.get(commit)
+                if lack is None and sender != self.own and self._may_be_proposed(message):
+                    self._unasked = message
                 if lack is None or known not in (None, lack.known):
                     return []
                 data = _joined(parts)
@@ -100,8 +135,21 @@ class Packs:
                 assert_never(message)
 
     def made(self, event: PackMade) -> list[Wish]:
-        """A pack was made, or could not be: tell all, as several may wait for it."""
+        """A pack was made, or could not be: tell all, as several may wait for it. What waited for it here is proposed."""
+        arrived = self._arrived.pop(event.commit, [])
+        unasked = bool(arrived) and (event.commit, event.known) not in self._making
         self._making.discard((event.commit, event.known))
+        is_small = event.data is not None and len(event.data) <= _UNASKED_BYTES
+        told = [] if unasked and not is_small else self._tell(event)
+        return told + [wish for one in arrived for wish in self._proposals.arrived(one)]
+
+    def _may_be_proposed(self, pack: CommitPack) -> bool:
+        """Whether a small pack is of something new: of what is proposed or active it comes too late for somebody else who asked."""
+        is_known = pack.commit == self.replica.commit or pack.commit in self.replica.proposals
+        return not is_known and sum(map(len, pack.parts)) <= 2 * _UNASKED_BYTES
+
+    def _tell(self, event: PackMade) -> list[Wish]:
+        """Send a pack, or say why there is none."""
         if event.data is None or len(event.data) > LARGEST_PACK_BYTES:
             reason = event.reason or f"it takes {len(event.data or b'')} bytes; {LARGEST_PACK_BYTES} travel"
             return [Broadcast(NoPack(event.commit, reason[:_LONGEST_REASON]))]

@@ -195,7 +195,7 @@ class Api:
         files = _files(body.get("files"))
         message = _text(body, "message", "") or "Apply files from the command line"
         commit, rewrite = await self._threads.run(self._make_commit, base, files, message, _author(body), request.peer)
-        return await self._offer(commit, "apply", rewrite, body)
+        return await self._offer(commit, "apply", rewrite, body, made_here=True)
 
     async def rollback(self, request: Request) -> Answer:
         """Propose an earlier content again, as a new commit."""
@@ -210,7 +210,7 @@ class Api:
         commit, rewrite = await self._threads.run(
             self._make_commit, base, files, message, _author(request.body), request.peer
         )
-        return await self._offer(commit, "rollback", rewrite, {"allow": request.body.get("allow")})
+        return await self._offer(commit, "rollback", rewrite, {"allow": request.body.get("allow")}, made_here=True)
 
     async def fetch(self, request: Request) -> Answer:
         """Have sources look again at once."""
@@ -296,7 +296,9 @@ class Api:
                 yield {"type": "alive"}
             events, number = log.after(number), log.last
 
-    async def _offer(self, commit: str, source: str, rewrite: bool, body: Mapping[str, Any]) -> Answer:
+    async def _offer(
+        self, commit: str, source: str, rewrite: bool, body: Mapping[str, Any], *, made_here: bool = False
+    ) -> Answer:
         """Have the node propose a commit, unless the base that the request demands is no longer that of the node.
 
         The cursor is where the story of it begins. Another version that becomes active after this has the proposal refused, as it
@@ -309,7 +311,7 @@ class Api:
             return Answer({"proposal": None, "commit": commit, "cursor": cursor, "active": True})
         subject = facts[commit].subject if commit in facts else ""
         plan, allow = _text(body, "plan", "") or None, tuple(sorted(_allowed(body) - {"rewrite"}))
-        self._shell.tell(CommitArrived(moment(), commit, source, subject, rewrite, plan, allow))
+        self._shell.tell(CommitArrived(moment(), commit, source, subject, rewrite, plan, allow, made_here))
         return Answer({"proposal": commit, "commit": commit, "cursor": cursor}, 202)
 
     def _make_commit(

@@ -150,18 +150,20 @@ class SimulatedCluster:
                 return reached()
         return True
 
-    def apply(self, configuration: Configuration, host: str, commit: str | None = None) -> str:
-        """A commit arrives at a host; its name."""
+    def apply(
+        self, configuration: Configuration, host: str, commit: str | None = None, *, made_here: bool = False
+    ) -> str:
+        """A commit arrives at a host, or is made there; its name."""
         name = commit or f"{len(self.commits) + 1:040x}"
         self.commits[name] = configuration
-        self.offer(name, host)
+        self.offer(name, host, made_here=made_here)
         return name
 
-    def offer(self, commit: str, host: str, source: str = "test") -> None:
+    def offer(self, commit: str, host: str, source: str = "test", *, made_here: bool = False) -> None:
         """A commit is offered to the node of a host, if that has a process."""
         node_host = self.hosts[host]
         if node_host.node is not None and not node_host.is_frozen:
-            node_host.tell(ev.CommitArrived(node_host.now, commit, source, "a change"))
+            node_host.tell(ev.CommitArrived(node_host.now, commit, source, "a change", made_here=made_here))
 
     def heal(self) -> None:
         """Mend everything that can be mended from outside."""

@@ -111,7 +111,7 @@ def change(nodes: int) -> tuple[str, ...]:
         if name != first:
             cluster.hosts[name].lacks.add(commit)
     cost.begin()
-    _reach(cluster, cluster.apply(after, first, commit))
+    _reach(cluster, cluster.apply(after, first, commit, made_here=True))
     dc = next(name for name, host in cluster.hosts.items() if host.node is not None and host.node.is_dc)
     others = [value for name, value in cost.cpu_s.items() if name != dc]
     print(f"# {nodes} nodes: {dict(sorted(cost.messages.items()))}", file=sys.stderr, flush=True)

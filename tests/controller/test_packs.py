@@ -10,6 +10,7 @@ import pytest
 from reconciler.controller.envelope import LARGEST_SENT_BYTES, Assembly, Chunk, Envelope, parcels, unseal
 from reconciler.controller.events import (
     Broadcast,
+    CommitArrived,
     Emit,
     Examine,
     Lacking,
@@ -21,7 +22,7 @@ from reconciler.controller.events import (
     TakePack,
     Wish,
 )
-from reconciler.controller.messages import CommitPack, NoPack, WantCommit
+from reconciler.controller.messages import CommitPack, NoPack, Propose, WantCommit
 from reconciler.controller.moment import Moment
 from reconciler.controller.packs import LARGEST_PACK_BYTES, Packs
 from reconciler.controller.proposals import Proposals
@@ -30,7 +31,7 @@ from reconciler.controller.shared import Proposal, Shared
 from reconciler.frozen import replace
 
 NOW = Moment(0, 0)
-ACTIVE, NEW = "a" * 40, "b" * 40
+ACTIVE, NEW, MADE = "a" * 40, "b" * 40, "e" * 40
 PACK = (base64.b64encode(b"PACK").decode(),)
 
 
@@ -57,6 +58,89 @@ def test_the_proposer_is_asked_first_then_the_dc_and_then_it_is_judged_without()
     assert asked.heard("n1", NoPack(NEW, "not here")) == [], "only the answer of who was asked counts"
     assert asked.heard("n3", NoPack(NEW, "not here")) == [Broadcast(WantCommit("n2", NEW, ACTIVE, "n1"))]
     assert but_words(asked.heard("n1", NoPack(NEW, "not here"))) == [examine(ask=False)]
+
+
+def arrived(commit: str = MADE, *, made_here: bool = True, plan: str | None = None) -> CommitArrived:
+    return CommitArrived(NOW, commit, "apply", "s", plan=plan, made_here=made_here)
+
+
+def proposed(commit: str = MADE, plan: str | None = None) -> Broadcast:
+    return Broadcast(Propose(commit, ACTIVE, "apply", "s", False, 0, plan))
+
+
+def test_what_was_made_here_is_sent_before_it_is_proposed() -> None:
+    asked = packs()
+    assert asked.arrived(arrived()) == [MakePack(MADE, ACTIVE)]
+    assert asked.arrived(arrived(plan="p")) == [], "one pack for all who want it proposed"
+    told = asked.made(PackMade(NOW, MADE, ACTIVE, ACTIVE, b"PACK"))
+    assert told == [Broadcast(CommitPack(MADE, ACTIVE, PACK)), proposed(), proposed(plan="p")]
+
+
+@pytest.mark.parametrize(
+    "made", [PackMade(NOW, MADE, ACTIVE, reason="no"), PackMade(NOW, MADE, ACTIVE, ACTIVE, bytes(300_000))]
+)
+def test_what_is_too_much_to_send_unasked_is_proposed_alone(made: PackMade) -> None:
+    asked = packs()
+    asked.arrived(arrived())
+    assert asked.made(made) == [proposed()]
+
+
+def test_whoever_asks_meanwhile_is_answered_however_large_it_is() -> None:
+    asked = packs()
+    asked.arrived(arrived())
+    asked.heard("n1", WantCommit("n1", MADE, ACTIVE, "n2"))
+    sent, then = asked.made(PackMade(NOW, MADE, ACTIVE, ACTIVE, bytes(300_000)))
+    assert isinstance(sent, Broadcast)
+    assert isinstance(sent.message, CommitPack)
+    assert then == proposed()
+
+
+def test_what_others_may_have_and_what_nobody_else_could_take_is_proposed_at_once() -> None:
+    assert packs().arrived(arrived(made_here=False)) == [proposed()]
+    assert packs().arrived(arrived(ACTIVE)) == [], "it is active"
+    alone = packs()
+    alone.replica.partition = Partition("v", ("n2",), installed=True)
+    assert alone.arrived(arrived()) == [proposed()]
+
+
+def test_what_came_unasked_is_taken_once_it_is_missed() -> None:
+    asked = packs()
+    assert asked.heard("n3", CommitPack(MADE, ACTIVE, PACK)) == [], "nothing is taken that is not proposed"
+    assert asked.lacking(Lacking(NOW, (MADE,), ACTIVE, MADE)) == [TakePack(MADE, b"PACK")]
+    again = asked.taken(PackTaken(NOW, MADE, "it is damaged"))
+    assert but_words(again) == [Broadcast(WantCommit("n2", MADE, ACTIVE, "n1"))], "then it is asked for"
+
+
+@pytest.mark.parametrize(
+    ("sender", "pack"),
+    [
+        ("n2", CommitPack(MADE, ACTIVE, PACK)),
+        ("n3", CommitPack(MADE, "c" * 40, PACK)),
+        ("n3", CommitPack("d" * 40, ACTIVE, PACK)),
+        ("n3", CommitPack(MADE, ACTIVE, ("A" * 600_000,))),
+        ("n3", CommitPack(MADE, ACTIVE, ("?",))),
+    ],
+    ids=["our own", "on top of what is not here", "another one", "too large", "no pack"],
+)
+def test_what_came_unasked_and_does_not_fit_is_asked_for(sender: str, pack: CommitPack) -> None:
+    asked = packs()
+    asked.heard(sender, pack)
+    assert asked.lacking(Lacking(NOW, (MADE,), ACTIVE, MADE)) == [Broadcast(WantCommit("n2", MADE, ACTIVE, "n1"))]
+
+
+def test_what_came_unasked_is_of_its_view() -> None:
+    asked = packs()
+    asked.heard("n3", CommitPack(MADE, ACTIVE, PACK))
+    asked.resumed()
+    assert asked.lacking(Lacking(NOW, (MADE,), ACTIVE, MADE)) == [Broadcast(WantCommit("n2", MADE, ACTIVE, "n1"))]
+
+
+def test_what_comes_late_for_another_member_is_not_kept() -> None:
+    asked = packs()
+    asked.heard("n3", CommitPack(MADE, ACTIVE, PACK))
+    for commit in (NEW, ACTIVE):
+        asked.heard("n3", CommitPack(commit, None, PACK))
+    assert asked.lacking(Lacking(NOW, (MADE,), ACTIVE, MADE)) == [TakePack(MADE, b"PACK")]
 
 
 def test_what_is_active_is_asked_of_the_dc_and_in_the_next_view_again() -> None:
