@@ -204,8 +204,10 @@ def may_send(sender: str, message: Message, dc: str | None) -> bool:
             return sender == dc or message.cause is FenceCause.ASKED
         case FenceEnded():
             return sender == message.executor
-        case Reported() | Report() | Heard() | Kept() | WantCommit() | Hello() | Ready() | Ping():
+        case Heard() | Kept() | WantCommit() | Hello() | Ready() | Ping():
             return sender == message.node
+        case Reported() | Report():
+            return sender == message.node and all(seen.node == sender for seen in message.observations)
         case Joined():
             return False  # Of former versions, which had no second node.
         case Observe():

@@ -117,7 +117,7 @@ def facts(
     known = shared.nodes.get(node)
     down = tuple(sorted(name for name, one in shared.nodes.items() if one.presence is Presence.DOWN or one.leaving))
     # In another boot, or after we went ourselves, the others may have come and gone on without us.
-    certain = known is not None and known.boot == boot and not (known.leaving or known.stale)
+    witness = known is not None and known.boot == boot and not (known.leaving or known.stale)
     return OwnFacts(
         cluster=shared.cluster,
         node=node,
@@ -133,8 +133,9 @@ def facts(
         known={name: one.term for name, one in shared.nodes.items()},
         fenced=shared.fencing.fenced,
         online=tuple(sorted(name for name, one in shared.nodes.items() if one.presence is Presence.ONLINE)),
-        gone=down if certain else (),
+        gone=down if witness else (),
         seen={name: one.incarnation for name, one in shared.nodes.items() if one.incarnation},
+        witness=witness,
     )
 
 

@@ -34,6 +34,8 @@ LARGEST_PACK_BYTES = 11 * 1024 * 1024
 """Of a pack that travels: as text, with its envelope, it has to fit into a message."""
 _PART_BYTES = 600_000
 """Of a pack's bytes in one text; as text they take a third more."""
+_MOST_FOR_ONE = 64
+"""So many packs are made at once for a member that asks; a node that was away asks for what is active and what is proposed."""
 _LONGEST_REASON = 500
 _UNASKED_BYTES = 256 * 1024
 """Of a pack that is sent, and kept, before anybody has asked for it."""
@@ -59,7 +61,8 @@ class Packs:
         self._lacks: dict[str, _Lack] = {}
         self._waiting: dict[str, set[str]] = {}
         """By proposed commit, what has to be here before it can be judged."""
-        self._making: set[tuple[str, str | None]] = set()
+        self._making: dict[tuple[str, str | None], str] = {}
+        """Who asked first for each pack that is being made."""
         self._arrived: dict[str, list[CommitArrived]] = {}
         """By commit what is proposed once its pack was made."""
         self._unasked: CommitPack | None = None
@@ -115,10 +118,12 @@ class Packs:
     def heard(self, sender: str, message: PackMessage) -> list[Wish]:
         """A member asks for a commit, or answers."""
         match message:
-            case WantCommit(_, commit, known, asked):
+            case WantCommit(node, commit, known, asked):
                 if asked != self.own or (commit, known) in self._making:
                     return []
-                self._making.add((commit, known))
+                if sum(one == node for one in self._making.values()) >= _MOST_FOR_ONE:
+                    return [Broadcast(NoPack(commit, f"{_MOST_FOR_ONE} packs are being made for {node}"))]
+                self._making[commit, known] = node
                 return [MakePack(commit, known)]
             case CommitPack(commit, known, parts):
                 lack = self._lacks.get(commit)
@@ -138,7 +143,7 @@ class Packs:
         """A pack was made, or could not be: tell all, as several may wait for it. What waited for it here is proposed."""
         arrived = self._arrived.pop(event.commit, [])
         unasked = bool(arrived) and (event.commit, event.known) not in self._making
-        self._making.discard((event.commit, event.known))
+        self._making.pop((event.commit, event.known), None)
         is_small = event.data is not None and len(event.data) <= _UNASKED_BYTES
         told = [] if unasked and not is_small else self._tell(event)
         return told + [wish for one in arrived for wish in self._proposals.arrived(one)]

@@ -259,6 +259,19 @@ def test_of_a_pack_that_is_being_made_there_is_no_second_one_until_it_was_told()
     assert asked.heard("n2", WantCommit("n2", NEW, ACTIVE, "n1")) == [], "somebody else was asked"
 
 
+def test_of_one_member_no_more_packs_are_asked_for_at_once_than_a_node_that_was_away_needs() -> None:
+    asked = packs("n1")
+    commits = [f"{number:040x}" for number in range(66)]
+    told = [asked.heard("n2", WantCommit("n2", commit, ACTIVE, "n1")) for commit in commits]
+    assert told[:64] == [[MakePack(commit, ACTIVE)] for commit in commits[:64]]
+    assert told[64:] == [[Broadcast(NoPack(commit, "64 packs are being made for n2"))] for commit in commits[64:]], (
+        "it asks somebody else"
+    )
+    assert asked.heard("n3", WantCommit("n3", NEW, ACTIVE, "n1")) == [MakePack(NEW, ACTIVE)]
+    asked.made(PackMade(NOW, commits[0], ACTIVE, ACTIVE, b"PACK", ""))
+    assert asked.heard("n2", WantCommit("n2", commits[65], ACTIVE, "n1")) == [MakePack(commits[65], ACTIVE)]
+
+
 @pytest.mark.parametrize(("size", "travels"), [(LARGEST_PACK_BYTES, True), (LARGEST_PACK_BYTES + 1, False)])
 def test_the_largest_pack_that_travels(size: int, travels: bool) -> None:
     (wish,) = packs("n3").made(PackMade(NOW, NEW, ACTIVE, ACTIVE, bytes(size)))

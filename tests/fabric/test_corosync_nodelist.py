@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.fabric.corosync.connection import Connection, NodeList, NodeListError
+from reconciler.fabric.corosync.connection import Connection, NodeList, NodeListError, _fewest_votes
 from reconciler.fabric.corosync.events import NodesFaulty, NodesRead, Process, QuorumTold, Ring
-from reconciler.fabric.corosync.library import CS_ERR_NOT_EXIST, CS_OK
+from reconciler.fabric.corosync.library import CS_ERR_NOT_EXIST, CS_OK, VotequorumInfo
 
 
 class Cmap:
@@ -114,3 +114,21 @@ def test_a_node_that_changes_no_number_of_the_votes_is_told_all_the_same() -> No
     cmap.names.append("h5")
     connection._tell_verdict()
     assert connection._told == [NodesRead({1: "h1", 2: "h2", 3: "h3", 4: "h4", 5: "h5"}), verdict]
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected", "device", "fewest"),
+    [
+        (2, 3, 0, 0),
+        (2 | 1, 2, 0, 1),
+        (2 | 8, 5, 0, 2),
+        (2 | 32, 5, 0, 1),
+        (2 | 16, 4, 0, 2),
+        (2, 5, 2, 0),
+        (2 | 64, 5, 2, 1),
+    ],
+    ids=["majority", "two_node", "last_man_standing", "allow_downscale", "auto_tie_breaker", "no device", "a device"],
+)
+def test_with_how_few_votes_the_service_may_be_quorate(flags: int, expected: int, device: int, fewest: int) -> None:
+    info = VotequorumInfo(highest_expected=expected, flags=flags, qdevice_votes=device)
+    assert _fewest_votes(info) == fewest

@@ -53,6 +53,29 @@ def _fault(line: str) -> Fault:
 
 
 KEPT = {
+    "majority of returned": Kept(
+        "last_man_standing: two went on, the others being fenced or gone, and lost their daemons; the three that came back "
+        "were a majority, took themselves for the only ones, and started what ran there once more",
+        16515,
+        5,
+        "a=1 b=2 c=1; a=2; a=2 b=2 c=1; a=1 b=2 c=2",
+        """
+        23606 CUT n4 0 n5
+        23608 KILL_SOON n5 11
+        29610 STOP n2
+        49623 COMMIT n3 6006
+        49636 HEAL n2
+        49640 THAW n5
+        55641 FULL_DISK n1
+        55691 THAW n2
+        55696 INVALID_COMMIT n3
+        55755 TWO_COMMITS n5 53589 n3
+        55774 KILL n3
+        """,
+        toy=True,
+        quorum="last man standing",
+        options="stonith-enabled=true stonith-action=off no-quorum-policy=stop start-failure-is-fatal=false",
+    ),
     "swallowed monitor": Kept(
         "a cleanup that had nothing to forget swallowed the monitor that it had begun: the resource was never looked at again",
         16,

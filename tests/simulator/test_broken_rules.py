@@ -43,7 +43,7 @@ LIVES = {
     "adopt before all promised": 60,
     "skip the promise's sync": 239,
     "freeze acts as stop": 82,
-    "outbox dropped": 109,
+    "outbox dropped": 265,
     "promise forgotten at a restart": 3,
     "count a blank member": 124,
     "orders survive a view": 118,

@@ -6,7 +6,7 @@ Source: the design of the cluster, "Membership", "Terms", "Versions".
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from reconciler.controller.membership.history import StateId
 from reconciler.controller.membership.messages import Hello
@@ -85,7 +85,9 @@ def agree(hellos: Mapping[str, Hello], silent: Mapping[str, Exclusion], earlier_
     donor = _donor(heard, blank)
     state = heard[donor].state
     votes = _votes(heard[donor], heard)
-    quorum = judge(votes, heard.keys() - blank, _ring(heard), unseen=_unseen(heard, votes))
+    counting = heard.keys() - blank
+    witnessed = any(heard[node].witness for node in counting)
+    quorum = judge(votes, counting, _ring(heard, counting), unseen=_unseen(heard, votes), witnessed=witnessed)
     receivers = frozenset(node for node, hello in heard.items() if node in blank or hello.state != state)
     ranks = _ranks(heard, donor)
     doubtful = _doubtful(heard, donor, quorum)
@@ -198,13 +200,18 @@ def _unseen(heard: Mapping[str, Hello], votes: Mapping[str, int]) -> frozenset[s
     return frozenset().union(*(hello.nodes for hello in heard.values())) - votes.keys()
 
 
-def _ring(heard: Mapping[str, Hello]) -> RingVerdict:
-    """The verdict that all have in common: quorate when all were told so, with the strictest threshold."""
+def _ring(heard: Mapping[str, Hello], counting: Collection[str]) -> RingVerdict:
+    """The verdict that all have in common: quorate when all were told so, with the strictest threshold.
+
+    The device's votes are those that the members who count were told of: on a host whose disk was lost its client may not be there yet.
+    """
     rings = [hello.ring for hello in heard.values()]
+    counted = [heard[node].ring for node in counting] or rings
     return RingVerdict(
         all(ring.quorate for ring in rings),
         max(ring.quorum for ring in rings),
-        min(ring.qdevice_votes for ring in rings),
+        min(ring.qdevice_votes for ring in counted),
+        min((ring.fewest for ring in rings if ring.fewest), default=0),
     )
 
 

@@ -45,6 +45,7 @@ class OwnFacts:
     online: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     seen: Mapping[str, str] = field(default_factory=dict)
+    witness: bool = False
 
 
 @frozen

@@ -150,6 +150,7 @@ def _hello(sync: Syncing) -> Hello:
         gone=facts.gone,
         seen=facts.seen,
         nodes=sync.view.nodes,
+        witness=facts.witness,
     )
 
 

@@ -17,8 +17,9 @@ class Hello:
     view at hand. `rank` is its place among those who joined, 0 when it has none yet. `votes`, `known`, `fenced` and `online` come out of
     the state that it holds: the nodes' votes; the newest term that each node was installed in; the boot in which a node was fenced; who
     was present at the last installation. `gone` are those of whom it knows that they have decided nothing since they were seen: fenced,
-    confirmed to be off, or gone cleanly; `seen` tells by which incarnation it knows each node. `hosts` are the nodes whose machine its
-    fabric sees, `nodes` all that its fabric knows of.
+    confirmed to be off, or gone cleanly; `seen` tells by which incarnation it knows each node. A `witness` was a member in this boot,
+    and did not leave: fewer than half have not gone on without it, as they would have had to fence it first. `hosts` are the nodes
+    whose machine its fabric sees, `nodes` all that its fabric knows of.
     """
 
     cluster: str
@@ -40,6 +41,7 @@ class Hello:
     gone: tuple[str, ...] = ()
     seen: Mapping[str, str] = field(default_factory=dict)
     nodes: tuple[str, ...] = ()
+    witness: bool = False
 
 
 @frozen

@@ -16,17 +16,43 @@ class RingVerdict:
 
     `quorum` is the number of votes that it asks for now: 1 with two_node, less than before with last_man_standing, half of all for the side
     that auto_tie_breaker chose. With wait_for_all it is not quorate before all were seen. `qdevice_votes` are those that the quorum device
-    casts for this side.
+    casts for this side. `fewest` is how few votes of members may ever have been quorate (see `fewest_votes`).
     """
 
     quorate: bool
     quorum: int
     qdevice_votes: int = 0
+    fewest: int = 0
+
+
+def fewest_votes(
+    expected: int,
+    *,
+    two_node: bool = False,
+    last_man_standing: bool = False,
+    allow_downscale: bool = False,
+    auto_tie_breaker: bool = False,
+    qdevice_votes: int = 0,
+) -> int:
+    """With how few votes of members a quorum service may be quorate; 0 where it always takes more than half of theirs.
+
+    `expected` are the votes that it reckons with at its start, those of the quorum device (`qdevice_votes`) among them.
+    """
+    if not (two_node or last_man_standing or allow_downscale or auto_tie_breaker or qdevice_votes):
+        return 0
+    asked = expected // 2 + 1
+    if auto_tie_breaker:
+        asked = (expected + 1) // 2
+    if last_man_standing:
+        asked = 1 if auto_tie_breaker else 2
+    if two_node or allow_downscale:
+        asked = 1
+    return max(1, asked - qdevice_votes)
 
 
 @frozen
 class Quorum:
-    """Whether a view is quorate, and whether every other quorate view shares a member with it."""
+    """Whether a view is quorate, and whether every other view that is, or was since its members were there, shares a member with it."""
 
     quorate: bool
     intersecting: bool
@@ -40,16 +66,22 @@ class Quorum:
 
 
 def judge(
-    votes: Mapping[str, int], counting: Collection[str], ring: RingVerdict, unseen: Collection[str] = ()
+    votes: Mapping[str, int],
+    counting: Collection[str],
+    ring: RingVerdict,
+    unseen: Collection[str] = (),
+    *,
+    witnessed: bool = True,
 ) -> Quorum:
     """Whether the members that count (those that are not blank) are quorate.
 
     `votes` are those of all nodes of the cluster; who is not among them has none, but for those who
-    were never a member (`unseen`): one each.
+    were never a member (`unseen`): one each. `witnessed`: some member can rule out that the missing ones went on without all that are
+    here. Where nobody can, a majority is not enough: as few as the quorum service ever asks for may have gone on, and be missing now.
     """
     own, total = sum(votes.get(node, 0) for node in counting), sum(votes.values()) + len(unseen)
     quorate = ring.quorate and bool(own) and own + ring.qdevice_votes >= ring.quorum
-    return Quorum(quorate, 2 * own > total, own, total)
+    return Quorum(quorate, 2 * own > total and (witnessed or not ring.fewest or own + ring.fewest > total), own, total)
 
 
 @frozen
@@ -65,6 +97,7 @@ class Votequorum:
     all_seen: bool = False
     auto_tie_breaker: bool = False
     """Whether of two halves the one with the first host is quorate."""
+    fewest: int = 0
 
     @staticmethod
     def of(
@@ -79,8 +112,22 @@ class Votequorum:
         """A service that has seen nobody yet; two_node waits for all unless that is switched off."""
         expected = sum(votes.values()) + qdevice_votes
         waits = two_node if wait_for_all is None else wait_for_all
+        fewest = fewest_votes(
+            expected,
+            two_node=two_node,
+            last_man_standing=last_man_standing,
+            auto_tie_breaker=auto_tie_breaker,
+            qdevice_votes=qdevice_votes,
+        )
         return Votequorum(
-            votes, expected, two_node, waits, last_man_standing, qdevice_votes, auto_tie_breaker=auto_tie_breaker
+            votes,
+            expected,
+            two_node,
+            waits,
+            last_man_standing,
+            qdevice_votes,
+            auto_tie_breaker=auto_tie_breaker,
+            fewest=fewest,
         )
 
     @property
@@ -95,7 +142,7 @@ class Votequorum:
         all_seen = self.all_seen or set(self.votes) <= set(hosts)
         quorum = present if self._breaks_the_tie(hosts, present) else self.quorum
         quorate = present + cast >= quorum and (all_seen or not self.wait_for_all)
-        return replace(self, all_seen=all_seen), RingVerdict(quorate, quorum, cast)
+        return replace(self, all_seen=all_seen), RingVerdict(quorate, quorum, cast, self.fewest)
 
     def _breaks_the_tie(self, hosts: Collection[str], present: int) -> bool:
         return self.auto_tie_breaker and 2 * present == self.expected and min(self.votes) in hosts

@@ -223,7 +223,7 @@ def _ring_verdict(now: ViewAssembly) -> RingVerdict:
     verdict = now.verdict
     if verdict is None or verdict.ring != now.ring:
         return RingVerdict(False, 1 if verdict is None else verdict.quorum)
-    return RingVerdict(verdict.quorate, verdict.quorum, verdict.qdevice_votes)
+    return RingVerdict(verdict.quorate, verdict.quorum, verdict.qdevice_votes, verdict.fewest)
 
 
 def _hosts(now: ViewAssembly) -> tuple[str, ...]:

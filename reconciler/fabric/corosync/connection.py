@@ -15,6 +15,7 @@ from ctypes import c_char, c_int, c_size_t, c_uint, c_uint32, c_uint64, c_void_p
 from typing import Any
 
 from reconciler.controller.members import NODE_NAME
+from reconciler.controller.quorum.votes import fewest_votes
 from reconciler.fabric.corosync import library
 from reconciler.fabric.corosync.events import (
     GroupChanged,
@@ -284,7 +285,7 @@ class Connection:
         if not rings and known is not None:
             rings = [(known.ring, known.quorate, known.hosts)]
         for ring, quorate, hosts in rings:
-            verdict = QuorumTold(ring, quorate, info.quorum, cast, hosts)
+            verdict = QuorumTold(ring, quorate, info.quorum, cast, hosts, _fewest_votes(info))
             names, was_faulty = self.names, self._faulty
             nodes = self._nodes_now()
             # With another node the numbers may be the same as before: of five, as of four, three are a quorum.
@@ -335,6 +336,18 @@ def misnamed(node: str, own: str | None, names: Mapping[int, str]) -> CorosyncEr
     return CorosyncError(
         f"join the cluster: this node is called {node}, and corosync's nodelist calls this host {own}",
         advice=f"write `node: {own}` into node.yaml, or leave `node` out, or change the name in corosync.conf on all hosts",
+    )
+
+
+def _fewest_votes(info: library.VotequorumInfo) -> int:
+    """With how few votes of members the service may be quorate, as it is configured: not only as it reckons now."""
+    return fewest_votes(
+        info.highest_expected,
+        two_node=bool(info.flags & library.VOTEQUORUM_INFO_TWONODE),
+        last_man_standing=bool(info.flags & library.VOTEQUORUM_INFO_LAST_MAN_STANDING),
+        allow_downscale=bool(info.flags & library.VOTEQUORUM_INFO_ALLOW_DOWNSCALE),
+        auto_tie_breaker=bool(info.flags & library.VOTEQUORUM_INFO_AUTO_TIE_BREAKER),
+        qdevice_votes=info.qdevice_votes if info.flags & library.VOTEQUORUM_INFO_QDEVICE_REGISTERED else 0,
     )
 
 

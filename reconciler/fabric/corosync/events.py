@@ -41,7 +41,8 @@ class RingFormed:
 
 @frozen
 class QuorumTold:
-    """The verdict of the quorum service for a ring: whether it is quorate, how many votes that takes, and who is in it.
+    """The verdict of the quorum service for a ring: whether it is quorate, how many votes that takes, and who is in it; `fewest`: with how
+    few votes of members it may be quorate at all (0: more than half).
 
     It comes on another way than what the group is told, so before or after the ring itself.
     """
@@ -51,6 +52,7 @@ class QuorumTold:
     quorum: int
     qdevice_votes: int
     hosts: tuple[int, ...]
+    fewest: int = 0
 
 
 @frozen

@@ -153,7 +153,7 @@ def view_to_plain(view: View) -> dict[str, object]:
         "members": list(view.members),
         "hosts": list(view.hosts),
         "nodes": list(view.nodes),
-        "ring": [ring.quorate, ring.quorum, ring.qdevice_votes],
+        "ring": [ring.quorate, ring.quorum, ring.qdevice_votes, ring.fewest],
     }
 
 
@@ -165,8 +165,8 @@ def view_from_plain(plain: Mapping[str, object]) -> View:
             "members": list(members),
             "hosts": list(hosts),
             "nodes": list(nodes),
-            "ring": [bool(quorate), int(quorum), int(qdevice)],
+            "ring": [bool(quorate), int(quorum), int(qdevice), int(fewest)],
         }:
-            ring = RingVerdict(quorate, quorum, qdevice)
+            ring = RingVerdict(quorate, quorum, qdevice, fewest)
             return View(id, tuple(map(str, members)), ring, tuple(map(str, hosts)), tuple(map(str, nodes)))
     raise LabError("read a view: it is none")

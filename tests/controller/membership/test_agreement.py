@@ -106,6 +106,28 @@ def test_who_was_gone_for_the_donor_and_was_met_since_is_doubtful_all_the_same()
     assert agreed(donor, replace(same, seen={"n3": "n3-2"})).doubtful == {"n3"}
 
 
+def test_where_few_may_have_gone_on_a_majority_of_whom_nobody_saw_it_doubts_the_missing() -> None:
+    """last_man_standing: n3 may have gone on alone once the others were fenced, and has lost its daemon since."""
+    standing = {"ring": RingVerdict(True, 2, fewest=1)}
+    found = agreed(hello("n1", **standing), hello("n2", **standing))
+    assert (found.quorate, found.quorum.intersecting, found.term, found.doubtful) == (True, False, None, {"n3"})
+    seen = agreed(hello("n1", **standing), hello("n2", **standing, witness=True))
+    assert (seen.quorum.intersecting, seen.doubtful) == (True, frozenset()), "n3 had to fence it first"
+    forgot = agreed(hello("n1", **standing), hello("n2", **standing), hello("n3", **standing, witness=True, blank=True))
+    assert forgot.doubtful == frozenset(), "nobody is missing"
+    four = {"ring": RingVerdict(True, 3, fewest=1), "votes": dict.fromkeys(("n1", "n2", "n3", "n4"), 1)}
+    blank = agreed(hello("n1", **four), hello("n2", **four), hello("n3", **four, witness=True, blank=True))
+    assert not blank.quorate, "a blank disk is no witness, nor a vote"
+
+
+def test_the_device_votes_as_the_members_are_told_that_count() -> None:
+    """The third is new, and its host's client of the device is not there yet: the two keep their quorum."""
+    device = {"votes": {"n1": 1, "n2": 1}, "ring": RingVerdict(True, 3, 1, 1)}
+    new = hello("n3", **{**device, "ring": RingVerdict(True, 3, 0, 0)}, blank=True)
+    assert agreed(hello("n1", **device), hello("n2", **device), new).quorate
+    assert not agreed(hello("n1", **device), hello("n2", **{**device, "ring": RingVerdict(True, 3, 0, 1)}), new).quorate
+
+
 def test_one_that_was_told_no_quorum_is_enough_for_none() -> None:
     assert not agreed(hello("n1"), hello("n2", ring=RingVerdict(False, 2))).quorate
 

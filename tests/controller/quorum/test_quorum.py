@@ -15,7 +15,7 @@ from reconciler.controller.quorum.self_stop import (
     may_feed_watchdog,
     self_stop,
 )
-from reconciler.controller.quorum.votes import Quorum, RingVerdict, Votequorum, judge
+from reconciler.controller.quorum.votes import Quorum, RingVerdict, Votequorum, fewest_votes, judge
 
 THREE = {"n1": 1, "n2": 1, "n3": 1}
 TWO = {"n1": 1, "n2": 1}
@@ -57,6 +57,40 @@ def test_quorum_takes_votes_of_members_and_the_ring(row) -> None:
     assert (found.quorate, found.intersecting) == (quorate, intersecting)
 
 
+FEWEST = [
+    # expected votes, how the service is configured, the fewest votes of members with which it may be quorate
+    (5, {}, 0),
+    (2, {"two_node": True}, 1),
+    (5, {"last_man_standing": True}, 2),
+    (5, {"last_man_standing": True, "auto_tie_breaker": True}, 1),
+    (7, {"last_man_standing": True, "qdevice_votes": 1}, 1),
+    (5, {"allow_downscale": True}, 1),
+    (4, {"auto_tie_breaker": True}, 2),
+    (5, {"auto_tie_breaker": True}, 3),
+    (3, {"qdevice_votes": 1}, 1),
+    (5, {"qdevice_votes": 1}, 2),
+    (5, {"qdevice_votes": 2}, 1),
+    (3, {"qdevice_votes": 2}, 1),
+]
+
+
+@pytest.mark.parametrize(("expected", "how", "fewest"), FEWEST)
+def test_with_how_few_votes_a_service_may_be_quorate(expected: int, how: dict[str, int], fewest: int) -> None:
+    assert fewest_votes(expected, **how) == fewest
+
+
+@pytest.mark.parametrize(
+    ("fewest", "witnessed", "intersecting"),
+    [(0, False, True), (1, True, True), (1, False, False), (2, False, False), (3, False, True)],
+)
+def test_a_majority_that_saw_nothing_may_have_missed_as_few_as_the_service_asks_for(
+    fewest: int, witnessed: bool, intersecting: bool
+) -> None:
+    five = dict.fromkeys(("n1", "n2", "n3", "n4", "n5"), 1)
+    found = judge(five, ("n1", "n2", "n3"), RingVerdict(True, 3, fewest=fewest), witnessed=witnessed)
+    assert (found.quorate, found.intersecting) == (True, intersecting)
+
+
 def test_a_plain_service_needs_more_than_half() -> None:
     service = Votequorum.of(THREE)
     assert service.seen(["n1", "n2"])[1] == RingVerdict(True, 2)
@@ -68,7 +102,7 @@ def test_two_node_waits_for_both_once() -> None:
     service, verdict = service.seen(["n1"])
     assert not verdict.quorate
     service, verdict = service.seen(["n1", "n2"])
-    assert verdict == RingVerdict(True, 1)
+    assert verdict == RingVerdict(True, 1, fewest=1)
     service, verdict = service.seen(["n1"])
     assert verdict.quorate
 
@@ -97,14 +131,14 @@ def test_without_quorum_nothing_is_reckoned_anew() -> None:
 
 def test_a_tie_is_broken_for_the_side_of_the_first_host() -> None:
     service = Votequorum.of({f"n{i}": 1 for i in range(1, 5)}, auto_tie_breaker=True)
-    assert service.seen(["n1", "n2"])[1] == RingVerdict(True, 2)
+    assert service.seen(["n1", "n2"])[1] == RingVerdict(True, 2, fewest=2)
     assert not service.seen(["n3", "n4"])[1].quorate
     assert not service.seen(["n1"])[1].quorate
 
 
 def test_a_quorum_device_votes_for_one_side() -> None:
     service = Votequorum.of(TWO, qdevice_votes=1)
-    assert service.seen(["n1"], qdevice=True)[1] == RingVerdict(True, 2, 1)
+    assert service.seen(["n1"], qdevice=True)[1] == RingVerdict(True, 2, 1, 1)
     assert not service.seen(["n2"])[1].quorate
 
 
