@@ -78,6 +78,8 @@ _EXAMINATIONS_AT_ONCE = 2
 # After so many, sockets and timers have their turn; what waits keeps its order.
 _MOST_EVENTS_AT_ONCE = 200
 _LOOK_AGAIN_S = 0.01
+_MARK_S = 0.25
+"""How long after the journal its mark is written: nothing waits for that, and what is durable in between is said once."""
 _TROUBLE = frozenset(
     {
         ("daemon", "held"),
@@ -166,6 +168,7 @@ class Shell:
         self._writing = Threads("store", 1)
         """For what must be durable, alone: nothing is decided as long as that waits."""
         self._judging = Threads("judge", _EXAMINATIONS_AT_ONCE)
+        self._marking = False
 
     # The fabric's listener
 
@@ -500,7 +503,7 @@ class Shell:
                 except StoreError as error:
                     self.tell(NotWritten(moment(), self._store_failed(error)))
             case Sync(token):
-                self.supervisor.begin(self._keep_apart(token, store.settle))
+                self.supervisor.begin(self._keep_apart(token, store.sync))
             case Begin(token, snapshot):
                 self.supervisor.begin(self._keep_apart(token, store.begin, snapshot))
             case _:
@@ -517,6 +520,13 @@ class Shell:
         if caught.error is not None:
             reason = f"{type(caught.error).__name__}: {caught.error}"
         self.tell(Durable(moment(), token) if reason is None else NotDurable(moment(), token, reason))
+        if not self._marking:
+            self._marking = True
+            self._loop.call_later(_MARK_S, lambda: self.supervisor.begin(self._mark()))
+
+    async def _mark(self) -> None:
+        self._marking = False
+        await self._writing.run(self.parts.store.note_durable)
 
     def _store_failed(self, error: StoreError) -> str:
         say(logging.ERROR, "the state could not be written", reason=str(error))

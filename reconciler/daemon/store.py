@@ -217,15 +217,19 @@ class Store:
                 self._unsynced, self._doubtful = True, str(failed)
                 raise failed from error
 
-    def settle(self) -> None:
-        """As `sync`, and have the mark say so: from then on, a journal whose end is missing is known to be damaged.
+    def note_durable(self) -> None:
+        """Have the mark say how far `sync` has come: from then on, a journal whose end is missing is known to be damaged.
 
-        May be called from another thread. Raises StoreError. After `sync` alone the mark lags behind, which costs nothing but certainty.
+        May be called from another thread. Until then the mark lags behind, which costs nothing but certainty.
         """
-        self.sync()
         with self._syncing:
             if self._unmarked:
                 self._write_mark(self._reached)
+
+    def settle(self) -> None:
+        """As `sync`, and have the mark say so. May be called from another thread. Raises StoreError."""
+        self.sync()
+        self.note_durable()
 
     def close(self) -> None:
         """Make durable what can be, and let another daemon in."""

@@ -178,7 +178,7 @@ def test_a_snapshot_waits_for_what_is_being_prepared(tmp_path: Path, monkeypatch
         sync, real = asyncio.Event(), rig.shell._writing.run
 
         async def slow(function: Callable[..., Any], *arguments: Any) -> Any:
-            if function == rig.store.settle and is_preparing(rig):
+            if function == rig.store.sync and is_preparing(rig):
                 await sync.wait()
             return await real(function, *arguments)
 
@@ -196,6 +196,27 @@ def test_a_snapshot_waits_for_what_is_being_prepared(tmp_path: Path, monkeypatch
     scenario(story)
 
 
+def test_nobody_waits_for_the_mark_and_it_follows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        await rig.start()
+        allowed, real = asyncio.Event(), rig.shell._writing.run
+
+        async def slow(function: Callable[..., Any], *arguments: Any) -> Any:
+            if function == rig.store.note_durable:
+                await allowed.wait()
+            return await real(function, *arguments)
+
+        monkeypatch.setattr(rig.shell._writing, "run", slow)
+        rig.apply(COMMIT, configuration("a"))
+        await rig.until(lambda: ("a", "start") in rig.agents.calls)
+        assert rig.store.dirty
+        allowed.set()
+        await rig.until(lambda: not rig.store.dirty)
+
+    scenario(story)
+
+
 def test_an_end_waits_for_what_is_in_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         rig = Rig(tmp_path)
@@ -203,7 +224,7 @@ def test_an_end_waits_for_what_is_in_the_journal(tmp_path: Path, monkeypatch: py
         sync, real = asyncio.Event(), rig.shell._writing.run
 
         async def slow(function: Callable[..., Any], *arguments: Any) -> Any:
-            if function == rig.store.settle and rig.shell.node.keeper.holding:
+            if function == rig.store.sync and rig.shell.node.keeper.holding:
                 await sync.wait()
             return await real(function, *arguments)
 
