@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from reconciler.analysis.recording import Launched
+from reconciler.cib import Cib
 from reconciler.cib.departing import whole
 from reconciler.cib.entry_names import last_id
 from reconciler.controller.events import ClearTimer, Emit, FenceItself, Leave, SetTimer, Wish
@@ -87,13 +88,13 @@ class CutOff:
 
     def fenced(self, why: str) -> list[Wish]:
         """The cluster has fenced this node, which lives: it goes, and with `fencing-reaction: panic` its machine ends first."""
-        panics = option(self.parts.replica.shared.cib, "fence-reaction", "stop").lower() == "panic"
-        return [*([FenceItself(f"{why}, and fencing-reaction is panic")] if panics else []), Leave(why)]
+        panic = [FenceItself(f"{why}, and fencing-reaction is panic")] if panics(self.parts.replica.shared.cib) else []
+        return [*panic, Leave(why)]
 
     @property
     def endangers(self) -> bool:
         """Whether something runs here, as far as this node knows, or has been begun: others may start it, too, once they think it lost."""
-        return bool(self._active())
+        return bool(self.parts.replica.memory.started) and not self.parts.recovery.nothing_runs
 
     def _stop_all(self, because: str, now: Moment) -> list[Wish]:
         policy = quorum_policy(self.parts.replica.shared.cib)
@@ -159,6 +160,11 @@ class CutOff:
             last = next((entry for entry in entries if entry.id == last_id(resource)), None)
             active.append(Active(resource, 0 if last is None else last.result.call_id or 0, _promoted(last)))
         return active
+
+
+def panics(cib: Cib) -> bool:
+    """Whether who learns of its own fencing ends its machine."""
+    return option(cib, "fence-reaction", "stop").lower() == "panic"
 
 
 def _promoted(last: HistoryEntry | None) -> bool:

@@ -202,16 +202,20 @@ class Node:
         """Whether what runs here is not known yet, or not told to the others."""
         return not self.recovered or (not self.entering.reported and self.name in self.members)
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether a view is installed in which this node, as far as it knows, is heard by the others."""
+        return self.replica.partition.installed and not self.parts.unsure and self.cut_off.ends is None
+
     def feeds_watchdog(self, *, turning: bool) -> bool:
         """Whether a watchdog device of this machine may be fed now; `turning` says whether the loop around this node turns.
 
         Who waits for its disk does not take in that it was cut off; who stood still is not told; and who gives up its place is no member.
         """
-        heard = self.replica.partition.installed and not self.parts.unsure and self.cut_off.ends is None
         return may_feed_watchdog(
             turning=turning and self.abreast,
             quorate=self.quorate,
-            installed=heard,
+            installed=self.is_heard,
             active=self.cut_off.endangers,
         )
 

@@ -95,6 +95,21 @@ class CorosyncConfig:
     node: str | None = None
 
 
+@frozen
+class SelfFencingConfig:
+    """How this node may end its own machine: `watchdog` is the path of a device, which resets it after `timeout_s` without this node.
+
+    For `handover_s` it waits for the next daemon, where one ends and leaves something running. `sysrq` is what the kernel is asked to do
+    at once (`reboot` or `off`), by writing to `trigger`.
+    """
+
+    watchdog: str | None = None
+    timeout_s: int = 10
+    handover_s: int = 120
+    sysrq: str | None = None
+    trigger: str = "/proc/sysrq-trigger"
+
+
 SourceConfig = GitSourceConfig | DirectorySourceConfig
 
 
@@ -139,6 +154,7 @@ class NodeConfig:
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
     readers: Access = field(default_factory=Access)
     writers: Access = field(default_factory=Access)
+    self_fencing: SelfFencingConfig = field(default_factory=SelfFencingConfig)
     log_format: str = "text"
     log_level: str = "info"
 
@@ -219,6 +235,7 @@ def _node_config(top: _Section) -> NodeConfig:
         secrets=_secrets(top.section("secrets")),
         readers=_access(api.section("read")),
         writers=_access(api.section("write")),
+        self_fencing=_self_fencing(top.section("self-fencing"), in_lab=lab is not None),
         log_format=log.word("format", ("text", "json"), "text"),
         log_level=log.word("level", ("debug", "info", "warning", "error"), "info"),
     )
@@ -339,6 +356,21 @@ def _secrets(section: _Section) -> SecretsConfig:
     return found
 
 
+def _self_fencing(section: _Section, *, in_lab: bool) -> SelfFencingConfig:
+    sysrq = section.word("sysrq", ("none", "reboot", "off"), "none")
+    found = SelfFencingConfig(
+        section.path("watchdog", None),
+        section.whole_seconds("timeout", 10, 5, 300),
+        section.whole_seconds("handover", 120, 30, 3600),
+        None if sysrq == "none" else sysrq,
+        section.path("sysrq-trigger", SelfFencingConfig().trigger),
+    )
+    section.done()
+    if in_lab and found != SelfFencingConfig():
+        section.fault("a node of a lab has no machine of its own that it might end", "bad-value")
+    return found
+
+
 def _access(section: _Section) -> Access:
     found = Access(frozenset(section.numbers("users")), frozenset(section.numbers("groups")))
     section.done()
@@ -439,6 +471,13 @@ class _Section:
             self._fault(key, "bad-value", f"{key} must be a duration such as 30s or 200ms")
             return default
         return milliseconds / 1000
+
+    def whole_seconds(self, key: str, default: int, least: int, most: int) -> int:
+        seconds = self.seconds(key, float(default))
+        if not (least <= seconds <= most and seconds == int(seconds)):
+            self._fault(key, "bad-value", f"{key} must be a whole number of seconds from {least}s to {most}s")
+            return default
+        return int(seconds)
 
     def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
         return self._list(key, default, ("text", "integer", "number", "boolean"), lambda item: item.text)

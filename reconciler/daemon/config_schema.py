@@ -180,6 +180,29 @@ def schema() -> Schema:
                 },
                 "Who may use the socket.",
             ),
+            "self-fencing": object_of(
+                {
+                    "watchdog": text(
+                        "The watchdog device of this machine, such as /dev/watchdog. It is armed once this node is a member with quorum, "
+                        "and fed while it is one, or runs nothing; otherwise it resets the machine. Without this none is used."
+                    ),
+                    "timeout": _duration(
+                        "After how long without being fed the device resets the machine: 5s to 300s, in whole seconds.",
+                        "10s",
+                    ),
+                    "handover": _duration(
+                        "How long the device waits for the next daemon, when one ends and leaves something running: 30s to 3600s.",
+                        "120s",
+                    ),
+                    "sysrq": words(
+                        ["none", "reboot", "off"],
+                        "What the kernel is asked to do at once, when this node is to end its own machine (`no-quorum-policy: fence`, "
+                        "`fencing-reaction: panic`). By default nothing.",
+                    ),
+                    "sysrq-trigger": text("Where that is written.") | {"default": "/proc/sysrq-trigger"},
+                },
+                "How this node may end its own machine. Not in a lab.",
+            ),
             "log": object_of(
                 {
                     "format": words(["text", "json"], "Lines for people, or for programs."),

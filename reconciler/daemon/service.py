@@ -51,12 +51,15 @@ from reconciler.daemon.run_directory import RunDirectory, keep
 from reconciler.daemon.safe_mode import SafeMode
 from reconciler.daemon.secret_needs import active_here
 from reconciler.daemon.secrets import Secrets
+from reconciler.daemon.self_fencing import SelfFencing
 from reconciler.daemon.settling import Settling
 from reconciler.daemon.shell import Shell, ShellParts, moment
 from reconciler.daemon.sources import Sources, policy_of
 from reconciler.daemon.status import StatusView
 from reconciler.daemon.store import Store
 from reconciler.daemon.supervisor import Supervisor
+from reconciler.daemon.watchdog import NodeOfShell, Watchdog
+from reconciler.daemon.watchdog_record import WatchdogRecord
 from reconciler.errors import ReconcilerError, Remedy
 from reconciler.fabric.corosync.member import CorosyncFabric
 from reconciler.fabric.embedded import EmbeddedFabric, Fabric
@@ -145,6 +148,11 @@ class Service:
         self._shell = self._make_shell()
         self._shell.node.coordinator.bounded = Budget().decide
         self._shell.node.proposals.policy = config.guards
+        record = WatchdogRecord(config.run, _boot_id(config))
+        self._watchdog = Watchdog(config.self_fencing, record, NodeOfShell(self._shell), self._tell_of_watchdog)
+        self._self_fencing = SelfFencing(config.self_fencing, self._watchdog)
+        if config.lab is None:
+            self._shell.parts.fence_itself = self._self_fencing
         self._sources = Sources(config, self._shell, self._repository, self._expect)
         self._shell.parts.look, self._shell.parts.answer = self._sources.look, self._sources.answer
         self._held = HeldUpWatch(self._shell)
@@ -186,6 +194,9 @@ class Service:
             loop.add_signal_handler(number, self._signalled, number.name)
         loop.add_signal_handler(signal.SIGHUP, self._sources.fetch_all)
         try:
+            self._watchdog.take_over()
+            if self._config.self_fencing.watchdog is not None:
+                self._start(self._watchdog.run())
             if (interval_s := watchdog_interval_s()) is not None:
                 self._start(_feed_watchdog(interval_s))
             self._shell.left.add_done_callback(lambda left: self._end(left.result()))
@@ -230,6 +241,8 @@ class Service:
         """Begin nothing more, give agents a moment, keep the state. Resources and late agents go on running."""
         shell = self._shell
         shell.emit("daemon", {"what": "stopping", "text": self._why})
+        broken = self._broken is not None
+        self._watchdog.end(in_order=not (broken or shell.left.done()), comes_back=broken)
         shell.tell(Ending(moment()))
         await self._parts.stop()
         deadline = time.monotonic() + _LAST_AGENTS_S
@@ -310,7 +323,9 @@ class Service:
         lacking = self._missing_secrets.texts()
         fabric = self._shell.parts.fabric
         apart = fabric.trouble if isinstance(fabric, CorosyncFabric) else None
-        present = [text for text in (apart, short, TROUBLE if replaced() else None) if text is not None]
+        powerless = None if self._config.lab else self._self_fencing.lacking(self._shell.node.replica.cib)
+        told = (apart, short, TROUBLE if replaced() else None, self._watchdog.trouble, powerless)
+        present = [text for text in told if text is not None]
         return [*self._held.texts(), *self._server.troubles, *scarce(self._config), *present, *lacking]
 
     def _shortage(self, text: str | None) -> None:
@@ -337,6 +352,9 @@ class Service:
 
     def _gone(self, resource: str) -> None:
         self._shell.tell(ProcessesGone(moment(), resource))
+
+    def _tell_of_watchdog(self, what: str, text: str) -> None:
+        self._shell.emit("daemon", {"what": what, "text": text})
 
     # Life
 

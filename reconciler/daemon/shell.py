@@ -86,6 +86,7 @@ _TROUBLE = frozenset(
         ("daemon", "undecided"),
         ("daemon", "restart-cap"),
         ("daemon", "unsound-plan"),
+        ("daemon", "watchdog"),
         ("fencing", "failed"),
         ("fencing", "unreachable"),
     }
@@ -492,6 +493,11 @@ class Shell:
             except ReconcilerError as error:
                 say(logging.ERROR, "the repository could not be told the active commit", reason=str(error))
 
+    @property
+    def abreast(self) -> bool:
+        """Whether the node was told everything that waited, and what it wanted to keep is kept."""
+        return not self._queue and self.node.abreast
+
     # The journal
 
     def _keep(self, effect: Write | Sync | Begin) -> None:
@@ -535,9 +541,9 @@ class Shell:
     async def drained(self, seconds: float) -> bool:
         """Wait, at most so long, until the node was told everything, and what it wanted to keep is kept; whether it was."""
         end = self._loop.time() + seconds
-        while (self._queue or not self.node.abreast) and self._loop.time() < end:
+        while not self.abreast and self._loop.time() < end:
             await asyncio.sleep(_LOOK_AGAIN_S)
-        return not self._queue and self.node.abreast
+        return self.abreast
 
 
 async def _no_end(why: str) -> None:

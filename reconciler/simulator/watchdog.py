@@ -49,5 +49,5 @@ class Watchdog:
         node = self._host.node
         if node is None or self._host.is_frozen or not node.feeds_watchdog(turning=True):
             return
-        if self.armed or (node.quorate and node.replica.partition.installed):
+        if self.armed or (node.quorate and node.is_heard):
             self._fed_ms = self._clock.now_ms

@@ -10,6 +10,7 @@ from reconciler.daemon.config import (
     DirectorySourceConfig,
     GitSourceConfig,
     ProposalsConfig,
+    SelfFencingConfig,
     parse_config,
 )
 from reconciler.errors import InputError
@@ -37,6 +38,7 @@ agents: {ocf-roots: [/opt/ocf], state: /run/agents, limit: 8, cgroups: false}
 validate: {strict: true, agents: false}
 secrets: {directory: secrets, credentials: false, commands: {db: [/usr/bin/pass, show, db]}}
 api: {read: {users: [1000]}, write: {groups: [27]}}
+self-fencing: {watchdog: /dev/watchdog1, timeout: 20s, handover: 5min, sysrq: "off", sysrq-trigger: /proc/trigger}
 log: {format: json, level: debug}
 """
 
@@ -66,6 +68,7 @@ def test_everything_that_can_be_said() -> None:
     assert (config.agent_limit, config.cgroups, config.strict, config.check_agents) == (8, False, True, False)
     assert config.secrets.commands == {"db": ("/usr/bin/pass", "show", "db")}
     assert (config.readers, config.writers) == (Access(frozenset({1000})), Access(frozenset(), frozenset({27})))
+    assert config.self_fencing == SelfFencingConfig("/dev/watchdog1", 20, 300, "off", "/proc/trigger")
     assert (config.log_format, config.log_level) == ("json", "debug")
 
 
@@ -106,6 +109,13 @@ def test_with_corosync_the_name_may_be_left_out() -> None:
         ("agents: {limit: 0}", "bad-value", (1, 17)),
         ("agents: {cgroups: yes}", "wrong-type", (1, 19)),
         ("api: {read: {users: [root]}}", "wrong-type", (1, 21)),
+        ("self-fencing: {timeout: 4s}", "bad-value", (1, 25)),
+        ("self-fencing: {timeout: 301s}", "bad-value", (1, 25)),
+        ("self-fencing: {timeout: 5500ms}", "bad-value", (1, 25)),
+        ("self-fencing: {handover: 29s}", "bad-value", (1, 26)),
+        ("self-fencing: {handover: 2h}", "bad-value", (1, 26)),
+        ("self-fencing: {sysrq: crash}", "bad-value", (1, 23)),
+        ("fabric: {kind: lab, socket: s, boot: b}\nself-fencing: {watchdog: /dev/watchdog}", "bad-value", (2, 15)),
         ("log: {level: loud}", "bad-value", (1, 14)),
         ("- a", "wrong-type", (1, 1)),
         ("node: a\nnode: b", "duplicate-key", (2, 1)),
