@@ -1,8 +1,9 @@
 """The table of commands: what each is for, and the module that holds it, loaded only when the command is called.
 
 A command's module has a frozen class `Options` and two functions: `add_arguments(parser)` declares the options, `run(options) -> int`
-carries the command out and returns the exit code. A parser of a subcommand names its own class (`set_defaults(kind=…)`). Modules are named
-by text and imported when called, so that a command starts without the other ones.
+carries the command out and returns the exit code. A parser of a subcommand names its own class (`set_defaults(kind=…)`); where its word may
+be left out, the module's `spelled_out(words)` adds it. Modules are named by text and imported when called, so that a command starts
+without the other ones.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ COMMANDS: dict[str, Command] = {
     "history": Command("node.history", "the versions of the configuration that were active"),
     "rollback": Command("planning.rollback", "make an earlier version the active one again"),
     "cleanup": Command("node.cleanup", "forget the failures of a resource, so that it may run again"),
-    "fence": Command("node.fence", "show what was fenced, or confirm that a node is off, where nothing can fence it"),
+    "fence": Command("node.fence", "fence a node, show what was fenced, or confirm that a node is off"),
     "cluster": Command("cluster.cluster", "make a cluster of several machines, and change which nodes it has"),
     "run": Command("node.run", "be the node: the daemon"),
     "doctor": Command("node.doctor", "what would let others in, let the node down, or mislead it"),

@@ -11,9 +11,9 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from reconciler.cli.commands import COMMANDS, module_of
 from reconciler.cli.options import USAGE_ERROR, UsageError, value_of
@@ -62,7 +62,15 @@ def _columns() -> int:
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose usage errors end with 64."""
+    """An argument parser whose usage errors end with 64. `spelled_out` adds to its words what may be left out."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.spelled_out: Callable[[list[str]], list[str]] = list
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """The same for the words with what was left out."""
+        return super().parse_known_args(self.spelled_out(list(sys.argv[1:] if args is None else args)), namespace)
 
     @property
     def takes_a_list(self) -> bool:
@@ -78,6 +86,7 @@ class Parser(argparse.ArgumentParser):
 def command_parser(name: str, module: ModuleType) -> Parser:
     """The parser of one command."""
     parser = Parser(prog=f"reconciler {name}", description=module.__doc__, formatter_class=HelpText)
+    parser.spelled_out = getattr(module, "spelled_out", list)
     module.add_arguments(parser)
     return parser
 

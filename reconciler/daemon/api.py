@@ -16,11 +16,21 @@ from typing import Any, assert_never
 
 from reconciler.analysis.guards import pattern_fault
 from reconciler.cib.canonical import to_json
-from reconciler.controller.events import CleanupAsked, CommitArrived, ConfirmAsked, ForgetAsked, RefreshAsked, StopAsked
+from reconciler.controller.events import (
+    CleanupAsked,
+    CommitArrived,
+    ConfirmAsked,
+    FenceAsked,
+    ForgetAsked,
+    RefreshAsked,
+    StopAsked,
+)
+from reconciler.controller.fencing.demand import ACTIONS
 from reconciler.controller.forgetting import Unforgettable
 from reconciler.controller.shared import Activation, activation_of, unforgettable
 from reconciler.controller.telling import open_fencings, undecided_view
 from reconciler.daemon.config import Access
+from reconciler.daemon.fence_demands import check_demand, longest_s
 from reconciler.daemon.fence_records import fencing_document
 from reconciler.daemon.http import Answer, ApiError, Request, encode, findings_to_plain, refuse_unknown
 from reconciler.daemon.log import say
@@ -247,9 +257,7 @@ class Api:
     async def confirm(self, request: Request) -> Answer:
         """Tell all that an operator vouches for a node being off."""
         refuse_unknown(request.body, ("node", "operator"))
-        name, operator = _text(request.body, "node", ""), _text(request.body, "operator", "")
-        if not _OPERATOR.fullmatch(operator):
-            raise ApiError(400, "bad-operator", "operator: who vouches for it, in at most 200 characters of one line")
+        name, operator = _text(request.body, "node", ""), _operator(request.body)
         shared = self._shell.node.replica.shared
         if name not in shared.nodes and name not in shared.votes:
             raise ApiError(404, "unknown-node", f"there is no node {name!r}")
@@ -257,6 +265,20 @@ class Api:
             raise ApiError(409, "node-takes-part", f"{name} takes part: it is not off")
         self._shell.tell(ConfirmAsked(moment(), name, operator))
         return Answer({"node": name})
+
+    async def fence(self, request: Request) -> Answer:
+        """Have a node fenced now, or only say whether that could be done; `GET /v1/fencing` tells how it ends."""
+        refuse_unknown(request.body, ("node", "action", "operator", "only_check"))
+        name, operator = _text(request.body, "node", ""), _operator(request.body)
+        action = _text(request.body, "action", "reboot")
+        if action not in ACTIONS:
+            raise ApiError(400, "bad-action", f"action must be one of {', '.join(ACTIONS)}")
+        only_check = _flag(request.body, "only_check")
+        check_demand(self._shell.node, name)
+        within_s = longest_s(self._shell.node.replica.shared, name, action)
+        if not only_check:
+            self._shell.tell(FenceAsked(moment(), name, action, operator))
+        return Answer({"node": name, "action": action, "within_s": within_s})
 
     async def forget(self, request: Request) -> Answer:
         """Tell all that a node is no part of the cluster any more. It is forgotten where this is delivered, if that still may be."""
@@ -453,6 +475,7 @@ _ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/refresh": {"POST": Api.refresh},
     "/v1/fencing": {"GET": Api.fencing},
     "/v1/fencing/confirm": {"POST": Api.confirm},
+    "/v1/fencing/fence": {"POST": Api.fence},
     "/v1/nodes/forget": {"POST": Api.forget},
     "/v1/shutdown": {"POST": Api.shutdown},
 }
@@ -540,6 +563,14 @@ def _text(body: Mapping[str, Any], key: str, default: str) -> str:
         text = f"{key} must be a text of at most {_LONGEST_MESSAGE} characters, none of them NUL"
         raise ApiError(400, "bad-request", text)
     return value
+
+
+def _operator(body: Mapping[str, Any]) -> str:
+    """Who asks for it, as the history will say."""
+    operator = _text(body, "operator", "")
+    if not _OPERATOR.fullmatch(operator):
+        raise ApiError(400, "bad-operator", "operator: who asks for it, in at most 200 characters of one line")
+    return operator
 
 
 def _number(text: str, most: int) -> int:

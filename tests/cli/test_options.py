@@ -61,6 +61,7 @@ def test_every_option_of_a_parser_is_a_field_of_its_value_and_the_other_way_roun
 @pytest.mark.parametrize(
     ("name", "words"),
     [
+        *(("fence", words) for words in (["node", "n2"], ["node", "n2", "--off"], ["confirm", "n2"], ["history"])),
         *(("agents", words) for words in (["list"], ["info", "a"], ["test", "a"])),
         *(("cluster", [word, "h1"]) for word in ("init", "add", "join", "remove", "recover", "forget")),
         *(("cluster", [word]) for word in ("recover", "status", "told", "leave")),

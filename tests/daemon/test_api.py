@@ -61,6 +61,19 @@ def test_only_who_is_known_and_away_is_confirmed_to_be_off(shared: Node) -> None
         assert refused.value.reason == code
 
 
+def test_why_a_node_is_not_fenced_is_told(shared: Node) -> None:
+    for body, code in [
+        ({"node": "n9", "operator": "ann"}, "unknown-node"),
+        ({"node": "n1", "operator": "ann", "action": "on"}, "bad-action"),
+        ({"node": "n1", "operator": "ann\n"}, "bad-operator"),
+        ({"node": "n1", "operator": "ann", "only_check": "no"}, "bad-request"),
+        ({"node": "n1", "operator": "ann", "only_check": True}, "fencing-off"),
+    ]:
+        with pytest.raises(Refused) as refused:
+            shared.client.post("/v1/fencing/fence", body)
+        assert refused.value.reason == code
+
+
 def test_every_document_can_be_read(shared: Node) -> None:
     client = shared.client
     assert client.get("/v1/health")["node"] == "n1"

@@ -1,7 +1,11 @@
-"""Show what was done to fence nodes, or tell the cluster that a node is off, where nothing can fence it.
+"""Have a node fenced now, show what was done to fence nodes, or tell the cluster that one is off, where nothing can fence it.
 
+  NODE            fence it now: it is shown what runs there and where that goes, asked, and told how it ends (short for: node NODE)
   confirm NODE    the node is off: what it ran may then run elsewhere, and a side that waited may go on
   history [NODE]  which nodes are to be fenced or are down, and every try: when, by whom, with which device, and what came of it
+
+A demand is tried once, with all devices of the node as the configuration has them, and ends: the node is down, or it was not fenced and
+goes on as before. It needs a quorum and a device. --reboot switches the machine on again, with --off it stays off.
 
 Before you confirm, look: if the node is not really off, two nodes run the same service, and its data is lost. The history is what all
 members share, the last 200 lines of it.
@@ -17,7 +21,9 @@ import sys
 from typing import assert_never
 
 from reconciler.cli.node.client import Client, add_socket_argument
+from reconciler.cli.node.fence_demand import FenceDemand, demand
 from reconciler.cli.node.fence_history import fence_lines
+from reconciler.cli.options import seconds
 from reconciler.cli.terminal.printing import say
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
@@ -51,12 +57,35 @@ class FenceHistory:
     socket: str | None
 
 
-Options = FenceConfirmation | FenceHistory
+Options = FenceDemand | FenceConfirmation | FenceHistory
+_ACTIONS = ("node", "confirm", "history")
+
+
+def spelled_out(words: list[str]) -> list[str]:
+    """The same with its action, where that was left out: `fence n2` is `fence node n2`."""
+    if not words or words[0] in (*_ACTIONS, "-h", "--help"):
+        return words
+    return ["node", *words]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions and their options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    node = actions.add_parser("node", help="fence a node now")
+    node.set_defaults(kind=FenceDemand)
+    node.add_argument("node", metavar="NODE", help="the node that is to be fenced")
+    how = node.add_mutually_exclusive_group()
+    how.add_argument("--reboot", action="store_false", dest="off", help="switch it off and on again (default)")
+    how.add_argument("--off", action="store_true", help="switch it off; it stays off")
+    node.add_argument("--yes", action="store_true", help="do not ask")
+    node.add_argument(
+        "--timeout",
+        type=seconds,
+        metavar="SECONDS",
+        help="wait this long for the end (default: as long as it may take)",
+    )
+    node.add_argument("--json", action="store_true", help="print JSON")
+    node.set_defaults(off=False)
     confirm = actions.add_parser("confirm", help="a node is off, and stays off until it boots anew")
     confirm.set_defaults(kind=FenceConfirmation)
     confirm.add_argument("node", metavar="NODE", help="the node that is off")
@@ -65,13 +94,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     history.set_defaults(kind=FenceHistory)
     history.add_argument("node", metavar="NODE", nargs="?", help="only what was done to this one")
     history.add_argument("--json", action="store_true", help="print JSON")
-    for action in (confirm, history):
+    for action in (node, confirm, history):
         add_socket_argument(action)
 
 
 def run(options: Options) -> int:
     """Carry out one action."""
     match options:
+        case FenceDemand():
+            return demand(options, _operator())
         case FenceConfirmation():
             return _confirm(options)
         case FenceHistory():

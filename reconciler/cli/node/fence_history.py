@@ -24,6 +24,14 @@ def fence_lines(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _table([_HEAD, *map(_cells, entries)])
 
 
+def last_words(entry: Mapping[str, Any]) -> str:
+    """One try, as it is told while people wait."""
+    what = f"{entry['what']} with {entry['device']}"
+    if entry["succeeded"]:
+        return f"{entry['by']}: {what}: done"
+    return f"{entry['by']}: {what} failed: {' '.join(str(entry['why']).split())}"
+
+
 def _state(record: Mapping[str, Any]) -> str:
     match record["state"]:
         case "down":

@@ -2,7 +2,7 @@
 
 Nothing that fails is tried again later, and nothing waits for a quorum: nobody expects a machine to be switched off an hour after it was
 asked for. How each ended is a line of the history, with who asked.
-Source: Pacemaker's `stonith_admin --reboot`, which tries the topology once and answers.
+Source: the design of the cluster, "Fencing, per target".
 """
 
 from __future__ import annotations
