@@ -14,7 +14,7 @@ def test_no_two_classes_have_one_name() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in sorted(PROGRAM.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            if isinstance(node, ast.ClassDef):
                 places[node.name].append(str(path.relative_to(PROGRAM)))
     shared = {name: found for name, found in places.items() if len(found) > 1 and name not in CONVENTIONS}
     assert not shared, "\n".join(f"{name}: {', '.join(found)}" for name, found in shared.items())

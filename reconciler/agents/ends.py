@@ -8,19 +8,16 @@ Source: pidfd_open(2); inotify(7); Linux, Documentation/admin-guide/cgroup-v2.rs
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import struct
 from collections.abc import Callable
 from functools import partial
 
-from reconciler.agents import procfs
+from reconciler.agents import kernel, procfs
 from reconciler.agents.cgroup import CallGroup
 from reconciler.agents.launch import descriptors_left
 
 _LOOK_S = 1.0
-_IN_MODIFY = 0x2
-_IN_IGNORED = 0x8000
 _EVENT = struct.Struct("=iIII")
 _READ_BYTES = 64 * 1024
 
@@ -158,7 +155,6 @@ class _GroupEvents:
     """One descriptor by which the kernel tells that a control group may have become empty."""
 
     def __init__(self) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
         self._descriptor = -1
         self._watches: dict[int, tuple[str, Callable[[], None]]] = {}
         self._by_path: dict[str, int] = {}
@@ -172,8 +168,7 @@ class _GroupEvents:
         """Call `changed` whenever the group at `path` may have become empty; False when the kernel can't tell."""
         if self._descriptor < 0 and not self._open():
             return False
-        events = os.fsencode(f"{path}/cgroup.events")
-        number = int(self._libc.inotify_add_watch(self._descriptor, events, _IN_MODIFY))
+        number = kernel.add_watch(self._descriptor, f"{path}/cgroup.events")
         if number < 0:
             return False
         self._watches[number] = path, changed
@@ -185,7 +180,7 @@ class _GroupEvents:
         number = self._by_path.pop(path, None)
         if number is not None:
             self._watches.pop(number, None)
-            self._libc.inotify_rm_watch(self._descriptor, number)
+            kernel.remove_watch(self._descriptor, number)
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -197,7 +192,7 @@ class _GroupEvents:
         self._by_path.clear()
 
     def _open(self) -> bool:
-        self._descriptor = int(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+        self._descriptor = kernel.open_watches()
         if self._descriptor < 0:
             return False
         asyncio.get_running_loop().add_reader(self._descriptor, self._read)

@@ -11,18 +11,10 @@ import os
 from collections.abc import Container
 
 from reconciler.agents import procfs
+from reconciler.agents.kernel import adopt_orphans
 
-_PR_SET_CHILD_SUBREAPER = 36
 _TOGETHER_S = 0.01
 """Not longer: agents that stop a service wait until its process is gone, and one that was not reaped is not."""
-
-
-def take_orphans(wanted: bool = True) -> bool:
-    """Become (or no longer be) the parent of every orphan among our descendants; False where the kernel refuses."""
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    return bool(libc.prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0) == 0)
 
 
 def reap_orphans(own: Container[int]) -> list[int]:
@@ -65,7 +57,7 @@ class OrphanReaper:
         import asyncio
         import signal
 
-        take_orphans()
+        adopt_orphans()
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._child_ended)
         self._child_ended()
 

@@ -120,7 +120,7 @@ def inject(
     `agent_of` knows the agent of a primitive by the name of an instance or the name in the history; results are recorded
     with the epoch time `at_s`.
     """
-    work = _Work(cib, agent_of, at_s)
+    work = _Injecting(cib, agent_of, at_s)
     work.set_quorum(injections.quorum)
     work.set_watchdog(injections.watchdog)
     work.set_nodes(EventKind.NODE_UP, injections.nodes_up, _UP)
@@ -135,7 +135,7 @@ def inject(
     return work.finish()
 
 
-class _Work:
+class _Injecting:
     """A CIB into which events are being put."""
 
     def __init__(self, cib: Cib, agent_of: Callable[[str], Agent | None], at_s: int) -> None:

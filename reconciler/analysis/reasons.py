@@ -36,7 +36,7 @@ def reason_of(change: Change, plan: Plan) -> Reason:
     leaf = next((one for one in made.resources if one.kind is Kind.PRIMITIVE and one.id == change.subject), None)
     if leaf is None:
         return _told(change, change.cause)
-    return _Line(change, plan, made, leaf).reason()
+    return _ReasonLine(change, plan, made, leaf).reason()
 
 
 def _told(change: Change, cause: Cause | None) -> Reason:
@@ -57,7 +57,7 @@ def _waiting(told: str, cause: Cause) -> str | None:
     return f"it waits for {waited}{', which is not possible' if what['state'] == 'unrunnable' else ''} ({words(cause)})"
 
 
-class _Line:
+class _ReasonLine:
     """One line about a primitive."""
 
     def __init__(self, change: Change, plan: Plan, made: Decisions, leaf: Decision) -> None:

@@ -155,7 +155,7 @@ def _each(configuration: Configuration, resource: Resource, nodes: int) -> int:
             in_turn = max(1, integer(resource.container_attributes.get("replicas-per-host"), 1))
             return in_turn * len(_stopping(configuration, resource))
         case Clone():
-            said = _Said(configuration, resource)
+            said = _CloneMeta(configuration, resource)
             on_one = max(1, said.most("clone-node-max", 1))
             # Instances of an ordered clone stop one after the other, wherever they are.
             in_turn = max(on_one, said.most("clone-max", nodes * on_one)) if said.any("ordered") else on_one
@@ -171,12 +171,12 @@ def _stopping(configuration: Configuration, resource: Resource) -> tuple[str, ..
         case Bundle():
             return (*_IMPLIED, *(("demote",) if "promoted-max" in resource.container_attributes else ()), "stop")
         case Clone():
-            said = _Said(configuration, resource)
+            said = _CloneMeta(configuration, resource)
             promotable = ("demote",) if resource.legacy_promotable or said.any("promotable") else ()
             return (*promotable, *(("notify",) if said.any("notify") else ()), "stop")
 
 
-class _Said:
+class _CloneMeta:
     """What may be said of a clone, by whatever rules: its own meta-attributes, those inside, and the defaults."""
 
     def __init__(self, configuration: Configuration, clone: Clone) -> None:

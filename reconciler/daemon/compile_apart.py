@@ -61,7 +61,7 @@ class AgentSettings:
 
 
 @frozen
-class _Request:
+class _CompileRequest:
     """What a worker is to judge; the bytes of a file are characters of the same number. `nodes` are the cluster's members."""
 
     files: Mapping[str, str]
@@ -163,7 +163,7 @@ class Workers:
         What takes too much time or memory is a finding. **Raises** JudgeError for what is no fault of the commit.
         """
         texts = {name: data.decode("latin-1") for name, data in files.items()}
-        request = canonical_bytes(_Request(texts, strict, agents, nodes))
+        request = canonical_bytes(_CompileRequest(texts, strict, agents, nodes))
         while True:
             worker = self._take()
             try:
@@ -285,7 +285,7 @@ def _load_modules() -> None:
     import reconciler.language.schema.second  # noqa: F401
 
 
-def _request() -> _Request | None:
+def _request() -> _CompileRequest | None:
     descriptor = sys.stdin.fileno()
     try:
         _ready((descriptor,), (), time.monotonic() + _KEPT_S)
@@ -294,10 +294,10 @@ def _request() -> _Request | None:
     head = sys.stdin.buffer.read(8)
     if len(head) < 8:
         return None
-    return from_bytes(_Request, sys.stdin.buffer.read(struct.unpack(">Q", head)[0]))
+    return from_bytes(_CompileRequest, sys.stdin.buffer.read(struct.unpack(">Q", head)[0]))
 
 
-def _serve(request: _Request) -> bool:
+def _serve(request: _CompileRequest) -> bool:
     """Answer one request in two parts; whether another one may follow."""
     try:
         loaded = _load(request)
@@ -320,7 +320,7 @@ def _serve(request: _Request) -> bool:
     return True
 
 
-def _load(request: _Request) -> Loaded:
+def _load(request: _CompileRequest) -> Loaded:
     from reconciler.language import load
 
     files = {name: text.encode("latin-1") for name, text in request.files.items()}

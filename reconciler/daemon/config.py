@@ -181,7 +181,7 @@ def parse_config(path: str, data: bytes, *, twice: bool = False) -> NodeConfig:
 
     findings = Findings()
     documents = read_documents(path, data[: _LARGEST_FILE + 1], findings)
-    reader = _Reader(path, os.path.dirname(os.path.abspath(path)))
+    reader = _ConfigReader(path, os.path.dirname(os.path.abspath(path)))
     for finding in findings.sorted():
         reader.findings.append(finding)
     if len(documents) > 1:
@@ -377,7 +377,7 @@ def _access(section: _Section) -> Access:
     return found
 
 
-class _Reader:
+class _ConfigReader:
     """Collects what is wrong; `base` is where relative paths start."""
 
     def __init__(self, file: str, base: str) -> None:
@@ -393,7 +393,7 @@ class _Reader:
 class _Section:
     """One map of the file; every key that is asked for is known, and `done` refuses the others."""
 
-    def __init__(self, reader: _Reader, value: Value | None, what: str) -> None:
+    def __init__(self, reader: _ConfigReader, value: Value | None, what: str) -> None:
         self.reader = reader
         self.what = what
         self.value = value

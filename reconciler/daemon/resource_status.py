@@ -29,7 +29,7 @@ _CHANGES_ROLE = frozenset({"start", "stop", "promote", "demote", "migrate_from",
 _STOPPED = "stopped"
 
 
-class _Said(NamedTuple):
+class _Described(NamedTuple):
     """What was said of a resource, and what else than the CIB that was made of."""
 
     result: LastResult | None
@@ -52,7 +52,7 @@ class ResourceStatus:
                 self._histories.setdefault(history.id, []).append(history)
         self._fail_counts = _fail_counts(cib)
         self._departing = frozenset[str]().union(*map(names_of, cib.departing.resources))
-        self._said: dict[int, _Said] = {}
+        self._said: dict[int, _Described] = {}
 
     def documents(self) -> list[dict[str, Any]]:
         """What is known of each resource that is shown, with its parts."""
@@ -64,7 +64,7 @@ class ResourceStatus:
         result = self._result_of(name)
         said = self._said.get(id(resource))
         if said is None or said.result is not result or not _same(said.children, children):
-            said = _Said(result, children, self._say(resource, children, name, result))
+            said = _Described(result, children, self._say(resource, children, name, result))
             self._said[id(resource)] = said
         return said.document
 

@@ -29,7 +29,7 @@ _Reading = Callable[[Setting, str], str]
 def readable(configuration: Configuration) -> tuple[Configuration, tuple[str, ...]]:
     """The configuration with what Pacemaker reads in their place, and a sentence about each."""
     notes: list[str] = []
-    work = _Work(notes)
+    work = _Replacing(notes)
     defaults = replace(
         configuration.defaults, resources=work.blocks("defaults", configuration.defaults.resources, _META, _of_meta)
     )
@@ -58,7 +58,7 @@ def _of_group(setting: Setting, text: str) -> str:
     return "true" if setting.name in settings.GROUP_META else _of_meta(setting, text)
 
 
-class _Work:
+class _Replacing:
     """Goes through a configuration and notes what it replaces."""
 
     def __init__(self, notes: list[str]) -> None:

@@ -67,7 +67,7 @@ class Token(NamedTuple):
 
 def parse_rule(text: str) -> Rule:
     """The rule that a text stands for, without score, role or id. Raises RuleTextError."""
-    reader = _Reader(text, _tokens(text))
+    reader = _RuleReader(text, _tokens(text))
     rule = reader.rule(0)
     if not reader.done:
         reader.fail(
@@ -103,7 +103,7 @@ def _tokens(text: str) -> list[Token]:
     return tokens
 
 
-class _Reader:
+class _RuleReader:
     """Reads tokens from left to right."""
 
     def __init__(self, text: str, tokens: list[Token]) -> None:

@@ -22,7 +22,7 @@ def few_files(objects: Objects, commit: str, path: str, most_bytes: int) -> dict
 
     TooMuchError when a file is larger than `most_bytes`.
     """
-    reader = _Reader(objects, most_bytes)
+    reader = _TreeReader(objects, most_bytes)
     try:
         tree = reader.tree_at(commit, path)
         if tree is not None:
@@ -32,7 +32,7 @@ def few_files(objects: Objects, commit: str, path: str, most_bytes: int) -> dict
     return dict(sorted(reader.found.items(), key=lambda one: one[0].path))
 
 
-class _Reader:
+class _TreeReader:
     """Reads so many objects and no more: a few trees can name a billion entries."""
 
     def __init__(self, objects: Objects, most_bytes: int) -> None:

@@ -18,8 +18,9 @@ from machine import needs, needs_agents, needs_root
 
 from reconciler.agents import procfs
 from reconciler.agents.executor import AgentRunner, RunnerSettings
+from reconciler.agents.kernel import adopt_orphans
 from reconciler.agents.liveness import LivenessWatch
-from reconciler.agents.orphans import OrphanReaper, take_orphans
+from reconciler.agents.orphans import OrphanReaper
 from reconciler.model.operation import AgentCall
 from reconciler.model.resource import Agent
 
@@ -116,7 +117,7 @@ def test_web_site(reachable: Path, settings: RunnerSettings) -> None:
         finally:
             watch.close()
             runner.close()
-            take_orphans(False)
+            adopt_orphans(False)
             for pid in procfs.marked(runner.mark("web")):
                 os.kill(pid, signal.SIGKILL)
 

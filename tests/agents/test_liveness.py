@@ -11,8 +11,9 @@ from pathlib import Path
 
 from reconciler.agents import procfs
 from reconciler.agents.executor import AgentRunner, RunnerSettings
+from reconciler.agents.kernel import adopt_orphans
 from reconciler.agents.liveness import LivenessWatch
-from reconciler.agents.orphans import OrphanReaper, take_orphans
+from reconciler.agents.orphans import OrphanReaper
 from reconciler.model.operation import AgentCall
 from reconciler.model.resource import Agent
 
@@ -53,7 +54,7 @@ def tell(settings: RunnerSettings, story: Callable[[Watched], Awaitable[None]]) 
         try:
             await story(watched)
         finally:
-            take_orphans(False)
+            adopt_orphans(False)
             watched.watch.close()
             watched.runner.close()
             for resource in ("a", "b", "a:0"):

@@ -316,8 +316,9 @@ def test_orphans_are_reaped_and_children_of_others_are_not() -> None:
     script = """
 import os, subprocess, sys, time
 sys.path.insert(0, {path!r})
-from reconciler.agents.orphans import reap_orphans, take_orphans
-assert take_orphans()
+from reconciler.agents.kernel import adopt_orphans
+from reconciler.agents.orphans import reap_orphans
+assert adopt_orphans()
 subprocess.run(["/bin/sh", "-c", "setsid sleep 0.1 & echo $!"], start_new_session=True, check=True)
 waited = subprocess.Popen(["/bin/sleep", "0.1"])
 time.sleep(0.5)

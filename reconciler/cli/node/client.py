@@ -120,7 +120,7 @@ class Client:
             query["since"] = since
         if types:
             query["types"] = ",".join(types)
-        connection = _Connection(self.path, self.timeout_s)
+        connection = _ClientConnection(self.path, self.timeout_s)
         try:
             connection.send("GET", "/v1/events", query, None)
             status = connection.read_head()
@@ -133,7 +133,7 @@ class Client:
     def _exchange(
         self, method: str, path: str, query: Mapping[str, str] | None, body: dict[str, Any] | None
     ) -> dict[str, Any]:
-        connection = _Connection(self.path, self.timeout_s)
+        connection = _ClientConnection(self.path, self.timeout_s)
         try:
             connection.send(method, path, query, body)
             status = connection.read_head()
@@ -145,7 +145,7 @@ class Client:
         return _parse_object(answer)
 
 
-class _Connection:
+class _ClientConnection:
     """One connection with one deadline for all of an exchange; `patience` gives a stream a new one."""
 
     def __init__(self, path: str, timeout_s: float) -> None:
@@ -318,7 +318,9 @@ def _target(path: str, query: Mapping[str, str] | None) -> str:
     return quote(path) + (f"?{urlencode(query)}" if query else "")
 
 
-def _parse_lines(connection: _Connection, timeout_s: float | None, within_s: float | None) -> Iterator[dict[str, Any]]:
+def _parse_lines(
+    connection: _ClientConnection, timeout_s: float | None, within_s: float | None
+) -> Iterator[dict[str, Any]]:
     rest = b""
     connection.patience(timeout_s if within_s is None else within_s)
     for part in connection.read_chunks():

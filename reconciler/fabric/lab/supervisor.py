@@ -79,7 +79,7 @@ class LabSupervisor:
 
     async def _serve_node(self, node: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Be the network of a node until its connection ends."""
-        port = _Connection(writer)
+        port = _SequencerPort(writer)
         self.sequencer.join(node, port, time.monotonic())
         try:
             while (found := await read_frame(reader)) is not None and not writer.is_closing():
@@ -204,7 +204,7 @@ class LabSupervisor:
         task.add_done_callback(self._tasks.discard)
 
 
-class _Connection:
+class _SequencerPort:
     """A port of the sequencer that writes frames; one whose process does not read is let go."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:

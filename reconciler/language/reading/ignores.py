@@ -51,7 +51,7 @@ _REQUEST = r"(?P<before>.*?)#\s*reconciler:\s*(?P<verb>ignore|accept)\s+(?P<code
 
 
 @frozen
-class _Request:
+class _CommentRequest:
     """One request: what is asked for which code, whether there is a reason, whether it is alone on its line."""
 
     verb: str
@@ -61,7 +61,7 @@ class _Request:
     column: int
 
 
-_Requests = Mapping[int, _Request]
+_CommentRequests = Mapping[int, _CommentRequest]
 
 
 def as_asked(findings: tuple[Finding, ...], files: Mapping[str, bytes]) -> tuple[Finding, ...]:
@@ -75,24 +75,24 @@ def as_asked(findings: tuple[Finding, ...], files: Mapping[str, bytes]) -> tuple
     return tuple(sorted(kept, key=lambda finding: (finding.place, finding.code, finding.text)))
 
 
-def _without_reason(file: str, line: int, request: _Request) -> Finding:
+def _without_reason(file: str, line: int, request: _CommentRequest) -> Finding:
     text = f"nothing is {request.verb.rstrip('e')}ed: the request to {request.verb} '{request.code}' gives no reason"
     hint = f"write: # reconciler: {request.verb} {request.code} because …"
     return Finding("ignore-without-reason", Place(file, line, request.column), text, hint, Severity.WARNING)
 
 
-def _requests(data: bytes) -> _Requests:
+def _requests(data: bytes) -> _CommentRequests:
     """The requests by line."""
-    found: dict[int, _Request] = {}
+    found: dict[int, _CommentRequest] = {}
     for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), start=1):
         if (asked := re.match(_REQUEST, line)) is not None:
             alone = not asked["before"].strip()
             column = len(asked["before"]) + 1
-            found[number] = _Request(asked["verb"], asked["code"], asked["reason"] is not None, alone, column)
+            found[number] = _CommentRequest(asked["verb"], asked["code"], asked["reason"] is not None, alone, column)
     return found
 
 
-def _judged(finding: Finding, requests: _Requests) -> Finding | None:
+def _judged(finding: Finding, requests: _CommentRequests) -> Finding | None:
     """The finding as the files ask for it; None when it is left out."""
     if finding.severity is Severity.WARNING:
         return None if _asks(requests, "ignore", finding) else finding
@@ -101,7 +101,7 @@ def _judged(finding: Finding, requests: _Requests) -> Finding | None:
     return finding
 
 
-def _asks(requests: _Requests, verb: str, finding: Finding) -> bool:
+def _asks(requests: _CommentRequests, verb: str, finding: Finding) -> bool:
     """Whether it is asked on the finding's line, or on those above it that hold requests alone."""
     line = finding.place.line
     near = [requests[line]] if line in requests else []

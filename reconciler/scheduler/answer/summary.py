@@ -32,7 +32,7 @@ class _Actions(NamedTuple):
     demote: Action | None
 
 
-class _Line(NamedTuple):
+class _SummaryLine(NamedTuple):
     """One line: what happens, whether the resource is gone afterwards, and the actions that tell why.
 
     `subject` says whether it can be done; `reason` why, when it isn't the subject itself.
@@ -166,7 +166,7 @@ def _oldest(resource: Resource, task: str, node: ClusterNode | None) -> Action |
 
 def _same_role(
     resource: Resource, actions: _Actions, current: ClusterNode | None, target: ClusterNode | None
-) -> _Line | None:
+) -> _SummaryLine | None:
     """Table A of section 18.2."""
     start, stop = actions.start, actions.stop
     if target is None:
@@ -174,20 +174,20 @@ def _same_role(
     moving = current is not None and current is not target
     migrate = _oldest(resource, "migrate_from", target)
     if migrate is not None and migrate.runnable and current is not None:
-        return _Line(Verb.MIGRATE, start)
+        return _SummaryLine(Verb.MIGRATE, start)
     if resource.planned.reloading:
-        return _Line(Verb.RELOAD, start)
+        return _SummaryLine(Verb.RELOAD, start)
     if start is None or start.optional:
         demote, promote = actions.demote, actions.promote
         again = demote is not None and promote is not None and not demote.optional and not promote.optional
-        return _Line(Verb.RE_PROMOTE, promote, demote) if again else None
+        return _SummaryLine(Verb.RE_PROMOTE, promote, demote) if again else None
     if not start.runnable:
-        return _Line(Verb.STOP, stop, _explaining(stop, start), gone=True)
+        return _SummaryLine(Verb.STOP, stop, _explaining(stop, start), gone=True)
     if moving:
-        return _Line(Verb.RECOVER if resource.found.failed else Verb.MOVE, stop)
+        return _SummaryLine(Verb.RECOVER if resource.found.failed else Verb.MOVE, stop)
     if resource.found.failed:
-        return _Line(Verb.RECOVER, stop, gone=True)
-    return _Line(Verb.RESTART, start)
+        return _SummaryLine(Verb.RECOVER, stop, gone=True)
+    return _SummaryLine(Verb.RESTART, start)
 
 
 def _only_stops(resource: Resource, actions: _Actions) -> bool:
@@ -201,29 +201,29 @@ def _stops(resource: Resource, role: Role, actions: _Actions) -> Iterator[Change
     """One line for each node on which it stops."""
     for node in resource.found.active_on:
         stop = _oldest(resource, "stop", node)
-        line = _Line(Verb.STOP, stop, _explaining(stop, actions.start), gone=True)
+        line = _SummaryLine(Verb.STOP, stop, _explaining(stop, actions.start), gone=True)
         yield _change(resource, role, line, node, None)
 
 
 def _other_role(
     resource: Resource, role: Role, actions: _Actions, current: ClusterNode | None, target: ClusterNode | None
-) -> _Line | None:
+) -> _SummaryLine | None:
     """Table B of section 18.2, but for its first row."""
     start, stop = actions.start, actions.stop
     if stop is not None and resource.found.failed and resource.found.must_stop:
-        return _Line(Verb.RECOVER, stop, start)
+        return _SummaryLine(Verb.RECOVER, stop, start)
     if current is not None and target is not None and current is not target:
-        return _Line(Verb.MOVE, stop)
+        return _SummaryLine(Verb.MOVE, stop)
     if resource.planned.reloading:
-        return _Line(Verb.RELOAD, start)
+        return _SummaryLine(Verb.RELOAD, start)
     if stop is not None and not stop.optional:
-        return _Line(Verb.RESTART, start)
+        return _SummaryLine(Verb.RESTART, start)
     if role is Role.PROMOTED:
-        return _Line(Verb.DEMOTE, actions.demote)
+        return _SummaryLine(Verb.DEMOTE, actions.demote)
     if resource.placed.next_role is Role.PROMOTED:
-        return _Line(Verb.PROMOTE, actions.promote)
+        return _SummaryLine(Verb.PROMOTE, actions.promote)
     if role is Role.STOPPED and resource.placed.next_role > Role.STOPPED:
-        return _Line(Verb.START, start)
+        return _SummaryLine(Verb.START, start)
     return None
 
 
@@ -233,7 +233,7 @@ def _explaining(stop: Action | None, start: Action | None) -> Action | None:
 
 
 def _change(
-    resource: Resource, role: Role, line: _Line, origin: ClusterNode | None, target: ClusterNode | None
+    resource: Resource, role: Role, line: _SummaryLine, origin: ClusterNode | None, target: ClusterNode | None
 ) -> Change:
     subject = line.subject
     told_by = line.reason if line.reason is not None else subject

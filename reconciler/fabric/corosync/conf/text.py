@@ -62,7 +62,7 @@ def parse(file: str, data: bytes) -> Conf:
     if len(data) > LARGEST_CONF_BYTES:
         raise InputError((_fault(file, 0, f"the file is larger than {LARGEST_CONF_BYTES // 1024} KiB"),))
     # Comments may be in any encoding; what can't be read is given back as it came.
-    reader = _Reader(file, data.decode("utf-8", "surrogateescape"))
+    reader = _ConfReader(file, data.decode("utf-8", "surrogateescape"))
     items = reader.section_body(0, None)
     if reader.findings:
         raise InputError(tuple(sorted(reader.findings, key=lambda finding: finding.place)))
@@ -93,7 +93,7 @@ def value_at(conf: Conf, *path: str) -> ConfSetting | None:
     return found[-1] if found else None
 
 
-class _Reader:
+class _ConfReader:
     """Reads line by line. A fault is noted and the line left out, so that all faults are told at once."""
 
     def __init__(self, file: str, text: str) -> None:
