@@ -29,7 +29,7 @@ _OPEN_AGAIN_S = 5.0
 _SHORTEST_S = 2
 
 
-class Guarded(Protocol):
+class WatchedNode(Protocol):
     """The node whose machine the device is of."""
 
     @property
@@ -75,7 +75,7 @@ class Watchdog:
         self,
         config: SelfFencingConfig,
         record: WatchdogRecord,
-        node: Guarded,
+        node: WatchedNode,
         told: Callable[[str, str], None],
         clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
         open_device: Callable[[str], WatchdogDevice] = WatchdogDevice,

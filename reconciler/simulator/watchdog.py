@@ -14,7 +14,7 @@ _LOOK_MS = 1_000
 _BOOT_US = 20_000_000
 
 
-class Watchdog:
+class SimulatedWatchdog:
     """Watches one host from now on; `timeout_ms` after it was fed the last time the host loses its power, and boots."""
 
     def __init__(self, clock: Clock, host: Host, timeout_ms: int) -> None:

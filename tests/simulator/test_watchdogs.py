@@ -6,15 +6,17 @@ import pytest
 from test_cuts import configuration
 
 from reconciler.simulator.cluster import SimulatedCluster
-from reconciler.simulator.watchdog import Watchdog
+from reconciler.simulator.watchdog import SimulatedWatchdog
 
 TIMEOUT_MS = 10_000
 
 
-def watched(policy: str, *, fencing: bool = True, timeout_ms: int = TIMEOUT_MS) -> tuple[SimulatedCluster, Watchdog]:
+def watched(
+    policy: str, *, fencing: bool = True, timeout_ms: int = TIMEOUT_MS
+) -> tuple[SimulatedCluster, SimulatedWatchdog]:
     """Three hosts, the first of which has a watchdog and runs the only resource."""
     cluster = SimulatedCluster(("n1", "n2", "n3"), 1)
-    watchdog = Watchdog(cluster.clock, cluster.hosts["n1"], timeout_ms)
+    watchdog = SimulatedWatchdog(cluster.clock, cluster.hosts["n1"], timeout_ms)
     cluster.run(30_000)
     assert not watchdog.armed, "no process: whoever boots has nothing to feed it"
     cluster.start()
