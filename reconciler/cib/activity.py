@@ -9,10 +9,19 @@ from reconciler.cib.entry_names import last_id
 from reconciler.model.status import NodeState, ResourceHistory, Status
 from reconciler.model.text import integer
 
+_LEAVE_UNPROMOTED = frozenset({"start", "demote", "stop", "migrate_from", "migrate_to"})
+_PROMOTED = frozenset({8, 9})
+"""The codes of a monitor that finds something promoted, well or failed."""
+
 
 def may_run(state: NodeState) -> frozenset[str]:
     """The resources that may run on a node of which nothing is heard: all but those that were last found or made stopped."""
     return frozenset(history.id for history in state.history if not _is_stopped(history))
+
+
+def may_be_promoted(state: NodeState) -> frozenset[str]:
+    """The resources that may be promoted on a node of which nothing is heard: all but those that were last found or left otherwise."""
+    return frozenset(history.id for history in state.history if not _is_unpromoted(history))
 
 
 def active_somewhere(status: Status) -> frozenset[str]:
@@ -68,3 +77,15 @@ def _is_stopped(history: ResourceHistory) -> bool:
     if last.get("op-status") != "0":
         return False
     return code == "7" if last.get("operation") == "monitor" else code == "0" and last.get("operation") == "stop"
+
+
+def _is_unpromoted(history: ResourceHistory) -> bool:
+    """Whether it was last started, demoted or stopped, or found so, and no look since has found it promoted."""
+    last = next((entry.attributes for entry in history.entries if entry.id == last_id(history.id)), None)
+    if last is None or is_changing(history) or last.get("op-status") != "0":
+        return False
+    if any(integer(entry.attributes.get("rc-code")) in _PROMOTED for entry in history.entries):
+        return False
+    if last.get("operation") == "monitor":
+        return last.get("rc-code") in ("0", "7")
+    return last.get("operation") in _LEAVE_UNPROMOTED and last.get("rc-code") == "0"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from reconciler.analysis.recording import forget_failures
 from reconciler.analysis.soundness import Violation, violations
 from reconciler.cib import Cib
-from reconciler.cib.activity import may_run
+from reconciler.cib.activity import may_be_promoted, may_run
 from reconciler.cib.departing import kept_waiting, names_departing, succeeded
 from reconciler.cib.observations import AttributeSet, ResourceForgotten
 from reconciler.controller.events import Broadcast, ClearTimer, Emit, SetTimer, Wish
@@ -479,7 +479,7 @@ def _held_back(plan: Plan, shared: Shared) -> tuple[frozenset[str], tuple[Planne
         )
         return frozenset(held), left, f"may be started elsewhere, too, by {_named(unaccounted(shared))}"
     if fences(shared.cib):
-        return frozenset(), plan.actions, ""
+        return _promotions_held_back(plan, shared)
     gone = [name for name, one in shared.nodes.items() if one.presence in (Presence.PENDING, Presence.UNCLEAN)]
     running = {resource for name in gone for resource in may_run(node_state(shared.cib, name))}
     renamed = kept_waiting(shared.cib, running)
@@ -490,6 +490,21 @@ def _held_back(plan: Plan, shared: Shared) -> tuple[frozenset[str], tuple[Planne
     ]
     left = _without(plan, {action.id for action in begun})
     return frozenset(map(_name, begun)), left, f"may still run on {_named(gone)}"
+
+
+def _promotions_held_back(plan: Plan, shared: Shared) -> tuple[frozenset[str], tuple[PlannedAction, ...], str]:
+    """The same with fencing, where a plan waits by itself for stops, and for what is to be fenced.
+
+    But it promotes as if nothing were promoted on a node whose machine is there, and whose process is gone: nobody can demote that
+    before the process is back, or the node is fenced.
+    """
+    gone = [name for name, one in shared.nodes.items() if one.presence is Presence.PENDING]
+    promoted = {
+        resource.partition(":")[0] for name in gone for resource in may_be_promoted(node_state(shared.cib, name))
+    }
+    begun = [one for one in plan.actions if one.task == "promote" and _name(one).partition(":")[0] in promoted]
+    left = _without(plan, {action.id for action in begun})
+    return frozenset(map(_name, begun)), left, f"may still be promoted on {_named(gone)}"
 
 
 def _named(gone: Iterable[str]) -> str:

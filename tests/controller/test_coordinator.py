@@ -166,6 +166,24 @@ def test_with_fencing_the_order_of_the_plan_is_enough() -> None:
     assert orders(Dc(missing_n2(Presence.UNCLEAN, fencing=True)).asked(plan(act(1, "start")))) == ["a start"]
 
 
+def promoted_on_n2(presence: Presence) -> Shared:
+    """n2 has a promoted and runs b, and is gone; there is fencing."""
+    shared = missing_n2(presence, fencing=True)
+    states = (remembered("n2", a=("promote", "0"), b=("start", "0")),)
+    return replace(shared, cib=replace(shared.cib, status=Status(nodes=states)))
+
+
+@pytest.mark.parametrize("presence", [Presence.ONLINE, Presence.UNCLEAN, Presence.DOWN, Presence.PENDING])
+def test_what_is_promoted_where_only_the_process_is_gone_is_promoted_nowhere_else(presence: Presence) -> None:
+    """With fencing, too: a plan waits for the fencing of who is to be fenced, and this one may be back before that."""
+    dc = Dc(promoted_on_n2(presence))
+    begun = plan(act(1, "start"), act(2, "promote", "a:1"), act(3, "promote", "b"), act(4, "start", "c", (2,)))
+    wishes = dc.asked(begun)
+    held = presence is Presence.PENDING
+    assert orders(wishes) == (["a start", "b promote"] if held else ["a start", "a:1 promote", "b promote"])
+    assert sorted(dc.transition.actions) == ([1, 3] if held else [1, 2, 3, 4])
+
+
 def test_what_would_follow_on_something_held_back_is_held_back_however_far_behind() -> None:
     dc = Dc(missing_n2(Presence.UNCLEAN))
     following = (act(4, "start", "e", (3,)), mark(3, 2), act(2, "start", "d", (1,)), act(1, "start"))

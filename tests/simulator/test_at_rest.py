@@ -196,3 +196,17 @@ def test_that_both_sides_of_a_cut_have_one_promoted_is_found() -> None:
         nothing_is_held_back(patch)
         found = Life(lived).live().broken
     assert found == "db is promoted on n2 while it is promoted on n1: 1 may be"
+
+
+@pytest.mark.parametrize("fault", [Trouble.KILL, Trouble.CUT, Trouble.FREEZE, Trouble.PAUSE])
+def test_what_is_promoted_where_the_daemon_is_gone_is_promoted_elsewhere_once_that_node_is_fenced(
+    fault: Trouble,
+) -> None:
+    """With fencing: a promoted instance runs on without a daemon, and nobody can demote it."""
+    known = promotable()
+    fencing = configured(
+        Primitive("power", Agent("stonith", "fence_lab")), *known.resources, **{"stonith-enabled": "true"}
+    )
+    found = Life(Scenario(1, HOSTS, (fencing,), (Fault(20_000, fault, "n1"), Fault(90_000, Trouble.HEAL, "n1")))).live()
+    assert found.broken is None
+    assert "fencing n1 is down" in found.story
