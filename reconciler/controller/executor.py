@@ -370,11 +370,11 @@ class Executor:
         return effects
 
     def _cancel(self, order: AgentOrder, cause: Cause, now: Moment) -> list[Wish]:
-        """End one recurring operation; the answer comes after what runs for the resource, so that nothing overlaps."""
-        key = cancelled(order.launched)
-        recurring = self.recurring.pop(key, None)
-        effects = [] if recurring is None else self._clear(recurring)
-        return effects + self._enqueue(Job(order, cause), now)
+        """End one recurring operation after what runs for the resource, and answer.
+
+        Not before: an order that is dropped unbegun leaves it as it was.
+        """
+        return self._enqueue(Job(order, cause, ends=self.recurring.get(cancelled(order.launched))), now)
 
     def _enqueue(self, job: Job, now: Moment) -> list[Wish]:
         resource = job.launched.resource
@@ -392,6 +392,8 @@ class Executor:
             if job.launched.task == "delete":
                 self.results.pop(resource, None)
                 self._forget_failures(resource)
+            if job.ends is not None and self.recurring.get(job.ends.key) is job.ends:
+                effects += self._clear(self.recurring.pop(job.ends.key))
             if job.launched.task in _UNRUN:
                 effects.append(Broadcast(self._report(job, AgentResult(0), AgentTraits(), now)))
                 continue

@@ -25,10 +25,23 @@ class Job:
     """One run of an operation: ordered once, recurring, or (`adopting`) to find out what runs after a restart.
 
     `started`: the resource was started here, and not stopped since. `stood`: this node stood still while it ran. `holder`: what else was
-    started here that its agent knows by the name of this one. `unkept`: why this node could not remember that it did it.
+    started here that its agent knows by the name of this one. `unkept`: why this node could not remember that it did it. `ends`: what
+    does not recur any more once it is the turn of this one.
     """
 
-    __slots__ = ("adopting", "gate", "holder", "order", "recurring", "started", "stood", "term", "transition", "unkept")
+    __slots__ = (
+        "adopting",
+        "ends",
+        "gate",
+        "holder",
+        "order",
+        "recurring",
+        "started",
+        "stood",
+        "term",
+        "transition",
+        "unkept",
+    )
 
     def __init__(
         self,
@@ -39,8 +52,10 @@ class Job:
         gate: Gate | None = None,
         started: bool = False,
         holder: str | None = None,
+        ends: Recurring | None = None,
     ) -> None:
         self.order = order
+        self.ends = ends
         self.holder = holder
         self.started = started
         self.gate = gate

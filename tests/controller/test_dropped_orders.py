@@ -65,6 +65,31 @@ def test_a_cancelled_monitor_does_not_come_back_by_its_timer() -> None:
     assert not executor.monitors("a")
 
 
+def test_a_cancel_that_waits_for_a_monitor_and_is_dropped_leaves_the_monitor_in_force() -> None:
+    """Else nobody would watch the resource any more: to the others its monitor is there."""
+    executor = Executor("n1", 1)
+    monitor = run_of(order(executor, 1, "monitor", 10_000))
+    assert cancel(executor, 2, 10_000) == [], "it waits for the monitor that runs"
+    executor.drop_unstarted()
+    assert executor.monitors("a")
+    told, wishes = executor.finished(monitor, AgentResult(7), AgentTraits(), NOW)
+    assert told is not None
+    assert [wish for wish in wishes if isinstance(wish, SetTimer)], "and it recurs"
+
+
+def test_a_cancel_ends_what_recurred_when_it_was_ordered_and_not_what_was_ordered_since() -> None:
+    executor = Executor("n1", 1)
+    monitor = run_of(order(executor, 1, "monitor", 10_000))
+    cancel(executor, 2, 10_000)
+    order(executor, 3, "monitor", 10_000)
+    _, wishes = executor.finished(monitor, AgentResult(0), AgentTraits(), NOW)
+    assert executor.monitors("a")
+    assert run_of(wishes), "the new one runs"
+    cancel(executor, 4, 10_000)
+    executor.finished(run_of(wishes), AgentResult(0), AgentTraits(), NOW)
+    assert not executor.monitors("a")
+
+
 def test_to_cancel_what_is_not_monitored_is_done_at_once() -> None:
     executor = Executor("n1", 1)
     wishes = cancel(executor, 2, 10_000)
