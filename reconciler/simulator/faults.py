@@ -6,7 +6,7 @@ import enum
 from collections.abc import Sequence
 from random import Random
 
-from reconciler.frozen import frozen
+from reconciler.frozen import frozen, replace
 
 
 class Trouble(enum.Enum):
@@ -14,6 +14,7 @@ class Trouble(enum.Enum):
 
     KILL = "the process dies"
     KILL_SOON = "the process dies after a number of effects"
+    POWER_SOON = "the host loses its power after a number of effects"
     START = "the process starts, if there is none"
     POWER_OFF = "the host loses its power"
     POWER_ON = "the host boots"
@@ -148,7 +149,7 @@ _AMONG_SEVERAL = frozenset(
         Trouble.FORGERY,
     }
 )
-ALONE = frozenset(_WEIGHTS) - _AMONG_SEVERAL - _LOSE_DISKS - _FENCING
+ALONE = frozenset(_WEIGHTS) - _AMONG_SEVERAL - _LOSE_DISKS - _FENCING | {Trouble.POWER_SOON}
 """What may happen to a cluster of one."""
 _MAJORITY_LEFT = 3
 """How many hosts it takes so that one may lose its disk and the others still know everything."""
@@ -170,6 +171,8 @@ _NUMBERED = frozenset(
     }
 )
 """Whose detail picks one of what there is."""
+_POWER = 0.3
+"""So often the power goes where the process would have died amid its effects."""
 _PAUSES_MS = (1, 3, 10, 50, 300, 2_000, 6_000, 20_000)
 
 
@@ -183,6 +186,20 @@ def draw(chance: Random, hosts: Sequence[str], count: int, *, fencing: bool = Fa
         host = hosts[-1] if trouble in _LOSE_DISKS else chance.choice(hosts)
         faults.append(Fault(at_ms, trouble, host, _detail(chance, trouble), _others(chance, trouble, host, hosts)))
     return tuple(faults)
+
+
+def with_power(seed: int, faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    """The same faults, but that in some places the host loses its power amid its effects, and not the process alone.
+
+    That is drawn apart: lives in which no process dies so stay what they are.
+    """
+    chance = Random(f"{seed} power")
+    return tuple(
+        replace(one, trouble=Trouble.POWER_SOON)
+        if one.trouble is Trouble.KILL_SOON and chance.random() < _POWER
+        else one
+        for one in faults
+    )
 
 
 def _may_happen(trouble: Trouble, hosts: int, *, fencing: bool) -> bool:

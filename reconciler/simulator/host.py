@@ -114,6 +114,8 @@ class Host:
         """What this process has asked agents to do, by token."""
         self.crash_after: int | None = None
         """After how many effects the process dies, if it is to."""
+        self.power_goes = False
+        """Whether the host loses its power then."""
         self.emitted: list[ev.Emit] = []
         self._life = 0
         self._timers: dict[str, int] = {}
@@ -270,9 +272,16 @@ class Host:
             if self.crash_after is not None:
                 self.crash_after -= 1
                 if self.crash_after < 0:
-                    self.crash()
+                    self._die_amid()
                     return
             self._carry_out(effect)
+
+    def _die_amid(self) -> None:
+        """What was to be carried out besides is not."""
+        if self.power_goes:
+            self.power_off()
+        else:
+            self.crash()
 
     def _step_without_memory(self, node: Node, event: ev.Event) -> list[ev.Effect]:
         """A step in which the next message can't be taken in."""

@@ -111,8 +111,8 @@ class Life:
         match fault.trouble:
             case Trouble.KILL if not host.is_frozen:
                 host.crash()
-            case Trouble.KILL_SOON:
-                host.crash_after = fault.detail
+            case Trouble.KILL_SOON | Trouble.POWER_SOON:
+                host.crash_after, host.power_goes = fault.detail, fault.trouble is Trouble.POWER_SOON
             case Trouble.START if not host.is_frozen:
                 host.start()
             case Trouble.POWER_OFF:

@@ -9,18 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import permutations
 
+from reconciler.cib import Cib
 from reconciler.controller import events as ev
 from reconciler.controller.fencing.record import FenceOrder, Ordered
+from reconciler.controller.quorum.policy import QuorumPolicy
+from reconciler.controller.quorum.self_stop import goes_on
 from reconciler.controller.replica import Partition
 from reconciler.controller.shared import Shared
-from reconciler.controller.standing import option
+from reconciler.controller.standing import quorum_policy
 from reconciler.model.cluster import Configuration
 from reconciler.model.duration import DEFAULT_TIMEOUT_MS, interval_ms, timeout_ms
+from reconciler.model.operation import AgentCall
 from reconciler.model.resource import Primitive, primitives
 from reconciler.simulator.cluster import SimulatedCluster
+from reconciler.simulator.excuses import Excuses
 from reconciler.simulator.host import Host
 from reconciler.simulator.promises import Promises
-from reconciler.simulator.scenario import Scenario, fences, is_device
+from reconciler.simulator.scenario import Scenario, is_device
+from reconciler.simulator.scenario import fences as all_fence
 from reconciler.simulator.world import Double
 
 _MARGINS_US = 10_000_000
@@ -33,8 +39,9 @@ _NOTED_EVERY_US = 50_000
 _LEFT_BEHIND = 50_000
 """How many messages may wait for a process that does not stand still."""
 _BEGINNINGS = frozenset({"start", "promote", "migrate_from"})
-_MAY_GO_ON = frozenset({"ignore", "freeze"})
+_MAY_GO_ON = frozenset({QuorumPolicy.IGNORE, QuorumPolicy.FREEZE})
 """The policies under which something may be begun without quorum: what failed where it ran, or anything."""
+_FREEZES = frozenset({QuorumPolicy.FREEZE})
 
 _NOTHING_SEEN: tuple[None, Partition] = None, Partition()
 
@@ -49,8 +56,8 @@ class Rules:
         self.acknowledged: list[str] = []
         """Commits that most hosts have activated."""
         self.steps = 0
-        unfenced = [one for one in lived.configurations if not fences((one,))]
-        self._grace_us = min(map(_grace_us, unfenced), default=None)
+        unfenced = [one for one in lived.configurations if not all_fence((one,))]
+        self._grace_us = min((us for one in unfenced if (us := _grace_us(one)) is not None), default=None)
         """How long whoever can do nothing is waited for at the least, where any configuration fences nobody."""
         self._dared_us = min((us for one in unfenced if (us := _dared_us(one)) is not None), default=None)
         """How long whoever runs on is waited for, where an operator has said how long."""
@@ -61,7 +68,7 @@ class Rules:
         self._promises = {name: Promises(host.disk) for name, host in cluster.hosts.items()}
         self._silent_us: dict[str, tuple[int, int]] = {}
         self._turned_us = 0
-        self._excused: set[tuple[str, str, str]] = set()
+        self._excuses = Excuses(cluster.hosts)
         self._activated: dict[str, set[str]] = {}
         self._proposed: dict[str, set[str]] = {}
         self._ended: set[str] = set()
@@ -108,16 +115,24 @@ class Rules:
         So may what runs on one that was not reached for as long as an operator has said. With fencing nothing may, unless a device said
         that it switched a host off, and did not.
         """
-        now_us = self.cluster.clock.now_us
         if self.cluster.deceived & {double.host, *double.others}:
             return
-        for other in double.others:
-            silent, apart = self._silent_us.get(other), self._apart_us.get((double.host, other))
-            if _lasted(silent, self._grace_us, now_us) or _lasted(apart, self._dared_us, now_us):
-                self._excused.add((double.task, double.resource, other))
-        counting = [other for other in double.others if (double.task, double.resource, other) not in self._excused]
+        counting = [other for other in double.others if not self._may_run_on(double, other)]
         if len(counting) >= double.most:
             self._break(str(double))
+
+    def _may_run_on(self, double: Double, other: str) -> bool:
+        """Whether it is nobody's fault that something still runs on another host."""
+        if self._excuses.excused(double, other):
+            return True
+        now_us = self.cluster.clock.now_us
+        if _lasted(self._silent_us.get(other), self._grace_us, now_us):
+            self._excuses.excuse(double, other, self.cluster.hosts.keys() - {other})
+            return True
+        apart = [one for one in self.cluster.hosts if _lasted(self._apart_us.get((one, other)), self._dared_us, now_us)]
+        if double.host in apart:
+            self._excuses.excuse(double, other, apart)
+        return double.host in apart
 
     # After each step of a node
 
@@ -139,7 +154,8 @@ class Rules:
                 case ev.RunAgent(_, call) if call.operation in _BEGINNINGS:
                     what = f"begins {call.operation} of {call.resource}"
                     self._check_quorum(host, what, views, strict=not policies & _MAY_GO_ON)
-                case ev.RunAgent(_, call) if call.operation == "stop" and policies == {"freeze"}:
+                    self._note_begun(host, call, views)
+                case ev.RunAgent(_, call) if call.operation == "stop" and policies == _FREEZES:
                     self._check_freeze(host, call.resource, views)
                 case ev.Emit("proposed", fields):
                     self._note_proposed(host, str(fields["proposal"]))
@@ -148,7 +164,8 @@ class Rules:
                 case ev.Leave(why) if not policies & _MAY_GO_ON:
                     self._check_end(host, why, views)
                 case ev.CallFenceAgent(order):
-                    self._check_quorum(host, f"fences {order.target}", views, strict=True)
+                    strict = QuorumPolicy.IGNORE not in policies
+                    self._check_quorum(host, f"fences {order.target}", views, strict=strict)
                     self._check_order(host, order)
                 case _:
                     pass
@@ -170,6 +187,8 @@ class Rules:
             return
         self._compare(host.name, shared)
         if partition.installed:
+            if self._quorate(partition):
+                self._excuses.met(host.name, partition.members)
             known = self._dcs.setdefault(partition.view, (host.name, node.replica.dc))
             if known[1] != node.replica.dc:
                 self._break(f"{host.name} and {known[0]} have two DCs in one view: {node.replica.dc} and {known[1]}")
@@ -212,6 +231,14 @@ class Rules:
         # Members that go on without one of them give the view another name.
         verdict = self.cluster.network.verdicts.get(view.view.rstrip("'"))
         return verdict is not None and verdict.quorate
+
+    def _note_begun(self, host: Host, call: AgentCall, views: list[Partition]) -> None:
+        """Something is begun on a host: what it knows of the others then is what counts, also when that shows later."""
+        installed = [view for view in views if view.installed]
+        if host.node is not None and installed:
+            shared = host.node.replica.shared
+            goes_on = not shared.quorate and quorum_policy(shared.cib) is QuorumPolicy.IGNORE
+            self._excuses.begins(host.name, call, installed[-1].members, shared, goes_on=goes_on)
 
     def _check_freeze(self, host: Host, resource: str, views: list[Partition]) -> None:
         """Under the policy freeze a side without quorum stops nothing that runs as it should, and a member by itself nothing at all.
@@ -303,13 +330,13 @@ def _lasted(time: tuple[int, int] | None, least_us: int | None, now_us: int) -> 
     return time is not None and least_us is not None and time[1] - time[0] >= least_us and now_us - time[1] <= BEGUN_US
 
 
-def _policies(*states: Shared | None) -> frozenset[str]:
+def _policies(*states: Shared | None) -> frozenset[QuorumPolicy]:
     """The policies without quorum by which a node may have gone in a step."""
-    return frozenset(option(one.cib, "no-quorum-policy", "stop") for one in states if one is not None)
+    return frozenset(quorum_policy(one.cib) for one in states if one is not None)
 
 
-def _grace_us(configuration: Configuration) -> int:
-    """How long the others wait for a node that has this configuration, at the least."""
+def _grace_us(configuration: Configuration) -> int | None:
+    """How long the others wait for a node that has this configuration, at the least; None: for ever."""
     stops = [
         [timeout_ms(operation.attributes.get("timeout")) for operation in one.operations if operation.name == "stop"]
         for resource in configuration.resources
@@ -320,7 +347,11 @@ def _grace_us(configuration: Configuration) -> int:
         _dared_us(configuration),
         max((max(one, default=DEFAULT_TIMEOUT_MS) for one in stops), default=0),
     )
-    return _MARGINS_US + 1000 * (longest_ms or DEFAULT_TIMEOUT_MS) if dared_us is None else dared_us
+    if dared_us is not None:
+        return dared_us
+    if goes_on(quorum_policy(Cib(configuration=configuration))):
+        return None
+    return _MARGINS_US + 1000 * (longest_ms or DEFAULT_TIMEOUT_MS)
 
 
 def _dared_us(configuration: Configuration) -> int | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
 from reconciler.controller.quorum.votes import Votequorum
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
-from reconciler.model.resource import Agent, Bundle, Clone, Operation, Primitive, primitives
+from reconciler.model.constraint import Location
+from reconciler.model.resource import Agent, Bundle, Clone, Group, Operation, Primitive, primitives
 from reconciler.model.text import integer
-from reconciler.simulator.faults import Fault, Trouble, draw
+from reconciler.simulator.faults import Fault, Trouble, draw, with_power
 from reconciler.simulator.planner import is_simple
 
 NAMES = ("a", "b", "c")
@@ -24,6 +25,10 @@ _REAL_IN = 10
 """One in so many lives asks the real scheduler."""
 _VARIED = 0.35
 """So often commits change the options by which a cluster without quorum, and one that has lost a node, goes."""
+_RARER = 0.2
+"""So often a cluster without quorum goes on as if it had it, or its members fence themselves."""
+_SHAPED = 0.5
+"""So often what the real scheduler is asked about has groups, clones, and clones that are promoted."""
 
 
 @frozen
@@ -63,21 +68,26 @@ def scenario(
 
     Without a word on it the toy planner stands in for the scheduler in nine of ten lives, where the configurations are drawn. In some of
     these options change with a commit: fencing, the policy without quorum, how long lost nodes are waited for, how long a stop may take.
+    Where the real scheduler is asked, half of the lives have groups and clones, which may be promoted.
     """
     chance = Random(seed)
     drawn_hosts = tuple(f"n{number}" for number in range(1, 1 + chance.choice((1, 2, 2, 3, 3, 3, 4, 5))))
     options = _options(chance)
-    drawn = _varied(seed, tuple(_configuration(chance, options) for _ in range(4)))
     named = tuple(hosts) or drawn_hosts
+    drawn = _varied(seed, tuple(_configuration(chance, options) for _ in range(4)))
+    if len(named) > 1:
+        drawn = _with_rarer_policy(seed, drawn)
     made = tuple(configurations) or drawn
     devices = any(fences((one,)) for one in made)
     faults = draw(chance, named, chance.randint(5, 40) if count is None else count, fencing=devices)
     small = seed % _REAL_IN != 0 and not configurations if toy is None else toy and all(map(is_simple, made))
+    if not small and not configurations:
+        made = _shaped(seed, made, named)
     quorum = _quorum(chance, len(named))
     if quorum in _CONTESTED:
         # Where both sides are quorate once the other is fenced, a device that lies makes two clusters of one: nobody can tell.
         faults = tuple(fault for fault in faults if fault.trouble is not Trouble.FENCING_LIES)
-    return Scenario(seed, named, made, faults, small, quorum)
+    return Scenario(seed, named, made, with_power(seed, faults), small, quorum)
 
 
 def service_of(lived: Scenario) -> Votequorum:
@@ -187,6 +197,65 @@ def _vary(chance: Random, configuration: Configuration) -> Configuration:
         _with_stop(chance, one) for one in configuration.resources if isinstance(one, Primitive) and not is_device(one)
     )
     return _with_options(options, resources)
+
+
+def _with_rarer_policy(seed: int, drawn: tuple[Configuration, ...]) -> tuple[Configuration, ...]:
+    """In some lives the policy without quorum is to go on, or that members fence themselves. That is drawn apart, too."""
+    chance = Random(f"{seed} policy")
+    if chance.random() >= _RARER:
+        return drawn
+    policy = chance.choice(("ignore", "ignore", "fence", "suicide"))
+    grace = chance.choice((None, "30s", "60s")) if policy == "ignore" else None
+    always = chance.random() < 0.7
+    return tuple(_with_policy(one, policy, grace) if always or chance.random() < 0.5 else one for one in drawn)
+
+
+def _with_policy(configuration: Configuration, policy: str, grace: str | None) -> Configuration:
+    options = {name: value for block in configuration.options for name, value in block.values.items()}
+    options["no-quorum-policy"] = policy
+    if grace is not None:
+        options.setdefault("lost-node-grace", grace)
+    return replace(configuration, options=plain(options))
+
+
+def _shaped(seed: int, drawn: tuple[Configuration, ...], hosts: Sequence[str]) -> tuple[Configuration, ...]:
+    """In some lives what is configured is a group, or is cloned, and may be promoted; each name is the same in all commits."""
+    chance = Random(f"{seed} shapes")
+    if chance.random() >= _SHAPED:
+        return drawn
+    shapes = {name: chance.choice(("plain", "clone", "promotable", "promotable")) for name in NAMES}
+    grouped = chance.random() < 0.4
+    return tuple(_shape(chance, one, shapes, hosts, grouped=grouped) for one in drawn)
+
+
+def _shape(
+    chance: Random, configuration: Configuration, shapes: Mapping[str, str], hosts: Sequence[str], *, grouped: bool
+) -> Configuration:
+    devices = tuple(one for one in configuration.resources if isinstance(one, Primitive) and is_device(one))
+    plainly = tuple(one for one in configuration.resources if isinstance(one, Primitive) and not is_device(one))
+    of_group = plainly[1:] if grouped else ()
+    group = (Group("site", of_group),) if of_group else ()
+    made = tuple(_shape_one(chance, one, shapes[one.id]) for one in plainly if one not in of_group)
+    likes = tuple(
+        Location(
+            f"{one.id}-{host}", resource=one.id, node=host, score=str(chance.choice((10, 50, 100))), role="Promoted"
+        )
+        for one in made
+        if isinstance(one, Clone) and shapes[one.resource.id] == "promotable"
+        for host in hosts
+    )
+    return replace(configuration, resources=(*devices, *made, *group), constraints=likes)
+
+
+def _shape_one(chance: Random, primitive: Primitive, shape: str) -> Primitive | Clone:
+    if shape == "plain":
+        return primitive
+    meta = {"clone-max": "2"} if chance.random() < 0.3 else {}
+    if shape == "promotable":
+        meta |= {"promotable": "true", "promoted-max": chance.choice(("1", "1", "1", "2"))}
+        promoted = Operation("monitor", "11s", attributes={"role": "Promoted"})
+        primitive = replace(primitive, operations=(*primitive.operations, promoted))
+    return Clone(f"{primitive.id}-clone", primitive, meta=plain(meta))
 
 
 def _with_stop(chance: Random, primitive: Primitive) -> Primitive:

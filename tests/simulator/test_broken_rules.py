@@ -45,7 +45,7 @@ LIVES = {
     "freeze acts as stop": 82,
     "outbox dropped": 265,
     "promise forgotten at a restart": 3,
-    "count a blank member": 124,
+    "count a blank member": 257,
     "orders survive a view": 118,
     "reported when sent": 124,
     "no new order after the executor was lost": 202,
