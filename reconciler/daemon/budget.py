@@ -51,18 +51,22 @@ class _OverBudget(BaseException):
 class Budget:
     """Bounds for decisions in this process's main thread. One at a time: a process has one timer of each kind."""
 
-    def __init__(self) -> None:
-        """Take over the two signals. Raises RuntimeError outside of the main thread, which alone gets signals."""
+    def __init__(self, most_s: float = _MOST_S) -> None:
+        """Take over the two signals; no decision may take longer than `most_s`, as something waits for the loop to go on.
+
+        Raises RuntimeError outside of the main thread, which alone gets signals.
+        """
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("only the main thread can be interrupted")
         self._armed = False
+        self._most_s = most_s
         signal.signal(signal.SIGVTALRM, self._interrupt)
         with contextlib.suppress(OSError, ValueError, AttributeError):  # A test's capture of it is no file.
             faulthandler.register(signal.SIGPROF, file=sys.stderr, all_threads=False, chain=True)
 
     def decide(self, cib: Cib, ask: Callable[[], T]) -> T:
         """What `ask` answers about this CIB. Raises UndecidedError when that takes more than the CIB's size accounts for."""
-        return self.run(budget_s(cib), ask)
+        return self.run(min(budget_s(cib), self._most_s), ask)
 
     def run(self, seconds: float, ask: Callable[[], T]) -> T:
         """What `ask` answers. Raises UndecidedError when it takes more than so many seconds of processor time, or too much memory."""

@@ -104,7 +104,7 @@ class SelfFencingConfig:
     """
 
     watchdog: str | None = None
-    timeout_s: int = 10
+    timeout_s: int = 15
     handover_s: int = 120
     sysrq: str | None = None
     trigger: str = "/proc/sysrq-trigger"
@@ -360,7 +360,7 @@ def _self_fencing(section: _Section, *, in_lab: bool) -> SelfFencingConfig:
     sysrq = section.word("sysrq", ("none", "reboot", "off"), "none")
     found = SelfFencingConfig(
         section.path("watchdog", None),
-        section.whole_seconds("timeout", 10, 5, 300),
+        section.whole_seconds("timeout", 15, 5, 300),
         section.whole_seconds("handover", 120, 30, 3600),
         None if sysrq == "none" else sysrq,
         section.path("sysrq-trigger", SelfFencingConfig().trigger),

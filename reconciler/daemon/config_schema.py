@@ -188,7 +188,7 @@ def schema() -> Schema:
                     ),
                     "timeout": _duration(
                         "After how long without being fed the device resets the machine: 5s to 300s, in whole seconds.",
-                        "10s",
+                        "15s",
                     ),
                     "handover": _duration(
                         "How long the device waits for the next daemon, when one ends and leaves something running: 30s to 3600s.",

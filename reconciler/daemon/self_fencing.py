@@ -1,6 +1,6 @@
 """Ending this machine at once, without ending anything in order: as node.yaml allows it, by the kernel, and by the watchdog device besides.
 
-Source: the kernel's documentation, "Linux Magic System Request Key Hacks" (`b` reboots, `o` switches off); sbd(8), "watchdog".
+Source: Linux, Magic System Request Key Hacks (`b` reboots, `o` switches off).
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ class Service:
             self._gone, self._runner.mark, self._runner.cgroups, self._runner.processes.running
         )
         self._shell = self._make_shell()
-        self._shell.node.coordinator.bounded = Budget().decide
+        self._shell.node.coordinator.bounded = _budget(config).decide
         self._shell.node.proposals.policy = config.guards
         record = WatchdogRecord(config.run, _boot_id(config))
         self._watchdog = Watchdog(config.self_fencing, record, NodeOfShell(self._shell), self._tell_of_watchdog)
@@ -353,8 +353,9 @@ class Service:
     def _gone(self, resource: str) -> None:
         self._shell.tell(ProcessesGone(moment(), resource))
 
-    def _tell_of_watchdog(self, what: str, text: str) -> None:
-        self._shell.emit("daemon", {"what": what, "text": text})
+    def _tell_of_watchdog(self, well: bool, text: str) -> None:
+        told = {"what": "watchdog", "text": text} if well else {"what": "watchdog-unfed", "text": text}
+        self._shell.emit("daemon", told)
 
     # Life
 
@@ -390,6 +391,12 @@ async def _feed_watchdog(interval_s: float) -> None:
     while True:
         notify("WATCHDOG=1")
         await asyncio.sleep(interval_s)
+
+
+def _budget(config: NodeConfig) -> Budget:
+    """Where a watchdog waits to be fed, no decision takes half of its time: what can't be decided would reset one DC after the other."""
+    fencing = config.self_fencing
+    return Budget() if fencing.watchdog is None else Budget(fencing.timeout_s / 2)
 
 
 def _lets_others_in(config: NodeConfig) -> bool:

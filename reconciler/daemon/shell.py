@@ -86,7 +86,7 @@ _TROUBLE = frozenset(
         ("daemon", "undecided"),
         ("daemon", "restart-cap"),
         ("daemon", "unsound-plan"),
-        ("daemon", "watchdog"),
+        ("daemon", "watchdog-unfed"),
         ("fencing", "failed"),
         ("fencing", "unreachable"),
     }

@@ -3,7 +3,7 @@
 It is armed once the node is a member among those who have quorum, so that a machine that boots is not reset again and again. A daemon that
 ends in order and runs nothing stops it; one that leaves something running has it wait for the next daemon, a bounded time. The next one
 takes over what it finds armed, and feeds it for as long as that before it knows whether it may. A daemon that is killed leaves it armed as
-it is. Source: the design of the cluster, "Self-stop"; sbd(8), "watchdog".
+it is. Source: the design of the cluster, "Quorum"; sbd(8), "watch".
 """
 
 from __future__ import annotations
@@ -69,14 +69,17 @@ class NodeOfShell:
 
 
 class Watchdog:
-    """The device of one daemon. `clock` counts from the start of the machine, in seconds; `open_device` opens a path."""
+    """The device of one daemon. `told` hears what becomes of it, and whether that is as it should be.
+
+    `clock` counts from the start of the machine, in seconds; `open_device` opens a path.
+    """
 
     def __init__(
         self,
         config: SelfFencingConfig,
         record: WatchdogRecord,
         node: WatchedNode,
-        told: Callable[[str, str], None],
+        told: Callable[[bool, str], None],
         clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
         open_device: Callable[[str], WatchdogDevice] = WatchdogDevice,
     ) -> None:
@@ -190,7 +193,7 @@ class Watchdog:
             return
         self._device, self.trouble = device, None
         self._note()
-        self._told("watchdog-armed", f"{path} ({device.name}) {self._what_it_does(device)}")
+        self._told(True, f"{path} ({device.name}) {self._what_it_does(device)}")
 
     def _what_it_does(self, device: WatchdogDevice) -> str:
         asked = "" if self._timeout_s == self._config.timeout_s else f" ({self._config.timeout_s} s were asked for)"
@@ -216,16 +219,14 @@ class Watchdog:
         if may:
             self._unfed_s = None
             if self._said:
-                self._told("watchdog", "the watchdog is fed again")
+                self._told(True, "the watchdog is fed again")
             self._said = False
             return
         self._unfed_s = now_s if self._unfed_s is None else self._unfed_s
         if now_s - self._unfed_s >= _FED_EVERY_S and not self._said:
             self._said = True
             why = "something runs here, and this node is not known to be a member among those who have quorum"
-            self._told(
-                "watchdog", f"{why}: the watchdog is not fed, and resets this machine within {self._timeout_s} s"
-            )
+            self._told(False, f"{why}: the watchdog is not fed, and resets this machine within {self._timeout_s} s")
 
     def _stop(self, device: WatchdogDevice) -> None:
         try:

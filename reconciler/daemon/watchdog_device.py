@@ -2,7 +2,7 @@
 
 Opening the device starts the timer, and each write feeds it. It stops only by a `V` before the device is closed, where the driver can do
 that: closed without one, also by the end of the process, it runs on.
-Source: the kernel's documentation, "The Linux Watchdog driver API" (WDIOC_*, magic close, nowayout); linux/watchdog.h.
+Source: Linux, The Linux Watchdog driver API (WDIOC_*, magic close, nowayout); Linux, linux/watchdog.h.
 """
 
 from __future__ import annotations

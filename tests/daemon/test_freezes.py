@@ -8,8 +8,11 @@ import time
 
 import pytest
 
+from reconciler.cib import Cib
 from reconciler.controller.coordinator import UndecidedError
 from reconciler.daemon.budget import Budget, budget_s
+from reconciler.daemon.config import NodeConfig, SelfFencingConfig
+from reconciler.daemon.service import _budget
 
 from .conftest import Node
 
@@ -137,6 +140,23 @@ def test_what_is_interrupted_is_interrupted_again_until_it_ends_and_nothing_afte
     assert budget.run(5, lambda: 7) == 7
     for _ in itertools.takewhile(lambda _: time.process_time() - began < 3, itertools.count()):
         pass
+
+
+def test_a_decision_may_be_given_less_time_than_its_size_accounts_for() -> None:
+    def forever() -> None:
+        while True:
+            pass
+
+    with pytest.raises(UndecidedError, match=r"more than 0\.3 s"):
+        Budget(0.3).decide(Cib(), forever)
+    with pytest.raises(UndecidedError, match=r"more than 1\.5 s"):
+        Budget().decide(Cib(), forever)
+
+
+@pytest.mark.parametrize(("watchdog", "most_s"), [(None, 30.0), ("/dev/watchdog", 10.0)])
+def test_where_a_watchdog_waits_no_decision_takes_half_of_its_time(watchdog: str | None, most_s: float) -> None:
+    config = NodeConfig("n1", self_fencing=SelfFencingConfig(watchdog, timeout_s=20))
+    assert _budget(config)._most_s == most_s
 
 
 def test_a_decision_gets_only_so_much_memory_and_what_comes_after_has_it_again() -> None:

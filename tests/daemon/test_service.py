@@ -331,6 +331,22 @@ def test_the_service_manager_is_told(stopped_node: Node, monkeypatch: pytest.Mon
             heard.append(manager.recv(1000).decode())
 
 
+def test_a_node_that_can_not_end_its_machine_as_is_wanted_says_so(stopped_node: Node) -> None:
+    node = stopped_node
+    node.write(
+        "cluster: {name: test, options: {stonith-enabled: false, no-quorum-policy: fence, fencing-reaction: panic}}\n"
+    )
+    node.start()
+    node.at_rest_with({})
+    wanted = "no-quorum-policy: fence and fencing-reaction: panic: this node can't end its own machine"
+    node.wait(lambda: any(text.startswith(wanted) for text in node.status()["warnings"]), "status says it")
+    node.stop()
+    node.extra = "self-fencing: {sysrq: reboot, sysrq-trigger: trigger}"
+    node.start()
+    node.at_rest_with({})
+    assert [text for text in node.status()["warnings"] if "its own machine" in text] == []
+
+
 def test_a_bad_node_configuration_is_told_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "node.yaml").write_text("node: n1\nsorces: {}\n")
     command = [sys.executable, "-m", "reconciler", "run", "--check", "--config", str(tmp_path / "node.yaml")]

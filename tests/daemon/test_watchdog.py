@@ -73,13 +73,13 @@ class Lived:
     ) -> None:
         self.machine = machine
         self.member = self.may_feed = self.active = False
-        self.told: list[tuple[str, str]] = []
+        self.told: list[tuple[bool, str]] = []
         self.record = WatchdogRecord(str(directory), boot)
         self.watchdog = Watchdog(
             config,
             self.record,
             self,
-            lambda what, text: self.told.append((what, text)),
+            lambda well, text: self.told.append((well, text)),
             lambda: machine.now_s,
             machine.open,  # type: ignore[arg-type]  # It has what is asked for.
         )
@@ -129,7 +129,7 @@ def test_without_a_device_nothing_happens(machine: Machine, tmp_path: Path) -> N
 def test_a_member_that_has_the_quorum_lives(member: Lived) -> None:
     member.run(600)
     assert not member.machine.is_reset
-    assert [what for what, _ in member.told] == ["watchdog-armed"]
+    assert [well for well, _ in member.told] == [True]
 
 
 def test_a_loop_that_hangs_has_the_machine_reset_in_time(member: Lived) -> None:
@@ -145,7 +145,9 @@ def test_who_has_lost_the_quorum_and_runs_something_is_reset_in_time(member: Liv
     member.run(600)
     assert member.machine.is_reset
     assert member.machine.now_s - before_s <= 10.2
-    assert "is not fed, and resets this machine within 10 s" in member.told[-1][1]
+    well, text = member.told[-1]
+    assert not well
+    assert "is not fed, and resets this machine within 10 s" in text
 
 
 def test_who_has_lost_the_quorum_and_stops_in_time_lives(member: Lived) -> None:
@@ -154,7 +156,7 @@ def test_who_has_lost_the_quorum_and_stops_in_time_lives(member: Lived) -> None:
     member.be(member=False, active=False)
     member.run(600)
     assert not member.machine.is_reset
-    assert member.told[-1] == ("watchdog", "the watchdog is fed again")
+    assert member.told[-1] == (True, "the watchdog is fed again")
 
 
 def test_members_that_come_and_go_are_not_spoken_of(member: Lived) -> None:
@@ -163,7 +165,7 @@ def test_members_that_come_and_go_are_not_spoken_of(member: Lived) -> None:
         member.run(0.5)
         member.be(member=True, active=True)
         member.run(5)
-    assert [what for what, _ in member.told] == ["watchdog-armed"]
+    assert [well for well, _ in member.told] == [True]
 
 
 def test_who_waits_for_its_disk_is_asked_again_soon(member: Lived) -> None:
