@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from reconciler.frozen import frozen
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus
 
+_WELL = frozenset({0, 8})
+"""What agents answer that have done what they were asked for, and of what is promoted and well."""
+
 
 @frozen
 class Witnessed:
@@ -94,12 +97,11 @@ class World:
         key = host, call.resource, call.operation
         if key in self.failing:
             return AgentResult(self.failing[key], exit_reason="asked to fail")
-        if key not in self.lying:
-            code = self._act(host, call, at_us)
-            if code:
-                return AgentResult(code)
+        code = 0 if key in self.lying else self._act(host, call, at_us)
+        if code not in _WELL:
+            return AgentResult(code)
         told = self.values.get((host, call.resource), {}) | self.attributes.pop((host, call.resource), {})
-        return AgentResult(0, attributes=told)
+        return AgentResult(code, attributes=told)
 
     def _act(self, host: str, call: AgentCall, at_us: int) -> int:
         key = host, call.resource

@@ -210,3 +210,10 @@ def test_what_is_promoted_where_the_daemon_is_gone_is_promoted_elsewhere_once_th
     found = Life(Scenario(1, HOSTS, (fencing,), (Fault(20_000, fault, "n1"), Fault(90_000, Trouble.HEAL, "n1")))).live()
     assert found.broken is None
     assert "fencing n1 is down" in found.story
+
+
+def test_the_agent_of_what_is_promoted_says_its_attributes_with_each_look_as_others_do() -> None:
+    world = World(values={("n1", "db"): {"lag": "3"}})
+    promoted(world, ("n1", "db"))
+    seen = world.call("n1", call("monitor", "db"), 0)
+    assert (seen.code, seen.attributes) == (8, {"lag": "3"})
