@@ -33,7 +33,7 @@ def out_of_reach(configuration: Configuration, nodes: Collection[str], lost: Col
     A device whose targets only its agent knows, or a rule decides, counts as able to fence every node. A watchdog (`have-watchdog`,
     `fencing-watchdog-timeout`) counts as none: no lost node is taken to be fenced by its own.
     """
-    reach = {one.id: _targets(configuration, one) for one in _enabled(configuration) if one.id not in lost}
+    reach = {one.id: _targets(configuration, one) for one in enabled(configuration) if one.id not in lost}
     return frozenset(node for node in nodes if not _reached(configuration, node, reach))
 
 
@@ -45,13 +45,20 @@ def _devices(configuration: Configuration) -> Iterator[Primitive]:
                 yield primitive
 
 
-def _enabled(configuration: Configuration) -> Iterator[Primitive]:
+def enabled(configuration: Configuration) -> Iterator[Primitive]:
     """The devices that may be used: one whose `target-role` is Stopped is disabled."""
     for device in _devices(configuration):
         template = next((t.meta for t in configuration.templates if t.id == device.template), ())
         _, role = _certain((*device.meta, *template), "target-role")
         if (role or "").lower() != "stopped":
             yield device
+
+
+def lists_its_hosts(configuration: Configuration, device: Primitive) -> bool:
+    """Whether a device is asked for the nodes that it can fence (`pcmk_host_check`: dynamic-list, or nothing and no hosts are named)."""
+    values = parameters(configuration, device)
+    check = values.get("pcmk_host_check", "").lower()
+    return check == "dynamic-list" or not (check or values.get("pcmk_host_list") or values.get("pcmk_host_map"))
 
 
 def kept_from(configuration: Configuration, device: Primitive) -> frozenset[str]:
@@ -115,7 +122,7 @@ def levels(configuration: Configuration, node: str) -> tuple[tuple[Primitive, ..
 
     A level of which a device is missing, or disabled, is none.
     """
-    known = {one.id: one for one in _enabled(configuration)}
+    known = {one.id: one for one in enabled(configuration)}
     for_node = [level for level in configuration.fencing_levels if _is_for(configuration, level, node)]
     if for_node:
         ordered = sorted(for_node, key=lambda level: integer(level.index))
@@ -131,7 +138,7 @@ def levels(configuration: Configuration, node: str) -> tuple[tuple[Primitive, ..
 def unfencing_level(configuration: Configuration, node: str) -> tuple[Primitive, ...]:
     """The devices that give a node its way to what it may use: all of them have to, in the order of the configuration."""
     able = {one.id for level in levels(configuration, node) for one in level}
-    return tuple(one for one in _enabled(configuration) if one.id in able and _unfences(configuration, one))
+    return tuple(one for one in enabled(configuration) if one.id in able and _unfences(configuration, one))
 
 
 def _unfences(configuration: Configuration, device: Primitive) -> bool:

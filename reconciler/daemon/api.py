@@ -30,6 +30,8 @@ from reconciler.controller.forgetting import Unforgettable
 from reconciler.controller.shared import Activation, activation_of, unforgettable
 from reconciler.controller.telling import open_fencings, undecided_view
 from reconciler.daemon.config import Access
+from reconciler.daemon.device_record import MOST_DEVICES
+from reconciler.daemon.device_tests import DeviceTests
 from reconciler.daemon.fence_demands import check_demand, longest_s
 from reconciler.daemon.fence_records import fencing_document
 from reconciler.daemon.http import Answer, ApiError, Request, encode, findings_to_plain, refuse_unknown
@@ -53,6 +55,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CLEANUP = re.compile(r"/v1/resources/([^/]{1,255})/cleanup")
 _MOST_HISTORY = 1000
 _LONGEST_MESSAGE = 10_000
+_LONGEST_NAME = 255
 _MOST_ALLOWED, _LONGEST_ALLOWED = 1000, 500
 _OPERATOR = re.compile(r"[^\n\0]{1,200}")
 _AUTHOR = re.compile(r"[^<>\n\0]{1,200} <[^<>\s]{1,200}>")
@@ -82,6 +85,8 @@ class Api:
         """Called when a commit is about to be made, so that it can be judged at once."""
         self.troubles: Callable[[], list[str]] = list
         """What the server of the socket has to say in every status."""
+        self.device_tests: DeviceTests | None = None
+        """What asks whether fence devices answer."""
         self.held: Callable[[], Mapping[str, int]] = dict
         """How much of its connections, streams and memory for requests the server of the socket has given away."""
 
@@ -160,6 +165,13 @@ class Api:
     async def fencing(self, request: Request) -> Answer:
         """Which nodes are to be fenced or are down, and what was done to fence them, newest first."""
         return Answer(fencing_document(self._shell.node.replica.shared.fencing, request.query.get("node") or None))
+
+    async def fence_tests(self, request: Request) -> Answer:
+        """What each node has told of its tests of fence devices."""
+        node, tests = self._shell.node, self._tests
+        away = sorted(node.replica.shared.nodes.keys() - set(node.members))
+        told = {"nodes": tests.document(), "devices": tests.devices()}
+        return Answer({**told, "members": list(node.members), "away": away})
 
     async def files(self, request: Request) -> Answer:
         """The YAML of a commit."""
@@ -280,6 +292,21 @@ class Api:
             self._shell.tell(FenceAsked(moment(), name, action, operator))
         return Answer({"node": name, "action": action, "within_s": within_s})
 
+    async def test_devices(self, request: Request) -> Answer:
+        """Have members ask their fence devices whether they answer; `GET /v1/fencing/tests` tells what came of it."""
+        refuse_unknown(request.body, ("nodes", "devices"))
+        nodes, devices = _names(request.body, "nodes"), _names(request.body, "devices")
+        tests, members = self._tests, self._shell.node.members
+        for name in nodes:
+            if name not in members:
+                raise ApiError(404, "unknown-node", f"{name!r} is no member now: it can't be asked")
+        for name in devices:
+            if name not in tests.devices():
+                raise ApiError(404, "unknown-device", f"there is no fence device {name!r}, or it is disabled")
+        if not self._shell.node.replica.partition.installed:
+            raise ApiError(409, "no-quorum", f"{self._shell.node.name} takes no part in the cluster yet")
+        return Answer({"id": tests.ask(nodes, devices), "nodes": nodes or list(members), "within_s": tests.within_s()})
+
     async def forget(self, request: Request) -> Answer:
         """Tell all that a node is no part of the cluster any more. It is forgotten where this is delivered, if that still may be."""
         refuse_unknown(request.body, ("node",))
@@ -383,6 +410,11 @@ class Api:
         if version and version != str(replica.cib.version):
             raise ApiError(409, "stale-state", f"the state is {replica.cib.version}, not {version}")
 
+    @property
+    def _tests(self) -> DeviceTests:
+        assert self.device_tests is not None, "the service gives it"
+        return self.device_tests
+
     def _commit(self, wanted: str) -> str:
         """The commit that a name stands for: itself, the beginning of one that was active, or a version."""
         if _COMMIT.fullmatch(wanted):
@@ -420,6 +452,7 @@ class Api:
         warnings += [told] if partition.installed and told is not None else []
         warnings += [away] if (away := self._shell.node.stays_away) is not None else []
         warnings += open_fencings(self._shell.node.replica.shared)
+        warnings += [] if self.device_tests is None else self.device_tests.texts()
         warnings += [f"source {status.name}: {status.error}" for status in statuses if status.error]
         failing = self._shell.parts.store.failing
         warnings += [f"the state can't be written: {failing}"] if failing else []
@@ -476,6 +509,7 @@ _ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/fencing": {"GET": Api.fencing},
     "/v1/fencing/confirm": {"POST": Api.confirm},
     "/v1/fencing/fence": {"POST": Api.fence},
+    "/v1/fencing/tests": {"GET": Api.fence_tests, "POST": Api.test_devices},
     "/v1/nodes/forget": {"POST": Api.forget},
     "/v1/shutdown": {"POST": Api.shutdown},
 }
@@ -563,6 +597,15 @@ def _text(body: Mapping[str, Any], key: str, default: str) -> str:
         text = f"{key} must be a text of at most {_LONGEST_MESSAGE} characters, none of them NUL"
         raise ApiError(400, "bad-request", text)
     return value
+
+
+def _names(body: Mapping[str, Any], key: str) -> list[str]:
+    """Names that a request lists; none where it lists nothing."""
+    given = body.get(key) or []
+    few = isinstance(given, list) and len(given) <= MOST_DEVICES
+    if not few or not all(isinstance(one, str) and len(one) <= _LONGEST_NAME for one in given):
+        raise ApiError(400, "bad-request", f"{key} must be a list of at most {MOST_DEVICES} names")
+    return sorted(set(given))
 
 
 def _operator(body: Mapping[str, Any]) -> str:

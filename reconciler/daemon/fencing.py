@@ -12,6 +12,7 @@ from typing import Protocol
 
 from reconciler.analysis.fence_devices import port_of
 from reconciler.controller.events import CallFenceAgent
+from reconciler.daemon.device_tests import DeviceCall
 from reconciler.daemon.log import say
 from reconciler.model.metadata import AgentMetadata
 from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
@@ -55,6 +56,18 @@ class AgentFencing:
         say(level, "a fence agent has ended", device=device, target=order.target, code=result.code, output=output)
         return succeeded, "" if succeeded else _why(result)
 
+    async def test(self, call: DeviceCall) -> tuple[bool, str]:
+        """Whether a device answers, and if not why. It is asked under another name than its own: nothing is started by it."""
+        own = f"{call.device}:test"
+        known = await self._described(call.agent) if call.lists else None
+        lists = known is not None and known.action("list") is not None
+        # To start a device is to ask its agent for its `monitor`.
+        for action in ("start", "stop", "list") if lists else ("start", "stop"):
+            result = await self._agents.run(AgentCall(own, call.agent, action, 0, call.timeout_ms, call.parameters))
+            if result.status is not OperationStatus.DONE or result.code != ResultCode.OK:
+                return False, _why(result)
+        return True, ""
+
     async def _target(self, agent: Agent, parameters: Mapping[str, str], target: str) -> dict[str, str]:
         """The parameters that name the target. An agent that takes neither a port nor a plug fences just one node."""
         named = {"nodename": target}
@@ -64,14 +77,17 @@ class AgentFencing:
         return named
 
     async def _argument(self, agent: Agent) -> str:
-        try:
-            async with asyncio.timeout(_METADATA_S):
-                found = await self._metadata(agent)
-        except TimeoutError:
-            found = None
+        found = await self._described(agent)
         if found is None:
             return "port"
         return next((name for name in ("plug", "port") if name in found.parameters), _NO_ARGUMENT)
+
+    async def _described(self, agent: Agent) -> AgentMetadata | None:
+        try:
+            async with asyncio.timeout(_METADATA_S):
+                return await self._metadata(agent)
+        except TimeoutError:
+            return None
 
 
 def _why(result: AgentResult) -> str:

@@ -33,6 +33,8 @@ from reconciler.daemon.budget import Budget
 from reconciler.daemon.compile import Judge
 from reconciler.daemon.compile_apart import AgentSettings
 from reconciler.daemon.config import Access, NodeConfig
+from reconciler.daemon.device_record import DeviceRecord
+from reconciler.daemon.device_tests import DeviceTester, DeviceTests
 from reconciler.daemon.doctor import examine_place, scarce
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.fencing import AgentFencing
@@ -165,6 +167,10 @@ class Service:
         self._server = UnixServer(config.socket, self._api, open_to_others=_lets_others_in(config))
         self._api.troubles = self._troubles
         self._api.held = lambda: self._server.held
+        known = DeviceRecord(os.path.join(config.state, "fence-devices"))
+        self._device_tests = DeviceTests(self._shell, self._device_tester(), known)
+        self._shell.attribute_told = self._device_tests.heard
+        self._api.device_tests = self._device_tests
         self._settling = Settling(
             self._shell, self._repository, self._damage, self._sources.by_name, self._start, self._api.warn
         )
@@ -223,6 +229,7 @@ class Service:
         boot = _boot_id(self._config)
         await self._settling.begin()
         self._safe_mode.begin()
+        self._device_tests.begin()
         self._start(self._safe_mode.run())
         shell.tell(Started(moment(), boot, self._attempts.safe_mode))
         self._expect()
@@ -291,6 +298,12 @@ class Service:
             unwatch=self._liveness.forget,
         )
         return Shell(node, parts, EventLog(run[:8]))
+
+    def _device_tester(self) -> DeviceTester:
+        fabric = self._shell.parts.fabric
+        if isinstance(fabric, LabFabric):
+            return lambda call: LabFencing(fabric).test(call.timeout_ms)
+        return AgentFencing(self._runner, self._agents.ask).test
 
     def _members(self) -> tuple[str, ...]:
         return self._shell.node.members or (self._config.node,)

@@ -158,6 +158,8 @@ class Shell:
         self.supervisor = Supervisor(self._failed, self._leave)
         self.holds: dict[str, str] = {}
         """Why nothing is decided, so that nothing is started or stopped; by who asked for that. What runs is cared for all the same."""
+        self.attribute_told: Callable[[Mapping[str, Any]], None] = lambda _: None
+        """Called with what is told of a node attribute."""
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Event] = deque()
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -321,6 +323,8 @@ class Shell:
     def emit(self, type: str, fields: Mapping[str, Any]) -> None:
         """Append to the event log, and to the program's."""
         self.events.add(type, fields, time.time())
+        if type == "attribute":
+            self.attribute_told(fields)
         warns = type in ("rejected", "action_failed") or (type, fields.get("what")) in _TROUBLE
         level = logging.WARNING if warns else logging.INFO
         if type in _ACTIONS and not self.node.is_dc and fields.get("node") != self.node.name:

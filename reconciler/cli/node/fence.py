@@ -1,6 +1,7 @@
 """Have a node fenced now, show what was done to fence nodes, or tell the cluster that one is off, where nothing can fence it.
 
   NODE            fence it now: it is shown what runs there and where that goes, asked, and told how it ends (short for: node NODE)
+  test [NAME …]   have every node ask every fence device whether it works, or these nodes, these devices; nothing is switched off
   confirm NODE    the node is off: what it ran may then run elsewhere, and a side that waited may go on
   history [NODE]  which nodes are to be fenced or are down, and every try: when, by whom, with which device, and what came of it
 
@@ -22,6 +23,7 @@ from typing import assert_never
 
 from reconciler.cli.node.client import Client, add_socket_argument
 from reconciler.cli.node.fence_demand import FenceDemand, demand
+from reconciler.cli.node.fence_devices import FenceTest, test_devices
 from reconciler.cli.node.fence_history import fence_lines
 from reconciler.cli.options import seconds
 from reconciler.cli.terminal.printing import say
@@ -57,8 +59,8 @@ class FenceHistory:
     socket: str | None
 
 
-Options = FenceDemand | FenceConfirmation | FenceHistory
-_ACTIONS = ("node", "confirm", "history")
+Options = FenceDemand | FenceTest | FenceConfirmation | FenceHistory
+_ACTIONS = ("node", "test", "confirm", "history")
 
 
 def spelled_out(words: list[str]) -> list[str]:
@@ -86,6 +88,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     node.add_argument("--json", action="store_true", help="print JSON")
     node.set_defaults(off=False)
+    test = actions.add_parser("test", help="ask fence devices whether they work, from every node")
+    test.set_defaults(kind=FenceTest)
+    test.add_argument("names", metavar="NAME", nargs="*", help="a node that is to ask, or a device that is to be asked")
+    test.add_argument("--last", action="store_true", help="ask nobody: show what was found the last time")
+    test.add_argument("--timeout", type=seconds, metavar="SECONDS", help="wait this long for answers")
+    test.add_argument("--json", action="store_true", help="print JSON")
     confirm = actions.add_parser("confirm", help="a node is off, and stays off until it boots anew")
     confirm.set_defaults(kind=FenceConfirmation)
     confirm.add_argument("node", metavar="NODE", help="the node that is off")
@@ -94,7 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     history.set_defaults(kind=FenceHistory)
     history.add_argument("node", metavar="NODE", nargs="?", help="only what was done to this one")
     history.add_argument("--json", action="store_true", help="print JSON")
-    for action in (node, confirm, history):
+    for action in (node, test, confirm, history):
         add_socket_argument(action)
 
 
@@ -103,6 +111,8 @@ def run(options: Options) -> int:
     match options:
         case FenceDemand():
             return demand(options, _operator())
+        case FenceTest():
+            return test_devices(options)
         case FenceConfirmation():
             return _confirm(options)
         case FenceHistory():

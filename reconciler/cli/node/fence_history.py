@@ -21,7 +21,7 @@ def fence_lines(document: Mapping[str, Any]) -> Iterator[str]:
         return
     if document["records"]:
         yield ""
-    yield from _table([_HEAD, *map(_cells, entries)])
+    yield from table([_HEAD, *map(_cells, entries)])
 
 
 def last_words(entry: Mapping[str, Any]) -> str:
@@ -35,27 +35,29 @@ def last_words(entry: Mapping[str, Any]) -> str:
 def _state(record: Mapping[str, Any]) -> str:
     match record["state"]:
         case "down":
-            return f"down since {_moment(record['at'])}, by {record['by']}: it stays out until its machine was booted"
+            return f"down since {date_of(record['at'])}, by {record['by']}: it stays out until its machine was booted"
         case "ordered":
             asked = f"{record['device']} is asked by {record['by']} to do it"
             return (
-                f"{record['action']} is under way since {_moment(record['since_at'])}, because {record['why']}: {asked}"
+                f"{record['action']} is under way since {date_of(record['since_at'])}, because {record['why']}: {asked}"
             )
         case _:
-            return f"{record['action']} is wanted since {_moment(record['since_at'])}, because {record['why']}"
+            return f"{record['action']} is wanted since {date_of(record['since_at'])}, because {record['why']}"
 
 
 def _cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
     result = "done" if entry["succeeded"] else "failed"
     told = (entry["node"], entry["what"], entry["device"] or "-", entry["by"] or "-", result, entry["why"])
-    return (_moment(entry["at"]), *(printable(" ".join(str(text).split())) for text in told))
+    return (date_of(entry["at"]), *(printable(" ".join(str(text).split())) for text in told))
 
 
-def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(len(row[place]) for row in rows) for place in range(len(_HEAD))]
+def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows of as many cells each, the first being the head, as columns."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     for row in rows:
         yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _moment(seconds: float) -> str:
+def date_of(seconds: float) -> str:
+    """A time in seconds of the epoch, as tables have it."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

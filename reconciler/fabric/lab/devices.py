@@ -37,6 +37,15 @@ class LabFencing:
             return False, f"the lab's fence device did not answer within {order.timeout_ms} ms"
         return not why, why
 
+    async def test(self, timeout_ms: int) -> tuple[bool, str]:
+        """Whether the lab's device works, and if not why. Raises LabError when the lab is not there."""
+        try:
+            async with asyncio.timeout(timeout_ms / 1000):
+                why = await self._fabric.fence(self._fabric.node, "monitor")
+        except TimeoutError:
+            return False, f"the lab's fence device did not answer within {timeout_ms} ms"
+        return not why, why
+
     async def itself(self, node: str) -> None:
         """Have the lab switch this node off and on again. Raises LabError when it is not there, or does not do it."""
         if failed := await self._fabric.fence(node, "reboot"):

@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/reconciler
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_reconciler_fence_subparsers=(node confirm history)
+_shtab_reconciler_fence_subparsers=(node test confirm history)
 _shtab_reconciler_cluster_subparsers=(init add join remove recover status told leave forget)
 _shtab_reconciler_agents_subparsers=(list info test)
 _shtab_reconciler_subparsers=(validate fmt show diff plan apply watch status history rollback cleanup fence cluster run doctor simulate why debug verify import export agents lab completion)
@@ -22,6 +22,7 @@ _shtab_reconciler_history_option_strings=(-h --help --limit --json --color --soc
 _shtab_reconciler_rollback_option_strings=(-h --help --message -m --timeout --allow --json --json-into --color --socket --no-plan)
 _shtab_reconciler_cleanup_option_strings=(-h --help --refresh --socket)
 _shtab_reconciler_fence_node_option_strings=(-h --help --reboot --off --yes --timeout --json --socket)
+_shtab_reconciler_fence_test_option_strings=(-h --help --last --timeout --json --socket)
 _shtab_reconciler_fence_confirm_option_strings=(-h --help --yes --socket)
 _shtab_reconciler_fence_history_option_strings=(-h --help --json --socket)
 _shtab_reconciler_fence_option_strings=(-h --help)
@@ -80,6 +81,7 @@ _shtab_reconciler_cleanup_pos_0_COMPGEN=_reconciler_resources
 _shtab_reconciler_cleanup___socket_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_fence_node_pos_0_COMPGEN=_reconciler_nodes
 _shtab_reconciler_fence_node___socket_COMPGEN=_shtab_compgen_files
+_shtab_reconciler_fence_test___socket_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_fence_confirm_pos_0_COMPGEN=_reconciler_nodes
 _shtab_reconciler_fence_confirm___socket_COMPGEN=_shtab_compgen_files
 _shtab_reconciler_fence_history_pos_0_COMPGEN=_reconciler_nodes
@@ -142,7 +144,7 @@ _shtab_reconciler_watch___color_choices=(auto always never)
 _shtab_reconciler_status___color_choices=(auto always never)
 _shtab_reconciler_history___color_choices=(auto always never)
 _shtab_reconciler_rollback___color_choices=(auto always never)
-_shtab_reconciler_fence_pos_0_choices=(node confirm history)
+_shtab_reconciler_fence_pos_0_choices=(node test confirm history)
 _shtab_reconciler_cluster_init___qdevice_algorithm_choices=(ffsplit lms)
 _shtab_reconciler_cluster_init___color_choices=(auto always never)
 _shtab_reconciler_cluster_add___color_choices=(auto always never)
@@ -216,6 +218,11 @@ _shtab_reconciler_fence_node___reboot_nargs=0
 _shtab_reconciler_fence_node___off_nargs=0
 _shtab_reconciler_fence_node___yes_nargs=0
 _shtab_reconciler_fence_node___json_nargs=0
+_shtab_reconciler_fence_test_pos_0_nargs='*'
+_shtab_reconciler_fence_test__h_nargs=0
+_shtab_reconciler_fence_test___help_nargs=0
+_shtab_reconciler_fence_test___last_nargs=0
+_shtab_reconciler_fence_test___json_nargs=0
 _shtab_reconciler_fence_confirm__h_nargs=0
 _shtab_reconciler_fence_confirm___help_nargs=0
 _shtab_reconciler_fence_confirm___yes_nargs=0

@@ -45,7 +45,7 @@ complete reconciler \
         'c/--ocf-root=/d/' \
         'c/--directory=/d/' \
         'c/--planner=/(toy real)/' \
-        'c/--/(address all all-actions allow ask-agents at base by-hand check class color concise config debounce detailed-exitcode directory dot exhaustive faults force format from git help in-place jobs json json-into junit keep-ids leave-timeout limit lost markdown member message name no-agents no-plan node node-down node-fail node-up nodes ocf-root off offline on only op-fail op-inject option out output-as output-to path places planner provider qdevice qdevice-algorithm quiet quorum reboot refresh run save-dotfile save-graph save-input save-output scores seed set set-datetime shell show show-attrs show-failcounts show-scores show-utilization simulate skip-offline snapshot socket start-corosync start-node stop-corosync stop-node stop-resources strict survive svg tests text-fancy ticket-activate ticket-grant ticket-revoke ticket-standby timeout trace verbose version watch watchdog xml-file xml-pipe yes)/' \
+        'c/--/(address all all-actions allow ask-agents at base by-hand check class color concise config debounce detailed-exitcode directory dot exhaustive faults force format from git help in-place jobs json json-into junit keep-ids last leave-timeout limit lost markdown member message name no-agents no-plan node node-down node-fail node-up nodes ocf-root off offline on only op-fail op-inject option out output-as output-to path places planner provider qdevice qdevice-algorithm quiet quorum reboot refresh run save-dotfile save-graph save-input save-output scores seed set set-datetime shell show show-attrs show-failcounts show-scores show-utilization simulate skip-offline snapshot socket start-corosync start-node stop-corosync stop-node stop-resources strict survive svg tests text-fancy ticket-activate ticket-grant ticket-revoke ticket-standby timeout trace verbose version watch watchdog xml-file xml-pipe yes)/' \
         'c/-/(- A D F G I O Q R S U V X a b c d e f g h i m n o p q r s t u v w x)/' \
         'n/--format/(text json github sarif)/' \
         'n/--color/(auto always never)/' \
@@ -94,7 +94,7 @@ complete reconciler \
         'n/watch/d/' \
         'n/rollback/`reconciler names versions`/' \
         'n/cleanup/`reconciler names resources`/' \
-        'n/fence/(node confirm history)/' \
+        'n/fence/(node test confirm history)/' \
         'n/cluster/(init add join remove recover status told leave forget)/' \
         'n/why/`reconciler names resources`/' \
         'n/debug/`reconciler names resources`/' \

@@ -19,7 +19,7 @@ _shtab_reconciler_commands() {
     diff:'Compare two configurations by what they mean, not by their text. Each of A and B is a directory, a git revision REV:PATH, a Pacemaker CIB (XML), or a version of reconciler history (0.3.0), which the running node is asked for. Exit codes: 0 they mean the same, 1 they differ, 2 error, 64 usage.'
     doctor:'Look for what would let others in, let the node down, or mislead it: locks, descriptors, owners and modes of what leads to root, agents, the journal against the active commit, the clock; and what a running daemon says of itself. Nothing is changed. Exit codes: 0 nothing but warnings was found, 1 something has to be done, 64 wrong usage.'
     export:'Turn this configuration into a Pacemaker CIB, which `cibadmin --replace` or `crm_simulate` read. The CIB holds the configuration only: no status. Secrets are never written; where a parameter refers to one, Pacemaker'"'"'s own `lrm://` stands for it, and its value is set on the nodes with `cibsecret`.'
-    fence:'Have a node fenced now, show what was done to fence nodes, or tell the cluster that one is off, where nothing can fence it. NODE fence it now: it is shown what runs there and where that goes, asked, and told how it ends (short for: node NODE) confirm NODE the node is off: what it ran may then run elsewhere, and a side that waited may go on history [NODE] which nodes are to be fenced or are down, and every try: when, by whom, with which device, and what came of it A demand is tried once, with all devices of the node as the configuration has them, and ends: the node is down, or it was not fenced and goes on as before. It needs a quorum and a device. --reboot switches the machine on again, with --off it stays off. Before you confirm, look: if the node is not really off, two nodes run the same service, and its data is lost. The history is what all members share, the last 200 lines of it.'
+    fence:'Have a node fenced now, show what was done to fence nodes, or tell the cluster that one is off, where nothing can fence it. NODE fence it now: it is shown what runs there and where that goes, asked, and told how it ends (short for: node NODE) test [NAME …] have every node ask every fence device whether it works, or these nodes, these devices; nothing is switched off confirm NODE the node is off: what it ran may then run elsewhere, and a side that waited may go on history [NODE] which nodes are to be fenced or are down, and every try: when, by whom, with which device, and what came of it A demand is tried once, with all devices of the node as the configuration has them, and ends: the node is down, or it was not fenced and goes on as before. It needs a quorum and a device. --reboot switches the machine on again, with --off it stays off. Before you confirm, look: if the node is not really off, two nodes run the same service, and its data is lost. The history is what all members share,'
     fmt:'Rewrite configuration files in the canonical form: order of keys, quotes, indentation. Comments stay, and so does the meaning. A file that can'"'"'t be rewritten without losing something (anchors, several documents) is left as it is, and named. Exit codes: 0 all files are canonical now, 1 with --check some are not; or some file could not be formatted, 64 usage.'
     history:'List the versions of the configuration that were active on this node, newest first.'
     import:'Turn a Pacemaker CIB into this configuration'"'"'s language. The files are written into a directory, one for each part of the configuration. What was observed (the status) stays behind. The files are read back at once: what the language finds fault with is printed with its new place. Where only the language is stricter than Pacemaker, the files say that it is accepted (`# reconciler: accept CODE because …`), and it is a warning.'
@@ -67,6 +67,7 @@ _shtab_reconciler_fence_commands() {
     confirm:'a node is off, and stays off until it boots anew'
     history:'show what was done to fence nodes'
     node:'fence a node now'
+    test:'ask fence devices whether they work, from every node'
   )
   _describe 'reconciler fence commands' _commands
 }
@@ -390,6 +391,18 @@ _shtab_reconciler_fence_node_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_reconciler_fence_node_defaults_added=0
+
+_shtab_reconciler_fence_test_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--last[ask nobody\: show what was found the last time]"
+  "--timeout[wait this long for answers]:SECONDS:"
+  "--json[print JSON]"
+  "--socket[the daemon\'s socket (default\: \$RECONCILER_SOCKET, else \/run\/reconciler\/reconciler.sock)]:PATH:_files"
+  "(*)::a node that is to ask, or a device that is to be asked:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_fence_test_defaults_added=0
 
 _shtab_reconciler_fmt_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -735,6 +748,7 @@ _shtab_reconciler_fence() {
         confirm) _arguments -C -s $_shtab_reconciler_fence_confirm_options ;;
         history) _arguments -C -s $_shtab_reconciler_fence_history_options ;;
         node) _arguments -C -s $_shtab_reconciler_fence_node_options ;;
+        test) _arguments -C -s $_shtab_reconciler_fence_test_options ;;
       esac
   esac
 }
