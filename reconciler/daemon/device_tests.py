@@ -49,7 +49,7 @@ DeviceTester = Callable[[DeviceCall], Coroutine[Any, Any, tuple[bool, str]]]
 
 
 @frozen
-class Question:
+class DeviceQuestion:
     """What is asked: of which nodes (none: all) about which devices (none: all)."""
 
     id: str
@@ -117,7 +117,7 @@ class DeviceTests:
             if not one["works"] and device in usable and node not in usable[device]
         ]
 
-    async def _answer(self, asked: Question) -> None:
+    async def _answer(self, asked: DeviceQuestion) -> None:
         async with self._one_at_a_time:
             slots = asyncio.Semaphore(_AT_ONCE)
             await asyncio.gather(*(self._test(call, slots) for call in self._calls(asked.devices)))
@@ -162,7 +162,7 @@ class DeviceTests:
         self._shell.tell(AttributesTold(moment(), {ANSWER: plain_text(told)}))
 
 
-def question_of(value: object) -> Question | None:
+def question_of(value: object) -> DeviceQuestion | None:
     """The question that an attribute is; None when it is none."""
     if not isinstance(value, str) or len(value) > _LARGEST_QUESTION:
         return None
@@ -174,7 +174,7 @@ def question_of(value: object) -> Question | None:
         case {"id": str(id), "nodes": list(nodes), "devices": list(devices)}:
             texts = all(isinstance(one, str) for one in (*nodes, *devices))
             few = len(nodes) <= _MOST_NODES and len(devices) <= MOST_DEVICES
-            return Question(id, tuple(nodes), tuple(devices)) if texts and few else None
+            return DeviceQuestion(id, tuple(nodes), tuple(devices)) if texts and few else None
         case _:
             return None
 

@@ -12,7 +12,7 @@ from reconciler.agents.executor import AgentRunner, RunnerSettings
 from reconciler.agents.installed import Roots
 from reconciler.analysis.fence_devices import lists_its_hosts
 from reconciler.daemon.device_record import MOST_DEVICES, DeviceAnswer, DeviceRecord, read_devices
-from reconciler.daemon.device_tests import DeviceCall, Question, question_of
+from reconciler.daemon.device_tests import DeviceCall, DeviceQuestion, question_of
 from reconciler.daemon.fencing import AgentFencing
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
@@ -85,7 +85,7 @@ def test_what_is_no_question_is_not_answered(value: object) -> None:
 
 def test_a_question_names_nodes_and_devices() -> None:
     told = question_of('{"id": "a", "nodes": ["n1"], "devices": ["power"]}')
-    assert told == Question("a", ("n1",), ("power",))
+    assert told == DeviceQuestion("a", ("n1",), ("power",))
 
 
 @pytest.mark.parametrize(
