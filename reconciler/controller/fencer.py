@@ -155,7 +155,7 @@ class Fencer:
         for order in held:
             record = shared.fencing.records.get(order.target)
             if isinstance(record, Ordered) and record.order == order:
-                wishes += self._ordered(order, shared.cib)
+                wishes += self._ordered(order, shared.cib) if allowed(shared).fence else self._refused(order, now)
         return wishes + (self.decide(shared, now) if dc else [])
 
     def late(self, timer: str, shared: Shared, now: Moment) -> list[Wish]:
@@ -165,6 +165,14 @@ class Fencer:
         if not isinstance(record, Ordered) or str(record.order.number) != number:
             return []
         return [Broadcast(FenceGivenUp(record.order.term, target, record.order.number, now.wall_ms))]
+
+    def _refused(self, order: FenceOrder, now: Moment) -> list[Wish]:
+        """An order of a view that might fence had to wait here until one that may not: it fails, and nobody is called."""
+        self._executor, answer = self._executor.ordered(order)
+        if isinstance(answer, FenceCall):
+            why = "it stood still, and those who are here may fence nobody now"
+            self._executor, answer = self._executor.ended(order, False, why, now.wall_ms)
+        return [] if answer is None else [Broadcast(answer)]
 
     def _ordered(self, order: FenceOrder, cib: Cib) -> list[Wish]:
         if self.halted:

@@ -77,12 +77,13 @@ def agree(hellos: Mapping[str, Hello], silent: Mapping[str, Exclusion], earlier_
     excluded = dict(silent)
     heard = {node: hello for node, hello in hellos.items() if node not in excluded}
     cluster = _exclude_foreign(heard, excluded)
+    _exclude_strangers(heard, excluded)
     _exclude_fenced(heard, excluded)
-    protocol = _exclude_strangers(heard, excluded)
     if not heard:
         return None
-    blank = frozenset(node for node, hello in heard.items() if _is_blank(hello, heard))
+    blank = _blank(heard)
     donor = _donor(heard, blank)
+    protocol = min(hello.protocols[1] for hello in heard.values())
     state = heard[donor].state
     votes = _votes(heard[donor], heard)
     counting = heard.keys() - blank
@@ -132,29 +133,36 @@ def _exclude_foreign(heard: dict[str, Hello], excluded: dict[str, Exclusion]) ->
 
 
 def _exclude_fenced(heard: dict[str, Hello], excluded: dict[str, Exclusion]) -> None:
-    """Who was fenced, and lives on in the same boot, is turned away by what the highest state says of it."""
-    if not heard:
-        return
-    highest = max(heard.values(), key=lambda hello: (hello.state.rank, hello.node))
-    for node in [node for node, hello in heard.items() if highest.fenced.get(node) == hello.boot]:
-        del heard[node]
-        excluded[node] = Exclusion.FENCED
+    """Who was fenced, and lives on in the same boot, is turned away by the state that all go on with.
+
+    One whose own state says it of itself is turned away by that, and the next state is looked at.
+    """
+    donor = ""
+    while heard and donor not in heard:
+        donor = _donor(heard, _blank(heard))
+        fenced = heard[donor].fenced
+        for node in [node for node, hello in heard.items() if fenced.get(node) == hello.boot]:
+            del heard[node]
+            excluded[node] = Exclusion.FENCED
 
 
-def _exclude_strangers(heard: dict[str, Hello], excluded: dict[str, Exclusion]) -> int:
+def _exclude_strangers(heard: dict[str, Hello], excluded: dict[str, Exclusion]) -> None:
     """The protocol is the lowest maximum of those who have one in common: as many as can be, and of equal choices the newest."""
     if not heard:
-        return 0
+        return
     candidates = sorted({hello.protocols[1] for hello in heard.values()})
     protocol = max(candidates, key=lambda one: (sum(_speaks(hello, one) for hello in heard.values()), one))
     for node in [node for node, hello in heard.items() if not _speaks(hello, protocol)]:
         del heard[node]
         excluded[node] = Exclusion.PROTOCOL
-    return min(hello.protocols[1] for hello in heard.values())
 
 
 def _speaks(hello: Hello, protocol: int) -> bool:
     return hello.protocols[0] <= protocol <= hello.protocols[1]
+
+
+def _blank(heard: Mapping[str, Hello]) -> frozenset[str]:
+    return frozenset(node for node, hello in heard.items() if _is_blank(hello, heard))
 
 
 def _is_blank(hello: Hello, heard: Mapping[str, Hello]) -> bool:

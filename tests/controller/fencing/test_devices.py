@@ -133,6 +133,23 @@ def test_who_stood_still_orders_nothing_and_calls_nothing_until_it_is_abreast() 
     assert calls(fencer.resume(done, NOW, dc=False)) == [], "once"
 
 
+def test_who_stood_still_calls_nothing_in_a_view_that_may_fence_nobody_and_says_so() -> None:
+    """The order is of a view with quorum; n1 is alone by the time that it goes on."""
+    fencer, shared = Fencer("n1", "n1-1"), state(WANTED)
+    one = order(shared)
+    done = deliver(shared, "n1", FenceOrdered(one, 5))
+    fencer.halted = True
+    fencer.delivered(FenceOrdered(one, 5), shared.fencing, done, NOW, dc=True)
+    fencer.halted = False
+    alone = replace(done, quorate=False)
+    (wish,) = fencer.resume(alone, NOW, dc=False)
+    assert isinstance(wish, Broadcast)
+    assert isinstance(wish.message, FenceEnded)
+    assert (wish.message.succeeded, wish.message.executor, wish.message.target) == (False, "n1", "n3")
+    assert fencer.installed(alone, NOW, dc=False)[0] == wish, "it is told until it was delivered"
+    assert calls(fencer.delivered(FenceOrdered(one, 5), shared.fencing, done, NOW, dc=False)) == [], "it has ended"
+
+
 @pytest.mark.parametrize("record", [None, WANTED, Down("n3", "b3", "n1", 5)], ids=["clean", "wanted", "down"])
 def test_an_order_that_did_not_take_effect_is_not_carried_out(record: Any) -> None:
     one, shared = order(state(WANTED)), state(record)

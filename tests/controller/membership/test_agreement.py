@@ -128,6 +128,20 @@ def test_the_device_votes_as_the_members_are_told_that_count() -> None:
     assert not agreed(hello("n1", **device), hello("n2", **{**device, "ring": RingVerdict(True, 3, 0, 1)}), new).quorate
 
 
+def test_who_was_fenced_is_turned_away_by_the_state_that_all_go_on_with() -> None:
+    """Each side of a cut fenced others, and what was decided without quorum ranks alike: one state counts, and not another one's word."""
+    two = hello("n2", state(3, 5, "x", 1), fenced={"n3": "boot-n3"})
+    three = hello("n3", state(3, 5, "y", 2), fenced={"n1": "boot-n1"})
+    found = agreed(hello("n1", state(3, 5, "z", 3)), two, three)
+    assert (found.donor, found.excluded) == ("n2", {"n3": Exclusion.FENCED})
+    known = agreed(
+        hello("n1", fenced={"n1": "boot-n1", "n2": "boot-n2"}), hello("n2", state(3, 4)), hello("n3", state(3, 4))
+    )
+    assert (known.donor, known.excluded) == ("n3", {"n1": Exclusion.FENCED, "n2": Exclusion.FENCED}), (
+        "it knows it itself"
+    )
+
+
 def test_one_that_was_told_no_quorum_is_enough_for_none() -> None:
     assert not agreed(hello("n1"), hello("n2", ring=RingVerdict(False, 2))).quorate
 
