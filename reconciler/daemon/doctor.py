@@ -10,6 +10,7 @@ import fcntl
 import os
 import resource
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -37,7 +38,7 @@ def examine(config: NodeConfig, file: str) -> list[Finding]:
 
 def examine_place(config: NodeConfig, file: str) -> list[Finding]:
     """What a daemon looks at when it starts: all but its own state, which it restores and judges itself, and what changes (`scarce`)."""
-    checks = (_owners, _agents, _descriptors)
+    checks = (_owners, _agents, _descriptors, _self_fencing)
     return [finding for check in checks for finding in _guarded(check, config, file)]
 
 
@@ -117,6 +118,21 @@ def _space(config: NodeConfig, file: str) -> Iterator[Finding]:
             yield Finding("doctor-space", Place(directory), text, "make room", Severity.WARNING)
 
 
+def _self_fencing(config: NodeConfig, file: str) -> Iterator[Finding]:
+    """What this node may end its machine by; nothing is opened, as that would arm it."""
+    device, trigger = config.self_fencing.watchdog, config.self_fencing.trigger
+    if device is not None and not _is_device(device):
+        hint = "load the driver of the machine's watchdog, or softdog, and look at /dev/watchdog*"
+        yield Finding("doctor-watchdog", Place(file), f"{device} is no device: nothing guards this machine", hint)
+    if config.self_fencing.sysrq is not None and not os.access(trigger, os.W_OK):
+        hint = "leave `sysrq` out, or let the watchdog do it"
+        yield Finding("doctor-sysrq", Place(file), f"{trigger} can't be written to: the kernel will not be asked", hint)
+
+
+def _is_device(path: str) -> bool:
+    return os.path.exists(path) and stat.S_ISCHR(os.stat(path).st_mode)
+
+
 def _locks(config: NodeConfig, file: str) -> Iterator[Finding]:
     """Whether one daemon has all that belongs to one."""
     held = {path: is_locked(path) for path in (os.path.join(config.state, "lock"), os.path.join(config.run, "lock"))}
@@ -182,4 +198,4 @@ def is_locked(path: str) -> bool:
     return False
 
 
-_CHECKS = (_locks, _owners, _agents, _descriptors, _space, _state)
+_CHECKS = (_locks, _owners, _agents, _descriptors, _self_fencing, _space, _state)

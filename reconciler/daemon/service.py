@@ -161,6 +161,7 @@ class Service:
         self._safe_mode = SafeMode(self._shell, self._attempts)
         view = StatusView(self._shell.node, self._shell.parts.fabric.kind, self._shell.events)
         view.strict = config.strict
+        view.watchdog = self._watchdog.document
         self._api = Api(self._shell, view, self._sources.by_name, config.readers, config.writers)
         self._api.stop_asked = self._stop_asked
         self._api.expect = self._expect

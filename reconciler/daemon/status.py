@@ -6,7 +6,7 @@ The tree of resources is read from the CIB as the scheduler reads it, without de
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from reconciler.cib import Cib
@@ -38,6 +38,8 @@ class StatusView:
         self._fabric = fabric
         self.strict = False
         """Whether this node refuses a commit for its warnings."""
+        self.watchdog: Callable[[], dict[str, Any] | None] = lambda: None
+        """What is told of the watchdog device that guards this machine; None when none does."""
         self._read: tuple[Cib, Standing] | None = None
         self._said: tuple[Standing, ResourceStatus] | None = None
 
@@ -73,6 +75,7 @@ class StatusView:
             "sources": [{**source_to_plain(status), "rejected": self._refused(status)} for status in sources],
             "warnings": list(warnings),
             "strict": self.strict,
+            "watchdog": self.watchdog(),
         }
 
     def _former_names(self) -> dict[str, str]:

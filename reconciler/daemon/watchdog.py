@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from reconciler.daemon.config import SelfFencingConfig
 from reconciler.daemon.log import say
@@ -105,6 +105,13 @@ class Watchdog:
     def armed_s(self) -> int | None:
         """After how long without being fed it resets the machine; None when it is not armed by us."""
         return None if self._device is None else self._timeout_s
+
+    def document(self) -> dict[str, Any] | None:
+        """What is told of the device, where one is armed."""
+        if self._device is None:
+            return None
+        fed = self._unfed_s is None and self._starves is None
+        return {"path": self._device.path, "timeout_s": self._timeout_s, "fed": fed}
 
     async def run(self) -> None:
         """Feed it, for ever."""

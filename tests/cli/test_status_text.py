@@ -38,6 +38,13 @@ def test_a_problem_of_a_resource_whose_failure_is_told_is_not_told_twice() -> No
     assert other == "! b: start is wanted but can not be done"
 
 
+def test_a_watchdog_that_guards_the_machine_is_told_and_whether_it_is_fed() -> None:
+    watchdog = {"path": "/dev/watchdog", "timeout_s": 15, "fed": True}
+    said = "Watchdog /dev/watchdog guards this node: 15 s"
+    assert said in list(lines(QUIET | {"watchdog": watchdog}, Paint(io.StringIO())))
+    assert f"{said}, NOT FED" in list(lines(QUIET | {"watchdog": {**watchdog, "fed": False}}, Paint(io.StringIO())))
+
+
 def test_a_source_that_is_well_tells_what_it_found() -> None:
     finding = {"code": "stale-source", "text": "the newest commit is 9 days old", "hint": "see whether it is the one"}
     source = {

@@ -46,6 +46,22 @@ def test_a_node_that_is_well_has_no_finding_before_its_start_and_beside_it(ended
     assert examine(ended)[:2] == (0, [])
 
 
+def test_what_a_node_could_not_end_its_machine_by_is_found(ended: Node) -> None:
+    missing, file = ended.path / "none", ended.path / "file"
+    file.touch()
+    for named, codes in (
+        ({"watchdog": missing, "sysrq": "reboot", "sysrq-trigger": missing}, ["doctor-watchdog", "doctor-sysrq"]),
+        ({"watchdog": file}, ["doctor-watchdog"]),
+        ({"watchdog": "/dev/null", "sysrq": "reboot", "sysrq-trigger": file}, []),
+    ):
+        told = ", ".join(f"{key}: {value}" for key, value in named.items())
+        config = ended.path / "node.yaml"
+        before = config.read_text()
+        config.write_text(f"{before}self-fencing: {{{told}}}\n")
+        assert examine(ended)[:2] == (int(bool(codes)), codes)
+        config.write_text(before)
+
+
 def test_a_state_directory_that_was_removed_under_a_daemon_is_told_from_one_that_is_shared(node: Node) -> None:
     while (node.path / "state").exists():  # The daemon writes and removes files in it meanwhile.
         shutil.rmtree(node.path / "state", ignore_errors=True)

@@ -115,7 +115,7 @@ def test_who_is_no_member_yet_arms_nothing(machine: Machine, tmp_path: Path) -> 
     lived = Lived(machine, tmp_path)
     lived.be(member=False, active=True)
     lived.run(600)
-    assert (machine.opened, lived.watchdog.armed_s) == (0, None)
+    assert (machine.opened, lived.watchdog.armed_s, lived.watchdog.document()) == (0, None, None)
 
 
 def test_without_a_device_nothing_happens(machine: Machine, tmp_path: Path) -> None:
@@ -145,6 +145,7 @@ def test_who_has_lost_the_quorum_and_runs_something_is_reset_in_time(member: Liv
     member.run(600)
     assert member.machine.is_reset
     assert member.machine.now_s - before_s <= 10.2
+    assert member.watchdog.document() == {"path": "/dev/watchdog", "timeout_s": 10, "fed": False}
     well, text = member.told[-1]
     assert not well
     assert "is not fed, and resets this machine within 10 s" in text
@@ -335,6 +336,7 @@ def test_a_daemon_that_is_replaced_while_something_runs_is_no_reason_to_reset_th
     node.write(node.configuration({"a": "1"}))
     node.at_rest_with({"a": "1"})
     node.wait(lambda: double.running and double.timeout_s == 5, "it is armed")
+    assert node.status()["watchdog"] == {"path": str(double.path), "timeout_s": 5, "fed": True}
     node.stop()
     node.wait(lambda: double.timeout_s == 30, "it waits for the next daemon")
     assert double.running

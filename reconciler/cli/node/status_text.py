@@ -52,6 +52,10 @@ def _head(status: Json, paint: Paint) -> Iterator[str]:
         if not active["confirmed"]:
             known = ", ".join(active["durable_on"]) or "none"
             yield paint("yellow", f"It is not confirmed: of the nodes that have told, it is on the disk of {known}")
+    watchdog = status.get("watchdog")
+    if watchdog is not None:
+        told = f"Watchdog {printable(watchdog['path'])} guards this node: {watchdog['timeout_s']} s"
+        yield told if watchdog["fed"] else paint("alarm", f"{told}, NOT FED")
     transition = status.get("transition")
     if transition is not None:
         yield f"Transition {transition['number']}: {transition['done']} of {transition['actions']} actions done"
