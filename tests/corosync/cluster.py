@@ -55,12 +55,25 @@ def of_the_guide(begins: str) -> str:
     return next(block for block in blocks if block.startswith(begins))
 
 
-class Cluster:
-    """Three hosts with corosync and the daemon, which follow a repository in `directory`."""
+_NODES_OF_CONF = re.compile(r"^nodelist \{\n.*?^\}\n", re.DOTALL | re.MULTILINE)
 
-    def __init__(self, bed: Bed, directory: Path) -> None:
+
+def nodelist(hosts: tuple[str, ...]) -> str:
+    """corosync's list of these hosts, as the guide writes it for three."""
+    nodes = (
+        f"    node {{\n        name: {host}\n        nodeid: {number}\n        ring0_addr: 10.77.0.{number}\n    }}\n"
+        for number, host in enumerate(hosts, 1)
+    )
+    return f"nodelist {{\n{''.join(nodes)}}}\n"
+
+
+class Cluster:
+    """Three hosts (or others) with corosync and the daemon, which follow a repository in `directory`."""
+
+    def __init__(self, bed: Bed, directory: Path, hosts: tuple[str, ...] = HOSTS) -> None:
         self.bed = bed
         self.directory = directory
+        self.hosts = hosts
         self.witness = directory / "witness"
         self.site = directory / "site.git"
         self._work = directory / "work"
@@ -79,12 +92,14 @@ class Cluster:
         connects = connects.replace(
             "to_syslog: yes", f"to_syslog: no\n    to_logfile: yes\n    logfile: {COROSYNC_LOG}"
         )
-        for host in HOSTS:
+        if self.hosts != HOSTS:
+            connects = _NODES_OF_CONF.sub(nodelist(self.hosts), connects)
+        for host in self.hosts:
             self._put(host, "/etc/corosync/corosync.conf", connects)
             self._put(host, "/etc/reconciler/node.yaml", node + OF_THE_BED.format(socket=self._socket(host)))
             self.boots(host, self.daemon)
             self.boot(host)
-        wait_until(lambda: self.at_rest(*HOSTS, commit=commit), "the cluster is at rest", 60)
+        wait_until(lambda: self.at_rest(*self.hosts, commit=commit), "the cluster is at rest", 60)
 
     @property
     def daemon(self) -> str:
@@ -234,7 +249,7 @@ class Cluster:
 
     def runs_on(self, name: str) -> str | None:
         """The host whose processes include the service, whoever knows of it."""
-        found = [host for host in HOSTS if self.runs_at(name, host)]
+        found = [host for host in self.hosts if self.runs_at(name, host)]
         assert len(found) < 2, f"{name} runs on {found}"
         return found[0] if found else None
 
