@@ -29,13 +29,14 @@ class Machine:
         self.timeout_s = 60
         self.most_s = 3600
         self.fed_s: float | None = None
-        self.opened = 0
+        self.opened = self.tried = 0
         self.path = ""
         self.name = "a device in memory"
         self.stops = True
         self.broken: str | None = None
 
     def open(self, path: str) -> Machine:
+        self.tried += 1
         if self.broken is not None:
             raise WatchdogError(self.broken)
         self.path = path
@@ -195,8 +196,7 @@ def test_the_next_daemon_takes_over_what_runs(member: Lived, tmp_path: Path) -> 
     later.run(15)
     assert not machine.is_reset, "it does not know yet what became of the others"
     later.be(member=True, active=True)
-    later.run(600)
-    assert not machine.is_reset
+    later.run(2)
     later.be(member=False, active=True)
     later.run(11)
     assert machine.is_reset, "from now on it is fed by what the node says alone"
@@ -206,6 +206,7 @@ def test_nobody_is_fed_for_longer_because_the_daemon_was_replaced(member: Lived,
     machine = member.machine
     member.watchdog.end(in_order=True, comes_back=False)
     ended_s = machine.now_s
+    machine.now_s += 60
     while not machine.is_reset:
         later = Lived(machine, tmp_path)
         later.be(member=False, active=True)
@@ -271,15 +272,40 @@ def test_a_device_that_can_not_be_opened_is_said_and_tried_again(machine: Machin
     lived.be(member=True, active=True)
     lived.run(60)
     assert lived.watchdog.trouble == machine.broken
+    assert machine.tried == 12, "every five seconds"
     machine.broken = None
     lived.run(6)
     assert (lived.watchdog.trouble, lived.watchdog.armed_s) == (None, 10)
+
+
+def test_a_device_that_does_not_tell_its_time_is_stopped_and_not_armed_again_and_again(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def untold(_: int) -> int:
+        raise WatchdogError("/dev/watchdog does not tell its time")
+
+    monkeypatch.setattr(machine, "set_timeout", untold)
+    lived = Lived(machine, tmp_path)
+    lived.be(member=True, active=True)
+    lived.run(600)
+    assert (machine.opened, machine.fed_s, lived.watchdog.armed_s) == (1, None, None)
+    assert lived.watchdog.trouble == "/dev/watchdog does not tell its time"
+
+
+def test_a_device_of_a_shorter_time_is_fed_more_often(machine: Machine, tmp_path: Path) -> None:
+    machine.timeout_s, machine.most_s = 2, 1
+    lived = Lived(machine, tmp_path)
+    lived.be(member=True, active=True)
+    lived.run(2)
+    assert (lived.watchdog.armed_s, lived.watchdog.beat()) == (2, 0.5)
+    assert "resets this machine 2 s after this node has failed (10 s were asked for)" in lived.told[0][1]
 
 
 def test_who_starves_it_is_reset_at_once(member: Lived) -> None:
     assert member.watchdog.starve("a test") == 2
     member.run(3)
     assert member.machine.is_reset
+    member.be(member=True, active=False)
     member.watchdog.end(in_order=True, comes_back=False)
     assert member.machine.fed_s is not None, "whoever ends does not stop it"
 
