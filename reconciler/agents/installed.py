@@ -114,6 +114,13 @@ def installed(roots: Roots, standard: str | None = None, provider: str | None = 
     return sorted((agent for agent in found if provider in (None, agent.provider)), key=str)
 
 
+def agent_directories(roots: Roots) -> list[str]:
+    """The directories in which `installed` looks, whether or not they are there."""
+    below = [os.path.join(root, "resource.d") for root in roots.ocf]
+    providers = [os.path.join(path, name) for path in below for name in sorted(_names(path))]
+    return [*below, *providers, *roots.lsb, *roots.stonith, *_UNIT_DIRECTORIES]
+
+
 def _directories(standard: str, provider: str, roots: Roots) -> list[str]:
     if standard == "ocf" and provider == OWN_PROVIDER:
         return [*(os.path.join(root, "resource.d", provider) for root in roots.ocf), _OWN_AGENTS]

@@ -87,6 +87,8 @@ class Api:
         """What the server of the socket has to say in every status."""
         self.device_tests: DeviceTests | None = None
         """What asks whether fence devices answer."""
+        self.agents_of: Callable[[], Mapping[str, Any]] = dict
+        """By node the agents that it has told of."""
         self.held: Callable[[], Mapping[str, int]] = dict
         """How much of its connections, streams and memory for requests the server of the socket has given away."""
 
@@ -165,6 +167,10 @@ class Api:
     async def fencing(self, request: Request) -> Answer:
         """Which nodes are to be fenced or are down, and what was done to fence them, newest first."""
         return Answer(fencing_document(self._shell.node.replica.shared.fencing, request.query.get("node") or None))
+
+    async def agents(self, request: Request) -> Answer:
+        """Which agents each node has, as far as it has told."""
+        return Answer({"nodes": self.agents_of()})
 
     async def fence_tests(self, request: Request) -> Answer:
         """What each node has told of its tests of fence devices."""
@@ -506,6 +512,7 @@ _ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/rollback": {"POST": Api.rollback},
     "/v1/sources/fetch": {"POST": Api.fetch},
     "/v1/refresh": {"POST": Api.refresh},
+    "/v1/agents": {"GET": Api.agents},
     "/v1/fencing": {"GET": Api.fencing},
     "/v1/fencing/confirm": {"POST": Api.confirm},
     "/v1/fencing/fence": {"POST": Api.fence},

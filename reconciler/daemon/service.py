@@ -26,6 +26,7 @@ from reconciler.agents.orphans import OrphanReaper
 from reconciler.cib import Cib
 from reconciler.controller.events import CleanupAsked, Ending, Lacking, ProcessesGone, Started, StopAsked
 from reconciler.controller.node import Node
+from reconciler.daemon.agent_lists import AgentLists
 from reconciler.daemon.agent_traits import TraitsLookup
 from reconciler.daemon.api import Api
 from reconciler.daemon.attempts import Attempts
@@ -172,6 +173,8 @@ class Service:
         self._device_tests = DeviceTests(self._shell, self._device_tester(), known)
         self._shell.attribute_told = self._device_tests.heard
         self._api.device_tests = self._device_tests
+        self._agent_lists = AgentLists(self._shell, config.roots)
+        self._api.agents_of = self._agent_lists.document
         self._settling = Settling(
             self._shell, self._repository, self._damage, self._sources.by_name, self._start, self._api.warn
         )
@@ -240,6 +243,7 @@ class Service:
         self._start(mend(self._repository, self._mended))
         self._start(keep(self._run_directory, self._is_whole, self._remake))
         self._start(self._held.run())
+        self._start(self._agent_lists.run())
         self._start(self._missing_secrets.run())
         gc.collect()
         # What is here now lives as long as the process: no collection need look through it again.

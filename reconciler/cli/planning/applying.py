@@ -17,7 +17,7 @@ from reconciler.analysis.guards import matches
 from reconciler.cli.inputs.configurations import named
 from reconciler.cli.node.client import Client, Refused
 from reconciler.cli.planning.arguments import Applying
-from reconciler.cli.planning.making import Made, judge_as_node, live, moment, plan_from
+from reconciler.cli.planning.making import Made, judge_as_node, live, moment, plan_from, with_missing_agents
 from reconciler.cli.planning.progress import Progress, open_progress
 from reconciler.cli.planning.proposal import FAILED, STALE, ProposalEnd, follow, standing_problems
 from reconciler.cli.planning.saved import SavedPlan
@@ -88,7 +88,7 @@ def apply_configuration(applying: Applying, spec: str) -> int:
     state = live(client, required=True)
     assert state is not None
     judge_as_node(wanted, client)
-    made = plan_from(state, wanted, now)
+    made = with_missing_agents(plan_from(state, wanted, now), client)
     if consent(applying, made):
         return nothing_to_do(applying, state.commit)
     return propose(applying, client, "/v1/proposals", {"files": wanted.texts(), "base": state.commit})

@@ -105,9 +105,11 @@ def make(path: str, chosen: PlannedFrom, at: str | None) -> Made:
     now = moment(at)
     wanted = configuration_called(path, chosen.socket)
     state = state_for(chosen, wanted.configuration, now)
-    if state.version is not None:
-        judge_as_node(wanted, Client(chosen.socket))
-    return plan_from(state, wanted, now)
+    if state.version is None:
+        return plan_from(state, wanted, now)
+    client = Client(chosen.socket)
+    judge_as_node(wanted, client)
+    return with_missing_agents(plan_from(state, wanted, now), client)
 
 
 def judge_as_node(wanted: Named, client: Client) -> None:
@@ -121,6 +123,14 @@ def judge_as_node(wanted: Named, client: Client) -> None:
     found = load(files, agents=agents_here(), strict=strict) if files else None
     if found is not None and found.configuration is None:
         raise InputError(found.findings)
+
+
+def with_missing_agents(made: Made, client: Client) -> Made:
+    """The plan with a warning for each node that lacks what the configuration may run there."""
+    from reconciler.cli.planning.missing_agents import missing_agents
+
+    found = missing_agents(client, made.base.cib, made.wanted.configuration, made.now)
+    return replace(made, found=replace(made.found, guards=made.found.guards + found)) if found else made
 
 
 def plan_from(state: PlanningState, wanted: Named, now: Instant) -> Made:
