@@ -16,13 +16,9 @@ from typing import Any
 from reconciler.agents.installed import Roots, agent_directories, installed
 from reconciler.cib.observations import transient
 from reconciler.controller.events import AttributesTold
-from reconciler.controller.members import node_state
 from reconciler.daemon.shell import Shell, moment
 
 ATTRIBUTE = "#agents"
-_FIRST_LOOK_S = 20.0
-"""A start has better things to do."""
-_LOOK_S = 60.0
 _LARGEST_PACKED = 64 * 1024
 _LARGEST = 512 * 1024
 
@@ -33,30 +29,23 @@ class AgentLists:
     def __init__(self, shell: Shell, roots: Roots) -> None:
         self._shell = shell
         self._roots = roots
-        self._told: tuple[int | None, ...] = ()
-
-    async def run(self) -> None:
-        """Look for changes, for ever."""
-        await asyncio.sleep(_FIRST_LOOK_S)
-        while True:
-            await self.look()
-            await asyncio.sleep(_LOOK_S)
+        self._state: tuple[int | None, ...] = ()
+        self._packed: str | None = None
 
     async def look(self) -> None:
-        """Tell what is installed, if others are there to hear it and it has changed since."""
+        """Tell what is installed, if others are there to hear it; what they know is not sent once more."""
         if len(self._shell.node.members) < 2:
             return
         state = await asyncio.to_thread(_state, self._roots)
-        if state == self._told:
-            return
-        packed = await asyncio.to_thread(lambda: packed_names([str(agent) for agent in installed(self._roots)]))
-        self._told = state
-        self._shell.tell(AttributesTold(moment(), {ATTRIBUTE: packed}))
+        if state != self._state:
+            names = await asyncio.to_thread(lambda: [str(agent) for agent in installed(self._roots)])
+            self._state, self._packed = state, packed_names(names)
+        self._shell.tell(AttributesTold(moment(), {ATTRIBUTE: self._packed}))
 
     def document(self) -> dict[str, Any]:
         """By node the agents that it has; who has not told is not in it."""
         cib = self._shell.node.replica.cib
-        told = {state.name: transient(node_state(cib, state.name)).get(ATTRIBUTE) for state in cib.status.nodes}
+        told = {state.name: transient(state).get(ATTRIBUTE) for state in cib.status.nodes}
         return {node: unpacked_names(text) for node, text in sorted(told.items()) if text}
 
 

@@ -18,7 +18,6 @@ from typing import Any
 from reconciler.analysis.fence_devices import agent_of, enabled, kept_from, lists_its_hosts, parameters
 from reconciler.cib.observations import transient
 from reconciler.controller.events import AttributesTold
-from reconciler.controller.members import node_state
 from reconciler.controller.standing import option
 from reconciler.daemon.device_record import MOST_DEVICES, DeviceRecord, plain_text, read_devices
 from reconciler.daemon.log import say
@@ -29,6 +28,7 @@ from reconciler.model.resource import Agent, Primitive
 
 QUESTION, ANSWER = "#fence-test", "#fence-tested"
 _AT_ONCE = 4
+_MOST_WAITING = 4
 _LARGEST_QUESTION = 64 * 1024
 _MOST_NODES = 64
 
@@ -65,6 +65,7 @@ class DeviceTests:
         self._tester = tester
         self._record = record
         self._one_at_a_time = asyncio.Lock()
+        self._waiting = 0
         self._answered = ""
         self._known: tuple[tuple[str | None, ...], dict[str, Any]] = ((), {})
 
@@ -75,8 +76,8 @@ class DeviceTests:
         self._shell.tell(AttributesTold(moment(), {QUESTION: plain_text(question)}))
         return id
 
-    def begin(self) -> None:
-        """Tell what was known before this process began."""
+    def tell_again(self) -> None:
+        """Tell what is known here: after a start, and after this node was away, the others know nothing of it."""
         if self._record.devices:
             self._tell()
 
@@ -84,8 +85,13 @@ class DeviceTests:
         """An attribute was told: if it is a question for us, answer it in our own time."""
         if fields.get("name") != QUESTION or (asked := question_of(fields.get("value"))) is None:
             return
-        if not asked.nodes or self._shell.node.name in asked.nodes:
-            self._shell.supervisor.begin(self._answer(asked))
+        if asked.nodes and self._shell.node.name not in asked.nodes:
+            return
+        if self._waiting >= _MOST_WAITING:
+            say(logging.WARNING, "fence devices are not tested once more: so many tests wait already", id=asked.id)
+            return
+        self._waiting += 1
+        self._shell.supervisor.begin(self._answer(asked))
 
     def within_s(self) -> float:
         """How long it takes at most until a member has asked all its devices."""
@@ -101,7 +107,7 @@ class DeviceTests:
     def document(self) -> dict[str, Any]:
         """What each node has told: by node the question that it has answered, and by device its last test."""
         cib = self._shell.node.replica.cib
-        told = {state.name: transient(node_state(cib, state.name)).get(ANSWER) for state in cib.status.nodes}
+        told = {state.name: transient(state).get(ANSWER) for state in cib.status.nodes}
         key = tuple(text for one in sorted(told.items()) for text in one)
         if self._known[0] != key:
             self._known = key, {node: _answer(text) for node, text in sorted(told.items()) if text is not None}
@@ -109,16 +115,22 @@ class DeviceTests:
 
     def texts(self) -> list[str]:
         """What status says of devices that did not answer a member the last time."""
-        usable = self.devices()
-        return [
-            f"{node} got no answer from the fence device {device} at {_date(one['at'])}: {one['why']} (reconciler fence test)"
+        failed = [
+            (node, device, one)
             for node, answer in self.document().items()
             for device, one in answer["devices"].items()
-            if not one["works"] and device in usable and node not in usable[device]
+            if not one["works"]
+        ]
+        usable = self.devices() if failed else {}
+        return [
+            f"{node} got no answer from the fence device {device} at {_date(one['at'])}: {one['why']} (reconciler fence test)"
+            for node, device, one in failed
+            if device in usable and node not in usable[device]
         ]
 
     async def _answer(self, asked: DeviceQuestion) -> None:
         async with self._one_at_a_time:
+            self._waiting -= 1
             slots = asyncio.Semaphore(_AT_ONCE)
             await asyncio.gather(*(self._test(call, slots) for call in self._calls(asked.devices)))
             configuration = self._shell.node.replica.cib.configuration

@@ -71,6 +71,7 @@ from reconciler.fabric.lab.member import LabFabric
 from reconciler.model.date import Instant
 
 _LAST_AGENTS_S = 5.0
+_FIRST_WORDS_S, _WORDS_AGAIN_S = 20.0, 60.0
 """How long an end of the daemon waits for agents that are being called; they go on without it after that."""
 _LAST_MESSAGES_S = 5.0
 _LAST_WORDS_S = 1.0
@@ -233,7 +234,7 @@ class Service:
         boot = _boot_id(self._config)
         await self._settling.begin()
         self._safe_mode.begin()
-        self._device_tests.begin()
+        self._device_tests.tell_again()
         self._start(self._safe_mode.run())
         shell.tell(Started(moment(), boot, self._attempts.safe_mode))
         self._expect()
@@ -243,7 +244,7 @@ class Service:
         self._start(mend(self._repository, self._mended))
         self._start(keep(self._run_directory, self._is_whole, self._remake))
         self._start(self._held.run())
-        self._start(self._agent_lists.run())
+        self._start(self._tell_of_the_node())
         self._start(self._missing_secrets.run())
         gc.collect()
         # What is here now lives as long as the process: no collection need look through it again.
@@ -303,6 +304,14 @@ class Service:
             unwatch=self._liveness.forget,
         )
         return Shell(node, parts, EventLog(run[:8]))
+
+    async def _tell_of_the_node(self) -> None:
+        """What only this node can tell of itself the others know, for ever: some time after a start, which has better things to do."""
+        await asyncio.sleep(_FIRST_WORDS_S)
+        while True:
+            await self._agent_lists.look()
+            self._device_tests.tell_again()
+            await asyncio.sleep(_WORDS_AGAIN_S)
 
     def _device_tester(self) -> DeviceTester:
         fabric = self._shell.parts.fabric

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from reconciler.agents.executor import AgentRunner, RunnerSettings
 from reconciler.agents.installed import Roots
 from reconciler.analysis.fence_devices import lists_its_hosts
 from reconciler.daemon.device_record import MOST_DEVICES, DeviceAnswer, DeviceRecord, read_devices
-from reconciler.daemon.device_tests import DeviceCall, DeviceQuestion, question_of
+from reconciler.daemon.device_tests import DeviceCall, DeviceQuestion, DeviceTests, question_of
 from reconciler.daemon.fencing import AgentFencing
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
@@ -169,3 +171,28 @@ def test_an_agent_that_is_missing_is_told(runner_settings: RunnerSettings) -> No
             runner.close()
 
     assert asyncio.run(go()) == (False, "fence agent fence_test is not installed")
+
+
+def test_questions_wait_for_each_other_and_no_more_than_a_few(tmp_path: Path) -> None:
+    begun: list[Any] = []
+    node = SimpleNamespace(name="n1")
+    shell: Any = SimpleNamespace(node=node, supervisor=SimpleNamespace(begin=begun.append))
+
+    async def never(_: DeviceCall) -> tuple[bool, str]:
+        raise AssertionError("nothing is configured")
+
+    def hear(tests: DeviceTests, *nodes: str) -> None:
+        value = json.dumps({"id": "q", "nodes": nodes, "devices": []})
+        tests.heard({"node": "n2", "name": "#fence-test", "value": value})
+
+    async def go() -> None:
+        tests = DeviceTests(shell, never, DeviceRecord(str(tmp_path / "record")))
+        hear(tests, "n2")
+        assert begun == [], "others are asked"
+        for _ in range(10):
+            hear(tests)
+        assert len(begun) == 4
+        for answer in begun:
+            answer.close()
+
+    asyncio.run(go())

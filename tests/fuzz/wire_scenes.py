@@ -302,11 +302,14 @@ def _seldom(made: Recorder) -> None:
         FenceOrdered(order, 1),
         FenceEnded("n2", 2, "n3", 1, True, "", 1),
         FenceGivenUp(2, "n3", 1, 1),
+        FenceGivenUp(2, "n3", 0, 1),
         FenceConfirmed("n3", "somebody", 1, "n3-boot-0"),
         Observe(_SEEN, "why", 1),
         Observe((AttributeSet("n3", "x", "1"), AttributeSet("n3", "y", None)), "why", 1, dampen_ms=5_000),
         *(Observe((seen,), "why", 1, 1, 1, 1) for seen in _SEEN),
         *(FenceWanted("n3", "n3-boot-0", cause, "reboot", "it was lost", 1) for cause in FenceCause),
+        FenceWanted("n2", "n2-boot-0", FenceCause.ASKED, "off", "ann", 1),
+        Observe((AttributeSet("n2", "#fence-test", '{"id":"q","nodes":[],"devices":[]}'),), "why", 1),
     )
     for message in told:
         made.keep(to_variant(message))
