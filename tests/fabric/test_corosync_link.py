@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from reconciler.fabric.corosync import link
+from reconciler.fabric.corosync import link, window
 from reconciler.fabric.corosync.assembly import BEAT
 from reconciler.fabric.corosync.events import GroupChanged, Process, Received, Told
 from reconciler.fabric.corosync.library import CorosyncError
 from reconciler.fabric.corosync.link import CorosyncLink, FormingTime, LinkLost, LinkTold, LinkUp
 
-OWN = Process(1, 10)
+OWN, OTHER = Process(1, 10), Process(2, 10)
 WITHIN_S = 20
 
 
@@ -25,9 +25,11 @@ class FakeConnection:
     failure: Exception | None = None
     made = 0
     forming_s = 3.0
+    newest: FakeConnection
 
     def __init__(self, _: object) -> None:
         type(self).made += 1
+        type(self).newest = self
         self.process, self.unfinished = OWN, False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
         self.descriptors = (self._wake,)
@@ -43,9 +45,12 @@ class FakeConnection:
         if type(self).refusals:
             type(self).refusals -= 1
             return False
-        self._back.append(Received(OWN, data))
-        os.eventfd_write(self._wake, 1)
+        self.hear(Received(OWN, data))
         return True
+
+    def hear(self, told: Told) -> None:
+        self._back.append(told)
+        os.eventfd_write(self._wake, 1)
 
     def dispatch(self) -> list[Told]:
         if (failure := type(self).failure) is not None:
@@ -99,6 +104,21 @@ def test_it_joins_sends_in_order_and_beats_when_nothing_else_is_said() -> None:
         found.append(told.data)
     assert set(found) <= {b"one", b"two", BEAT}
     assert heard.next(Received) == Received(OWN, BEAT)
+    heard.link.close()
+    assert heard.link.wait(WITHIN_S)
+
+
+def test_one_member_beats_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "BEAT_S", 0.4)
+    monkeypatch.setattr(window, "_STAND_BY_S", 3600.0)
+    heard = Heard()
+    for _ in range(3):
+        assert heard.next(Received) == Received(OWN, BEAT)
+    FakeConnection.newest.hear(Received(OTHER, BEAT))
+    assert heard.next(Received) == Received(OTHER, BEAT)
+    time.sleep(1.0)
+    heard.link.send(b"one")
+    assert heard.next(Received) == Received(OWN, b"one"), "no beat before it"
     heard.link.close()
     assert heard.link.wait(WITHIN_S)
 

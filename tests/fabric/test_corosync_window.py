@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from reconciler.fabric.corosync.window import BEAT_S, MOST_UNDER_WAY_BYTES, Patience, Window
 
 
@@ -55,18 +57,29 @@ def test_what_was_forgotten_while_it_was_sent_is_under_way_once() -> None:
     assert window.next == b"second"
 
 
-def test_a_beat_is_due_when_nothing_else_is_under_way() -> None:
+def test_a_beat_is_due_when_nothing_is_under_way_and_nothing_was_heard() -> None:
     window = Window()
-    assert window.beat_due(0.0)
+    assert window.beat_in_s(0.0) == 0
     window.sent(2, 0.0)
-    assert not window.beat_due(9.0), "what is under way will do"
+    assert window.beat_in_s(9.0) is None, "what is under way will do"
     window.returned(9.0)
     assert window.owed_since_s is None
     window.put(b"x")
     send_all(window, 9.5)
     window.returned(9.6)
-    assert not window.beat_due(9.5 + BEAT_S / 2)
-    assert window.beat_due(9.5 + BEAT_S)
+    assert window.beat_in_s(9.75) == pytest.approx(BEAT_S - 0.25)
+    window.heard(10.0)
+    assert window.beat_in_s(10.25) == pytest.approx(BEAT_S - 0.25)
+    assert window.beat_in_s(10.0 + BEAT_S) == 0
+
+
+def test_whoever_beat_last_goes_on_and_the_others_only_when_that_one_is_silent() -> None:
+    window = Window()
+    window.heard(0.0)
+    window.beaten(ours=False)
+    assert window.beat_in_s(BEAT_S) == pytest.approx(0.3)
+    window.beaten(ours=True)
+    assert window.beat_in_s(BEAT_S) == 0
 
 
 def looks(

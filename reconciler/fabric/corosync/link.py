@@ -170,14 +170,12 @@ class CorosyncLink:
             poll.register(descriptor, select.POLLIN)
         refused, asked_s = False, self.turned_s
         while not (self._over.is_set() or self._slow):
-            poll.poll(1000 * (_BUSY_S if refused or connection.unfinished else _TURN_S))
+            poll.poll(1000 * (_BUSY_S if refused or connection.unfinished else self._turn_s()))
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(wake)
             self.turned_s = time.monotonic()
             if told := connection.dispatch():
-                for one in told:
-                    if isinstance(one, Received) and one.sender == connection.process:
-                        self._window.returned(self.turned_s)
+                self._take(told, connection.process)
                 self._say(list(told))
                 self._must_be_taken()
             refused = not self._send_waiting(connection)
@@ -185,6 +183,22 @@ class CorosyncLink:
                 asked_s = self.turned_s
                 self._ask(connection)
         self._send_waiting(connection)  # The last words, as far as corosync takes them.
+
+    def _turn_s(self) -> float:
+        """How long the thread may wait: a beat is due on time."""
+        beat_s = self._window.beat_in_s(time.monotonic())
+        return _TURN_S if beat_s is None else min(beat_s, _TURN_S)
+
+    def _take(self, told: list[Told], own: Process) -> None:
+        """Note what comes, and what of ours came back."""
+        for one in told:
+            if not isinstance(one, Received):
+                continue
+            self._window.heard(self.turned_s)
+            if one.sender == own:
+                self._window.returned(self.turned_s)
+            if one.data == BEAT:
+                self._window.beaten(ours=one.sender == own)
 
     def _must_be_taken(self) -> None:
         """Raises CorosyncError when the loop has not taken in too much of what it was told."""
@@ -212,7 +226,7 @@ class CorosyncLink:
                 return False
             with self._lock:
                 self._window.took(data, time.monotonic())
-        if self._window.beat_due(self.turned_s) and connection.send(BEAT):
+        if self._window.beat_in_s(self.turned_s) == 0 and connection.send(BEAT):
             self._window.sent(len(BEAT), self.turned_s)
         return True
 

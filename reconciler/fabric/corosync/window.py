@@ -7,7 +7,10 @@ from collections import deque
 MOST_UNDER_WAY_BYTES = 1024 * 1024
 """What has been sent and has not come back. More waits here, where it is forgotten when a view ends, instead of with corosync."""
 BEAT_S = 1.0
-"""How often something is sent at least, so that it is known whether anything comes back."""
+"""How often something is heard at least, whoever sent it: else something is sent, so that it is known whether anything comes back."""
+_STAND_BY_S = 0.3
+"""How much later those beat who were not the last to do so: one member does it for all, since corosync passes its token on without a
+pause for a while after anything was sent."""
 MARGIN_S = 1.0
 LONGEST_AGAIN_S = 6.0
 """How much longer than one forming of a ring what was sent may take to come back. The others hold a node for lost after one forming, and
@@ -26,6 +29,9 @@ class Window:
         self.owed_since_s: float | None = None
         """Since when something should have come back."""
         self._last_s = float("-inf")
+        """When something was sent or heard last."""
+        self._leads = True
+        """Whether the last beat was ours."""
 
     def put(self, data: bytes) -> None:
         """This is to be sent, after everything before."""
@@ -63,9 +69,19 @@ class Window:
             self._bytes -= self._under_way.popleft()
         self.owed_since_s = at_s if self._under_way else None
 
-    def beat_due(self, at_s: float) -> bool:
-        """Whether something should be sent for its own sake."""
-        return not self._under_way and at_s - self._last_s >= BEAT_S
+    def heard(self, at_s: float) -> None:
+        """Something was delivered, of whatever member."""
+        self._last_s = at_s
+
+    def beaten(self, *, ours: bool) -> None:
+        """A beat was delivered."""
+        self._leads = ours
+
+    def beat_in_s(self, at_s: float) -> float | None:
+        """How long until something should be sent for its own sake; None while something is under way."""
+        if self._under_way:
+            return None
+        return max(0.0, self._last_s + BEAT_S + (0.0 if self._leads else _STAND_BY_S) - at_s)
 
 
 class Patience:
