@@ -215,6 +215,7 @@ class Api:
         refuse_unknown(body, ("files", "commit", "message", "author", "base", "base_version", "allow", "plan"))
         self._check_base(body)
         self.expect()
+        self._warm()
         rewrite = "rewrite" in _allowed(body)
         base = self._shell.node.replica.commit
         if "commit" in body:
@@ -229,6 +230,7 @@ class Api:
         """Propose an earlier content again, as a new commit."""
         refuse_unknown(request.body, ("to", "message", "author", "allow"))
         self.expect()
+        self._warm()
         wanted = _text(request.body, "to", "")
         base = self._shell.node.replica.commit
         target = self._commit(wanted) if wanted else self._previous()
@@ -350,6 +352,10 @@ class Api:
             except TimeoutError:
                 yield {"type": "alive"}
             events, number = log.after(number), log.last
+
+    def _warm(self) -> None:
+        """While a commit is made, what judges it gets ready."""
+        self._shell.supervisor.begin(asyncio.to_thread(self._shell.parts.judge.warm))
 
     async def _offer(
         self, commit: str, source: str, rewrite: bool, body: Mapping[str, Any], *, made_here: bool = False

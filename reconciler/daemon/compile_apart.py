@@ -261,6 +261,20 @@ def _ready(readable: tuple[int, ...], writable: tuple[int, ...], end_s: float) -
 
 # The worker's side.
 
+_SAMPLE_NODES = ("a", "b")
+_SAMPLE = """
+cluster: {name: sample, options: {fencing-enabled: false}}
+nodes: {a: {}, b: {}}
+defaults: {resources: {resource-stickiness: 1}}
+primitives:
+  one: {agent: "ocf:heartbeat:Dummy", operations: {monitor: {interval: 10s}}}
+  two: {agent: "ocf:heartbeat:Dummy", params: {fake: x}, meta: {target-role: Started}}
+constraints:
+  locations:
+    one-on-a: {resource: one, node: a, score: 100}
+"""
+"""Read, checked and decided upon once, so that whatever takes part in that is there."""
+
 
 def main() -> int:
     """Serve requests on standard input until there are no more, or none has come for a while."""
@@ -277,12 +291,17 @@ def main() -> int:
 
 
 def _load_modules() -> None:
-    """Everything that a request needs, so that the first one is as quick as the others."""
+    """Everything that a request needs, so that the first one is as quick as the others: much is imported only where it is used."""
+    import xml.parsers.expat  # noqa: F401
+
     import reconciler.agents.metadata
-    import reconciler.analysis.steady
-    import reconciler.daemon.budget
-    import reconciler.language.loading
-    import reconciler.language.schema.second  # noqa: F401
+    import reconciler.agents.ocf
+    import reconciler.agents.question  # noqa: F401
+
+    sample = canonical_bytes(_CompileRequest({"sample.yaml": _SAMPLE}, strict=False, agents=None, nodes=_SAMPLE_NODES))
+    loaded = _load(from_bytes(_CompileRequest, sample))
+    canonical_bytes(loaded)
+    _try(loaded, _SAMPLE_NODES)
 
 
 def _request() -> _CompileRequest | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +46,36 @@ def test_a_worker_says_what_loading_says_and_serves_again(workers: Workers) -> N
     begin = time.monotonic()
     judge(workers)
     assert time.monotonic() - begin < 2
+
+
+LATE = """
+import sys
+from reconciler.agents.installed import Roots
+from reconciler.daemon.compile_apart import AgentSettings, _load, _load_modules, _CompileRequest, _try
+_load_modules()
+known = set(sys.modules)
+agents = AgentSettings(Roots((sys.argv[1],)), sys.argv[1])
+loaded = _load(_CompileRequest({"a.yaml": sys.argv[2]}, False, agents, ("n1",)))
+_try(loaded, ("n1",))
+print(loaded.findings, *sorted(set(sys.modules) - known))
+"""
+
+
+def test_a_worker_that_is_warm_has_imported_what_a_request_takes(tmp_path: Path) -> None:
+    agent = tmp_path / "resource.d" / "x" / "plain"
+    agent.parent.mkdir(parents=True)
+    agent.write_text(
+        '#!/bin/sh\necho \'<resource-agent name="plain"><version>1</version><parameters/>'
+        '<actions><action name="start" timeout="20s"/></actions></resource-agent>\'\n'
+    )
+    agent.chmod(0o755)
+    text = GOOD["a.yaml"].decode().replace("ocf:reconciler:Dummy", "ocf:x:plain")
+    told = subprocess.run(
+        [sys.executable, "-c", LATE, str(tmp_path), text], capture_output=True, text=True, timeout=60, check=True
+    )
+    findings, *modules = told.stdout.rpartition(")")[::2]
+    assert "no-metadata" not in findings
+    assert [name for name in modules[0].split() if name != "subprocess"] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -133,7 +165,8 @@ class Child:
             "from reconciler.daemon import compile_apart as real\n"
             f"def load(request, load=real._load):\n    {load or 'pass'}\n    return load(request)\n"
             f"def attempt(*given, attempt=real._try):\n    {decide or 'pass'}\n    return attempt(*given)\n"
-            "real._load, real._try = load, attempt\n"
+            "real._load_modules()\n"
+            "real._load, real._try, real._load_modules = load, attempt, int\n"
             "real._MEMORY_BYTES = 512 << 20\n"
             "sys.exit(real.main())\n"
         )
