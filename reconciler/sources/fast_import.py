@@ -25,10 +25,8 @@ def import_stream(
     files: Mapping[str, bytes], message: str, reference: str, parent: str | None, path: str, people: People, time_s: int
 ) -> bytes:
     """The commands that make one commit and print its id. **Raises** GitError for what git could not hold."""
-    for one in people:
-        if not _IDENTITY.fullmatch(one):
-            raise GitError(f"'{one[:80]}' is no author: expected 'Name <address>'")
-    text = message.replace("\0", "").encode("utf-8", "replace")
+    checked_people(people)
+    text = message_bytes(message)
     lines = [
         b"commit %s\nmark :1\n" % reference.encode(),
         b"author %s %d +0000\ncommitter %s %d +0000\n"
@@ -39,14 +37,27 @@ def import_stream(
         lines.append(b"from %s\n" % parent.encode())
     lines.append(b"D %s\n" % _quoted(path) if path else b"deleteall\n")
     for name, content in sorted(files.items()):
-        full = _quoted(f"{path}/{_checked_name(name)}" if path else _checked_name(name))
+        full = _quoted(f"{path}/{checked_name(name)}" if path else checked_name(name))
         lines.append(b"M 100644 inline %s\ndata %d\n%s\n" % (full, len(content), content))
     # A commit without a parent starts its reference anew: "from" would else default to what the reference points at.
     start = b"reset %s\n\n" % reference.encode() if parent is None else b""
     return start + b"".join(lines) + b"\nget-mark :1\ndone\n"
 
 
-def _checked_name(name: str) -> str:
+def checked_people(people: People) -> None:
+    """**Raises** GitError for who can't be named in a commit."""
+    for one in people:
+        if not _IDENTITY.fullmatch(one):
+            raise GitError(f"'{one[:80]}' is no author: expected 'Name <address>'")
+
+
+def message_bytes(message: str) -> bytes:
+    """A commit's message as it is stored."""
+    return message.replace("\0", "").encode("utf-8", "replace")
+
+
+def checked_name(name: str) -> str:
+    """A file's path inside a repository. **Raises** GitError."""
     parts = name.split("/")
     if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts) or "\0" in name:
         raise GitError(f"'{name[:200]}' is no path of a file inside a repository")

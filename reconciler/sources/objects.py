@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _LONGEST_HEADER = 64
 _LONGEST_CHAIN = 4096
 _MOST_ALTERNATES = 8
+_MOST_LOOKED_AT = 4 * 1024 * 1024
 
 
 @frozen
@@ -57,6 +58,14 @@ class Objects:
         except DamagedError:
             self.damaged = True
             raise
+
+    def has(self, name: str, most_bytes: int = _MOST_LOOKED_AT) -> bool:
+        """Whether an object is here, and sound."""
+        try:
+            self.find(name, most_bytes)
+        except GitError:
+            return False
+        return True
 
     def _find(self, name: str, most_bytes: int) -> StoredObject:
         found = self._loose(name, most_bytes)

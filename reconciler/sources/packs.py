@@ -11,8 +11,9 @@ import hashlib
 import io
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO, NamedTuple
 
 from reconciler.sources.commit_object import MOST_COMMIT_BYTES, CommitObject, parse_commit
 from reconciler.sources.git_command import GitError
@@ -25,6 +26,7 @@ _KINDS = {1: "commit", 2: "tree", 3: "blob"}
 _DELTAS = (6, 7)
 _MODES = frozenset({b"40000", b"100644", b"100755", b"120000", b"160000", b"100664"})
 _TREE_MODE = b"40000"
+_MOST_THREADS = 15
 
 
 class ForeignPackError(GitError):
@@ -185,40 +187,87 @@ def store_pack(repository: str, pack: bytes, found: Iterable[Packed]) -> None:
     os.makedirs(directory, mode=0o700, exist_ok=True)
     stem = os.path.join(directory, f"pack-{pack[-_TRAILER:].hex()}")
     # Each is whole before it has its name; git takes neither without the other, so their names are made durable together.
-    write_files({f"{stem}.pack": pack, f"{stem}.idx": written.getvalue()}, mode=0o444)
+    write_files([NewFile(f"{stem}.pack", pack, 0o444), NewFile(f"{stem}.idx", written.getvalue(), 0o444)])
+
+
+class NewFile(NamedTuple):
+    """A file that is to be there."""
+
+    path: str
+    data: bytes
+    mode: int = 0o644
+
+    @property
+    def fresh(self) -> str:
+        """Its name until it is whole."""
+        return os.path.join(os.path.dirname(self.path), f"tmp_{os.path.basename(self.path)}.new")
 
 
 def write_file(path: str, data: bytes) -> None:
     """A file with this content under this name, durably; after a crash at any instruction it is whole or as it was. **Raises** OSError."""
-    write_files({path: data}, mode=0o644)
+    write_files([NewFile(path, data)])
 
 
-def write_files(contents: Mapping[str, bytes], mode: int) -> None:
-    """Files of one directory as `write_file` writes one; those named first have their names first."""
-    fresh = {path: os.path.join(os.path.dirname(path), f"tmp_{os.path.basename(path)}.new") for path in contents}
+def write_files(*phases: Sequence[NewFile]) -> None:
+    """Files as `write_file` writes one, in their order; the names of a phase are durable before there are any of the next.
+
+    Their contents are made durable all together, which takes a disk hardly longer than one.
+    """
+    every = [file for phase in phases for file in phase]
     try:
-        for path, data in contents.items():
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-            with open(os.open(fresh[path], flags, 0o600), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fchmod(file.fileno(), mode)
-                os.fsync(file.fileno())
-        for path in contents:
-            os.rename(fresh[path], path)
-        for directory in {os.path.dirname(path) for path in contents}:
-            sync_directory(directory)
+        with contextlib.ExitStack() as held:
+            _sync_all([held.enter_context(_written(file)).fileno() for file in every])
+        for phase in phases:
+            for file in phase:
+                os.rename(file.fresh, file.path)
+            sync_directories({os.path.dirname(file.path) for file in phase})
     except OSError:
-        for path in fresh.values():
+        for file in every:
             with contextlib.suppress(OSError):
-                os.unlink(path)
+                os.unlink(file.fresh)
         raise
+
+
+@contextlib.contextmanager
+def _written(wanted: NewFile) -> Iterator[BinaryIO]:
+    """A file with this content under its first name, which is not durable yet."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    with open(os.open(wanted.fresh, flags, 0o600), "wb") as file:
+        file.write(wanted.data)
+        file.flush()
+        os.fchmod(file.fileno(), wanted.mode)
+        yield file
+
+
+def sync_directories(directories: Iterable[str]) -> None:
+    """Make the names in directories durable, all at once. **Raises** OSError."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    opened: list[int] = []
+    try:
+        for one in directories:
+            opened.append(os.open(one, flags))
+        _sync_all(opened)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def _sync_all(descriptors: list[int]) -> None:
+    """Make files durable, all at once. **Raises** OSError."""
+    first, *others = descriptors
+    if not others:
+        os.fsync(first)
+        return
+    with ThreadPoolExecutor(min(len(others), _MOST_THREADS), "sync") as threads:
+        try:
+            waiting = threads.map(os.fsync, others)
+        except RuntimeError:  # There is no thread to be had.
+            waiting = map(os.fsync, others)
+        os.fsync(first)
+        for _ in waiting:
+            pass
 
 
 def sync_directory(directory: str) -> None:
     """Make the names in a directory durable. **Raises** OSError."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directories([directory])

@@ -37,14 +37,17 @@ from reconciler.sources.git_command import (
     run_git,
 )
 from reconciler.sources.git_tree import TreeEntry, checked_path, list_tree, path_findings
+from reconciler.sources.new_commit import few_objects, loose_file, make_fan_out
 from reconciler.sources.objects import Objects
 from reconciler.sources.packs import (
     ForeignPackError,
+    NewFile,
     commits_of,
     read_pack,
     store_pack,
     sync_directory,
     write_file,
+    write_files,
 )
 from reconciler.sources.proposal_pack import proposal_pack
 from reconciler.sources.signing import sign_commit
@@ -132,28 +135,52 @@ class Repository:
         `reference` points at it, when this returns. The same arguments give the same commit. **Raises** GitError.
         """
         reference = checked_reference(reference)
-        stream = import_stream(
-            files,
-            message,
-            reference,
-            parent and checked_commit(parent),
-            checked_path(path),
-            People(author, committer or author),
-            time_s,
-        )
-        words = ("fast-import", "--quiet", "--force", "--done", "--date-format=raw")
-        with self._writing:
-            try:
-                with self._complete(parent):
-                    made = checked_commit(self._git(*words, given=stream).decode().strip())
-            except GitError:
-                self._tidy()
-                raise
+        parent, path = parent and checked_commit(parent), checked_path(path)
+        people = People(author, committer or author)
+        with self._writing, self._complete(parent):
+            made = self._commit_here(files, message, reference, parent, path, people, time_s)
+            if made is None:
+                stream = import_stream(files, message, reference, parent, path, people, time_s)
+                made = self._commit_by_git(stream)
         if self.signing_key is None:
             return made
         signed = sign_commit(self.path, made, self.signing_key)
         self.set_reference(reference, signed)
         return signed
+
+    def _commit_here(
+        self,
+        files: Mapping[str, bytes],
+        message: str,
+        reference: str,
+        parent: str | None,
+        path: str,
+        people: People,
+        time_s: int,
+    ) -> str | None:
+        """A small commit that is made without git; None when git has to make it."""
+        made = few_objects(self._objects, self._commit_object, files, message, parent, path, people, time_s)
+        if made is None:
+            return None
+        *_, commit = made
+        fresh = [loose_file(self.path, name, one) for name, one in made.items() if not self._objects.has(name)]
+        reference_file = NewFile(os.path.join(self.path, reference), f"{commit}\n".encode())
+        try:
+            os.makedirs(os.path.dirname(reference_file.path), mode=0o700, exist_ok=True)
+            make_fan_out(self.path, fresh)
+            # A commit that is here is taken to be complete: it comes after all that belongs to it.
+            write_files(*([fresh[:-1]] if fresh[1:] else []), [*fresh[-1:], reference_file])
+        except OSError as error:
+            raise GitError(f"write a commit: {error.strerror}") from error
+        return commit
+
+    def _commit_by_git(self, stream: bytes) -> str:
+        words = ("fast-import", "--quiet", "--force", "--done", "--date-format=raw")
+        try:
+            return checked_commit(self._git(*words, given=stream).decode().strip())
+        except GitError:
+            self._tidy()
+            raise
 
     def reference(self, name: str) -> str | None:
         """The commit that a reference points at, also by way of a tag; None when there is no such reference. **Raises** GitError."""
