@@ -358,19 +358,20 @@ def test_a_daemon_that_is_replaced_while_something_runs_is_no_reason_to_reset_th
     guarded: tuple[Node, WatchdogDouble],
 ) -> None:
     node, double = guarded
+    node.extra = node.extra.replace("timeout: 5s", "timeout: 12s")  # A busy machine takes its time to start a daemon.
     node.start()
     node.write(node.configuration({"a": "1"}))
     node.at_rest_with({"a": "1"})
-    node.wait(lambda: double.running and double.timeout_s == 5, "it is armed")
-    assert node.status()["watchdog"] == {"path": str(double.path), "timeout_s": 5, "fed": True}
+    node.wait(lambda: double.running and double.timeout_s == 12, "it is armed")
+    assert node.status()["watchdog"] == {"path": str(double.path), "timeout_s": 12, "fed": True}
     node.stop()
     node.wait(lambda: double.timeout_s == 30, "it waits for the next daemon")
     assert double.running
     node.start()
-    node.wait(lambda: double.timeout_s == 5, "it is taken over")
+    node.wait(lambda: double.timeout_s == 12, "it is taken over")
     node.kill()
     node.start()
-    time.sleep(6)
+    time.sleep(13)
     assert (double.fired, node.states()) == (0, {"a": "1"})
     node.extra = ""
     node.stop()
