@@ -112,3 +112,30 @@ def test_lives_in_which_operators_demand_it_come_to_rest() -> None:
     for lived in lives:
         verdict = Life(lived).live()
         assert verdict.broken is None, f"seed {lived.seed}: {verdict.broken}\n{verdict.story}"
+
+
+def test_who_left_in_order_may_be_fenced_too_and_is_back_after_its_boot() -> None:
+    cluster = cluster_with()
+    host = cluster.hosts["n2"]
+    host.tell(ev.StopAsked(host.now))
+    assert cluster.until(lambda: host.node is None, 60_000)
+    cluster.run(5_000)
+    assert record_of(cluster, "n2") is None
+    ask(cluster, "n2", "n3")
+    assert cluster.until(lambda: ends(cluster) == [("n2", True)], 20_000)
+    assert cluster.until(lambda: host.on, 60_000)
+    host.start()
+    assert cluster.until(lambda: record_of(cluster, "n2") is None, 60_000)
+    assert cluster.until(lambda: cluster.world.where("a") == ["n2"], 60_000)
+    assert cluster.world.faults == []
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_several_demands_are_met_one_after_the_other(count: int) -> None:
+    """Where not all at once are fenced (`concurrent-fencing` is false), nobody's demand is lost."""
+    cluster = cluster_with()
+    for target in ("n2", "n3", "n2", "n3")[:count]:
+        ask(cluster, target, "n1")
+    assert cluster.until(lambda: sorted(ends(cluster)) == [("n2", True), ("n3", True)], 120_000)
+    assert cluster.until(lambda: all(record_of(cluster, one) is None for one in ("n2", "n3")), 120_000)
+    assert cluster.world.faults == []
