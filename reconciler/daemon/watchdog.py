@@ -149,11 +149,12 @@ class Watchdog:
 
     def starve(self, why: str) -> int | None:
         """Never feed it again, and have it reset this machine soon; within how many seconds it does, None when it is not armed."""
-        self._starves = why
+        self._starves, self._until_s = why, self._clock()
         if self._device is None and self._config.watchdog is not None:
             self._arm()
         if self._device is None:
             return None
+        self._note()
         try:
             self._timeout_s = self._device.set_timeout(_SHORTEST_S)
         except WatchdogError as error:
@@ -163,7 +164,7 @@ class Watchdog:
     def end(self, *, in_order: bool, comes_back: bool) -> None:
         """The daemon ends. Who runs nothing stops the device. Otherwise it runs on: for a longer time when the end is `in_order`.
 
-        Who does not come back as a member leaves no time to the next daemon.
+        Who has lost the quorum gets no longer time by that, and who does not come back as a member leaves none to the next daemon.
         """
         device, self._device = self._device, None
         if device is None:
@@ -172,16 +173,21 @@ class Watchdog:
             device.leave()
         elif not self._node.active:
             self._stop(device)
-        elif in_order:
+        elif in_order and not self._is_lost:
             self._hand_over(device)
         else:
-            self._until_s = self._until_s if comes_back else self._clock()
+            self._until_s = self._until_s if comes_back or in_order else self._clock()
             self._note()
             text = f"something runs here, and the watchdog resets this machine in {self._timeout_s} s if no daemon feeds it"
             say(logging.WARNING, text, device=device.path)
             device.leave()
 
     # What is done with the device
+
+    @property
+    def _is_lost(self) -> bool:
+        """Whether the node is no member, and not only while members come and go."""
+        return not self._node.member and (self._said or self._until_s is not None)
 
     def _arm(self) -> None:
         path = self._config.watchdog or ""

@@ -251,6 +251,32 @@ def test_who_is_turned_away_leaves_no_time_to_the_next_daemon(member: Lived, tmp
     assert machine.is_reset
 
 
+def test_who_has_lost_the_quorum_gets_no_longer_time_by_being_ended(member: Lived, tmp_path: Path) -> None:
+    """Without fencing the others start what runs here once their grace is over."""
+    machine = member.machine
+    member.be(member=False, active=True)
+    member.run(5)
+    lost_s = machine.now_s - 5
+    member.watchdog.end(in_order=True, comes_back=False)
+    machine.now_s += 6
+    assert machine.is_reset
+    machine.now_s = lost_s + 8
+    while not machine.is_reset:
+        later = Lived(machine, tmp_path)
+        later.be(member=False, active=True)
+        later.run(20)
+        later.watchdog.end(in_order=True, comes_back=False)
+    assert machine.now_s - lost_s <= 10 + 120 + 10 + 1, "it has the time of a handover once"
+
+
+def test_a_restart_while_members_come_and_go_has_the_time_of_a_handover(member: Lived) -> None:
+    member.be(member=False, active=True)
+    member.run(0.5)
+    member.watchdog.end(in_order=True, comes_back=False)
+    member.machine.now_s += 119
+    assert not member.machine.is_reset
+
+
 def test_what_was_armed_before_the_machine_was_started_anew_is_over(member: Lived, tmp_path: Path) -> None:
     opened = member.machine.opened
     later = Lived(member.machine, tmp_path, boot="another boot")
@@ -308,6 +334,17 @@ def test_who_starves_it_is_reset_at_once(member: Lived) -> None:
     member.be(member=True, active=False)
     member.watchdog.end(in_order=True, comes_back=False)
     assert member.machine.fed_s is not None, "whoever ends does not stop it"
+
+
+def test_the_next_daemon_does_not_feed_what_was_starved(member: Lived, tmp_path: Path) -> None:
+    """A driver may take no time that is so short that no daemon is started within it."""
+    machine = member.machine
+    member.watchdog.starve("a test")
+    member.watchdog.end(in_order=False, comes_back=False)
+    later = Lived(machine, tmp_path)
+    later.be(member=False, active=True)
+    later.run(11)
+    assert machine.is_reset
 
 
 def test_a_device_that_is_not_armed_yet_is_for_being_starved(machine: Machine, tmp_path: Path) -> None:
