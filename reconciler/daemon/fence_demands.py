@@ -43,9 +43,11 @@ def _refused(why: Undemandable, target: str, shared: Shared) -> ApiError:
     by_hand = f"if {target} is off: reconciler fence confirm {target}"
     match why:
         case Undemandable.UNKNOWN:
-            return ApiError(404, "unknown-node", f"there is no node {target!r} (remote and guest nodes are none)")
+            known = ", ".join(_members(shared)) or "none"
+            text = f"there is no node {target!r} that could be fenced; there are: {known} (remote and guest nodes are none)"
+            return ApiError(404, "unknown-node", text)
         case Undemandable.FENCING_OFF:
-            return ApiError(409, "fencing-off", "nobody is fenced here: `stonith-enabled` is false")
+            return ApiError(409, "fencing-off", "nobody is fenced here: `fencing-enabled` is false")
         case Undemandable.NO_QUORUM:
             return ApiError(409, "no-quorum", f"those who are here have no quorum, and may fence nobody; {by_hand}")
         case Undemandable.NO_DEVICE:
@@ -57,6 +59,12 @@ def _refused(why: Undemandable, target: str, shared: Shared) -> ApiError:
             return ApiError(409, "node-booted", f"{target} has just booted: ask again")
         case _:
             assert_never(why)
+
+
+def _members(shared: Shared) -> list[str]:
+    """The nodes that may be named, those among them that were never seen."""
+    configured = {node.name for node in shared.cib.configuration.nodes if node.type in (None, "member")}
+    return sorted(configured | shared.nodes.keys() | shared.votes.keys())
 
 
 def _known_already(target: str, shared: Shared) -> ApiError:

@@ -74,6 +74,16 @@ def test_why_a_node_is_not_fenced_is_told(shared: Node) -> None:
         assert refused.value.reason == code
 
 
+def test_who_names_a_wrong_node_is_told_the_nodes(shared: Node) -> None:
+    with pytest.raises(Refused, match="there is no node 'n9' that could be fenced; there are: n1 "):
+        shared.client.post("/v1/fencing/fence", {"node": "n9", "operator": "ann"})
+
+
+def test_what_is_switched_off_is_called_as_the_configuration_calls_it(shared: Node) -> None:
+    with pytest.raises(Refused, match="`fencing-enabled` is false"):
+        shared.client.post("/v1/fencing/fence", {"node": "n1", "operator": "ann"})
+
+
 def test_every_document_can_be_read(shared: Node) -> None:
     client = shared.client
     assert client.get("/v1/health")["node"] == "n1"
