@@ -294,7 +294,7 @@ class Api:
         if action not in ACTIONS:
             raise ApiError(400, "bad-action", f"action must be one of {', '.join(ACTIONS)}")
         only_check = _flag(request.body, "only_check")
-        check_demand(self._shell.node, name)
+        check_demand(self._shell.node, name, action)
         within_s = longest_s(self._shell.node.replica.shared, name, action)
         if not only_check:
             self._shell.tell(FenceAsked(moment(), name, action, operator))

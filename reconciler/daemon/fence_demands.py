@@ -28,7 +28,7 @@ def longest_s(shared: Shared, target: str, action: str) -> float:
     return (tries_ms + waits_ms) / 1000
 
 
-def check_demand(node: Node, target: str) -> None:
+def check_demand(node: Node, target: str, action: str) -> None:
     """Refuse what can't be done now. Raises ApiError, which says what would help."""
     shared = node.replica.shared
     if not node.replica.partition.installed:
@@ -37,6 +37,9 @@ def check_demand(node: Node, target: str) -> None:
     why = undemandable(shared, target, "" if known is None else known.boot)
     if why is not None:
         raise _refused(why, target, shared)
+    record = shared.fencing.records.get(target)
+    if isinstance(record, Ordered) and record.wanted.action != action:
+        raise _known_already(target, shared)  # What is under way goes on as it is.
 
 
 def _refused(why: Undemandable, target: str, shared: Shared) -> ApiError:
