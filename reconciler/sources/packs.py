@@ -231,7 +231,11 @@ def write_files(*phases: Sequence[NewFile]) -> None:
 @contextlib.contextmanager
 def _written(wanted: NewFile) -> Iterator[BinaryIO]:
     """A file with this content under its first name, which is not durable yet."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(
+            wanted.fresh
+        )  # Who was killed left it; it may have its mode already, by which only root may write to it.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     with open(os.open(wanted.fresh, flags, 0o600), "wb") as file:
         file.write(wanted.data)
         file.flush()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import reconciler.sources.repository as module
 from reconciler.sources.git_command import GitError, run_git
+from reconciler.sources.packs import NewFile, write_files
 from reconciler.sources.repository import Repository
 
 REFERENCE = "refs/reconciler/candidate"
@@ -139,3 +140,16 @@ def test_a_disk_that_takes_nothing_leaves_the_reference_as_it_was(
     assert repository.reference(REFERENCE) == first
     assert not list(Path(repository.path).rglob("tmp_*"))
     assert repository.files(make(repository, {"a.yaml": b"2"}, first)) == {"a.yaml": b"2"}
+
+
+def test_what_a_killed_process_left_is_in_nobody_s_way(tmp_path: Path) -> None:
+    """It has the mode of an object: who is not root could not write to it."""
+    file = NewFile(str(tmp_path / "object"), b"whole", 0o444)
+    left = Path(file.fresh)
+    left.write_bytes(b"ha")
+    left.chmod(0o444)
+    held = tmp_path / "held"
+    held.hardlink_to(left)
+    write_files([file])
+    assert (Path(file.path).read_bytes(), held.read_bytes()) == (b"whole", b"ha")
+    assert not left.exists()
