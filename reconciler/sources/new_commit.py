@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from reconciler.sources.commit_object import MOST_COMMIT_BYTES, CommitObject
 from reconciler.sources.fast_import import People, checked_name, checked_people, message_bytes
@@ -136,12 +136,20 @@ def loose_file(repository: str, name: str, one: StoredObject) -> NewFile:
     return NewFile(os.path.join(repository, "objects", name[:2], name[2:]), zlib.compress(content), 0o444)
 
 
-def make_fan_out(repository: str, files: Iterable[NewFile]) -> None:
-    """Have the directories of loose objects, durably. **Raises** OSError."""
-    made = False
-    for directory in {os.path.dirname(file.path) for file in files}:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(directory, 0o777)
-            made = True
-    if made:
-        sync_directory(os.path.join(repository, "objects"))
+@contextlib.contextmanager
+def fan_out(repository: str, files: Iterable[NewFile]) -> Iterator[None]:
+    """Have the directories of loose objects, durably; those made for nothing go again. **Raises** OSError."""
+    made: list[str] = []
+    try:
+        for directory in sorted({os.path.dirname(file.path) for file in files}):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(directory, 0o777)
+                made.append(directory)
+        if made:
+            sync_directory(os.path.join(repository, "objects"))
+        yield
+    except OSError:
+        for directory in made:
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)
+        raise

@@ -37,7 +37,7 @@ from reconciler.sources.git_command import (
     run_git,
 )
 from reconciler.sources.git_tree import TreeEntry, checked_path, list_tree, path_findings
-from reconciler.sources.new_commit import few_objects, loose_file, make_fan_out
+from reconciler.sources.new_commit import fan_out, few_objects, loose_file
 from reconciler.sources.objects import Objects
 from reconciler.sources.packs import (
     ForeignPackError,
@@ -167,9 +167,9 @@ class Repository:
         reference_file = NewFile(os.path.join(self.path, reference), f"{commit}\n".encode())
         try:
             os.makedirs(os.path.dirname(reference_file.path), mode=0o700, exist_ok=True)
-            make_fan_out(self.path, fresh)
-            # A commit that is here is taken to be complete: it comes after all that belongs to it.
-            write_files(*([fresh[:-1]] if fresh[1:] else []), [*fresh[-1:], reference_file])
+            with fan_out(self.path, fresh):
+                # A commit that is here is taken to be complete: it comes after all that belongs to it.
+                write_files(*([fresh[:-1]] if fresh[1:] else []), [*fresh[-1:], reference_file])
         except OSError as error:
             raise GitError(f"write a commit: {error.strerror}") from error
         return commit
