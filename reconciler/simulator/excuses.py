@@ -57,7 +57,7 @@ class Excuses:
         return other in self._begun.get((double.task, _name(double.resource), double.host), ())
 
     def met(self, host: str, members: Collection[str]) -> None:
-        """A host is in a view with quorum, with these members, and has heard what they run."""
+        """A host is in a view with quorum, and has heard from these members what they run."""
         for (_, _, other), unmet in self._unmet.items():
             if other in members:
                 unmet.discard(host)

@@ -187,8 +187,8 @@ class Rules:
             return
         self._compare(host.name, shared)
         if partition.installed:
-            if self._quorate(partition):
-                self._excuses.met(host.name, partition.members)
+            if shared.quorate:
+                self._excuses.met(host.name, shared.reported)
             known = self._dcs.setdefault(partition.view, (host.name, node.replica.dc))
             if known[1] != node.replica.dc:
                 self._break(f"{host.name} and {known[0]} have two DCs in one view: {node.replica.dc} and {known[1]}")
