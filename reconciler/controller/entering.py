@@ -253,7 +253,10 @@ class Entering:
         wishes += self.parts.packs.resumed()
         self.parts.confirmation.begin()
         wishes += self.parts.confirmation.durable() if adopted is None else []
-        wishes += self.parts.proposals.resumed(replica.own.prepared, now, dc=self.parts.is_dc)
+        # What may not be on the disk is nothing to accept anything by: it is judged, and written, once more.
+        prepared = replica.own.prepared if self.parts.keeper.broken is None else {}
+        accepting = self.parts.keeper.accepting
+        wishes += self.parts.proposals.resumed(prepared, now, dc=self.parts.is_dc, accepting=accepting)
         wishes += self.standstill.installed(now)
         self.returning.installed(now)
         wishes += self.graces_anew({}, now)

@@ -16,8 +16,9 @@ from reconciler.controller.members import node_state
 from reconciler.controller.membership.events import Installation, OwnFacts
 from reconciler.controller.membership.history import Rank, StateId, extended
 from reconciler.controller.membership.presence import Attendance, Presence, presences
+from reconciler.controller.quorum.policy import QuorumPolicy
 from reconciler.controller.shared import Shared, observed, want_lost
-from reconciler.controller.standing import Member, ends_by_itself_ms, fences, longer, recorded
+from reconciler.controller.standing import Member, ends_by_itself_ms, fences, longer, quorum_policy, recorded
 from reconciler.frozen import frozen, replace
 
 
@@ -63,7 +64,8 @@ def installed_of(installation: Installation) -> Installed:
 
 def install(shared: Shared, installed: Installed) -> Shared:
     """The state from which all members of the view go on: acceptances and reports of earlier views count no more."""
-    nodes = _nodes(shared, installed)
+    doubtful = _doubtful(shared, installed)
+    nodes = _nodes(shared, installed, doubtful)
     proposals = {commit: replace(proposal, answers={}, compilers={}) for commit, proposal in shared.proposals.items()}
     boots = {**shared.boots, **installed.boots}
     votes = shared.votes
@@ -88,7 +90,7 @@ def install(shared: Shared, installed: Installed) -> Shared:
         held=of_members(shared.held, installed.members),
     )
     made = observed(made, recorded(shared.nodes, nodes, fencing=fences(shared.cib)))
-    made = want_lost(_doubted(made, installed.doubtful))
+    made = want_lost(_doubted(made, doubtful))
     if installed.term is None:
         # Others may still hold the state as it was before: this is another one, and outranks nothing.
         text = plain_bytes(to_json(installed)).decode()
@@ -151,20 +153,36 @@ def _is_doubted(record: Record, doubtful: tuple[str, ...]) -> bool:
     return isinstance(record, Down) and record.target in doubtful
 
 
-def _nodes(shared: Shared, installed: Installed) -> dict[str, Member]:
+def _doubtful(shared: Shared, installed: Installed) -> tuple[str, ...]:
+    """Who is missing, and may have begun something, whatever this state says of it.
+
+    Members that go on without quorum (`no-quorum-policy: ignore`), and of whom each has been away, know nothing of the others.
+    """
+    if installed.quorate or quorum_policy(shared.cib) is not QuorumPolicy.IGNORE:
+        return installed.doubtful
+    if not all(_was_away(shared.nodes.get(name), installed.boots[name]) for name in installed.members):
+        return installed.doubtful
+    return tuple(sorted((shared.nodes.keys() | shared.votes.keys()) - set(installed.members)))
+
+
+def _was_away(known: Member | None, boot: str) -> bool:
+    """Whether a member was booted, or left by itself, since this state knew it."""
+    return known is None or known.leaving or known.boot not in ("", boot)
+
+
+def _nodes(shared: Shared, installed: Installed, doubtful: tuple[str, ...]) -> dict[str, Member]:
     leaving = frozenset(name for name, one in shared.nodes.items() if one.leaving)
     attendance = Attendance(frozenset(installed.members), frozenset(installed.hosts), leaving)
     before = {name: one.presence for name, one in shared.nodes.items()}
     nodes: dict[str, Member] = {}
-    for name, presence in presences(before, attendance, installed.doubtful, startup_fencing=True).items():
+    for name, presence in presences(before, attendance, doubtful, startup_fencing=True).items():
         known = shared.nodes.get(name, Member(presence))
         if name in attendance.present:
             term = known.term if installed.term is None else installed.term
             rank, boot = installed.ranks[name], installed.boots[name]
-            away = known.leaving or known.boot not in ("", boot)
-            stale = installed.term is None and (known.stale or away)
+            stale = installed.term is None and (known.stale or _was_away(known, boot))
             nodes[name] = Member(presence, rank, boot, installed.incarnations[name], term, stale=stale)
-        elif name in installed.doubtful and presence is Presence.DOWN:
+        elif name in doubtful and presence is Presence.DOWN:
             nodes[name] = replace(known, presence=Presence.UNCLEAN)
         else:
             lost = known.presence is Presence.ONLINE and presence is not Presence.ONLINE

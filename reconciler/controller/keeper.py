@@ -105,6 +105,12 @@ class Keeper:
         return bool(self._waiting)
 
     @property
+    def accepting(self) -> frozenset[str]:
+        """The commits whose acceptance is sent once the disk has answered."""
+        purposes = (purpose for purpose, _ in self._waiting.values())
+        return frozenset(one.examined.commit for one in purposes if isinstance(one, SendAcceptance))
+
+    @property
     def wants_generation(self) -> bool:
         """Whether the journal has grown so long that a snapshot makes the next start faster."""
         # Twice a snapshot, so that what is written for snapshots stays in proportion to what happens.

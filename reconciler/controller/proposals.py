@@ -6,7 +6,7 @@ Source: the design of the cluster, "Configuration travels as git objects".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from reconciler.cib import Cib
@@ -69,8 +69,13 @@ class Proposals:
         under_way = (prepared[commit].digest for commit in self.replica.proposals if commit in prepared)
         self._distrusted = {} if why is None else dict.fromkeys(under_way, why)
 
-    def resumed(self, prepared: Mapping[str, Prepared], now: Moment, *, dc: bool) -> list[Wish]:
-        """A view was installed: acceptances of earlier ones are void, proposals are not; each member answers from what it prepared."""
+    def resumed(
+        self, prepared: Mapping[str, Prepared], now: Moment, *, dc: bool, accepting: Collection[str] = ()
+    ) -> list[Wish]:
+        """A view was installed: acceptances of earlier ones are void, proposals are not; each member answers from what it prepared.
+
+        What waits for the disk is answered when that has (`accepting`).
+        """
         self._activating = self._dictated = None
         replica, wishes = self.replica, list[Wish]()
         for commit, proposal in replica.proposals.items():
@@ -78,6 +83,8 @@ class Proposals:
             made = prepared.get(commit)
             if proposal.base != replica.commit:
                 wishes += [Broadcast(self._again(proposal))] if dc else []
+            elif commit in accepting:
+                continue
             elif made is not None:
                 wishes.append(Broadcast(self._answer(proposal, made.digest, now)))
             else:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.cib import Cib
 from reconciler.controller.fencing.record import Down, FenceCause, Fencing, Wanted
 from reconciler.controller.held import Held
 from reconciler.controller.installing import Installed, facts, install, state_id
@@ -14,6 +15,8 @@ from reconciler.controller.messages import Underway
 from reconciler.controller.shared import Proposal, Shared
 from reconciler.controller.standing import Member
 from reconciler.frozen import replace
+from reconciler.model.attributes import plain
+from reconciler.model.cluster import Configuration
 
 BOTH = ("n1", "n2")
 
@@ -190,3 +193,36 @@ def test_a_hello_says_who_is_there_and_as_whom_each_was_met() -> None:
     shared = replace(BEFORE, nodes={"n1": there("n1"), "n3": there("n3", presence=Presence.UNCLEAN, incarnation="")})
     told = hello(shared)
     assert (told.online, told.known, told.seen) == (("n1",), {"n1": 5, "n3": 5}, {"n1": "n1-1"})
+
+
+IGNORING = replace(
+    BEFORE,
+    nodes={"n1": there("n1"), "n2": there("n2"), "n3": there("n3", presence=Presence.DOWN)},
+    votes=dict.fromkeys(("n1", "n2", "n3"), 1),
+    fencing=Fencing({"n3": Down("n3", "n3-boot", "n1", 5)}),
+    cib=Cib(Configuration(options=plain({"no-quorum-policy": "ignore", "stonith-enabled": "true"}))),
+)
+"""n3 was fenced, and who has no quorum goes on."""
+
+
+@pytest.mark.parametrize(
+    ("how", "quorate", "doubted"),
+    [
+        ({"boot": "before"}, False, True),
+        ({"leaving": True}, False, True),
+        ({}, False, False),
+        ({"boot": "before"}, True, False),
+    ],
+    ids=["it booted", "it left", "it was there", "it has quorum"],
+)
+def test_who_goes_on_without_quorum_and_was_away_knows_nothing_of_the_others(
+    how: dict[str, Any], quorate: bool, doubted: bool
+) -> None:
+    """As Pacemaker's startup-fencing: what was known before a boot may be wrong, where others go on without quorum, too."""
+    before = replace(IGNORING, nodes={**IGNORING.nodes, "n1": there("n1", **how)})
+    after = install(before, installed("n1", term=7 if quorate else None, quorate=quorate))
+    assert after.nodes["n3"].presence is (Presence.UNCLEAN if doubted else Presence.DOWN)
+    assert isinstance(after.fencing.records.get("n3"), Wanted if doubted else Down)
+    stopping = replace(before, cib=Cib(Configuration(options=plain({"stonith-enabled": "true"}))))
+    kept = install(stopping, installed("n1", term=7 if quorate else None, quorate=quorate))
+    assert kept.nodes["n3"].presence is Presence.DOWN

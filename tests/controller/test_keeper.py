@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.controller.events import Begin, Emit, SetTimer, Sync, Wish, Write
+from reconciler.controller.events import Begin, Emit, Examined, SetTimer, Sync, Wish, Write
 from reconciler.controller.journal import Record
 from reconciler.controller.keeper import (
     GENERATION_TIMER,
@@ -14,6 +14,7 @@ from reconciler.controller.keeper import (
     Promising,
     Purpose,
     Routine,
+    SendAcceptance,
     TakeBack,
     TakeIn,
     Vouch,
@@ -154,3 +155,15 @@ def test_a_generation_that_could_not_be_written_is_a_failure_and_a_first_one_tha
     assert not keeper.holding
     assert told(keeper.durable(token(keeper.sync(Adopting(), b"{}")))[1]) == ["store-restored"]
     assert keeper.durable(token(keeper.sync(Adopting(), b"{}")))[1] == []
+
+
+def test_a_commit_is_about_to_be_accepted_until_the_disk_has_answered() -> None:
+    keeper = Keeper()
+    assert keeper.accepting == frozenset()
+    first = token(keeper.sync(SendAcceptance(Examined(NOW, "new", None, "digest", None)), None))
+    second = token(keeper.sync(SendAcceptance(Examined(NOW, "other", None, "digest", None)), None))
+    keeper.sync(Routine(), None)
+    assert keeper.accepting == {"new", "other"}
+    keeper.durable(first)
+    keeper.not_durable(second, "no space left", NOW)
+    assert keeper.accepting == frozenset()
