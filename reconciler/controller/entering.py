@@ -52,7 +52,7 @@ from reconciler.controller.replica import Partition
 from reconciler.controller.returning import RETURN_TIMER, Returning
 from reconciler.controller.shared import graces
 from reconciler.controller.standstill import Standstill
-from reconciler.controller.telling import installed_view, lost_tail
+from reconciler.controller.telling import installed_view, lost_tail, recovered
 from reconciler.model.status import NodeState
 
 _GIVE_UP_AGAIN_MS = 60_000
@@ -72,6 +72,8 @@ class Entering:
         """Whether it is known what runs here."""
         self.reported = False
         """Whether the others have heard it, since this process was started."""
+        self._known: NodeState | None = None
+        """What this node knew of itself when the view was installed, until its report is delivered: meanwhile it may hold others' word."""
         self._quorate = False
         """Whether the view that was announced last has quorum, by the machines that are there."""
         self._gave_up_ms: int | None = None
@@ -223,7 +225,7 @@ class Entering:
     def _install(self, installation: Installation, now: Moment) -> list[Wish]:
         """The view is installed: go on from the state of all, and tell what only this node knows."""
         replica = self.parts.replica
-        known = node_state(replica.shared.cib, self.parts.name)
+        known = self._known or node_state(replica.shared.cib, self.parts.name)
         adopted, tail = self.parts.joining.adopt(installation)
         lost = tuple(one.commit for one in replica.activations) if tail else ()
         self.parts.joining.install(installation, adopted)
@@ -234,6 +236,7 @@ class Entering:
             replica.own, known = renamed_own(replica.own, names), renamed_state(known, names)
             self.parts.recovery.rename(names)
             moved = self.parts.executor.rename(names, now)
+        self._known = known
         protocol = installation.agreement.protocol
         replica.partition = Partition(installation.view.id, installation.members, True, protocol)
         wishes: list[Wish] = [ClearTimer(WAIT_TIMER), *self._cut_off.installed(), installed_view(installation), *moved]
@@ -279,6 +282,15 @@ class Entering:
             started = self.parts.replica.memory.started
             seen = corrections(node_state(self.parts.replica.shared.cib, self.parts.name), known, busy, started)
         return Report(self.parts.name, self.parts.joining.boot, stopped, underway, tuple(seen), now.wall_ms), watches
+
+    def heard_own(self, report: Report) -> list[Wish]:
+        """Our report was delivered: what we hold of ourselves is what we know."""
+        self._known = None
+        if self.reported:
+            return []
+        self.reported = True
+        self.parts.recovery.nothing_runs = False
+        return [recovered(report)]
 
     def graces_anew(self, before: Mapping[str, int | None], now: Moment) -> list[Wish]:
         """Who is gone may be back for a while; without fencing, what it ran may go on for a while.

@@ -55,7 +55,7 @@ from reconciler.controller.messages import (
 from reconciler.controller.moment import Moment
 from reconciler.controller.parts import Parts
 from reconciler.controller.shared import Shared, allowed, graces, moved_between, moved_on
-from reconciler.controller.telling import converged, ordered, recovered, reported
+from reconciler.controller.telling import converged, ordered, reported
 
 INHERITED_TIMER = "inherited "
 """How the names of the timers begin that end the wait for what a node was doing when the view began."""
@@ -288,8 +288,6 @@ class Following:
         if message.underway and self.parts.is_dc:
             longest_ms = max(one.timeout_ms for one in message.underway)
             wishes.append(SetTimer(INHERITED_TIMER + message.node, now.mono_ms + longest_ms + _INHERITED_MS))
-        if message.node == self.parts.name and not self._entering.reported:
-            self._entering.reported = True
-            self.parts.recovery.nothing_runs = False
-            wishes.append(recovered(message))
+        if message.node == self.parts.name:
+            wishes += self._entering.heard_own(message)
         return wishes + self.parts.coordinator.changed(f"{message.node} told what it runs")

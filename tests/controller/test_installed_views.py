@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.cib.observations import ResourceForgotten
 from reconciler.controller import events as ev
 from reconciler.controller.coordinator import OVERDUE
 from reconciler.controller.joining import WAIT_TIMER
+from reconciler.controller.members import node_state
 from reconciler.controller.messages import Accept, Cleanup, Kept, Propose, Report, Reported
 from reconciler.controller.quorum.votes import Votequorum
+from reconciler.controller.shared import observed
 from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.host import Host
 
@@ -113,6 +116,27 @@ def test_in_each_view_a_member_says_what_it_is_and_does() -> None:
         assert ev.ClearTimer(WAIT_TIMER) in watched.effects[name]
         assert ev.ClearTimer(OVERDUE) in watched.effects[name]
         assert set(node_of(cluster, name).replica.shared.reported) == {"n1", "n2"}
+
+
+def test_what_a_member_knows_of_itself_is_told_until_all_have_heard_it_also_when_it_holds_others_word_by_then() -> None:
+    """It had taken over the others' state, and another view came before its report: a failure was forgotten for ever (life 124)."""
+    cluster = cluster_of("n1", "n2", "n3")
+    cluster.apply(configuration(primitive("a")), "n1")
+    cluster.run(10_000)
+    (name,) = cluster.world.where("a")
+    node = node_of(cluster, name)
+    known = node_state(node.replica.shared.cib, name)
+    for one in map(lambda other: node_of(cluster, other), cluster.hosts):
+        one.replica.shared = observed(one.replica.shared, (ResourceForgotten(name, "a"),))
+    assert "a" not in {one.id for one in node_state(node.replica.shared.cib, name).history}
+    node.entering._known = known
+    watched = Watched(cluster)
+    cluster.hosts[next(other for other in cluster.hosts if other != name)].crash()
+    cluster.run(5_000)
+    (report,) = [message for message in told(watched.effects[name]) if isinstance(message, Report)]
+    assert report.observations
+    assert node_state(node.replica.shared.cib, name) == known
+    assert node.entering._known is None, "what is held from here on is what it knows"
 
 
 @pytest.mark.parametrize("what", ["a result", "what an operator wants", "an attribute"])
