@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import assert_never
 
-from reconciler.controller.fencing.demand import ACTIONS, given_up, met
+from reconciler.controller.fencing.demand import ACTIONS, given_up, met, unmet
 from reconciler.controller.fencing.messages import (
     FenceConfirmed,
     FenceEnded,
@@ -167,6 +167,8 @@ def _want(now: Fencing, message: FenceWanted) -> Fencing:
         open_one = _wanted_of(known)
         if open_one is None or open_one.cause is not FenceCause.LOST or message.cause is FenceCause.LOST:
             return now
+        if asked and isinstance(known, Ordered) and known.wanted.action != message.action:
+            return unmet(now, wanted, f"its {known.wanted.action} was under way already", message.at_ms)
         stronger = replace(open_one, cause=message.cause, action=message.action, why=wanted.why)
         if asked and isinstance(known, Wanted):
             stronger = replace(stronger, place=FenceProgress(rounds=known.place.rounds), not_before_ms=0)

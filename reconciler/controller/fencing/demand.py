@@ -37,6 +37,11 @@ def met(now: Fencing, record: Record | None, at_ms: int, how: str = "") -> Fenci
     return now if wanted is None else _noted(now, wanted, True, how, at_ms)
 
 
+def unmet(now: Fencing, wanted: Wanted, why: str, at_ms: int) -> Fencing:
+    """The record once a demand has ended before anything was done for it."""
+    return _noted(now, wanted, False, why, at_ms)
+
+
 def given_up(now: Fencing, wanted: Wanted, why: str, at_ms: int) -> Fencing:
     """The record once nobody goes on with a demand."""
     left = {target: record for target, record in now.records.items() if target != wanted.target}

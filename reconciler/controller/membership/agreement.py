@@ -77,8 +77,9 @@ def agree(hellos: Mapping[str, Hello], silent: Mapping[str, Exclusion], earlier_
     excluded = dict(silent)
     heard = {node: hello for node, hello in hellos.items() if node not in excluded}
     cluster = _exclude_foreign(heard, excluded)
-    _exclude_strangers(heard, excluded)
     _exclude_fenced(heard, excluded)
+    _exclude_strangers(heard, excluded)
+    _exclude_fenced(heard, excluded)  # Another state may be the one that all go on with.
     if not heard:
         return None
     blank = _blank(heard)

@@ -51,6 +51,21 @@ def test_a_member_is_fenced_by_another_and_down_and_who_asked_is_remembered() ->
     assert told(now) == [("reboot", "n1", True, ""), ("ask", "ann", True, "")]
 
 
+def test_what_is_being_rebooted_is_not_switched_off_by_a_demand_for_that_and_who_asked_is_told() -> None:
+    """It would be said to stay off, and boots."""
+    others = {"n1": MEMBERS["n1"]}
+    lost = delivered(Fencing(), replace(ASKED, cause=FenceCause.LOST, why="it was lost"), others)
+    (order,) = decide(lost, lambda target: ((IPMI,),), Circumstances(7, others, True), 20).orders
+    now = delivered(lost, FenceOrdered(order, 20), others)
+    ended = FenceEnded("n1", *order.id, True, "", 30)
+    asked = delivered(now, replace(ASKED, action="off"), others)
+    assert told(asked) == [("ask", "ann", False, "its reboot was under way already")]
+    assert asked.records == now.records
+    assert told(delivered(asked, ended, others))[1:] == [("reboot", "n1", True, "")], "and not that a demand was met"
+    same = delivered(delivered(now, ASKED, others), ended, others)
+    assert told(same) == [("reboot", "n1", True, ""), ("ask", "ann", True, "")]
+
+
 def test_it_comes_back_as_any_other() -> None:
     now, order = give(delivered(Fencing(), ASKED, MEMBERS))
     back = installed(end(now, order, True), MEMBERS | {"n2": Present("n2-2", "b3")}, {}, "reboot", 40)
