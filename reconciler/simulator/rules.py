@@ -25,7 +25,7 @@ from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.excuses import Excuses
 from reconciler.simulator.host import Host
 from reconciler.simulator.promises import Promises
-from reconciler.simulator.scenario import Scenario, is_device
+from reconciler.simulator.scenario import Scenario, is_device, promotable
 from reconciler.simulator.scenario import fences as all_fence
 from reconciler.simulator.world import Double
 
@@ -69,6 +69,7 @@ class Rules:
         self._silent_us: dict[str, tuple[int, int]] = {}
         self._turned_us = 0
         self._excuses = Excuses(cluster.hosts)
+        self._promotable = {name for one in lived.configurations for name in promotable(one)}
         self._activated: dict[str, set[str]] = {}
         self._proposed: dict[str, set[str]] = {}
         self._ended: set[str] = set()
@@ -153,7 +154,8 @@ class Rules:
                     self._note_activated(host, str(fields["proposal"]), views)
                 case ev.RunAgent(_, call) if call.operation in _BEGINNINGS:
                     what = f"begins {call.operation} of {call.resource}"
-                    self._check_quorum(host, what, views, strict=not policies & _MAY_GO_ON)
+                    goes_on = bool(policies & _MAY_GO_ON) or self._recovers(call, policies)
+                    self._check_quorum(host, what, views, strict=not goes_on)
                     self._note_begun(host, call, views)
                 case ev.RunAgent(_, call) if call.operation == "stop" and policies == _FREEZES:
                     self._check_freeze(host, call.resource, views)
@@ -215,6 +217,11 @@ class Rules:
         if known[1] != held:
             at = f"({shared.term}, {shared.seq})"
             self._break(f"{name} and {known[0]} differ at {at}: {held} and {known[1]}")
+
+    def _recovers(self, call: AgentCall, policies: frozenset[QuorumPolicy]) -> bool:
+        """Whether something may be started without quorum by `demote`: what may be promoted stays, demoted, also where it fails."""
+        name = call.resource.partition(":")[0]
+        return QuorumPolicy.DEMOTE in policies and call.operation == "start" and name in self._promotable
 
     def _check_quorum(self, host: Host, what: str, views: list[Partition], *, strict: bool) -> None:
         """Whether the view in which a node believed to be was told quorate by the network.

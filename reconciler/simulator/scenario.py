@@ -11,7 +11,7 @@ from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Location
 from reconciler.model.resource import Agent, Bundle, Clone, Group, Operation, Primitive, primitives
-from reconciler.model.text import integer
+from reconciler.model.text import integer, is_true
 from reconciler.simulator.faults import Fault, Trouble, draw, with_power
 from reconciler.simulator.planner import is_simple
 
@@ -164,6 +164,15 @@ def promoted_most(configuration: Configuration) -> Iterator[tuple[str, int]]:
         said = [values[name] for values in written for name in _PROMOTED_MOST if name in values]
         most = max((integer(text, 1) for text in said), default=1)
         yield from ((one.id, most) for one in primitives(resource))
+
+
+def promotable(configuration: Configuration) -> Iterator[str]:
+    """The names of the primitives that are cloned so that they may be promoted, as their clones say."""
+    for resource in configuration.resources:
+        if isinstance(resource, Clone):
+            said = [block.values.get("promotable", "false") for block in resource.meta]
+            if resource.legacy_promotable or any(map(is_true, said)):
+                yield from (one.id for one in primitives(resource))
 
 
 def _options(chance: Random) -> dict[str, str]:
