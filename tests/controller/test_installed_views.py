@@ -126,7 +126,7 @@ def test_what_a_member_knows_of_itself_is_told_until_all_have_heard_it_also_when
     (name,) = cluster.world.where("a")
     node = node_of(cluster, name)
     known = node_state(node.replica.shared.cib, name)
-    for one in map(lambda other: node_of(cluster, other), cluster.hosts):
+    for one in [node_of(cluster, other) for other in cluster.hosts]:
         one.replica.shared = observed(one.replica.shared, (ResourceForgotten(name, "a"),))
     assert "a" not in {one.id for one in node_state(node.replica.shared.cib, name).history}
     node.entering._known = known
