@@ -48,9 +48,10 @@ HEADERS = {
     "corosync/cpg.h": "libcpg-dev",
     "corosync/quorum.h": "libquorum-dev",
     "corosync/votequorum.h": "libvotequorum-dev",
+    "linux/watchdog.h": "linux-libc-dev",
     "stdio.h": "libc6-dev",
 }
-"""C headers that what we say of a library is compared with, with the Debian package of each."""
+"""C headers that what we say of a library, or of the kernel, is compared with, with the Debian package of each."""
 
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="this is not root, who alone changes owners, users, addresses and device nodes"
