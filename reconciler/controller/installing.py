@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.cib.activity import is_changing
 from reconciler.cib.canonical import plain_bytes, to_json
+from reconciler.cib.observations import transient
 from reconciler.controller.fencing.record import Down, Record
 from reconciler.controller.held import of_members
 from reconciler.controller.members import node_state
@@ -119,7 +120,9 @@ def facts(
     known = shared.nodes.get(node)
     down = tuple(sorted(name for name, one in shared.nodes.items() if one.presence is Presence.DOWN or one.leaving))
     # In another boot, or after we went ourselves, the others may have come and gone on without us.
-    witness = known is not None and known.boot == boot and not (known.leaving or known.stale)
+    certain = known is not None and known.boot == boot and not (known.leaving or known.stale)
+    # Who is about to leave may have left for the others without having heard that it may: then nobody had to fence it.
+    is_leaving = transient(node_state(shared.cib, node)).get("shutdown", "0") not in ("", "0")
     return OwnFacts(
         cluster=shared.cluster,
         node=node,
@@ -135,9 +138,9 @@ def facts(
         known={name: one.term for name, one in shared.nodes.items()},
         fenced=shared.fencing.fenced,
         online=tuple(sorted(name for name, one in shared.nodes.items() if one.presence is Presence.ONLINE)),
-        gone=down if witness else (),
+        gone=down if certain else (),
         seen={name: one.incarnation for name, one in shared.nodes.items() if one.incarnation},
-        witness=witness,
+        witness=certain and not is_leaving,
     )
 
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from reconciler.cib import Cib
+from reconciler.cib.observations import AttributeSet, NodeObserved
 from reconciler.controller.fencing.record import Down, FenceCause, Fencing, Wanted
 from reconciler.controller.held import Held
 from reconciler.controller.installing import Installed, facts, install, state_id
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.messages import Underway
-from reconciler.controller.shared import Proposal, Shared
+from reconciler.controller.shared import Proposal, Shared, observed
 from reconciler.controller.standing import Member
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
@@ -187,6 +188,17 @@ def test_only_who_was_there_all_the_time_knows_who_is_gone(known: Member | None,
     nodes = {"n1": there("n1"), "n3": there("n3", presence=Presence.DOWN), "n4": there("n4", leaving=True)}
     shared = replace(BEFORE, nodes=nodes if known is None else {**nodes, "n2": known})
     assert hello(shared).gone == (("n3", "n4") if certain else ())
+    assert hello(shared).witness is certain
+
+
+def test_who_is_about_to_leave_is_no_witness() -> None:
+    """The others may let it go, and it not hear that: nobody fences who has left, and they may go on without it."""
+    asked = NodeObserved("n2", "n2", {"crmd": "online"}), AttributeSet("n2", "shutdown", "1800000000")
+    going = observed(replace(BEFORE, cib=Cib(Configuration())), asked)
+    assert not hello(going).witness
+    assert hello(observed(going, (AttributeSet("n2", "shutdown", None),))).witness
+    with_another = replace(going, nodes={**going.nodes, "n3": there("n3", presence=Presence.DOWN)})
+    assert hello(with_another).gone == ("n3",), "what it knows of the others it knows"
 
 
 def test_a_hello_says_who_is_there_and_as_whom_each_was_met() -> None:
