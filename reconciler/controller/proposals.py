@@ -74,7 +74,7 @@ class Proposals:
     ) -> list[Wish]:
         """A view was installed: acceptances of earlier ones are void, proposals are not; each member answers from what it prepared.
 
-        What waits for the disk is answered when that has (`accepting`).
+        What waits for the disk (`accepting`) is not on it yet: it is judged, and written, once more.
         """
         self._activating = self._dictated = None
         replica, wishes = self.replica, list[Wish]()
@@ -83,9 +83,7 @@ class Proposals:
             made = prepared.get(commit)
             if proposal.base != replica.commit:
                 wishes += [Broadcast(self._again(proposal))] if dc else []
-            elif commit in accepting:
-                continue
-            elif made is not None:
+            elif made is not None and commit not in accepting:
                 wishes.append(Broadcast(self._answer(proposal, made.digest, now)))
             else:
                 wishes += self.examine(commit)

@@ -9,6 +9,7 @@ Source: git(1); gitprotocol-common(5); setrlimit(2).
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import resource
@@ -176,7 +177,7 @@ def failure(repository: str, words: tuple[str, ...], result: GitResult) -> GitEr
     """The error that a command which failed stands for, by what it said."""
     why = said(result.errors) or f"exit code {result.code}"
     if not os.path.exists(os.path.join(repository, "HEAD")):
-        why = f"there is no repository {repository} any more; a start of the node makes another one"
+        why = _gone(repository)
     elif _NO_ROOM.search(result.errors):
         why = f"{why} (make room in {repository})"
     kind = GitError
@@ -185,6 +186,20 @@ def failure(repository: str, words: tuple[str, ...], result: GitResult) -> GitEr
     elif _MISSING.search(result.errors):
         kind = MissingObjectError
     return kind(f"git {command_of(words)}: {why}")
+
+
+def unwritten(repository: str, what: str, error: OSError) -> GitError:
+    """The error that something could not be written into a repository by this process itself."""
+    why = error.strerror or str(error)
+    if not os.path.exists(os.path.join(repository, "HEAD")):
+        why = _gone(repository)
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        why = f"{why} (make room in {repository})"
+    return GitError(f"{what}: {why}")
+
+
+def _gone(repository: str) -> str:
+    return f"there is no repository {repository} any more; a start of the node makes another one"
 
 
 def command_of(words: tuple[str, ...]) -> str:

@@ -35,6 +35,7 @@ from reconciler.sources.git_command import (
     checked_commit,
     checked_reference,
     run_git,
+    unwritten,
 )
 from reconciler.sources.git_tree import TreeEntry, checked_path, list_tree, path_findings
 from reconciler.sources.new_commit import fan_out, few_objects, loose_file
@@ -171,7 +172,7 @@ class Repository:
                 # A commit that is here is taken to be complete: it comes after all that belongs to it.
                 write_files(*([fresh[:-1]] if fresh[1:] else []), [*fresh[-1:], reference_file])
         except OSError as error:
-            raise GitError(f"write a commit: {error.strerror}") from error
+            raise unwritten(self.path, "write a commit", error) from error
         return commit
 
     def _commit_by_git(self, stream: bytes) -> str:

@@ -325,8 +325,8 @@ def test_what_a_killed_process_left_is_removed_at_the_start(repository: Reposito
     for path in left:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    with pytest.raises(GitError):
-        make(repository, {"a.yaml": b"2"}, commit)
+    with pytest.raises(GitError):  # So many files are put there by git, which heeds its locks.
+        make(repository, {f"{number}.yaml": b"2" for number in range(60)}, commit)
     assert len(repository.recover()) > 0
     assert [path for path in left if path.exists()] == []
     assert repository.files(make(repository, {"a.yaml": b"2"}, commit)) == {"a.yaml": b"2"}
