@@ -172,7 +172,7 @@ class Watchdog:
         if self._starves is not None:
             device.leave()
         elif not self._node.active:
-            self._stop(device)
+            self._stop(device) if device.stops else self._hand_over(device)
         elif in_order and not self._is_lost:
             self._hand_over(device)
         else:
@@ -255,8 +255,8 @@ class Watchdog:
             granted_s = device.set_timeout(self._config.handover_s)
         except WatchdogError as error:
             self._fail(str(error))
-            granted_s = 0
-        if granted_s < self._config.handover_s:
+            granted_s = 0 if device.stops else self._timeout_s
+        if granted_s < self._config.handover_s and device.stops:
             say(logging.WARNING, "the watchdog can't wait for the next daemon, and is stopped", device=device.path)
             self._stop(device)
             return
@@ -271,7 +271,13 @@ class Watchdog:
 
     def _stop_former(self, path: str) -> None:
         try:
-            self._open(path).stop()
+            device = self._open(path)
+            stops = device.stops
+            device.stop()
+            if not stops:
+                raise WatchdogError(
+                    f"{path} can't be stopped by its driver: name it in node.yaml again, or boot this machine"
+                )
         except WatchdogError as error:
             say(logging.ERROR, "a watchdog that a former daemon had armed could not be stopped", reason=str(error))
         else:

@@ -2,11 +2,12 @@
 
 Opening the device starts the timer, and each write feeds it. It stops only by a `V` before the device is closed, where the driver can do
 that: closed without one, also by the end of the process, it runs on.
-Source: Linux, The Linux Watchdog driver API (WDIOC_*, magic close, nowayout); Linux, linux/watchdog.h.
+Source: Linux, The Linux Watchdog driver API (WDIOC_*, magic close, nowayout); Linux, linux/watchdog.h, sysfs-class-watchdog.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import platform
@@ -25,6 +26,7 @@ _REFUSALS = frozenset({errno.ENOTTY, errno.EINVAL, errno.EOPNOTSUPP})
 """It can't set a time, or not that one: the former one holds."""
 _SETS_TIMEOUT = 0x0080
 _MAGIC_CLOSE = 0x0100
+SYSFS = "/sys"
 _ALIVE = b"\0"
 _STOP = b"V"
 
@@ -73,8 +75,20 @@ class WatchdogDevice:
 
     @property
     def stops(self) -> bool:
-        """Whether its driver can stop it; a kernel that was told to let nobody out (nowayout) does not, and does not say so here."""
-        return bool(self._can & _MAGIC_CLOSE)
+        """Whether it stops when it is told to: its driver can do that, and was not told to let nobody out (nowayout)."""
+        return bool(self._can & _MAGIC_CLOSE) and not self._lets_nobody_out
+
+    @property
+    def _lets_nobody_out(self) -> bool:
+        """What sysfs says of it; where that says nothing of watchdogs, the driver's word counts."""
+        device = os.fstat(self._descriptor).st_rdev
+        places = [f"{SYSFS}/dev/char/{os.major(device)}:{os.minor(device)}"]
+        if os.path.basename(self.path) == "watchdog":  # The name of before, of the first one.
+            places.append(f"{SYSFS}/class/watchdog/watchdog0")
+        for place in places:
+            with contextlib.suppress(OSError), open(f"{place}/nowayout", encoding="ascii") as file:
+                return file.read(16).strip() == "1"
+        return False
 
     def feed(self) -> None:
         """Have the time begin anew. **Raises** WatchdogError."""

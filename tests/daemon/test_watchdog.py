@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.daemon import watchdog
 from reconciler.daemon.config import SelfFencingConfig
 from reconciler.daemon.watchdog import Watchdog
 from reconciler.daemon.watchdog_device import WatchdogError
@@ -60,7 +61,8 @@ class Machine:
         return self.timeout_s
 
     def stop(self) -> None:
-        self.fed_s = None
+        if self.stops:
+            self.fed_s = None
 
     def leave(self) -> None:
         """It runs on."""
@@ -183,6 +185,44 @@ def test_a_daemon_that_ends_and_runs_nothing_stops_it(member: Lived) -> None:
     member.machine.now_s += 100_000
     assert not member.machine.is_reset
     assert member.record.read() is None
+
+
+def test_what_nobody_can_stop_is_fed_by_the_next_daemon_though_nothing_runs(member: Lived, tmp_path: Path) -> None:
+    """nowayout: the record was cleared, and a node without quorum was reset after a plain restart."""
+    machine = member.machine
+    machine.stops = False
+    member.be(member=True, active=False)
+    member.watchdog.end(in_order=True, comes_back=True)
+    machine.now_s += 60
+    assert not machine.is_reset
+    later = Lived(machine, tmp_path)
+    later.be(member=False, active=False)
+    later.run(600)
+    assert not machine.is_reset, "it runs nothing, and is fed"
+    later.watchdog.end(in_order=True, comes_back=True)
+    machine.now_s += 121
+    assert machine.is_reset, "without another daemon"
+
+
+def test_what_nobody_can_stop_and_waits_for_less_is_left_with_what_it_has(member: Lived, tmp_path: Path) -> None:
+    machine = member.machine
+    machine.stops, machine.most_s = False, 30
+    member.watchdog.end(in_order=True, comes_back=True)
+    left = member.record.read()
+    assert left is not None
+    assert left.until_s == machine.now_s + machine.timeout_s
+
+
+def test_a_device_that_is_named_no_longer_and_can_not_be_stopped_is_said(
+    member: Lived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(watchdog, "say", lambda level, text, **fields: said.append(f"{text}: {fields.get('reason')}"))
+    member.machine.stops = False
+    member.watchdog.end(in_order=False, comes_back=True)
+    Lived(member.machine, tmp_path, SelfFencingConfig())
+    assert "/dev/watchdog can't be stopped by its driver: name it in node.yaml again" in said[-1]
+    assert member.record.read() is not None, "once it is named again it is taken over"
 
 
 def test_the_next_daemon_takes_over_what_runs(member: Lived, tmp_path: Path) -> None:

@@ -113,3 +113,18 @@ def test_one_that_somebody_else_feeds_is_said_to_be(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "open", busy)
     with pytest.raises(WatchdogError, match="sbd, or RuntimeWatchdogSec"):
         WatchdogDevice("/dev/watchdog")
+
+
+def test_who_lets_nobody_out_does_not_stop(
+    double: WatchdogDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver says that it can, whatever the kernel was told."""
+    monkeypatch.setattr(watchdog_device, "SYSFS", str(tmp_path))
+    said = tmp_path / "class" / "watchdog" / "watchdog0" / "nowayout"
+    device = WatchdogDevice(str(double.path))
+    assert device.stops, "nothing is said of it"
+    said.parent.mkdir(parents=True)
+    for text, stops in (("0\n", True), ("1\n", False)):
+        said.write_text(text)
+        assert device.stops is stops
+    device.leave()
