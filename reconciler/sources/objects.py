@@ -7,6 +7,7 @@ Source: gitformat-pack(5); gitrepository-layout(5).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -59,13 +60,26 @@ class Objects:
             self.damaged = True
             raise
 
-    def has(self, name: str, most_bytes: int = _MOST_LOOKED_AT) -> bool:
-        """Whether an object is here, and sound."""
+    def keeps(self, name: str, most_bytes: int = _MOST_LOOKED_AT) -> bool:
+        """Whether an object is here, and sound; if so it counts as one that came just now, which is not removed before it is named."""
         try:
             self.find(name, most_bytes)
-        except GitError:
+            return self._renew(name)
+        except (GitError, OSError):
             return False
-        return True
+
+    def _renew(self, name: str) -> bool:
+        """Give the file that has an object the present time; whether there is one. Raises OSError."""
+        for place in self._places:
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(os.path.join(place, name[:2], name[2:]))
+                return True
+        with self._lock:
+            for path, entity in self._packs.items():
+                if entity.index().sha_to_index(bytes.fromhex(name)) is not None:
+                    os.utime(path)
+                    return True
+        return False
 
     def _find(self, name: str, most_bytes: int) -> StoredObject:
         found = self._loose(name, most_bytes)

@@ -164,7 +164,7 @@ class Repository:
         if made is None:
             return None
         *_, commit = made
-        fresh = [loose_file(self.path, name, one) for name, one in made.items() if not self._objects.has(name)]
+        fresh = [loose_file(self.path, name, one) for name, one in made.items() if not self._objects.keeps(name)]
         reference_file = NewFile(os.path.join(self.path, reference), f"{commit}\n".encode())
         try:
             os.makedirs(os.path.dirname(reference_file.path), mode=0o700, exist_ok=True)

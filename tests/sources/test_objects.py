@@ -37,6 +37,25 @@ def make(repository: Repository, files: dict[str, bytes], parent: str | None = N
     return repository.commit(files, f"{n}", reference=REFERENCE, parent=parent, path=path, time_s=n)
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["loose", "packed"])
+def test_what_was_there_for_long_and_is_needed_anew_is_not_pruned_meanwhile(
+    repository: Repository, packed: bool
+) -> None:
+    """As git does it: an old object that nothing holds may be removed at any moment, but for one that came just now."""
+    name = hashed(repository, "blob", b"once more")
+    objects = Path(repository.path, "objects")
+    if packed:
+        git(repository, "pack-objects", "--quiet", f"{objects}/pack/pack", given=f"{name}\n".encode())
+        (objects / name[:2] / name[2:]).unlink()
+    for file in filter(Path.is_file, objects.rglob("*")):
+        os.utime(file, (1, 1))
+    assert Objects(repository.path).keeps(name)
+    git(repository, "repack", "-A", "-d", "-l", "--quiet", "--unpack-unreachable=1.hour.ago")
+    git(repository, "prune", "--expire=1.hour.ago")
+    assert git(repository, "cat-file", "blob", name) == b"once more"
+    assert not Objects(repository.path).keeps("ab" * 20)
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_every_object_is_as_git_has_it(repository: Repository, packed: bool) -> None:
     commit = None
