@@ -12,6 +12,7 @@ from reconciler.scheduler.plan import Verb
 
 LONGEST_VALUE = 60
 """Longer values are cut in texts; the JSON form has them whole."""
+_BEFORE_DIFFERENCE = 12
 
 
 class Header(NamedTuple):
@@ -77,6 +78,10 @@ def agent_of(value: object) -> str | None:
 
 def shown(value: object) -> str:
     """A value of the configuration in one line; a secret never shows more than that it is one."""
+    return _cut(_text(value), 0)
+
+
+def _text(value: object) -> str:
     if isinstance(value, str) and secret_name(value) is not None:
         return f"(secret {secret_name(value)})"
     if value is None:
@@ -85,14 +90,29 @@ def shown(value: object) -> str:
         return f"({agent})"
     if isinstance(value, list) and all(isinstance(block, dict) and block.keys() == {"values"} for block in value):
         value = {name: text for block in value for name, text in block["values"].items()}
-    text = f'"{value}"' if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    if isinstance(value, str):
+        return '"' + value.replace("\n", "\\n") + '"'
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _cut(text: str, start: int) -> str:
+    text = f"…{text[start:]}" if start else text
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def _both(before: object, after: object) -> str:
+    """What was and what is to be; of long ones that begin alike from shortly before they differ."""
+    texts = _text(before), _text(after)
+    pairs = enumerate(zip(*texts, strict=False))
+    alike = next((place for place, (one, other) in pairs if one != other), min(map(len, texts)))
+    start = max(0, alike - _BEFORE_DIFFERENCE) if max(map(len, texts)) > LONGEST_VALUE else 0
+    return " -> ".join(_cut(text, start) for text in texts)
 
 
 def change_value(change: ConfigChange) -> str:
     """What a difference changes, to stand behind its address; of a whole object only its agent."""
     if change.action == "change":
-        return f"  {shown(change.before)} -> {shown(change.after)}"
+        return f"  {_both(change.before, change.after)}"
     if change.action == "rename":
         return f"  => {shown(change.after)}"
     value = change.after if change.action == "add" else change.before
