@@ -321,10 +321,12 @@ class Shell:
                 assert_never(effect)
 
     def emit(self, type: str, fields: Mapping[str, Any]) -> None:
-        """Append to the event log, and to the program's."""
-        self.events.add(type, fields, time.time())
+        """Append to the event log, and to the program's; what daemons tell each other of their nodes is for no reader."""
         if type == "attribute":
             self.attribute_told(fields)
+            if str(fields["name"]).startswith("#"):
+                return
+        self.events.add(type, fields, time.time())
         warns = type in ("rejected", "action_failed") or (type, fields.get("what")) in _TROUBLE
         level = logging.WARNING if warns else logging.INFO
         if type in _ACTIONS and not self.node.is_dc and fields.get("node") != self.node.name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -192,6 +192,21 @@ def test_a_snapshot_waits_for_what_is_being_prepared(tmp_path: Path, monkeypatch
         sync.set()
         await rig.until(lambda: rig.shell.node.replica.commit == COMMIT)
         assert rig.killed().commit == COMMIT
+
+    scenario(story)
+
+
+def test_what_daemons_tell_each_other_is_no_event_for_people(tmp_path: Path) -> None:
+    async def story() -> None:
+        rig = Rig(tmp_path)
+        await rig.start()
+        heard: list[Mapping[str, Any]] = []
+        rig.shell.attribute_told = heard.append
+        for name in ("#agents", "speed"):
+            rig.shell.emit("attribute", {"node": "n1", "name": name, "value": "5"})
+        assert [one["name"] for one in heard] == ["#agents", "speed"]
+        told = [event["name"] for event in rig.shell.events.since("0")[1] if event["type"] == "attribute"]
+        assert told == ["speed"]
 
     scenario(story)
 
