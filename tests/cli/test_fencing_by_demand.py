@@ -102,8 +102,8 @@ def tried(succeeded: bool, device: str = "power", by: str = "n1") -> dict[str, A
     return {"what": "reboot", "device": device, "by": by, "succeeded": succeeded, "why": why, "at": 1, "node": "n2"}
 
 
-def asked(succeeded: bool, why: str = "") -> dict[str, Any]:
-    return {"what": "ask", "device": "", "by": "ann", "succeeded": succeeded, "why": why, "at": 2, "node": "n2"}
+def asked(succeeded: bool, why: str = "", by: str = "ann") -> dict[str, Any]:
+    return {"what": "ask", "device": "", "by": by, "succeeded": succeeded, "why": why, "at": 2, "node": "n2"}
 
 
 WANTED = {"node": "n2", "state": "wanted"}
@@ -193,6 +193,41 @@ def test_each_end_is_told(ends, answers, code: int, why: str) -> None:
     ended, out, _ = ends(Daemon(*answers), json=True)
     told = json.loads("\n".join(out))
     assert (ended, told["fenced"], told["why"]) == (code, code == 0, why)
+
+
+def test_the_end_of_what_another_asked_for_is_not_ones_own(ends) -> None:
+    """It fails and ends just before ours is delivered, which is tried then."""
+    others = [asked(False, "no device could do it", by="bob"), tried(False)]
+    begun, done = ([WANTED], others), ([DOWN], [asked(True), tried(True, "switch", "n3"), *others])
+    code, out, err = ends(Daemon(([], others), begun, done))
+    assert (code, err) == (0, ["n1: reboot with power failed: no power", "n3: reboot with switch: done"])
+    assert out[0].startswith("n2 is down (by n3 with switch): ")
+
+
+def test_what_another_asked_for_may_be_all_that_was_done(ends) -> None:
+    """Ours was dropped where it was delivered, as that was under way."""
+    code, _, err = ends(Daemon(([WANTED], []), ([], [asked(False, "no power", by="bob"), tried(False)])))
+    assert (code, err[-1]) == (
+        1,
+        "reconciler: error: n2 was not fenced: bob had asked for it too, and that failed (no power); ask again [not-fenced]",
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "off", "code", "told"),
+    [
+        ("reboot", False, 0, "n2 is down (by n1 with power, bob had asked for it too): "),
+        ("off", True, 0, "n2 is down (by n1 with power, bob had asked for it too): "),
+        ("reboot", True, 1, "n2 was not fenced: bob had something else done to it (reboot); ask again"),
+    ],
+)
+def test_what_another_had_done_counts_where_it_comes_to_the_same(
+    ends, what: str, off: bool, code: int, told: str
+) -> None:
+    line = tried(True) | {"what": what}
+    ended, out, err = ends(Daemon(([DOWN], [asked(True, by="bob"), line])), off=off)
+    assert ended == code
+    assert told in (out if code == 0 else err)[-1]
 
 
 def test_it_is_waited_for_no_longer_than_it_can_take(ends) -> None:

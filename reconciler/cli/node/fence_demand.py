@@ -23,6 +23,8 @@ _HEARD_WITHIN_S = 10.0
 """How long it may take until what was asked for is in the state that all members share."""
 _MARGIN_S = 30.0
 _DECLINED = 3
+_ASK = "ask"
+"""What the history calls the line that says how a demand ended."""
 
 
 class NotAgreed(ReconcilerError):
@@ -67,7 +69,7 @@ def demand(options: FenceDemand, operator: str) -> int:
         _agree(client, options)
     known = client.get("/v1/fencing", query={"node": options.node})["history"]
     within_s = float(client.post("/v1/fencing/fence", body)["within_s"])
-    end = _follow(client, options, known, options.timeout or within_s + _MARGIN_S)
+    end = _follow(client, options, operator, known, options.timeout or within_s + _MARGIN_S)
     if options.json:
         told = {"node": options.node, "action": options.action, "fenced": end.fenced, "why": end.why}
         print(json.dumps(told | {"tries": list(end.tries)}, sort_keys=True, indent=2))
@@ -101,7 +103,7 @@ def _agree(client: Client, options: FenceDemand) -> None:
         raise NotAgreed("not agreed; nothing was done")
 
 
-def _follow(client: Client, options: FenceDemand, known: list[Json], within_s: float) -> FenceEnd:
+def _follow(client: Client, options: FenceDemand, operator: str, known: list[Json], within_s: float) -> FenceEnd:
     """Tell every try until it is over. Raises ClientTimeout when it is not over in time."""
     begun, seen, told = time.monotonic(), False, 0
     while time.monotonic() < begun + within_s:
@@ -114,12 +116,11 @@ def _follow(client: Client, options: FenceDemand, known: list[Json], within_s: f
             told = len(tries)
             open_ = next((one for one in answer["records"] if one["state"] != "down"), None)
             seen = seen or open_ is not None
-            end = _end(tries, answer["records"]) if open_ is None else None
+            end = _end(tries, answer["records"], operator, options.action) if open_ is None else None
             if end is not None:
                 return end
             if open_ is None and (seen or time.monotonic() > begun + _HEARD_WITHIN_S):
-                why = "nothing was tried" if not tries else "it was given up"
-                return FenceEnd(False, f"{why}: the members changed meanwhile; ask again", tries)
+                return FenceEnd(False, f"{_dropped(tries)}; ask again", tries)
         time.sleep(_LOOK_AGAIN_S)
     raise ClientTimeout(
         f"it is not over after {within_s:.0f} s: reconciler fence history {options.node} tells how it goes on"
@@ -142,11 +143,30 @@ def _since(known: list[Json], history: list[Json]) -> tuple[Json, ...]:
     return tuple(reversed(history[: history.index(newest)] if newest in history else history))
 
 
-def _end(tries: tuple[Json, ...], records: list[Json]) -> FenceEnd | None:
-    asked = next((line for line in reversed(tries) if line["what"] == "ask"), None)
-    if asked is not None:
-        return FenceEnd(bool(asked["succeeded"]), _because(asked, tries), tries)
-    return FenceEnd(True, f"by {records[0]['by']}", tries) if records else None
+def _end(tries: tuple[Json, ...], records: list[Json], operator: str, action: str) -> FenceEnd | None:
+    """How it ended, once it has. What ended by another operator's demand counts where it came to the same."""
+    asked = [line for line in tries if line["what"] == _ASK]
+    own = next((line for line in reversed(asked) if line["by"] == operator), None)
+    if own is not None:
+        return FenceEnd(bool(own["succeeded"]), _because(own, tries), tries)
+    if not asked:
+        return FenceEnd(True, f"by {records[0]['by']}", tries) if records else None
+    if not asked[-1]["succeeded"]:
+        return None  # Ours may still be on its way.
+    done = [line["what"] for line in _tries(tries) if line["succeeded"]]
+    if action == "off" and done and done[-1] != "off":
+        return FenceEnd(False, f"{asked[-1]['by']} had something else done to it ({done[-1]}); ask again", tries)
+    because = _because(asked[-1], tries)
+    return FenceEnd(True, f"{because}{', ' if because else ''}{asked[-1]['by']} had asked for it too", tries)
+
+
+def _dropped(tries: tuple[Json, ...]) -> str:
+    """Why nothing tells how it ended."""
+    others = next((line for line in reversed(tries) if line["what"] == _ASK), None)
+    if others is not None:
+        return f"{others['by']} had asked for it too, and that failed{f' ({why})' if (why := others['why']) else ''}"
+    happened = "nothing was tried" if not tries else "it was given up"
+    return f"{happened}: the members changed meanwhile"
 
 
 def _because(asked: Json, tries: tuple[Json, ...]) -> str:
