@@ -9,7 +9,7 @@ import json
 import re
 import textwrap
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ def pages() -> dict[Path, str]:
     """Every generated page with its content."""
     return {
         REFERENCE / "commands.md": "\n".join(_commands()) + "\n",
+        REFERENCE / "errors.md": "\n".join(_errors()) + "\n",
         REFERENCE / "exit-codes.md": "\n".join(_exit_codes()) + "\n",
         REFERENCE / "findings.md": "\n".join(_findings()) + "\n",
         REFERENCE / "keys.md": "\n".join(_keys()) + "\n",
@@ -392,8 +393,57 @@ def _findings() -> Iterator[str]:
         yield f"| `{code}` | {', '.join(severity)} | {', '.join(sorted(entry['about']))} | {_cell(says)} |"
 
 
+# Errors
+
+_ERROR_MAKERS = {("ApiError", 1), ("ClientError", 1), ("__init__", 1)}
+"""By what errors are made that have no class of their own, and at which place the code stands."""
+_ERROR_CODE = re.compile(r"[a-z][a-z-]*")
+_ERRORS_OF_MANY_KINDS = {
+    "internal": {"a fault of the program, which is in its log"},
+    "invalid": {"what was given has findings, which say what is wrong"},
+}
+
+
+def _errors() -> Iterator[str]:
+    yield "# Errors"
+    yield from ("", _GENERATED, "")
+    yield textwrap.fill(
+        "Every code of an error: what a command ends with in brackets, and what the [API](api.md#errors) answers. Codes are stable, texts "
+        "are not; … stands for what was found. What is wrong about a file is a [finding](findings.md) and has a code of its own.",
+        130,
+    )
+    yield from ("", "| code | says |", "| --- | --- |")
+    found: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "reconciler").rglob("*.py")):
+        module = ast.parse(path.read_text())
+        coded = ((code, text) for _, code, text in _coded(module, _ERROR_MAKERS, _ERROR_CODE))
+        for code, text in [*_raised_by_class(module), *coded]:
+            found.setdefault(code, set()).update({text} - {""})
+    found |= _ERRORS_OF_MANY_KINDS
+    yield from (f"| `{code}` | {_cell(' / '.join(sorted(texts)))} |" for code, texts in sorted(found.items()))
+
+
+def _raised_by_class(module: ast.Module) -> Iterator[tuple[str, str]]:
+    """The classes of errors: code, and what their first sentence says."""
+    for one in [node for node in ast.walk(module) if isinstance(node, ast.ClassDef)]:
+        for line in one.body:
+            value = line.value if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "code" else None
+            if isinstance(value, ast.Constant):
+                told = (ast.get_docstring(one) or "").partition("\n\n")[0]
+                yield str(value.value), " ".join(told.split()).rstrip(".")
+
+
 def _made_in(module: ast.Module) -> Iterator[tuple[str, str, str]]:
     """The findings that a module makes: code, severity, text."""
+    for call, code, text in _coded(module, _MAKERS, _CODE):
+        for severity in _severities(_called(call), call):
+            yield code, severity, text
+
+
+def _coded(
+    module: ast.Module, makers: Set[tuple[str, int]], codes: re.Pattern[str]
+) -> Iterator[tuple[ast.Call, str, str]]:
+    """The calls that make something with a code: the code, and the text that goes with it, which mostly stands behind."""
     for function in [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]:
         texts = [
             (node.lineno, target.id, _said(node.value))
@@ -403,14 +453,16 @@ def _made_in(module: ast.Module) -> Iterator[tuple[str, str, str]]:
             if isinstance(target, ast.Name)
         ]
         for call in [node for node in ast.walk(function) if isinstance(node, ast.Call)]:
-            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
             for place, arg in enumerate(call.args[:2]):
                 code = arg.value if isinstance(arg, ast.Constant) else None
-                if (name, place) in _MAKERS and isinstance(code, str) and _CODE.fullmatch(code):
-                    said = [_said(more) or _before(texts, call.lineno, more) for more in call.args[place + 1 :]]
-                    text = next((text for text in said if " " in text), "")
-                    for severity in _severities(name, call):
-                        yield code, severity, text
+                if (_called(call), place) in makers and isinstance(code, str) and codes.fullmatch(code):
+                    others = [*call.args[place + 1 :], *call.args[:place]]
+                    said = [_said(more) or _before(texts, call.lineno, more) for more in others]
+                    yield call, code, next((text for text in said if " " in text), "")
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def _severities(name: str, call: ast.Call) -> Iterator[str]:

@@ -54,8 +54,8 @@ def _refused(why: Undemandable, target: str, shared: Shared) -> ApiError:
         case Undemandable.NO_QUORUM:
             return ApiError(409, "no-quorum", f"those who are here have no quorum, and may fence nobody; {by_hand}")
         case Undemandable.NO_DEVICE:
-            text = f"no fence device is for {target} (fencing.devices: one that is enabled, with {target} in its host list)"
-            return ApiError(409, "no-device", f"{text}; {by_hand}")
+            needed = f"fencing.devices: one that is enabled, with {target} in its host list"
+            return ApiError(409, "no-device", f"no fence device is for {target} ({needed}); {by_hand}")
         case Undemandable.DOWN | Undemandable.UNDER_WAY:
             return _known_already(target, shared)
         case Undemandable.BOOTED:

@@ -244,3 +244,12 @@ def test_what_the_node_refuses_is_no_silence(ends) -> None:
 
     with pytest.raises(Refused):
         ends(Stranger())
+
+
+def test_a_refusal_is_shown_with_the_code_that_programs_get() -> None:
+    assert Refused(409, {"error": {"code": "no-device", "message": "none is for n2"}}).code == "no-device"
+
+
+@pytest.mark.parametrize("code", ["", "No Code", "a\x1b[2J", "x" * 65, None, 7])
+def test_what_is_no_code_is_not_shown_as_one(code: object) -> None:
+    assert Refused(409, {"error": {"code": code}}).code == "refused"

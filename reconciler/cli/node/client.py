@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import time
 from argparse import ArgumentParser
@@ -24,6 +25,7 @@ OWN = ".own"
 """What is added to the socket's name for the way in that root and the daemon's own user have for themselves."""
 _LARGEST_HEAD = 64 * 1024
 _TRY_AGAIN_S = 0.02
+_CODE = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 
 class ClientError(ReconcilerError):
@@ -43,14 +45,21 @@ class ClientError(ReconcilerError):
 class ClientTimeout(ClientError):
     """No answer in time; whether the request was carried out is unknown."""
 
+    code = "timeout"
     exit_code = 124
 
     def __init__(self, text: str) -> None:
-        super().__init__(text, "timeout")
+        super().__init__(text, self.code)
 
 
 class Refused(ClientError):
-    """The daemon understood, and said no: `status` is the HTTP status, `reason` its code, `findings` what it found."""
+    """The daemon understood, and said no.
+
+    `code` and `reason` are the API's code for it: people see the same word that programs get. `status` is the HTTP status, `findings`
+    what it found.
+    """
+
+    code = "refused"
 
     remedy = Remedy.FIX_INPUT
 
@@ -60,7 +69,8 @@ class Refused(ClientError):
         self.status = status
         self.reason = str(self.answer.get("code", ""))
         self.findings = tuple(finding_of(part) for part in self.answer.get("findings") or ())
-        super().__init__(str(self.answer.get("message") or f"the daemon answered {status}"), "refused")
+        code = self.reason if _CODE.fullmatch(self.reason) else self.code
+        super().__init__(str(self.answer.get("message") or f"the daemon answered {status}"), code)
 
 
 def finding_of(data: Mapping[str, Any]) -> Finding:
