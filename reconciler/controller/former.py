@@ -66,8 +66,8 @@ def current_snapshot(plain: Json) -> Json:
     node, started, prepared = (plain.get(name) for name in ("node", "memory", "prepared"))
     shared = {name: plain[name] for name in _SHARED if name in plain}
     match shared.get("proposals"):
-        case [*proposals]:
-            shared["proposals"] = {one["commit"]: one for one in proposals if type(one) is dict and "commit" in one}
+        case [*proposals] if all(type(one) is dict and type(one.get("commit")) is str for one in proposals):
+            shared["proposals"] = {one["commit"]: one for one in proposals}
     match shared.get("cib"):
         case {**cib}:
             # They follow from the view, and were told anew at each start.

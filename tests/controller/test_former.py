@@ -50,6 +50,14 @@ def test_what_was_proposed_is_still_examined() -> None:
     assert replica.shared.proposals == {"c1": Proposal("c1", None, "git", "s", False, "n1", {"n1": "digest"})}
 
 
+@pytest.mark.parametrize("proposal", ["c1", None, {"base": "c0"}, {"commit": ["c1"]}])
+def test_a_proposal_that_is_none_is_not_left_out_but_the_snapshot_refused(proposal: object) -> None:
+    written = json.loads(snapshot_bytes(Replica("n1", Shared())))
+    former = {"format": 1, "node": "n1", "memory": {}, "prepared": {}, **written["shared"], "proposals": [proposal]}
+    with pytest.raises(UnusableSnapshotError, match="proposals"):
+        restore("n1", json.dumps(former).encode(), ())
+
+
 # Messages
 
 
