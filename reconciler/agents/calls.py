@@ -8,14 +8,14 @@ begin only once it is noted down was tried: the shell that it takes drops variab
 from __future__ import annotations
 
 import contextlib
-import json
 import mmap
 import os
 import struct
-from typing import Any
 
 from reconciler.agents import procfs
-from reconciler.frozen import frozen
+from reconciler.cib.bounds import Bounds
+from reconciler.cib.canonical import CanonicalError, canonical_bytes, from_bytes
+from reconciler.frozen import frozen, replace
 
 _PREFIX = "calls-1."
 """The number is that of the format: whoever reads a file must understand it."""
@@ -26,6 +26,7 @@ _FREE, _BEGINS, _RUNS = 0, 1, 2
 _PROCESS = struct.Struct("=IQ")
 _PROCESS_AT = 4
 _TEXT_AT = _PROCESS_AT + _PROCESS.size
+_MOST = Bounds(_SLOT_BYTES, depth=2, items=16, text=_SLOT_BYTES)
 
 
 @frozen
@@ -43,6 +44,18 @@ class Call:
     group: str | None = None
     pid: int | None = None
     started: int = 0
+
+
+@frozen
+class _Told:
+    """What the text of a slot says of a call; `boot` is the start of the machine in which it began."""
+
+    mark: str
+    ends_by_s: float
+    boot: str
+    resource: str
+    operation: str
+    group: str | None = None
 
 
 class CallTable:
@@ -118,12 +131,10 @@ def read_table(path: str) -> list[Call]:
 
 def _text(call: Call, boot: str) -> bytes:
     """What a slot's text holds, ended by a NUL; names that would not fit are left out, because they are for people."""
-    group = {"group": call.group} if call.group is not None else {}
-    names = {"resource": call.resource, "operation": call.operation}
-    needed: dict[str, Any] = {"mark": call.mark, "ends_by_s": call.ends_by_s, "boot": boot}
-    for more in (names | group, names, group, {}):
-        values = {"resource": "", "operation": "", "group": None} | needed | more
-        if len(text := json.dumps(values).encode() + b"\0") <= _SLOT_BYTES - _TEXT_AT:
+    named = _Told(call.mark, call.ends_by_s, boot, call.resource, call.operation, call.group)
+    nameless = replace(named, resource="", operation="")
+    for told in (named, replace(named, group=None), nameless, replace(nameless, group=None)):
+        if len(text := canonical_bytes(told) + b"\0") <= _SLOT_BYTES - _TEXT_AT:
             return text
     raise ValueError(f"a mark of {len(call.mark)} characters fits no slot")
 
@@ -136,13 +147,13 @@ def _call(slot: bytes, boot: str) -> Call | None:
     if state not in (_BEGINS, _RUNS):
         return None
     try:
-        values = json.loads(slot[_TEXT_AT:].split(b"\0", 1)[0])
-    except ValueError:
+        told = from_bytes(_Told, slot[_TEXT_AT:].split(b"\0", 1)[0], _MOST)
+    except CanonicalError:
         return None  # Torn by a power failure, after which no agent lives: the text is whole before the state says so.
-    if values.pop("boot") != boot:
+    if told.boot != boot:
         return None
     pid, started = _PROCESS.unpack_from(slot, _PROCESS_AT) if state == _RUNS else (None, 0)
-    return Call(**values, pid=pid, started=started)
+    return Call(told.mark, told.resource, told.operation, told.ends_by_s, told.group, pid, started)
 
 
 def _boot_id() -> str:
