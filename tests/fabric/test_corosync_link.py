@@ -25,6 +25,7 @@ class FakeConnection:
     failure: Exception | None = None
     made = 0
     forming_s = 3.0
+    asks_device = False
     newest: FakeConnection
 
     def __init__(self, _: object) -> None:
@@ -66,7 +67,7 @@ class FakeConnection:
 @pytest.fixture(autouse=True)
 def corosync(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeConnection.refusals, FakeConnection.failure, FakeConnection.made = 0, None, 0
-    FakeConnection.forming_s = 3.0
+    FakeConnection.forming_s, FakeConnection.asks_device = 3.0, False
     monkeypatch.setattr(link, "Corosync", object)
     monkeypatch.setattr(link, "Connection", FakeConnection)
     monkeypatch.setattr(link, "_AGAIN_S", 0.01)
@@ -189,6 +190,8 @@ def test_how_long_a_ring_takes_is_told_again_when_it_changes(monkeypatch: pytest
     assert heard.next(FormingTime) == FormingTime(3.0)
     FakeConnection.forming_s = 6.5
     assert heard.next(FormingTime) == FormingTime(6.5)
+    FakeConnection.asks_device = True
+    assert heard.next(FormingTime) == FormingTime(6.5, asks_device=True)
     heard.link.close()
     assert heard.link.wait(WITHIN_S)
 

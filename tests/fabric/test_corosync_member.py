@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -253,11 +254,22 @@ def test_while_corosync_answers_a_ring_may_begin_anew_once(monkeypatch: pytest.M
     assert 13.0 < found <= 14.0
 
 
+def test_a_ring_that_asks_a_quorum_device_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that comes had the others stop what they ran: their corosync waited for the device before it delivered anything."""
+    found = alone_after(monkeypatch, FormingTime(2.2), turns=True)
+    assert found is not None
+    assert 5.0 < found <= 6.0
+    Speaker.made.clear()
+    found = alone_after(monkeypatch, FormingTime(2.2, asks_device=True), turns=True)
+    assert found is not None
+    assert 9.0 < found <= 10.0
+
+
 def test_who_hears_nothing_is_alone_before_the_others_may_start_what_runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """They hold it for lost after one forming, and wait 10 s and a stop. It sends once in a second, and looks twice."""
-    for forming_s in (1.0, 3.6, 8.0, 20.0):
+    for forming_s, asks_device in itertools.product((1.0, 3.6, 8.0, 20.0), (False, True)):
         Speaker.made.clear()
-        found = alone_after(monkeypatch, FormingTime(forming_s), turns=True)
+        found = alone_after(monkeypatch, FormingTime(forming_s, asks_device), turns=True)
         assert found is not None
         assert found + 1.0 < forming_s + 10.0
 

@@ -60,7 +60,7 @@ class NodeList:
         found: dict[int, str] = {}
         for place in self._places():
             nodeid = self.number(f"nodelist.node.{place}.nodeid") or 0
-            name = self._text(f"nodelist.node.{place}.name")
+            name = self.text(f"nodelist.node.{place}.name")
             if not name:
                 raise NodeListError(
                     f"read corosync's node list: node {nodeid} has no name",
@@ -93,7 +93,8 @@ class NodeList:
         check(status, f"read {key}")
         return value.value
 
-    def _text(self, key: str) -> str:
+    def text(self, key: str) -> str:
+        """A text of the configuration, empty where it is not set."""
         pointer = c_void_p()
         status = self._corosync.cmap_get_string(self._handle, key.encode(), ctypes.byref(pointer))
         if status == library.CS_ERR_NOT_EXIST:
@@ -234,6 +235,11 @@ class Connection:
         """How long a ring may take to form anew without a lost host: the token is missed, then there is consensus. Raises CorosyncError."""
         waits_ms = [self.nodes.number(f"runtime.config.totem.{key}") or 0 for key in ("token", "consensus")]
         return sum(waits_ms) / 1000
+
+    @property
+    def asks_device(self) -> bool:
+        """Whether a ring waits for the answer of a quorum device before it serves. Raises CorosyncError."""
+        return bool(self.nodes.text("quorum.device.model"))
 
     @property
     def unfinished(self) -> bool:

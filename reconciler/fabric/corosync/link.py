@@ -43,9 +43,12 @@ class LinkUp:
 
 @frozen
 class FormingTime:
-    """How long a ring may take to form without a lost host: told when the link is up, and when corosync runs with something else."""
+    """How long a ring may take to form without a lost host, and whether it asks a quorum device besides: told when the link is up, and
+    when corosync runs with something else.
+    """
 
     seconds: float
+    asks_device: bool = False
 
 
 @frozen
@@ -75,7 +78,7 @@ class CorosyncLink:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._slow = False
-        self._forming_s = 0.0
+        self._forming = FormingTime(0.0)
         self._untaken_bytes = 0
         self._wake: int | None = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="corosync", daemon=True)
@@ -150,8 +153,8 @@ class CorosyncLink:
                 connection.join(GROUP, self._node)
                 self._window = Window()
                 self.turned_s = time.monotonic()
-                self._forming_s = connection.forming_s
-                self._say([LinkUp(connection.process), FormingTime(self._forming_s)])
+                self._forming = FormingTime(connection.forming_s, connection.asks_device)
+                self._say([LinkUp(connection.process), self._forming])
                 self.joined = True
                 self._serve(connection)
             finally:
@@ -210,10 +213,10 @@ class CorosyncLink:
 
     def _ask(self, connection: Connection) -> None:
         """How long a ring takes depends on the nodelist and on what a reload has changed."""
-        forming_s = connection.forming_s
-        if forming_s != self._forming_s:
-            self._forming_s = forming_s
-            self._say([FormingTime(forming_s)])
+        forming = FormingTime(connection.forming_s, connection.asks_device)
+        if forming != self._forming:
+            self._forming = forming
+            self._say([forming])
 
     def _send_waiting(self, connection: Connection) -> bool:
         """Send what waits; whether corosync took all that it was given."""

@@ -91,8 +91,8 @@ class CorosyncFabric:
                 case LinkUp(process):
                     self._known = ViewAssembly(process)
                     self._patience = Patience(_ALONE_AFTER_S)
-                case FormingTime(seconds):
-                    self._patience.forming_s = seconds
+                case FormingTime(seconds, asks_device):
+                    self._patience.forming_s, self._patience.asks_device = seconds, asks_device
                 case LinkLost(why, advice):
                     self._known = None
                     self._be_alone(why, advice)

@@ -88,12 +88,15 @@ class Patience:
     """Whether corosync has not answered for too long: neither our calls, nor by delivering what we sent.
 
     Calls are answered while a ring forms, too, so they have the time of one forming. What was sent has to wait for two: a second host that
-    is lost while the ring forms makes it begin anew. But no longer than the others are sure to wait before they start what ran here.
+    is lost while the ring forms makes it begin anew. But no longer than the others are sure to wait before they start what ran here. It is
+    always as long as that where a quorum device is asked before the ring serves: corosync waits for its answer for up to half a minute.
     """
 
     def __init__(self, forming_s: float) -> None:
         self.forming_s = forming_s
         """How long a ring may take to form anew without a lost host; it changes with the number of nodes, and when they are configured."""
+        self.asks_device = False
+        """Whether a ring asks a quorum device besides."""
         self._from_s = float("-inf")
         self._looked_s: float | None = None
 
@@ -104,5 +107,5 @@ class Patience:
         self._looked_s = at_s
         if at_s - max(turned_s, self._from_s) > self.forming_s + MARGIN_S:
             return True
-        again_s = min(self.forming_s, LONGEST_AGAIN_S)
+        again_s = LONGEST_AGAIN_S if self.asks_device else min(self.forming_s, LONGEST_AGAIN_S)
         return owed_since_s is not None and at_s - max(owed_since_s, self._from_s) > self.forming_s + again_s + MARGIN_S
