@@ -250,6 +250,19 @@ class AttributesTold:
 
 
 @frozen
+class WatchdogPromised:
+    """This machine's watchdog device is armed, and resets it `within_ms` after its node was last heard among those who have quorum.
+
+    That holds for this boot, whatever becomes of the daemon, its loop, the disk or the fabric, unless nothing of the node runs then. The
+    device is fed only where `Node.feeds_watchdog` says so, but for what a later daemon feeds it before it knows; so `within_ms` is at
+    least that handover, twice the device's timeout, `FRESH_MS`, and a margin. 0: it does not hold; only while nothing of the node runs.
+    """
+
+    within_ms: int
+    now: Moment
+
+
+@frozen
 class Ending:
     """The daemon is about to end: nothing new is decided any more, and the next start is to be a fast one."""
 
@@ -303,6 +316,7 @@ Event = (
     | FenceAsked
     | ForgetAsked
     | AttributesTold
+    | WatchdogPromised
     | Ending
     | Quiet
     | HeldUp

@@ -50,6 +50,7 @@ from reconciler.controller.events import (
     TipSeen,
     Unhandled,
     ViewChanged,
+    WatchdogPromised,
     Wish,
 )
 from reconciler.controller.faults import Faults
@@ -128,6 +129,8 @@ class Node:
         self.parcels: Callable[[Envelope], Iterable[bytes]] = parcels
         self._later: deque[Delivered | ViewChanged | Examined] = deque()
         self._clock_ms: int | None = None
+        self.promised_ms = 0
+        """How soon this machine's watchdog resets it once its node is not heard any more; 0: nobody may count on that."""
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -207,6 +210,15 @@ class Node:
         """Whether a view is installed in which this node, as far as it knows, is heard by the others."""
         return self.replica.partition.installed and not self.parts.unsure and self.cut_off.ends is None
 
+    @property
+    def self_resets(self) -> Mapping[str, int]:
+        """By node that is known to be reset by its watchdog in its present boot: within how many milliseconds."""
+        return {self.name: self.promised_ms} if self.promised_ms else {}
+
+    def watchdog_counts(self, target: str) -> str | None:
+        """Why a node does not count as fenced by its own watchdog, if it were lost now; None when it does."""
+        return f"what {target} promises is not told to the others in this protocol"
+
     def feeds_watchdog(self, *, turning: bool) -> bool:
         """Whether a watchdog device of this machine may be fed now; `turning` says whether the loop around this node turns.
 
@@ -264,14 +276,21 @@ class Node:
                 return self.executor.check(event.resource, event.now)
             case CleanupAsked() | RefreshAsked() | StopAsked() | ConfirmAsked() | FenceAsked() | ForgetAsked():
                 return self._asked(event)
-            case AttributesTold():
-                return self.parts.outbox.set_attributes(event.values, self.parts.attributes(), event.now)
+            case AttributesTold() | WatchdogPromised():
+                return self._told_by_the_daemon(event)
             case FenceAgentEnded():
                 return self.fencer.ended(event)
             case Ending() | Unhandled():
                 return self._of_the_program(event)
             case _:
                 assert_never(event)
+
+    def _told_by_the_daemon(self, event: AttributesTold | WatchdogPromised) -> list[Wish]:
+        """Something of this machine that the others have to know."""
+        if isinstance(event, AttributesTold):
+            return self.parts.outbox.set_attributes(event.values, self.parts.attributes(), event.now)
+        self.promised_ms = event.within_ms
+        return []
 
     def _of_the_group(self, event: ViewChanged | Delivered) -> list[Wish]:
         if self.cut_off.ends is not None:

@@ -17,6 +17,9 @@ ALONE_MS = 5_000
 MARGIN_MS = 5_000
 """What is added to the bound of the stop policy before what a lost node ran is started elsewhere without fencing."""
 
+FRESH_MS = 20_000
+"""A member feeds its watchdog as long as most of the votes have answered something that it sent no longer ago."""
+
 
 class Minority(enum.Enum):
     """What a member does without quorum: told by its DC's plan, or by itself when there is no installed view."""
