@@ -32,24 +32,16 @@ from reconciler.cli.cluster.scripts import Services
 from reconciler.cli.cluster.showing import change_lines, change_to_plain
 from reconciler.cli.cluster.stages import ClusterChange, How
 from reconciler.cli.options import UsageError
+from reconciler.cli.terminal.consent import confirm
 from reconciler.cli.terminal.paint import Paint
 from reconciler.cli.terminal.printing import complain, say
-from reconciler.errors import ReconcilerError
 from reconciler.fabric.corosync.conf.edits import NewNode
 from reconciler.fabric.corosync.conf.fresh import QuorumDevice, fresh
 from reconciler.fabric.corosync.conf.nodes import names, nodes
 from reconciler.fabric.corosync.conf.text import Conf
 from reconciler.frozen import frozen, replace
-from reconciler.printable import printable
 
 _KEY_BYTES = 256
-
-
-class NotConfirmed(ReconcilerError):
-    """Nobody said that the change is to be made; nothing was changed."""
-
-    code = "consent"
-    exit_code = 3
 
 
 @frozen
@@ -84,7 +76,11 @@ def change(options: Wanted) -> int:
     if reach.show:
         return 0
     if not reach.yes:
-        _ask()
+        confirm(
+            "Make these changes? [y/N] ",
+            unasked="nobody is there to confirm it: with --yes it is not asked",
+            refused="not confirmed: nothing was changed",
+        )
     sys.stdout.flush()
     carry_out(made.change, made.shells, complain)
     say("Done.")
@@ -112,14 +108,6 @@ def _as_json(made: ReadyChange, reach: Reach) -> int:
         carry_out(made.change, made.shells, complain)
     print(json.dumps({**change_to_plain(made.change), "done": done}, sort_keys=True, indent=2))
     return 0
-
-
-def _ask() -> None:
-    if not sys.stdin.isatty():
-        raise NotConfirmed("nobody is there to confirm it: with --yes it is not asked")
-    print(printable("Make these changes? [y/N] "), end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise NotConfirmed("not confirmed: nothing was changed")
 
 
 # What is wanted

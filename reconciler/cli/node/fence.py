@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import pwd
-import sys
 from typing import assert_never
 
 from reconciler.cli.node.client import Client, add_socket_argument
@@ -26,19 +25,10 @@ from reconciler.cli.node.fence_demand import FenceDemand, demand
 from reconciler.cli.node.fence_devices import FenceTest, test_devices
 from reconciler.cli.node.fence_history import fence_lines
 from reconciler.cli.options import seconds
+from reconciler.cli.terminal.consent import confirm
 from reconciler.cli.terminal.printing import say
-from reconciler.errors import ReconcilerError
 from reconciler.frozen import frozen
 from reconciler.printable import printable
-
-_UNVOUCHED = 3
-
-
-class NotVouched(ReconcilerError):
-    """Nobody vouches for the node being off; nothing was changed."""
-
-    code = "consent"
-    exit_code = _UNVOUCHED
 
 
 @frozen
@@ -134,19 +124,14 @@ def _show(options: FenceHistory) -> int:
 
 def _confirm(options: FenceConfirmation) -> int:
     if not options.yes:
-        _ask(options.node)
+        confirm(
+            f"Is {options.node} switched off, so that nothing runs on it any more? [y/N] ",
+            unasked=f"nobody vouches for {options.node} being off; look at it, then: --yes",
+            refused="not confirmed",
+        )
     answer = Client(options.socket).post("/v1/fencing/confirm", {"node": options.node, "operator": _operator()})
     say(f"Told the cluster that {answer['node']} is off.")
     return 0
-
-
-def _ask(node: str) -> None:
-    if not sys.stdin.isatty():
-        raise NotVouched(f"nobody vouches for {node} being off; look at it, then: --yes")
-    question = f"Is {node} switched off, so that nothing runs on it any more? [y/N] "
-    print(printable(question), end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise NotVouched("not confirmed")
 
 
 def _operator() -> str:

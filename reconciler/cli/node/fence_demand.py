@@ -13,8 +13,8 @@ from typing import Any
 
 from reconciler.cli.node.client import Client, ClientError, ClientTimeout, Refused
 from reconciler.cli.node.fence_history import last_words
+from reconciler.cli.terminal.consent import confirm
 from reconciler.cli.terminal.printing import complain, say
-from reconciler.errors import ReconcilerError
 from reconciler.frozen import field, frozen
 
 Json = Mapping[str, Any]
@@ -22,16 +22,8 @@ _LOOK_AGAIN_S = 0.25
 _HEARD_WITHIN_S = 10.0
 """How long it may take until what was asked for is in the state that all members share."""
 _MARGIN_S = 30.0
-_DECLINED = 3
 _ASK = "ask"
 """What the history calls the line that says how a demand ended."""
-
-
-class NotAgreed(ReconcilerError):
-    """Nobody agreed to it; nothing was done."""
-
-    code = "consent"
-    exit_code = _DECLINED
 
 
 @frozen
@@ -84,7 +76,7 @@ def demand(options: FenceDemand, operator: str) -> int:
 
 
 def _agree(client: Client, options: FenceDemand) -> None:
-    """Show what it means, and ask. Raises NotAgreed."""
+    """Show what it means, and ask. **Raises** NotConfirmed."""
     from reconciler.cib import Cib
     from reconciler.cib.canonical import from_json
     from reconciler.cli.node.fence_review import review
@@ -96,11 +88,11 @@ def _agree(client: Client, options: FenceDemand) -> None:
     asked_at, paint = str(client.get("/v1/health")["node"]), Paint(sys.stderr)
     for line in review(cib, options.node, options.action, asked_at, Instant(int(time.time())), paint):
         print(paint.fitted(line), file=sys.stderr)
-    if not sys.stdin.isatty():
-        raise NotAgreed("there is no terminal to ask on; if that is wanted: --yes")
-    print(paint.fitted(f"Fence {options.node}? [y/N] "), end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise NotAgreed("not agreed; nothing was done")
+    confirm(
+        f"Fence {options.node}? [y/N] ",
+        unasked="there is no terminal to ask on; if that is wanted: --yes",
+        refused="not agreed; nothing was done",
+    )
 
 
 def _follow(client: Client, options: FenceDemand, operator: str, known: list[Json], within_s: float) -> FenceEnd:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import pwd
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,12 +22,14 @@ from reconciler.cli.planning.progress import Progress, open_progress
 from reconciler.cli.planning.proposal import FAILED, STALE, ProposalEnd, follow, standing_problems
 from reconciler.cli.planning.saved import SavedPlan
 from reconciler.cli.planning.text_form import lines
+from reconciler.cli.terminal.consent import confirm
 from reconciler.cli.terminal.paint import Paint
 from reconciler.cli.terminal.printing import complain
 from reconciler.errors import ReconcilerError
-from reconciler.printable import printable
 
 GUARDED = 3
+_UNASKED = "there is no terminal to ask on: save a plan with reconciler plan --out FILE, and apply that"
+_REFUSED = "not applied"
 
 
 class ApplyError(ReconcilerError):
@@ -37,7 +39,7 @@ class ApplyError(ReconcilerError):
 
 
 class NeedsConsent(ReconcilerError):
-    """A guard or the operator holds it back; nothing was changed."""
+    """A guard holds it back; nothing was changed."""
 
     code = "consent"
     exit_code = GUARDED
@@ -69,7 +71,7 @@ def apply_saved(applying: Applying, saved: SavedPlan, *, ask: bool) -> int:
     if ask and sys.stdin.isatty():
         for line in saved.shown:
             complain(line)
-        _confirm(f"Apply the saved plan for {saved.cluster}? [y/N] ", {})
+        confirm(f"Apply the saved plan for {saved.cluster}? [y/N] ", unasked=_UNASKED, refused=_REFUSED)
     body: dict[str, Any] = {
         "files": saved.files,
         "base": saved.base_commit,
@@ -95,7 +97,7 @@ def apply_configuration(applying: Applying, spec: str) -> int:
 
 
 def consent(applying: Applying, made: Made) -> bool:
-    """Show the plan and ask for consent. True when there is nothing to do. Raises `NeedsConsent` when it is not given."""
+    """Show the plan and ask for consent. True when there is nothing to do. **Raises** NeedsConsent for what a guard holds, NotConfirmed."""
     paint = Paint(sys.stderr, applying.color)
     for line in lines(made.found, made.header, paint, concise=False, consented=frozenset(applying.allow)):
         print(paint.fitted(line), file=sys.stderr)
@@ -108,13 +110,9 @@ def consent(applying: Applying, made: Made) -> bool:
             if not (guard.warns or guard.allowed_by(applying.allow))
         ]
     )
-    if not sys.stdin.isatty():
-        raise NeedsConsent(
-            "there is no terminal to ask on: save a plan with reconciler plan --out FILE, and apply that"
-        )
     show: dict[str, Callable[[Made], None]] = {"d": _show_differences, "w": _show_reasons}
     answers = {word: partial(show[word[0]], made) for word in ("d", "diff", "w", "why")}
-    _confirm("Apply? [y/N/d(iff)/w(hy)] ", answers)
+    confirm("Apply? [y/N/d(iff)/w(hy)] ", unasked=_UNASKED, refused=_REFUSED, answers=answers)
     return False
 
 
@@ -167,17 +165,6 @@ def _refuse_held(held: list[tuple[str, str]]) -> None:
     if held:
         needed = " ".join(f"--allow {name}" for _, name in held)
         raise NeedsConsent(f"{'; '.join(text for text, _ in held)}. If that is wanted: {needed}")
-
-
-def _confirm(question: str, answers: Mapping[str, Callable[[], None]]) -> None:
-    while True:
-        print(printable(question), end="", file=sys.stderr, flush=True)
-        word = sys.stdin.readline().strip().lower()
-        if word in ("y", "yes"):
-            return
-        if word not in answers:
-            raise NeedsConsent("not applied")
-        answers[word]()
 
 
 def _show_differences(made: Made) -> None:
