@@ -13,7 +13,6 @@ from reconciler.controller.fencing.record import FenceCause, FenceOrder, FencePr
 from reconciler.controller.flow import ANSWER_BYTES, Flow
 from reconciler.controller.job import Recurring
 from reconciler.controller.members import node_state, with_members
-from reconciler.controller.membership.events import JoinAnew
 from reconciler.controller.membership.history import Rank, StateId
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.messages import AgentOrder, Kept
@@ -43,7 +42,6 @@ from reconciler.model.status import NodeState, Status
         (Wanted("n2", "b", FenceCause.LOST, "off", "", 0), {"not_before_ms": 0}),
         (Rank(), {"admin_epoch": 0, "decided": 0, "seq": 0}),
         (StateId(), {"beside": 0, "chain": ""}),
-        (JoinAnew("a test"), {"for_good": False}),
         (Own(), {"promised": 0, "blank": False}),
         (Partition(), {"view": "", "members": (), "installed": False, "protocol": 0}),
         (Member(Presence.ONLINE), {"rank": 0, "term": 0, "leaving": False, "stale": False, "ends_within_ms": 0}),

@@ -190,6 +190,8 @@ def timers(wishes: list[ev.Wish]) -> list[str]:
 
 # Who is turned away
 
+SILENT = JoinAnew("silent", fenced=False, for_good=False)
+
 
 def turned_away(node: Node, host: Host, effect: JoinAnew) -> list[ev.Wish]:
     """Membership says that the others go on without this node."""
@@ -197,21 +199,21 @@ def turned_away(node: Node, host: Host, effect: JoinAnew) -> list[ev.Wish]:
 
 
 def test_who_can_never_be_a_member_ends_and_disturbs_nobody_any_more(host: Host, node: Node) -> None:
-    assert turned_away(node, host, JoinAnew("it is strange", for_good=True)) == [
+    assert turned_away(node, host, JoinAnew("it is strange", fenced=False, for_good=True)) == [
         ev.Leave("this node can't be a member: it is strange")
     ]
 
 
 def test_whom_the_cluster_has_fenced_ends(host: Host, node: Node) -> None:
-    assert turned_away(node, host, JoinAnew("it was fenced", fenced=True)) == [
+    assert turned_away(node, host, JoinAnew("it was fenced", fenced=True, for_good=False)) == [
         ev.Leave("the cluster has fenced this node: it was fenced")
     ]
 
 
 def test_who_is_excluded_again_and_again_stays_away_for_a_while_and_says_so(host: Host, node: Node) -> None:
-    wishes = turned_away(node, host, JoinAnew("silent"))
+    wishes = turned_away(node, host, SILENT)
     assert [type(wish) for wish in wishes if isinstance(wish, ev.Rejoin | ev.Withdraw)] == [ev.Rejoin]
-    wishes = turned_away(node, host, JoinAnew("silent"))
+    wishes = turned_away(node, host, SILENT)
     assert [type(wish) for wish in wishes if isinstance(wish, ev.Rejoin | ev.Withdraw)] == [ev.Withdraw]
     assert emitted(wishes, "stays-away") == [node.stays_away]
     assert ev.SetTimer(RETURN_TIMER, host.now.mono_ms + 5_000) in wishes
@@ -222,7 +224,7 @@ def test_who_is_no_member_has_no_plan_and_comes_back_as_somebody_else(cluster: S
     host, node = cluster.hosts["n1"], node_of(cluster, "n1")
     before = node.parts.joining.incarnation
     node.coordinator.converged, node.coordinator.stale = True, None
-    turned_away(node, host, JoinAnew("silent"))
+    turned_away(node, host, SILENT)
     assert (node.coordinator.converged, node.coordinator.stale) == (False, "this node is no member")
     assert node.parts.joining.incarnation != before
     assert node.fencer._executor.incarnation == node.parts.joining.incarnation, (

@@ -151,8 +151,8 @@ class JoinAnew:
     """
 
     why: str
-    fenced: bool = False
-    for_good: bool = False
+    fenced: bool
+    for_good: bool
 
 
 @frozen

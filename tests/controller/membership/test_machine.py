@@ -172,7 +172,7 @@ def test_who_learns_that_it_was_excluded_joins_anew() -> None:
         NoView(), Announced(where, facts("n3"), 0), MembershipHeard("n1", Exclude(("n3",), "silent"), 0)
     )
     assert isinstance(now, NoView)
-    assert rejoin == JoinAnew(Exclusion.SILENT.value)
+    assert rejoin == JoinAnew(Exclusion.SILENT.value, fenced=False, for_good=False)
 
 
 def test_an_exclusion_from_an_installed_view_announces_it_anew() -> None:
@@ -251,7 +251,7 @@ def test_who_the_others_can_not_go_on_with_is_told_why() -> None:
         NoView(), Announced(where, facts("n1"), 0), MembershipHeard("n1", hello_of("n1", where), 0), *hellos
     )
     assert isinstance(now, NoView)
-    assert effects == (JoinAnew(Exclusion.FENCED.value, fenced=True),)
+    assert effects == (JoinAnew(Exclusion.FENCED.value, fenced=True, for_good=False),)
 
 
 def test_a_ready_from_before_an_exclusion_counts_no_more() -> None:
