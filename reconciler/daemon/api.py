@@ -39,6 +39,7 @@ from reconciler.daemon.log import say
 from reconciler.daemon.peer import Peer
 from reconciler.daemon.shell import Shell, moment
 from reconciler.daemon.status import StatusView
+from reconciler.daemon.taking_part import at_rest
 from reconciler.daemon.threads import Threads
 from reconciler.errors import Finding, InputError, Place, ReconcilerError
 from reconciler.sources.bounds import TreeBounds, is_configuration
@@ -133,7 +134,7 @@ class Api:
                 "version": __version__,
                 "node": node.name,
                 "phase": node.phase,
-                "converged": node.converged,
+                "converged": at_rest(node),
                 "pid": os.getpid(),
                 "since_at": self._started_at,
             }

@@ -20,6 +20,7 @@ from reconciler.daemon.counts import counts_of, leaves, leaves_of
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.resource_status import ResourceStatus, recorded_to_plain
 from reconciler.daemon.shell import moment
+from reconciler.daemon.taking_part import at_rest, taking_part
 from reconciler.model.date import Instant
 from reconciler.model.operation import OperationStatus
 from reconciler.model.status import HistoryEntry
@@ -56,10 +57,11 @@ class StatusView:
             "cluster": replica.cib.configuration.name,
             "members": list(node.members),
             "dc": node.dc,
+            "takes_part": taking_part(node).value,
             "quorate": node.quorate,
             "fabric": self._fabric,
             "phase": node.phase,
-            "converged": node.converged,
+            "converged": at_rest(node),
             "cib": {"version": str(replica.cib.version), "digest": replica.digest},
             "active": self._active(),
             "proposal": self._proposal(),

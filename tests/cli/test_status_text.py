@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
+
 from reconciler.cli.node.status_text import lines
 from reconciler.cli.terminal.paint import Paint
 
 QUIET: dict[str, Any] = {
-    "cluster": "site", "node": "n1", "quorate": True, "converged": True, "phase": "idle", "counts": {}, "active": None,
-    "failed_actions": [], "problems": [], "warnings": [], "sources": [], "rejected": None, "drift": [], "nodes": [],
+    "cluster": "site", "node": "n1", "takes_part": "yes", "quorate": True, "converged": True, "phase": "idle", "counts": {},
+    "active": None, "failed_actions": [], "problems": [], "warnings": [], "sources": [], "rejected": None, "drift": [], "nodes": [],
     "resources": [],
 }  # fmt: skip
 RESOURCE: dict[str, Any] = {
@@ -23,6 +25,27 @@ FAILED = {"resource": "a", "text": "a start on n1: error", "at": 0, "recovered":
 
 def told(**changes: Any) -> list[str]:
     return [line for line in lines(QUIET | changes, Paint(io.StringIO())) if "!" in line]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "quorate   at rest"),
+        ({"quorate": False, "converged": False}, "NO QUORUM   idle"),
+        ({"takes_part": "joining", "quorate": False, "converged": False}, "joining"),
+        (
+            {"takes_part": "joining", "quorate": False, "converged": False, "phase": "recovering"},
+            "joining   recovering",
+        ),
+        ({"takes_part": "joining", "quorate": False, "converged": False, "phase": "running"}, "joining"),
+        ({"takes_part": "away", "quorate": False, "converged": False}, "KEPT AWAY"),
+        ({"takes_part": "cut-off", "quorate": False, "converged": False, "phase": "stopping"}, "CUT OFF   stopping"),
+    ],
+)
+def test_who_takes_no_part_says_nothing_of_a_quorum(changes: dict[str, Any], said: str) -> None:
+    head, second, *_ = lines(QUIET | changes, Paint(io.StringIO()))
+    assert head == f"Cluster site   node n1   {said}"
+    assert second.startswith("This node does not take part") is (changes.get("takes_part", "yes") != "yes")
 
 
 def test_what_is_wrong_with_deciding_is_told() -> None:

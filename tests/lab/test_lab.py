@@ -133,3 +133,24 @@ def test_without_a_lab_every_command_says_so(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "reconciler lab up" in done.stderr
+
+
+@pytest.mark.timeout(120)
+def test_a_node_that_joins_says_so_and_nothing_of_a_quorum_or_of_rest(lab: Path) -> None:
+    """It remembers a cluster at rest, and is in no view yet."""
+    nodes = ("n1", "n2", "n3")
+    wait_until(lambda: all(status(lab, node).get("converged") for node in nodes), "it is at rest")
+    joins = next(node for node in nodes if node != status(lab, "n1")["dc"])
+    act(("kill", joins), None, str(lab))
+    act(("restart", joins), None, str(lab))
+    seen: list[dict[str, Any]] = []
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (seen and seen[-1]["takes_part"] == "yes" and seen[-1]["converged"]):
+        seen += [told] if (told := status(lab, joins)) else []
+    joining = [one for one in seen if one["takes_part"] == "joining"]
+    assert joining
+    assert seen[-1]["takes_part"] == "yes"
+    assert not any(one["converged"] for one in joining)
+    assert all(one["quorate"] for one in seen if one["takes_part"] == "yes"), (
+        "only who takes part says that there is none"
+    )

@@ -39,10 +39,10 @@ def lines(status: Json, paint: Paint, *, verbose: bool = False) -> Iterator[str]
 
 def _head(status: Json, paint: Paint) -> Iterator[str]:
     cluster = printable(status["cluster"] or "(without a name)")
-    quorum = "quorate" if status["quorate"] else paint("alarm", "NO QUORUM")
-    state = "at rest" if status["converged"] else paint("yellow", status["phase"])
     services = _services(status["counts"], _uncertain(status["resources"], _unclean(status)), paint)
-    yield f"{paint('bold', 'Cluster ' + cluster)}   node {status['node']}   {quorum}   {state}{services}"
+    yield f"{paint('bold', 'Cluster ' + cluster)}   node {status['node']}   {_standing(status, paint)}{services}"
+    if _stands(status) != "yes":
+        yield paint("yellow", "This node does not take part at the moment: what follows is what it knew last.")
     active = status["active"]
     if active is None:
         yield "No configuration is active yet."
@@ -62,6 +62,22 @@ def _head(status: Json, paint: Paint) -> Iterator[str]:
         for action in transition["running"]:
             what = " ".join(filter(None, (action["operation"], action["resource"])))
             yield f"  {what} on {action['node']} since {_ago(action['since_at'])}"
+
+
+def _standing(status: Json, paint: Paint) -> str:
+    """Whether there is a quorum, and what is being done: only who takes part knows."""
+    busy = paint("yellow", status["phase"])
+    if _stands(status) == "yes":
+        quorum = "quorate" if status["quorate"] else paint("alarm", "NO QUORUM")
+        return f"{quorum}   {'at rest' if status['converged'] else busy}"
+    stands = {"joining": paint("yellow", "joining"), "away": paint("alarm", "KEPT AWAY")}
+    standing = stands.get(_stands(status)) or paint("alarm", "CUT OFF")
+    return f"{standing}   {busy}" if status["phase"] in ("recovering", "stopping") else standing
+
+
+def _stands(status: Json) -> str:
+    """Whether the node takes part; one of an earlier version does not tell."""
+    return str(status.get("takes_part", "yes"))
 
 
 def _unclean(status: Json) -> frozenset[str]:
