@@ -10,6 +10,8 @@ from typing import Any
 
 from reconciler.frozen import frozen
 
+RECORD = "fence-devices"
+"""What the file is called in the state directory."""
 MOST_DEVICES = 256
 _LONGEST_WHY = 160
 _LARGEST = 256 * 1024

@@ -18,10 +18,11 @@ from typing import Any
 from reconciler.analysis.fence_devices import agent_of, enabled, kept_from, lists_its_hosts, parameters
 from reconciler.cib.observations import transient
 from reconciler.controller.events import AttributesTold
-from reconciler.controller.standing import option
+from reconciler.controller.standing import fences, option
 from reconciler.daemon.device_record import MOST_DEVICES, DeviceRecord, plain_text, read_devices
 from reconciler.daemon.log import say
 from reconciler.daemon.shell import Shell, moment
+from reconciler.daemon.untested_devices import untested
 from reconciler.frozen import frozen
 from reconciler.model.duration import interval_ms
 from reconciler.model.resource import Agent, Primitive
@@ -114,15 +115,21 @@ class DeviceTests:
         return self._known[1]
 
     def texts(self) -> list[str]:
-        """What status says of devices that did not answer a member the last time."""
+        """What status says of devices that did not answer a member the last time, and of those that nobody knows to work."""
+        shared = self._shell.node.replica.shared
         failed = [
             (node, device, one)
             for node, answer in self.document().items()
             for device, one in answer["devices"].items()
             if not one["works"]
         ]
-        usable = self.devices() if failed else {}
-        return [
+        usable = self.devices()
+        unsure = (
+            untested(shared.cib, usable, self._shell.node.members, self.document(), shared.fencing.history, time.time())
+            if usable and fences(shared.cib) and self._shell.parts.fabric.kind != "lab"
+            else []
+        )
+        return unsure + [
             f"{node} got no answer from the fence device {device} at {_date(one['at'])}: {one['why']} (reconciler fence test)"
             for node, device, one in failed
             if device in usable and node not in usable[device]

@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterator
 
 from reconciler.agents.installed import installed
 from reconciler.daemon.config import DirectorySourceConfig, NodeConfig
+from reconciler.daemon.device_record import RECORD, DeviceRecord
 from reconciler.daemon.evidence import doubt_of
 from reconciler.daemon.restore import restore_state
 from reconciler.daemon.store import Store
+from reconciler.daemon.untested_devices import LONG_S, day
 from reconciler.errors import Finding, Place, ReconcilerError, Severity
 from reconciler.ownership import distrust
 from reconciler.sources.repository import ACTIVE, Repository
@@ -133,6 +135,18 @@ def _is_device(path: str) -> bool:
     return os.path.exists(path) and stat.S_ISCHR(os.stat(path).st_mode)
 
 
+def _fence_devices(config: NodeConfig, file: str) -> Iterator[Finding]:
+    """What this node knows of its fence devices; those that it never tested only the running node knows, which warns of them."""
+    path = os.path.join(config.state, RECORD)
+    for device, answer in DeviceRecord(path).devices.items():
+        if not answer.works:
+            text = f"the fence device {device} did not answer this node on {day(answer.at_s)}: {answer.why}"
+            yield Finding("doctor-fence-device", Place(path), text, "reconciler fence test", Severity.WARNING)
+        elif answer.at_s < time.time() - LONG_S:
+            text = f"the fence device {device} was last tested from this node on {day(answer.at_s)}"
+            yield Finding("doctor-fence-device", Place(path), text, "reconciler fence test", Severity.WARNING)
+
+
 def _locks(config: NodeConfig, file: str) -> Iterator[Finding]:
     """Whether one daemon has all that belongs to one."""
     held = {path: is_locked(path) for path in (os.path.join(config.state, "lock"), os.path.join(config.run, "lock"))}
@@ -198,4 +212,4 @@ def is_locked(path: str) -> bool:
     return False
 
 
-_CHECKS = (_locks, _owners, _agents, _descriptors, _self_fencing, _space, _state)
+_CHECKS = (_locks, _owners, _agents, _descriptors, _self_fencing, _fence_devices, _space, _state)

@@ -34,7 +34,7 @@ from reconciler.daemon.budget import Budget
 from reconciler.daemon.compile import Judge
 from reconciler.daemon.compile_apart import AgentSettings
 from reconciler.daemon.config import Access, NodeConfig
-from reconciler.daemon.device_record import DeviceRecord
+from reconciler.daemon.device_record import RECORD, DeviceRecord
 from reconciler.daemon.device_tests import DeviceTester, DeviceTests
 from reconciler.daemon.doctor import examine_place, scarce
 from reconciler.daemon.events import EventLog
@@ -170,7 +170,7 @@ class Service:
         self._server = UnixServer(config.socket, self._api, open_to_others=_lets_others_in(config))
         self._api.troubles = self._troubles
         self._api.held = lambda: self._server.held
-        known = DeviceRecord(os.path.join(config.state, "fence-devices"))
+        known = DeviceRecord(os.path.join(config.state, RECORD))
         self._device_tests = DeviceTests(self._shell, self._device_tester(), known)
         self._shell.attribute_told = self._device_tests.heard
         self._api.device_tests = self._device_tests

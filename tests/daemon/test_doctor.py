@@ -46,6 +46,20 @@ def test_a_node_that_is_well_has_no_finding_before_its_start_and_beside_it(ended
     assert examine(ended)[:2] == (0, [])
 
 
+def test_a_fence_device_that_failed_or_was_not_tested_for_long_is_found(ended: Node) -> None:
+    now = int(time.time())
+    answers = {
+        "good": {"works": True, "at": now, "success_at": now, "why": ""},
+        "old": {"works": True, "at": 1_767_225_600, "success_at": 1_767_225_600, "why": ""},
+        "bad": {"works": False, "at": now, "success_at": None, "why": "no route"},
+    }
+    (ended.path / "state" / "fence-devices").write_text(json.dumps(answers))
+    code, codes, said = examine(ended)
+    assert (code, codes) == (0, ["doctor-fence-device"] * 2)
+    assert "the fence device old was last tested from this node on 2026-01-01" in said
+    assert "the fence device bad did not answer this node on" in said
+
+
 def test_what_a_node_could_not_end_its_machine_by_is_found(ended: Node) -> None:
     missing, file = ended.path / "none", ended.path / "file"
     file.touch()
