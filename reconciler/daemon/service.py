@@ -61,8 +61,9 @@ from reconciler.daemon.sources import Sources, policy_of
 from reconciler.daemon.status import StatusView
 from reconciler.daemon.store import Store
 from reconciler.daemon.supervisor import Supervisor
-from reconciler.daemon.watchdog import NodeOfShell, Watchdog
+from reconciler.daemon.watchdog import Watchdog
 from reconciler.daemon.watchdog_record import WatchdogRecord
+from reconciler.daemon.watched_node import NodeOfShell
 from reconciler.errors import ReconcilerError, Remedy
 from reconciler.fabric.corosync.member import CorosyncFabric
 from reconciler.fabric.embedded import EmbeddedFabric, Fabric
@@ -150,10 +151,8 @@ class Service:
             self._gone, self._runner.mark, self._runner.cgroups, self._runner.processes.running
         )
         self._shell = self._make_shell()
-        self._shell.node.coordinator.bounded = _budget(config).decide
         self._shell.node.proposals.policy = config.guards
-        record = WatchdogRecord(config.run, _boot_id(config))
-        self._watchdog = Watchdog(config.self_fencing, record, NodeOfShell(self._shell), self._tell_of_watchdog)
+        self._watchdog = self._make_watchdog()
         self._self_fencing = SelfFencing(config.self_fencing, self._watchdog)
         if config.lab is None:
             self._shell.parts.fence_itself = self._self_fencing
@@ -206,7 +205,8 @@ class Service:
         loop.add_signal_handler(signal.SIGHUP, self._sources.fetch_all)
         try:
             self._watchdog.take_over()
-            if self._config.self_fencing.watchdog is not None:
+            self._shell.node.coordinator.bounded = _budget(self._watchdog).decide
+            if self._watchdog.needed:
                 self._start(self._watchdog.run())
             if (interval_s := watchdog_interval_s()) is not None:
                 self._start(_feed_watchdog(interval_s))
@@ -255,9 +255,11 @@ class Service:
         shell = self._shell
         shell.emit("daemon", {"what": "stopping", "text": self._why})
         broken = self._broken is not None
-        self._watchdog.end(in_order=not (broken or shell.left.done()), comes_back=broken)
+        in_order = not (broken or shell.left.done())
+        self._watchdog.end(in_order=in_order, comes_back=broken)
         shell.tell(Ending(moment()))
         await self._parts.stop()
+        feeding = asyncio.create_task(self._watchdog.run())  # The other one was a part, and something may begin yet.
         deadline = time.monotonic() + _LAST_AGENTS_S
         while shell.node.executor.running and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
@@ -267,6 +269,8 @@ class Service:
         await shell.drained(_LAST_MESSAGES_S)
         shell.parts.fabric.leave()
         shell.parts.fabric.gone(_LAST_WORDS_S)
+        feeding.cancel()
+        self._watchdog.ended(in_order=in_order, comes_back=broken)
         self._runner.close()
 
     def _most_threads(self) -> int:
@@ -304,6 +308,13 @@ class Service:
             unwatch=self._liveness.forget,
         )
         return Shell(node, parts, EventLog(run[:8]))
+
+    def _make_watchdog(self) -> Watchdog:
+        """Where a former daemon has armed it in this start of the machine, more may run here than a state knows that was lost since."""
+        record = WatchdogRecord(self._config.run, _boot_id(self._config))
+        whole = not self._damage and self._shell.node.replica.own.promised > 0
+        node = NodeOfShell(self._shell, lost=not whole and record.read() is not None)
+        return Watchdog(self._config.self_fencing, record, node, self._tell_of_watchdog)
 
     async def _tell_of_the_node(self) -> None:
         """What only this node can tell of itself the others know, for ever: some time after a start, which has better things to do."""
@@ -351,7 +362,7 @@ class Service:
         fabric = self._shell.parts.fabric
         apart = fabric.trouble if isinstance(fabric, CorosyncFabric) else None
         powerless = None if self._config.lab else self._self_fencing.lacking(self._shell.node.replica.cib)
-        told = (apart, short, TROUBLE if replaced() else None, self._watchdog.trouble, powerless)
+        told = (apart, short, TROUBLE if replaced() else None, self._watchdog.trouble, self._watchdog.kept, powerless)
         present = [text for text in told if text is not None]
         return [*self._held.texts(), *self._server.troubles, *scarce(self._config), *present, *lacking]
 
@@ -376,6 +387,7 @@ class Service:
     def _remake(self) -> None:
         self._runner.renew()
         self._server.renew()
+        self._watchdog.renew()
 
     def _gone(self, resource: str) -> None:
         self._shell.tell(ProcessesGone(moment(), resource))
@@ -420,10 +432,9 @@ async def _feed_watchdog(interval_s: float) -> None:
         await asyncio.sleep(interval_s)
 
 
-def _budget(config: NodeConfig) -> Budget:
+def _budget(watchdog: Watchdog) -> Budget:
     """Where a watchdog waits to be fed, no decision takes half of its time: what can't be decided would reset one DC after the other."""
-    fencing = config.self_fencing
-    return Budget() if fencing.watchdog is None else Budget(fencing.timeout_s / 2)
+    return Budget(watchdog.timeout_s / 2) if watchdog.needed else Budget()
 
 
 def _lets_others_in(config: NodeConfig) -> bool:

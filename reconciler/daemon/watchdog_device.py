@@ -1,7 +1,8 @@
 """The door to a watchdog device: a timer of the machine that resets it unless it is fed in time, whatever has become of this process.
 
-Opening the device starts the timer, and each write feeds it. It stops only by a `V` before the device is closed, where the driver can do
-that: closed without one, also by the end of the process, it runs on.
+Opening the device starts the timer, and each write feeds it. Where the driver knows the magic close it stops only by a `V` before the
+device is closed: closed without one, also by the end of the process, it is fed once more, and runs on. Where it does not, every close
+stops it, unless the driver was told to let nobody out.
 Source: Linux, The Linux Watchdog driver API (WDIOC_*, magic close, nowayout); Linux, linux/watchdog.h, sysfs-class-watchdog.
 """
 
@@ -75,12 +76,17 @@ class WatchdogDevice:
 
     @property
     def stops(self) -> bool:
-        """Whether it stops when it is told to: its driver can do that, and was not told to let nobody out (nowayout)."""
-        return bool(self._can & _MAGIC_CLOSE) and not self._lets_nobody_out
+        """Whether it is known to stop when it is told to: its driver was not told to let nobody out (nowayout)."""
+        return not self._lets_nobody_out if self._can & _MAGIC_CLOSE else self._lets_nobody_out is False
 
     @property
-    def _lets_nobody_out(self) -> bool:
-        """What sysfs says of it; where that says nothing of watchdogs, the driver's word counts."""
+    def stays(self) -> bool:
+        """Whether it is known to run on when the process that feeds it has ended, without having stopped it."""
+        return bool(self._can & _MAGIC_CLOSE) or self._lets_nobody_out is True
+
+    @property
+    def _lets_nobody_out(self) -> bool | None:
+        """What sysfs says of it; None where that says nothing of watchdogs."""
         device = os.fstat(self._descriptor).st_rdev
         places = [f"{SYSFS}/dev/char/{os.major(device)}:{os.minor(device)}"]
         if os.path.basename(self.path) == "watchdog":  # The name of before, of the first one.
@@ -88,7 +94,7 @@ class WatchdogDevice:
         for place in places:
             with contextlib.suppress(OSError), open(f"{place}/nowayout", encoding="ascii") as file:
                 return file.read(16).strip() == "1"
-        return False
+        return None
 
     def feed(self) -> None:
         """Have the time begin anew. **Raises** WatchdogError."""
@@ -115,7 +121,7 @@ class WatchdogDevice:
         return int(_INTEGER.unpack(answer)[0])
 
     def stop(self) -> None:
-        """Stop it and close it. **Raises** WatchdogError when it could not be told, and then it is closed and runs on."""
+        """Stop it and close it. **Raises** WatchdogError when it could not be told, and then it is closed and may run on."""
         try:
             self._write(_STOP)
         finally:

@@ -33,7 +33,7 @@ class Machine:
         self.opened = self.tried = 0
         self.path = ""
         self.name = "a device in memory"
-        self.stops = True
+        self.stops = self.stays = True
         self.broken: str | None = None
 
     def open(self, path: str) -> Machine:
@@ -63,17 +63,28 @@ class Machine:
     def stop(self) -> None:
         if self.stops:
             self.fed_s = None
+        else:
+            self.leave()
 
     def leave(self) -> None:
-        """It runs on."""
+        """Closed by whomever it is fed once more, and runs on; a driver that does not know the magic close stops it."""
+        if not self.is_reset and self.fed_s is not None:
+            self.fed_s = self.now_s if self.stays else None
 
 
 class Lived:
     """A daemon's watchdog on a machine, and the node that it asks."""
 
     def __init__(
-        self, machine: Machine, directory: Path, config: SelfFencingConfig = CONFIG, boot: str = "boot"
+        self,
+        machine: Machine,
+        directory: Path,
+        config: SelfFencingConfig = CONFIG,
+        boot: str = "boot",
+        *,
+        promises: bool = False,
     ) -> None:
+        self.promises: list[int] = []
         self.machine = machine
         self.member = self.may_feed = self.active = False
         self.told: list[tuple[bool, str]] = []
@@ -85,12 +96,18 @@ class Lived:
             lambda well, text: self.told.append((well, text)),
             lambda: machine.now_s,
             machine.open,  # type: ignore[arg-type]  # It has what is asked for.
+            self.promises.append if promises else None,
         )
         self.watchdog.take_over()
 
     def be(self, *, member: bool, active: bool) -> None:
         """As the node says it: who is no member feeds it only while it runs nothing."""
         self.member, self.active, self.may_feed = member, active, member or not active
+
+    def end(self, *, in_order: bool = True, comes_back: bool = False) -> None:
+        """The daemon ends, and nothing can begin any more."""
+        self.watchdog.end(in_order=in_order, comes_back=comes_back)
+        self.watchdog.ended(in_order=in_order, comes_back=comes_back)
 
     def run(self, seconds: float) -> None:
         """Let time pass, as long as the machine is not reset."""
@@ -125,7 +142,7 @@ def test_without_a_device_nothing_happens(machine: Machine, tmp_path: Path) -> N
     lived = Lived(machine, tmp_path, SelfFencingConfig())
     lived.be(member=True, active=True)
     lived.run(60)
-    lived.watchdog.end(in_order=True, comes_back=False)
+    lived.end(in_order=True, comes_back=False)
     assert (machine.opened, lived.watchdog.starve("a test")) == (0, None)
 
 
@@ -148,7 +165,8 @@ def test_who_has_lost_the_quorum_and_runs_something_is_reset_in_time(member: Liv
     member.run(600)
     assert member.machine.is_reset
     assert member.machine.now_s - before_s <= 10.2
-    assert member.watchdog.document() == {"path": "/dev/watchdog", "timeout_s": 10, "fed": False}
+    told = {"path": "/dev/watchdog", "timeout_s": 10, "fed": False, "resets_within_s": None, "unpromised": None}
+    assert member.watchdog.document() == told
     well, text = member.told[-1]
     assert not well
     assert "is not fed, and resets this machine within 10 s" in text
@@ -181,7 +199,7 @@ def test_who_waits_for_its_disk_is_asked_again_soon(member: Lived) -> None:
 
 def test_a_daemon_that_ends_and_runs_nothing_stops_it(member: Lived) -> None:
     member.be(member=True, active=False)
-    member.watchdog.end(in_order=True, comes_back=False)
+    member.end(in_order=True, comes_back=False)
     member.machine.now_s += 100_000
     assert not member.machine.is_reset
     assert member.record.read() is None
@@ -192,14 +210,14 @@ def test_what_nobody_can_stop_is_fed_by_the_next_daemon_though_nothing_runs(memb
     machine = member.machine
     machine.stops = False
     member.be(member=True, active=False)
-    member.watchdog.end(in_order=True, comes_back=True)
+    member.end(in_order=True, comes_back=True)
     machine.now_s += 60
     assert not machine.is_reset
     later = Lived(machine, tmp_path)
     later.be(member=False, active=False)
     later.run(600)
     assert not machine.is_reset, "it runs nothing, and is fed"
-    later.watchdog.end(in_order=True, comes_back=True)
+    later.end(in_order=True, comes_back=True)
     machine.now_s += 121
     assert machine.is_reset, "without another daemon"
 
@@ -207,7 +225,7 @@ def test_what_nobody_can_stop_is_fed_by_the_next_daemon_though_nothing_runs(memb
 def test_what_nobody_can_stop_and_waits_for_less_is_left_with_what_it_has(member: Lived, tmp_path: Path) -> None:
     machine = member.machine
     machine.stops, machine.most_s = False, 30
-    member.watchdog.end(in_order=True, comes_back=True)
+    member.end(in_order=True, comes_back=True)
     left = member.record.read()
     assert left is not None
     assert left.until_s == machine.now_s + machine.timeout_s
@@ -219,7 +237,7 @@ def test_a_device_that_is_named_no_longer_and_can_not_be_stopped_is_said(
     said: list[str] = []
     monkeypatch.setattr(watchdog, "say", lambda level, text, **fields: said.append(f"{text}: {fields.get('reason')}"))
     member.machine.stops = False
-    member.watchdog.end(in_order=False, comes_back=True)
+    member.end(in_order=False, comes_back=True)
     Lived(member.machine, tmp_path, SelfFencingConfig())
     assert "/dev/watchdog can't be stopped by its driver: name it in node.yaml again" in said[-1]
     assert member.record.read() is not None, "once it is named again it is taken over"
@@ -227,7 +245,7 @@ def test_a_device_that_is_named_no_longer_and_can_not_be_stopped_is_said(
 
 def test_the_next_daemon_takes_over_what_runs(member: Lived, tmp_path: Path) -> None:
     machine = member.machine
-    member.watchdog.end(in_order=True, comes_back=False)
+    member.end(in_order=True, comes_back=False)
     machine.now_s += 100
     assert not machine.is_reset, "the upgrade takes its time"
     later = Lived(machine, tmp_path)
@@ -244,19 +262,19 @@ def test_the_next_daemon_takes_over_what_runs(member: Lived, tmp_path: Path) -> 
 
 def test_nobody_is_fed_for_longer_because_the_daemon_was_replaced(member: Lived, tmp_path: Path) -> None:
     machine = member.machine
-    member.watchdog.end(in_order=True, comes_back=False)
+    member.end(in_order=True, comes_back=False)
     ended_s = machine.now_s
     machine.now_s += 60
     while not machine.is_reset:
         later = Lived(machine, tmp_path)
         later.be(member=False, active=True)
         later.run(20)
-        later.watchdog.end(in_order=False, comes_back=True)
+        later.end(in_order=False, comes_back=True)
     assert machine.now_s - ended_s <= 120 + 10 + 1
 
 
 def test_without_a_next_daemon_the_machine_is_reset(member: Lived) -> None:
-    member.watchdog.end(in_order=True, comes_back=False)
+    member.end(in_order=True, comes_back=False)
     member.machine.now_s += 121
     assert member.machine.is_reset
 
@@ -264,7 +282,7 @@ def test_without_a_next_daemon_the_machine_is_reset(member: Lived) -> None:
 def test_a_device_that_can_not_wait_for_so_long_is_stopped(member: Lived) -> None:
     """Nobody counts as fenced for its watchdog, so that this endangers nobody; an upgrade must not reset the machine."""
     member.machine.most_s = 60
-    member.watchdog.end(in_order=True, comes_back=False)
+    member.end(in_order=True, comes_back=False)
     member.machine.now_s += 100_000
     assert not member.machine.is_reset
     assert member.record.read() is None
@@ -284,7 +302,7 @@ def test_after_a_kill_the_next_daemon_has_the_time_of_a_handover_once(member: Li
 
 def test_who_is_turned_away_leaves_no_time_to_the_next_daemon(member: Lived, tmp_path: Path) -> None:
     machine = member.machine
-    member.watchdog.end(in_order=False, comes_back=False)
+    member.end(in_order=False, comes_back=False)
     later = Lived(machine, tmp_path)
     later.be(member=False, active=True)
     later.run(11)
@@ -297,22 +315,23 @@ def test_who_has_lost_the_quorum_gets_no_longer_time_by_being_ended(member: Live
     member.be(member=False, active=True)
     member.run(5)
     lost_s = machine.now_s - 5
-    member.watchdog.end(in_order=True, comes_back=False)
-    machine.now_s += 6
-    assert machine.is_reset
-    machine.now_s = lost_s + 8
+    member.end(in_order=True, comes_back=False)
+    ended_s = machine.now_s
+    machine.now_s += 11
+    assert machine.is_reset, "the kernel has fed it once more when it was closed"
+    machine.now_s = ended_s + 3
     while not machine.is_reset:
         later = Lived(machine, tmp_path)
         later.be(member=False, active=True)
         later.run(20)
-        later.watchdog.end(in_order=True, comes_back=False)
+        later.end(in_order=True, comes_back=False)
     assert machine.now_s - lost_s <= 10 + 120 + 10 + 1, "it has the time of a handover once"
 
 
 def test_a_restart_while_members_come_and_go_has_the_time_of_a_handover(member: Lived) -> None:
     member.be(member=False, active=True)
     member.run(0.5)
-    member.watchdog.end(in_order=True, comes_back=False)
+    member.end(in_order=True, comes_back=False)
     member.machine.now_s += 119
     assert not member.machine.is_reset
 
@@ -325,7 +344,7 @@ def test_what_was_armed_before_the_machine_was_started_anew_is_over(member: Live
 
 def test_a_device_that_is_named_no_longer_is_stopped(member: Lived, tmp_path: Path) -> None:
     machine = member.machine
-    member.watchdog.end(in_order=True, comes_back=False)
+    member.end(in_order=True, comes_back=False)
     Lived(machine, tmp_path, SelfFencingConfig())
     machine.now_s += 100_000
     assert not machine.is_reset
@@ -372,7 +391,7 @@ def test_who_starves_it_is_reset_at_once(member: Lived) -> None:
     member.run(3)
     assert member.machine.is_reset
     member.be(member=True, active=False)
-    member.watchdog.end(in_order=True, comes_back=False)
+    member.end(in_order=True, comes_back=False)
     assert member.machine.fed_s is not None, "whoever ends does not stop it"
 
 
@@ -380,7 +399,7 @@ def test_the_next_daemon_does_not_feed_what_was_starved(member: Lived, tmp_path:
     """A driver may take no time that is so short that no daemon is started within it."""
     machine = member.machine
     member.watchdog.starve("a test")
-    member.watchdog.end(in_order=False, comes_back=False)
+    member.end(in_order=False, comes_back=False)
     later = Lived(machine, tmp_path)
     later.be(member=False, active=True)
     later.run(11)
@@ -440,7 +459,8 @@ def test_a_daemon_that_is_replaced_while_something_runs_is_no_reason_to_reset_th
     node.write(node.configuration({"a": "1"}))
     node.at_rest_with({"a": "1"})
     node.wait(lambda: double.running and double.timeout_s == 12, "it is armed")
-    assert node.status()["watchdog"] == {"path": str(double.path), "timeout_s": 12, "fed": True}
+    told = {"path": str(double.path), "timeout_s": 12, "fed": True, "resets_within_s": None, "unpromised": None}
+    assert node.status()["watchdog"] == told, "nobody is there to whom anything could be promised"
     node.stop()
     node.wait(lambda: double.timeout_s == 30, "it waits for the next daemon")
     assert double.running

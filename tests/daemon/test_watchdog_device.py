@@ -96,6 +96,16 @@ def test_one_that_takes_no_time_at_all_has_its_own(double: WatchdogDouble) -> No
     device.leave()
 
 
+def test_one_that_does_not_know_the_magic_close_is_stopped_by_any(double: WatchdogDouble) -> None:
+    """So nobody can count on it: a daemon that is killed stops it, too."""
+    double.options = 0x8080
+    device = WatchdogDevice(str(double.path))
+    assert not device.stays
+    device.leave()
+    wait(lambda: not double.running)
+    assert double.fired == 0
+
+
 def test_what_is_no_watchdog_is_refused_and_nothing_is_written_to_it(tmp_path: Path) -> None:
     other = tmp_path / "file"
     other.write_bytes(b"precious")
@@ -126,5 +136,11 @@ def test_who_lets_nobody_out_does_not_stop(
     said.parent.mkdir(parents=True)
     for text, stops in (("0\n", True), ("1\n", False)):
         said.write_text(text)
-        assert device.stops is stops
+        assert (device.stops, device.stays) == (stops, True)
+    device.leave()
+    double.options = 0x8080
+    device = WatchdogDevice(str(double.path))
+    for text, stops in (("0\n", True), ("1\n", False)):
+        said.write_text(text)
+        assert (device.stops, device.stays) == (stops, not stops)
     device.leave()

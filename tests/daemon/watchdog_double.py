@@ -2,7 +2,8 @@
 
 The device is a named pipe: what is written arrives, and that it was closed is seen, also when the process was killed. ioctls, which a pipe
 does not have, go by a socket beside it; `ioctl` stands in for the system call, in this process or (as a program) in a daemon of its own.
-The time begins with the opening and with each write; a `V` in the last write before the close stops it, unless nobody is let out.
+The time begins with the opening, with each write and with the close; a `V` in the last write before that stops it, unless nobody is let
+out. One that does not know this magic close is stopped by any.
 """
 
 from __future__ import annotations
@@ -103,8 +104,10 @@ class WatchdogDouble:
         self._magic = data.endswith(b"V")
 
     def _closed(self) -> None:
-        if self._magic and not self.nowayout:
+        knows_magic = self.options & watchdog_device._MAGIC_CLOSE
+        if (self._magic or not knows_magic) and not self.nowayout:
             self.running = False
+        self._fed_at = time.monotonic()
         self._magic = False
 
     def _call(self) -> None:
