@@ -9,12 +9,17 @@ from reconciler.controller.fencing.delivery import Present
 from reconciler.controller.fencing.ordering import Circumstances, make_order
 from reconciler.controller.fencing.record import Down, FenceCause, Fencing, HistoryLine, Ordered, Record, Wanted
 from reconciler.controller.fencing.topology import Device
+from reconciler.controller.membership.agreement import Exclusion, agree
+from reconciler.controller.membership.events import Installation, View
+from reconciler.controller.membership.history import Rank
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.messages import Problem, Report, Reported, Settled
+from reconciler.controller.quorum.votes import RingVerdict
 from reconciler.controller.shared import Shared
 from reconciler.controller.standing import Member
 from reconciler.controller.telling import (
     converged,
+    installed_view,
     lost_tail,
     open_fencings,
     recovered,
@@ -26,6 +31,8 @@ from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.resource import Agent, Primitive
+
+from .membership.test_agreement import hello, state
 
 DEVICE = Primitive("power", Agent("stonith", "fence_lab"))
 WANTED = Wanted("n2", "b2", FenceCause.LOST, "reboot", "it was lost", 4)
@@ -143,3 +150,33 @@ def test_what_is_told_of_a_return_of_a_tail_and_of_rest() -> None:
     assert converged(Settled("0.1.2", "c", (Problem("a", "failed"),), 5)).fields == {
         "version": "0.1.2", "commit": "c", "problems": [{"resource": "a", "text": "failed"}],
     }  # fmt: skip
+
+
+# A view
+
+
+@pytest.mark.parametrize(
+    ("quorum", "doubtful", "quorate", "text"),
+    [
+        (2, False, True, "n1, n2; DC n1"),
+        (3, False, False, "n1, n2; DC n1, no quorum"),
+        (
+            2,
+            True,
+            True,
+            "n1, n2; DC n1, but nothing begins before n3 was fenced, confirmed to be off, or is back",
+        ),
+    ],
+)
+def test_of_a_view_it_is_told_who_is_in_it_and_whether_it_may_decide(
+    quorum: int, doubtful: bool, quorate: bool, text: str
+) -> None:
+    ring = RingVerdict(True, quorum)
+    agreement = agree({name: hello(name, ring=ring) for name in ("n1", "n2")}, {})
+    assert agreement is not None
+    agreement = replace(agreement, doubtful=frozenset({"n3"} if doubtful else ()))
+    view = View("v", ("n1", "n2", "n3"), ring, ("n1", "n2", "n3"))
+    told = installed_view(Installation(view, agreement, state(3, 5), Rank(0, 4), {"n3": Exclusion.SILENT})).fields
+    assert (told["quorate"], told["text"]) == (quorate, text)
+    assert (told["members"], told["dc"], told["term"]) == (["n1", "n2"], "n1", 4)
+    assert told["excluded"] == {"n3": Exclusion.SILENT.value}
