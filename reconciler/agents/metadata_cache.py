@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.model.metadata import AgentAction, AgentMetadata, AgentParameter
 
+# Not in the codec's form: `validate` reads this at each of its starts, and importing the codec alone takes longer than reading it.
 _FORMAT = "1"
 _MOST_BYTES = 8 * 1024 * 1024
 
@@ -29,7 +30,7 @@ class MetadataCache:
                 if os.fstat(file.fileno()).st_uid not in (0, os.geteuid()):
                     return None  # Somebody else's word for what an agent says.
                 return _from_json(json.loads(file.read(_MOST_BYTES)))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # Whatever else the JSON is.
             return None
 
     def save(self, version: str, metadata: AgentMetadata) -> None:

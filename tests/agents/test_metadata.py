@@ -12,6 +12,7 @@ from machine import needs_agents, needs_root
 
 from reconciler.agents.installed import Roots, find, installed, unit_file, unit_name
 from reconciler.agents.metadata import Asking, MetadataLookup
+from reconciler.agents.metadata_cache import MetadataCache
 from reconciler.agents.metadata_xml import MetadataError, parse_metadata
 from reconciler.agents.question import ask
 from reconciler.model.metadata import AgentMetadata, AgentParameter, NotAsked
@@ -263,3 +264,15 @@ def test_who_only_answers_a_question_is_held_in_bounds(tmp_path: Path) -> None:
     assert ask((str(report),), {"PATH": "/usr/bin:/bin"}, 10, 1000) == b"4194304\n60\n131072\n500\n"
     with pytest.raises(OSError, match="denied"):
         ask((str(tmp_path / "none"),), {}, 10, 1000)
+
+
+@pytest.mark.parametrize(
+    "content", ["null", "[]", "1", '{"parameters": [], "actions": []}', '{"parameters": null}', "{"]
+)
+def test_a_remembered_description_that_is_none_has_the_agent_asked_again(tmp_path: Path, content: str) -> None:
+    cache = MetadataCache(str(tmp_path))
+    cache.save("v", AgentMetadata("db"))
+    assert cache.load("v") == AgentMetadata("db")
+    (kept,) = tmp_path.iterdir()
+    kept.write_text(content)
+    assert cache.load("v") is None
