@@ -254,7 +254,7 @@ class Coordinator:
         if shared.fencing.is_open(target):
             return []
         member = known is not None and known.presence is Presence.ONLINE
-        wanted = "off" if how == "poweroff" else how
+        wanted = "off" if how == "poweroff" else how  # An old name, which agents of devices do not know.
         cause = FenceCause.FAILED if member else FenceCause.LOST
         return [Broadcast(FenceWanted(target, boot, cause, wanted, f"{action.key} was planned", now.wall_ms))]
 
@@ -358,6 +358,7 @@ class Coordinator:
             return [Emit("daemon", {"what": "unsound-plan", "text": text}), self._recheck(plan, now)]
         if pause := self._hold(plan, cib, now) or self._pause(plan, now):
             return pause
+        # Above what any DC has ordered in this term: a late answer to another transition would fit this one's actions.
         self._number = max(self._number, replica.shared.transition) + 1
         self.transition = Transition(replica.term, self._number, plan, now)
         self._restarts.begin(plan, now)
@@ -366,6 +367,7 @@ class Coordinator:
     def foresee(self, cib: Cib, configuration: Configuration, now: Moment) -> Plan:
         """What would be done first if the configuration took the place of the one in force. Raises UndecidedError."""
         at, wanted = Instant(now.epoch_s, now.offset_s), with_members(succeeded(cib, configuration))
+        # Whether it is sound is asked when it is begun: until then nobody acts on it.
         self._foreseen = plan = self.bounded(wanted, lambda: (schedule(wanted, at), ()))[0]
         return plan
 

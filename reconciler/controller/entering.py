@@ -225,6 +225,8 @@ class Entering:
     def _install(self, installation: Installation, now: Moment) -> list[Wish]:
         """The view is installed: go on from the state of all, and tell what only this node knows."""
         replica = self.parts.replica
+        # What is left from a view before was never heard: another view came before the report. A monitor tells a result only once, so a
+        # failure that the others' state does not have would be forgotten for ever.
         known = self._known or node_state(replica.shared.cib, self.parts.name)
         adopted, tail = self.parts.joining.adopt(installation)
         lost = tuple(one.commit for one in replica.activations) if tail else ()
@@ -251,6 +253,7 @@ class Entering:
         report, watches = self._report(known, now)
         wishes += [Broadcast(report), *watches]
         wishes += self.parts.outbox.again(now)
+        # It became active while this node was away: the node's own repository has to say so, too.
         if adopted is not None and replica.commit is not None:
             wishes.append(RecordActive(replica.commit))
         wishes += self.parts.packs.resumed()

@@ -81,12 +81,14 @@ class Executor:
         launched, cause = order.launched, (message.term, message.transition)
         if launched.task == "cancel":
             return self._cancel(order, cause, now)
+        # An agent that keeps files by the name of its instance would not find them under another one than it was started as.
         known = started.get(launched.resource)
         if known is not None and known.instance is not None and launched.task not in _BEGINS_ANEW:
             launched = replace(launched, instance=known.instance)
             order = replace(order, launched=launched)
         if launched.task in _AS_STARTED and not launched.interval_ms and launched.resource in started:
             order = replace(order, launched=as_started(launched, started[launched.resource]))
+        # What only looks waits at no gate: nobody who comes after has to know of it.
         if launched.interval_ms:
             return self._begin_recurring(order, cause, now)
         waits_for = gate if is_remembered(order) else None
@@ -303,10 +305,12 @@ class Executor:
         if self._is_to_change(recurring.order.launched.resource):
             # What it saw is of a resource that was just told to stop, say; if that is dropped, the next run tells.
             return False, [self._arm(recurring, now.mono_ms + recurring.order.launched.interval_ms)]
+        # The agent stood still with its machine: that its time is over says nothing of the service.
         if job.stood and result.status is OperationStatus.TIMED_OUT:
             return False, self._run_recurring(recurring, now)
         news = recurring.reported != (result.code, result.status)
         recurring.reported = (result.code, result.status)
+        # A hint came while the agent was looking: it may have looked before what was hinted at.
         if recurring.again:
             recurring.again = False
             return news, self._run_recurring(recurring, now)
@@ -388,7 +392,7 @@ class Executor:
         while waiting and resource not in self._busy and self._may_begin(waiting[0]):
             job = waiting.popleft()
             if job.recurring is not None and self.recurring.get(job.recurring.key) is not job.recurring:
-                continue
+                continue  # It was ended, or ordered anew, while it waited.
             if job.launched.task == "delete":
                 self.results.pop(resource, None)
                 self._forget_failures(resource)

@@ -180,6 +180,7 @@ class Following:
         return self.parts.proposals.rejected(sender, message, before) + again
 
     def _activate(self, now: Moment) -> list[Wish]:
+        # Who stood still may be the DC to itself alone: the others have perhaps gone on with another one.
         if self.parts.unsure or not (self.parts.is_dc and allowed(self.parts.replica.shared).activate):
             return []
         return self.parts.proposals.activate(
@@ -256,6 +257,7 @@ class Following:
     def _heard_result(self, message: Reported) -> list[Wish]:
         self.parts.outbox.heard(message)
         ours = self.parts.coordinator.reported(message)
+        # What an agent printed does not travel: it may be long, and may hold what others are not to read.
         result = self.parts.executor.results.get(message.resource) if message.node == self.parts.name else None
         wishes: list[Wish] = [reported(message, "" if result is None else result.result.output), *ours]
         return [*wishes, self.parts.publish()] if message.failed else wishes

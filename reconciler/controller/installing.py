@@ -67,6 +67,7 @@ def install(shared: Shared, installed: Installed) -> Shared:
     """The state from which all members of the view go on: acceptances and reports of earlier views count no more."""
     doubtful = _doubtful(shared, installed)
     nodes = _nodes(shared, installed, doubtful)
+    # An acceptance counts in its view alone: whose disk was replaced meanwhile does not have what it accepted.
     proposals = {commit: replace(proposal, answers={}, compilers={}) for commit, proposal in shared.proposals.items()}
     boots = {**shared.boots, **installed.boots}
     votes = shared.votes

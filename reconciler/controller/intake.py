@@ -87,6 +87,7 @@ class Intake:
                 whole = self._assembly.add(event.sender, envelope.message)
                 if whole is None:
                     return []
+                # Looked at like any other: pieces from one sender may come to what another one might have sent.
                 data, envelope = whole, self.unseal(whole)
                 why = self._refusal(event.sender, envelope)
         except MessageError as error:
@@ -144,6 +145,7 @@ class Intake:
         self.skipped += 1
         if not self.parts.replica.partition.installed:
             return [skipped(event.sender, why)]
+        # What is skipped is part of the chain, too: members that do not skip alike are told apart by their next pings.
         wishes = list(self.parts.keeper.write(skipped_record(event.sender, data), event.now))
         self.parts.replica.skip(event.sender, data)
         if self.parts.pulse.members:
@@ -159,6 +161,7 @@ class Intake:
             if self.parts.alone:
                 raise
             return self._entering.give_up("no memory is left to take in what the others have", now)
+        # Only now, though before all that follows from it: what can't be taken in would be met again at each start.
         wishes = [] if written else self._write(sender, data, message, now)
         if sender == self.parts.name and isinstance(message, KEPT):
             self.parts.outbox.delivered(message)

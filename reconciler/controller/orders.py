@@ -16,6 +16,7 @@ _NO_AGENT = Agent("", "")
 # Ten thousand probes in one message were more than any member takes, and so were two hundred orders with large parameters: refused by
 # our own reader, their actions ran for ever.
 _BUNDLE_BYTES = 1024 * 1024
+# However small: a message is taken in in one step, and a node does nothing else meanwhile.
 _MOST_TOGETHER = 200
 
 

@@ -27,6 +27,7 @@ from reconciler.controller.moment import Moment
 KEPT = (Propose, Cleanup, Refresh, Shutdown, FenceConfirmed, NodeForgotten)
 """What sources and operators want: sent again in each view until it was delivered. Results and attributes have a way of their own; the
 rest is void with its view."""
+# Whoever asks a node without quorum for something again and again must not fill its memory: the oldest is given up.
 _MOST_WAITING = 256
 
 

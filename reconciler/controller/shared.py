@@ -92,6 +92,7 @@ from reconciler.model.cluster import Configuration
 
 T = TypeVar("T")
 
+# They travel with the state to each member that joins; what was before is in git.
 MOST_ACTIVATIONS = 1000
 _MOST_PROPOSALS = 64
 

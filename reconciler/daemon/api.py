@@ -51,6 +51,7 @@ VERSION = 1
 # Requests that take long (a history, a commit) hold up each other and nothing else.
 _THREADS = 2
 CANDIDATE = "refs/reconciler/candidate/apply"
+# Whoever follows events can tell by it a cluster in which nothing happens from a daemon that hangs.
 _ALIVE_S = 15.0
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CLEANUP = re.compile(r"/v1/resources/([^/]{1,255})/cleanup")

@@ -40,6 +40,7 @@ _MOST_S = 30.0
 MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 """What a decision may take beside what is there; the largest that the bounds of a configuration and of time allow takes half a gigabyte."""
 _AGAIN_S = 0.1
+# By the second timer, which ends the daemon: only where the first one's exception could not be raised, as in C code that does not return.
 _HARD_S = 20.0
 _HARD_TIMES = 3
 

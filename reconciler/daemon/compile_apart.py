@@ -32,8 +32,10 @@ _READ_S = 40.0
 _TRY_S = 15.0
 _KEPT_S = 20.0
 """How long a worker waits for another request before it ends."""
+# Then a new process takes its place, whatever this one has not given back.
 _MOST_SERVED = 100
 _MEMORY_BYTES = 4 * 1024 * 1024 * 1024
+# For all that one process serves; a single commit is bounded by the times above.
 _CPU_S = 1800
 _LARGEST_ANSWER = 512 * 1024 * 1024
 _HEADER = struct.Struct(">cQ")

@@ -31,6 +31,7 @@ LARGEST_BODY = 96 * 1024 * 1024
 _LARGEST_HEAD = 16 * 1024
 _MOST_HEADERS = 64
 _REQUEST_S = 30.0
+# A connection whose other end reads nothing is one less for others.
 _ANSWER_S = 60.0
 _RESERVE = 4
 """Connections that root and our own user get although no descriptor is left."""

@@ -12,6 +12,7 @@ from reconciler.daemon.attempts import Attempts
 from reconciler.daemon.shell import Shell
 
 _LOOK_AGAIN_S = 0.2
+# Some states never rest: who lives so long does not end by what it decides first, and that is what is counted.
 _WELL_S = 60.0
 
 

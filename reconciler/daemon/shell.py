@@ -74,6 +74,7 @@ from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, 
 from reconciler.model.resource import Agent
 from reconciler.sources.repository import ACTIVE, TAIL
 
+# A commit that takes its full time to be judged must not keep another source's, or an operator's, from being judged.
 _EXAMINATIONS_AT_ONCE = 2
 # After so many, sockets and timers have their turn; what waits keeps its order.
 _MOST_EVENTS_AT_ONCE = 200

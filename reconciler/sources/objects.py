@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gitdb.pack import PackEntity
 
 _LONGEST_HEADER = 64
+# Git makes none that are longer: it counts the depth of a difference in twelve bits.
 _LONGEST_CHAIN = 4096
 _MOST_ALTERNATES = 8
 _MOST_LOOKED_AT = 4 * 1024 * 1024

@@ -26,6 +26,7 @@ _KINDS = {1: "commit", 2: "tree", 3: "blob"}
 _DELTAS = (6, 7)
 _MODES = frozenset({b"40000", b"100644", b"100755", b"120000", b"160000", b"100664"})
 _TREE_MODE = b"40000"
+# What is asked of a disk at once it does together: one wait for its cache instead of one for each file.
 _MOST_THREADS = 15
 
 

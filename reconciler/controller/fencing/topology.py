@@ -12,7 +12,7 @@ from reconciler.frozen import field, frozen
 
 # Pacemaker's defaults of pcmk_ACTION_timeout and pcmk_ACTION_retries.
 DEFAULT_TIMEOUT_MS = 60_000
-DEFAULT_RETRIES = 2
+DEFAULT_RETRIES = 2  # Pacemaker's, where a device does not say it (pcmk_reboot_retries).
 
 
 @frozen

@@ -200,6 +200,7 @@ def _reload(cluster: Cluster, resource: Resource, node: ClusterNode, cause: Caus
     reload = request(cluster, resource, key, "reload-agent", node, optional=False)
     make_required(reload, CHANGED, cause)
     require_unfencing(cluster, resource, node, "Device parameters changed (reload)")
+    # Whatever stops or demotes it makes the reload needless: what follows brings the new parameters.
     for task in ("stop", "demote"):
         order(cluster, reload, (resource, action_key(resource.id, task)), ORD | CXL, cause)
 

@@ -162,6 +162,7 @@ class _Placing:
         node = assign(self.cluster, instance, preferred)
         if node is None:
             return False
+        # It can't stay. Where it could go is decided anew with the rest, and what this attempt did to its scores must not count then.
         if saved is not None and node is not preferred:
             instance.placed.table = saved
             unassign(instance)

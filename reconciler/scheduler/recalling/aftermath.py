@@ -53,7 +53,7 @@ def conclude(reading: Reading) -> None:
         note_known(resource, node)
     if resource.found.role > Role.STOPPED and not node.online and not node.maintenance and resource.managed:
         _fence_lost(reading)
-    worst = "ignore" if node.unclean else reading.worst
+    worst = "ignore" if node.unclean else reading.worst  # The node is fenced: that recovers whatever failed there.
     _apply(reading, worst)
     if resource.found.failed and resource.configured.is_connection:
         remote = reading.cluster.node_index.get(resource.id)

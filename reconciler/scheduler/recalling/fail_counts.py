@@ -90,6 +90,7 @@ def _sum(cluster: Cluster, resource: Resource, node: ClusterNode) -> int:
 
 
 def _pattern(cluster: Cluster, resource: Resource, prefix: str) -> re.Pattern[str]:
+    # Before there was one count for a resource, and none for each operation.
     legacy = compare_versions(cluster.cib.feature_set, "3.0.13") < 0
     return _compiled(prefix, fail_name(resource), resource.configured.unique, legacy)
 
@@ -145,6 +146,7 @@ def check_expiry(cluster: Cluster, resource: Resource, node: ClusterNode, entry:
     return expired and not (entry.result.is_probe and entry.result.rc in _PLAIN_PROBE_RESULTS)
 
 
+# What a probe may find without anything having failed: however old, that is how things are.
 _PLAIN_PROBE_RESULTS = (0, 7, 8, 190, 191)
 
 _NOT_YET = "the fail count has not expired"
