@@ -24,7 +24,15 @@ from reconciler.agents.liveness import LivenessWatch
 from reconciler.agents.metadata import MetadataLookup
 from reconciler.agents.orphans import OrphanReaper
 from reconciler.cib import Cib
-from reconciler.controller.events import CleanupAsked, Ending, Lacking, ProcessesGone, Started, StopAsked
+from reconciler.controller.events import (
+    CleanupAsked,
+    Ending,
+    Lacking,
+    ProcessesGone,
+    Started,
+    StopAsked,
+    WatchdogPromised,
+)
 from reconciler.controller.node import Node
 from reconciler.daemon.agent_lists import AgentLists
 from reconciler.daemon.agent_traits import TraitsLookup
@@ -314,7 +322,8 @@ class Service:
         record = WatchdogRecord(self._config.run, _boot_id(self._config))
         whole = not self._damage and self._shell.node.replica.own.promised > 0
         node = NodeOfShell(self._shell, lost=not whole and record.read() is not None)
-        return Watchdog(self._config.self_fencing, record, node, self._tell_of_watchdog)
+        promise = None if self._config.corosync is None else self._promise
+        return Watchdog(self._config.self_fencing, record, node, self._tell_of_watchdog, promise=promise)
 
     async def _tell_of_the_node(self) -> None:
         """What only this node can tell of itself the others know, for ever: some time after a start, which has better things to do."""
@@ -391,6 +400,9 @@ class Service:
 
     def _gone(self, resource: str) -> None:
         self._shell.tell(ProcessesGone(moment(), resource))
+
+    def _promise(self, within_ms: int) -> None:
+        self._shell.tell(WatchdogPromised(within_ms, moment()))
 
     def _tell_of_watchdog(self, well: bool, text: str) -> None:
         told = {"what": "watchdog", "text": text} if well else {"what": "watchdog-unfed", "text": text}

@@ -7,11 +7,10 @@ Source: Linux, The Linux Watchdog driver API; Linux, drivers/watchdog/watchdog_d
 
 from __future__ import annotations
 
+from reconciler.controller.quorum.self_stop import FRESH_MS
 from reconciler.daemon.watchdog_device import WatchdogDevice, WatchdogError
 from reconciler.frozen import frozen
 
-FRESH_MS = 4_000
-"""How old the last sign may be by which a node takes itself for a member, when the device is fed for that."""
 _MARGIN_MS = 2_000
 """A turn of the loop, and what clocks and devices that count in seconds are off by."""
 _PERIODS = 4

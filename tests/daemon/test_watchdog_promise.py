@@ -10,11 +10,12 @@ import pytest
 from hypothesis import event, given, settings, target
 from hypothesis import strategies as st
 
+from reconciler.controller.quorum.self_stop import FRESH_MS
 from reconciler.daemon.config import SelfFencingConfig
 from reconciler.daemon.watchdog import Watchdog
 from reconciler.daemon.watchdog_device import WatchdogError
 from reconciler.daemon.watchdog_record import ArmedWatchdog, WatchdogRecord
-from reconciler.daemon.watchdog_terms import FRESH_MS, WatchdogTerms
+from reconciler.daemon.watchdog_terms import WatchdogTerms
 
 FRESH_S = FRESH_MS / 1000
 CONFIGS = [
@@ -209,7 +210,7 @@ def _fill(full: bool) -> Action:
 
 
 ACTIONS = st.one_of(
-    st.sampled_from((0.05, 1, 3, 4.9, 5.1, 14.9, 29, 31, 59, 119, 121, 299)).map(
+    st.sampled_from((0.05, 1, 3, 4.9, 5.1, 14.9, FRESH_S, 29, 31, 59, 119, 121, 299)).map(
         lambda s: _named(f"pass {s}", lambda machine: machine.pass_time(s))
     ),
     st.sampled_from(CONFIGS).map(
@@ -277,7 +278,7 @@ def test_whoever_runs_something_is_reset_within_what_was_promised(
 # The paths one by one
 
 DEFAULT = SelfFencingConfig("/dev/watchdog", 15, 120)
-PROMISED_MS = 120_000 + 4 * 15_000 + 6_000
+PROMISED_MS = 120_000 + 4 * 15_000 + FRESH_MS + 2_000
 
 
 @pytest.fixture
@@ -335,7 +336,7 @@ def test_whoever_can_not_write_the_time_down_does_not_take_it(machine: Machine) 
     machine.kill()
     machine.record.full = True
     machine.start(DEFAULT)
-    machine.pass_time(16)
+    machine.pass_time(FRESH_S + 16)
     assert machine.is_reset, "the one after it would have taken the same time again"
 
 
