@@ -60,6 +60,8 @@ _LONGEST_PAUSE_S = 300
 _MOST_SHOWN = 500
 _ASK_AGAIN_S = 60
 _LONGEST_UNDECIDED_S = 900
+_STARVED_AGAIN_S = 1
+_LONGEST_STARVED_S = 30
 
 Answer = tuple[Plan, tuple[Violation, ...]]
 """The scheduler's plan, and the rules that it breaks."""
@@ -70,6 +72,17 @@ class UndecidedError(ReconcilerError):
 
     code = "undecided"
     remedy = Remedy.RETRY
+
+
+class StarvedError(UndecidedError):
+    """The scheduler was given up after `took_s` although it may have been near an answer: the machine did not let it run.
+
+    That says nothing of what was to be decided: it is asked again soon.
+    """
+
+    def __init__(self, text: str, took_s: float) -> None:
+        super().__init__(text)
+        self.took_s = took_s
 
 
 class Coordinator:
@@ -92,6 +105,7 @@ class Coordinator:
         self._undecided: tuple[Configuration, int] | None = None
         """The configuration about which nothing could be decided, and when (monotonic) to ask again."""
         self._undecided_s = 0
+        self._starved_s = 0
         self._number = 0
         self._signature: tuple[tuple[str, str | None], ...] = ()
         self._repeats = 0
@@ -339,7 +353,7 @@ class Coordinator:
             plan, broken = self.bounded(cib, lambda: _ask(cib, Instant(now.epoch_s, now.offset_s), foreseen))
         except UndecidedError as error:
             return self._give_up(replica, error, now)
-        self.plan, self._undecided = plan, None
+        self.plan, self._undecided, self._starved_s = plan, None, 0
         self.stale = None
         held, actions, why = _held_back(plan, replica.shared)
         if held:
@@ -378,6 +392,8 @@ class Coordinator:
         wanted = with_members(cib)
         try:
             plan, _ = self.bounded(wanted, lambda: (schedule(wanted, Instant(now.epoch_s, now.offset_s)), ()))
+        except StarvedError:
+            return interval_ms(option(cib, "priority-fencing-delay", "0"))  # Whoever knows more may be first.
         except UndecidedError:
             return 0
         fences = (one for one in plan.actions if one.task == "stonith" and one.node == target)
@@ -397,6 +413,8 @@ class Coordinator:
 
     def _give_up(self, replica: Replica, error: UndecidedError, now: Moment) -> list[Wish]:
         """Keep what runs as it is, say so, and ask again after a pause, or as soon as there is another configuration."""
+        if isinstance(error, StarvedError):
+            return self._put_off(replica, error, now)
         again = self._undecided is not None and self._undecided[0] is replica.cib.configuration
         self._undecided_s = min(2 * self._undecided_s, _LONGEST_UNDECIDED_S) if again else _ASK_AGAIN_S
         again_ms = now.mono_ms + self._undecided_s * 1000
@@ -404,6 +422,17 @@ class Coordinator:
         text = f"{error}; what runs is left as it is until there is another configuration; next try in {self._undecided_s} s"
         self.problems = ({"resource": "", "text": text},)
         return [Emit("daemon", {"what": "undecided", "text": text}), SetTimer(RETRY, again_ms)]
+
+    def _put_off(self, replica: Replica, error: StarvedError, now: Moment) -> list[Wish]:
+        """Ask again soon, whatever is configured: in between everything else has its turn. It is said once."""
+        first, again = self._undecided is None, self._starved_s > 0
+        self._starved_s = min(2 * self._starved_s, _LONGEST_STARVED_S) if again else _STARVED_AGAIN_S
+        again_ms = now.mono_ms + round(error.took_s * 1000) + self._starved_s * 1000
+        self._undecided = replica.cib.configuration, again_ms
+        text = f"{error}; what runs is left as it is, and it is tried again within {_LONGEST_STARVED_S} s"
+        self.problems = ({"resource": "", "text": text},)
+        told: list[Wish] = [Emit("daemon", {"what": "undecided", "text": text})] if first else []
+        return [*told, SetTimer(RETRY, again_ms)]
 
     def _hold(self, plan: Plan, cib: Cib, now: Moment) -> list[Wish]:
         """Too many services are recovered: the next ones wait until the first of them are a minute ago, and that is said."""

@@ -13,7 +13,7 @@ from reconciler.cib import Cib
 from reconciler.cib.canonical import CanonicalError, digest, from_json, to_json
 from reconciler.cib.departing import whole
 from reconciler.cib.moving import moves, waits
-from reconciler.controller.coordinator import UndecidedError
+from reconciler.controller.coordinator import StarvedError, UndecidedError
 from reconciler.controller.events import (
     Broadcast,
     ClearTimer,
@@ -184,6 +184,15 @@ class Proposals:
         accepted = agreed(replica.shared, members)
         if accepted is None:
             return []
+        try:
+            return self._let_in(accepted, now, busy=busy)
+        except StarvedError as error:  # What nobody has seen, nobody lets in: it is offered again.
+            text = _text(f"what it would do is not known: {error}")
+            return [Broadcast(Reject(accepted.commit, text, (), replica.term, now.wall_ms, transient=True))]
+
+    def _let_in(self, accepted: Proposal, now: Moment, *, busy: bool) -> list[Wish]:
+        """Have it become active, unless something speaks against that. Raises StarvedError."""
+        replica = self.replica
         if (finding := self._staleness(accepted, now, busy=busy)) is not None:
             return [Broadcast(Reject(accepted.commit, finding.text, (finding,), replica.term, now.wall_ms))]
         if (unsettled := self._unsettled(accepted, busy=busy)) is not None:
@@ -250,6 +259,8 @@ class Proposals:
             return Guarded()
         try:
             lines = self.foresee(replica.cib, prepared.configuration, now).changes
+        except StarvedError:
+            raise
         except UndecidedError:
             lines = ()  # Nothing would be done, then.
         consents, at = (*accepted.allow, *prepared.allow), Instant(now.epoch_s, now.offset_s)
@@ -262,7 +273,12 @@ class Proposals:
         if busy:
             return stale("the cluster is carrying out another one")
         prepared = self.replica.own.prepared[accepted.commit]
-        plan = foreseen(self.replica.cib, prepared.configuration, Instant(now.epoch_s, now.offset_s))
+        try:
+            plan = self.foresee(self.replica.cib, prepared.configuration, now)
+        except StarvedError:
+            raise
+        except UndecidedError as error:
+            return stale(str(error))
         return None if plan.digest == accepted.plan else stale("the cluster would do something else now")
 
     def activated(self, message: Activate, before: Shared) -> list[Wish]:

@@ -13,7 +13,7 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -38,7 +38,7 @@ from reconciler.daemon.agent_lists import AgentLists
 from reconciler.daemon.agent_traits import TraitsLookup
 from reconciler.daemon.api import Api
 from reconciler.daemon.attempts import Attempts
-from reconciler.daemon.budget import Budget
+from reconciler.daemon.budget import Budget, LoopTurn
 from reconciler.daemon.compile import Judge
 from reconciler.daemon.compile_apart import AgentSettings
 from reconciler.daemon.config import Access, NodeConfig
@@ -445,8 +445,19 @@ async def _feed_watchdog(interval_s: float) -> None:
 
 
 def _budget(watchdog: Watchdog) -> Budget:
-    """Where a watchdog waits to be fed, no decision takes half of its time: what can't be decided would reset one DC after the other."""
-    return Budget(watchdog.timeout_s / 2) if watchdog.needed else Budget()
+    """Where a watchdog waits to be fed, no decision takes half of its time: what can't be decided would reset one DC after the other.
+
+    Nor does one that has to wait for the processor, also where only the service manager waits for signs of life.
+    """
+    half_s = watchdog.timeout_s / 2 if watchdog.needed else None
+    waits_s = [seconds for seconds in (half_s, watchdog_interval_s()) if seconds is not None]
+    turn = LoopTurn(min(waits_s), _once_turned) if waits_s else None
+    return Budget(turn=turn) if half_s is None else Budget(half_s, turn)
+
+
+def _once_turned(call: Callable[[], None]) -> None:
+    """Have something called once the loop has turned: what is due by then comes first, as the feeding of a watchdog."""
+    asyncio.get_running_loop().call_later(0, call)
 
 
 def _lets_others_in(config: NodeConfig) -> bool:

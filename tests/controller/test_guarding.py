@@ -8,6 +8,7 @@ from reconciler.cib import Cib
 from reconciler.controller import coordinator
 from reconciler.controller import events as ev
 from reconciler.controller.admission import DoNothing, Offer, Refusal, Relation, Rest, Tip, admit
+from reconciler.controller.coordinator import StarvedError
 from reconciler.controller.guarding import GuardPolicy, consent
 from reconciler.controller.messages import Activate
 from reconciler.controller.shared import Shared
@@ -109,6 +110,22 @@ def test_what_was_foreseen_is_not_planned_again_within_a_second(single, monkeypa
     single.converge()
     assert single.world.running.keys() == {"a", "b"}
     assert len(asked) == times
+
+
+def test_what_nobody_could_look_at_is_not_let_in_and_offered_again(running) -> None:
+    """Where the machine does not let the DC decide, a commit of which nobody knows what it does would pass all guards."""
+    bounded, took = running.node.coordinator.bounded, StarvedError("the machine is busy", 5.0)
+
+    def put_off(cib, ask):
+        raise took
+
+    running.node.coordinator.bounded = put_off
+    told = offered(running, FEWER)[-1]
+    assert (told["type"], told["transient"]) == ("rejected", True)
+    assert "the machine is busy" in told["reason"]
+    running.node.coordinator.bounded = bounded
+    told = offered(running, FEWER)[-1]
+    assert [finding["text"] for finding in told["findings"]] == ["2 of 5 resources are removed"]
 
 
 def test_what_only_warns_is_told(running) -> None:

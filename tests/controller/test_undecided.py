@@ -6,7 +6,9 @@ import itertools
 
 import pytest
 
-from reconciler.controller.coordinator import UndecidedError
+from reconciler.controller.coordinator import StarvedError, UndecidedError
+from reconciler.controller.foreseen import foreseen
+from reconciler.model.date import Instant
 
 from .written import configuration, primitive
 
@@ -77,3 +79,43 @@ def test_once_there_is_an_answer_nothing_is_undecided_and_a_later_pause_is_short
     stuck.node.coordinator.bounded = give_up
     change(stuck, x="3")
     assert "next try in 60 s" in told(stuck)[-1]
+
+
+@pytest.fixture
+def starved(stuck):
+    """The same where the machine does not let the scheduler run, once something is active: each time it is given up after 5 s."""
+
+    def put_off(cib, ask):
+        stuck.asked.append(stuck.mono_ms)
+        raise StarvedError("it got nothing", 5.0)
+
+    stuck.node.coordinator.bounded = put_off
+    stuck.node.proposals.foresee = lambda cib, wanted, now: foreseen(cib, wanted, Instant(now.epoch_s, now.offset_s))
+    return stuck
+
+
+def test_whom_the_machine_did_not_let_decide_is_asked_again_soon_and_says_it_once(starved) -> None:
+    change(starved, x="1")
+    begun_ms = starved.asked[0]
+    starved.run(600_000)
+    assert starved.node.coordinator.undecided
+    assert pauses_s(starved.asked)[-3:] == [35, 35, 35], "5 s in which it was asked, and 30 s for everything else"
+    assert starved.asked[1] - begun_ms == 6_000
+    assert len(told(starved)) == 1
+    assert told(starved)[0].startswith("it got nothing; what runs is left as it is, and it is tried again")
+    assert starved.node.coordinator.problems[0]["text"] == told(starved)[0]
+
+
+def test_once_the_machine_lets_it_the_decision_is_made_and_nothing_is_held_against_it(starved, world) -> None:
+    change(starved, x="1")
+    starved.run(20_000)
+    put_off, starved.node.coordinator.bounded = starved.node.coordinator.bounded, starved.plain
+    starved.run(31_000)
+    starved.converge()
+    assert world.running["a"] == {"x": "1"}
+    assert not starved.node.coordinator.undecided
+    starved.node.coordinator.bounded = put_off
+    change(starved, x="2")
+    asked_ms = starved.asked[-1]
+    starved.run(10_000)
+    assert starved.asked[-1] - asked_ms <= 6_000, "the pause is short again"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import itertools
 import resource
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from reconciler.cib import Cib
-from reconciler.controller.coordinator import UndecidedError
-from reconciler.daemon.budget import Budget, budget_s
-from reconciler.daemon.config import NodeConfig, SelfFencingConfig
-from reconciler.daemon.service import _budget
+from reconciler.controller.coordinator import StarvedError, UndecidedError
+from reconciler.daemon.budget import Budget, LoopTurn, budget_s
+from reconciler.daemon.service import _budget, _once_turned
+from reconciler.daemon.watchdog import Watchdog
 
 from .conftest import Node
 
@@ -153,10 +158,114 @@ def test_a_decision_may_be_given_less_time_than_its_size_accounts_for() -> None:
         Budget().decide(Cib(), forever)
 
 
+def feeding(device: str | None) -> Watchdog:
+    """What would feed a device that resets the machine after 20 s."""
+    return cast(Watchdog, SimpleNamespace(needed=device is not None, timeout_s=20))
+
+
 @pytest.mark.parametrize(("watchdog", "most_s"), [(None, 30.0), ("/dev/watchdog", 10.0)])
 def test_where_a_watchdog_waits_no_decision_takes_half_of_its_time(watchdog: str | None, most_s: float) -> None:
-    config = NodeConfig("n1", self_fencing=SelfFencingConfig(watchdog, timeout_s=20))
-    assert _budget(config)._most_s == most_s
+    assert _budget(feeding(watchdog))._most_s == most_s
+
+
+class Turns:
+    """A loop that turns when it is told to."""
+
+    def __init__(self) -> None:
+        self.due: list[Callable[[], None]] = []
+
+    def turn(self) -> None:
+        due, self.due = self.due, []
+        for call in due:
+            call()
+
+
+def test_what_does_not_get_the_processor_is_put_off_and_all_decisions_of_a_turn_share_its_time() -> None:
+    turns = Turns()
+    budget = Budget(30, LoopTurn(0.5, lambda call: turns.due.append(call)))
+    began = time.monotonic()
+    with pytest.raises(StarvedError, match=r"got 0\.\d s of processor time in 0\.\d s, as the machine is busy") as late:
+        budget.run(5, lambda: time.sleep(60))
+    assert time.monotonic() - began < 5
+    assert late.value.took_s >= 0.4
+    with pytest.raises(StarvedError, match="other decisions took so long"):
+        budget.run(5, lambda: pytest.fail("it has no time left"))
+    turns.turn()
+    assert budget.run(5, lambda: 7) == 7
+    time.sleep(0.6)
+    turns.turn()
+    assert budget.run(5, lambda: 8) == 8, "nothing strikes once a decision is over"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "late", "used_s", "starved"),
+    [
+        (1.5, False, 1.5, False),
+        (1.5, True, 1.2, True),
+        (1.5, True, 1.6, False),
+        (30.0, True, 2.0, True),
+        (30.0, True, 4.9, False),
+    ],
+    ids=["too much", "kept from it", "too much, and late", "kept from a large one", "had the processor all the time"],
+)
+def test_only_who_was_kept_from_the_processor_is_put_off(
+    seconds: float, late: bool, used_s: float, starved: bool
+) -> None:
+    budget = Budget(5, LoopTurn(5, Turns().due.append))
+    budget._late = late
+    assert isinstance(budget._verdict(seconds, 5.0, used_s), StarvedError) is starved
+
+
+def test_a_watchdog_is_fed_while_no_decision_gets_the_processor() -> None:
+    """They follow each other without a pause, each as a turn of its own; what is due in the loop is done in between."""
+    fed: list[float] = []
+
+    async def feed() -> None:
+        while True:
+            fed.append(time.monotonic())
+            await asyncio.sleep(0.1)
+
+    async def go() -> None:
+        budget = Budget(30, LoopTurn(0.4, _once_turned))
+        feeding = asyncio.create_task(feed())
+        await asyncio.sleep(0.2)
+        ended, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def decide(times: int) -> None:
+            with contextlib.suppress(StarvedError):
+                budget.run(5, lambda: time.sleep(60))
+            if times:
+                loop.call_soon(decide, times - 1)
+            else:
+                ended.set()
+
+        loop.call_soon(decide, 12)
+        await ended.wait()
+        await asyncio.sleep(0.2)
+        feeding.cancel()
+
+    asyncio.run(go())
+    assert max(later - sooner for sooner, later in itertools.pairwise(fed)) < 2
+    assert len(fed) > 6
+
+
+@pytest.mark.parametrize(
+    ("watchdog", "manager_us", "within_s"),
+    [
+        (None, None, None),
+        (None, "120000000", 60.0),
+        ("/dev/watchdog", None, 10.0),
+        ("/dev/watchdog", "120000000", 10.0),
+    ],
+)
+def test_time_counts_where_something_waits_for_the_loop(
+    monkeypatch: pytest.MonkeyPatch, watchdog: str | None, manager_us: str | None, within_s: float | None
+) -> None:
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    if manager_us is not None:
+        monkeypatch.setenv("WATCHDOG_USEC", manager_us)
+    turn = _budget(feeding(watchdog))._turn
+    assert (None if turn is None else turn.within_s) == within_s
 
 
 def test_a_decision_gets_only_so_much_memory_and_what_comes_after_has_it_again() -> None:
