@@ -14,35 +14,28 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, assert_never
 
-from reconciler.analysis.guards import pattern_fault
 from reconciler.cib.canonical import to_json
 from reconciler.controller.events import (
     CleanupAsked,
     CommitArrived,
-    ConfirmAsked,
-    FenceAsked,
     ForgetAsked,
     RefreshAsked,
     StopAsked,
 )
-from reconciler.controller.fencing.demand import ACTIONS
 from reconciler.controller.forgetting import Unforgettable
 from reconciler.controller.shared import Activation, activation_of, unforgettable
 from reconciler.controller.telling import open_fencings, undecided_view
 from reconciler.daemon.config import Access
-from reconciler.daemon.device_record import MOST_DEVICES
-from reconciler.daemon.device_tests import DeviceTests
-from reconciler.daemon.fence_demands import check_demand, longest_s
-from reconciler.daemon.fence_records import fencing_document
+from reconciler.daemon.fencing_api import FencingApi
 from reconciler.daemon.http import Answer, ApiError, Request, encode, findings_to_plain, refuse_unknown
 from reconciler.daemon.log import say
 from reconciler.daemon.peer import Peer
+from reconciler.daemon.request_values import allowed_of, author_of, files_of, flag_of, number_in, text_of
 from reconciler.daemon.shell import Shell, moment
 from reconciler.daemon.status import StatusView
 from reconciler.daemon.taking_part import at_rest
 from reconciler.daemon.threads import Threads
-from reconciler.errors import Finding, InputError, Place, ReconcilerError
-from reconciler.sources.bounds import TreeBounds, is_configuration
+from reconciler.errors import InputError, ReconcilerError
 from reconciler.sources.commit_object import CommitFacts
 from reconciler.sources.source import Source, SourceStatus
 from reconciler.version import __version__
@@ -56,11 +49,6 @@ _ALIVE_S = 15.0
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CLEANUP = re.compile(r"/v1/resources/([^/]{1,255})/cleanup")
 _MOST_HISTORY = 1000
-_LONGEST_MESSAGE = 10_000
-_LONGEST_NAME = 255
-_MOST_ALLOWED, _LONGEST_ALLOWED = 1000, 500
-_OPERATOR = re.compile(r"[^\n\0]{1,200}")
-_AUTHOR = re.compile(r"[^<>\n\0]{1,200} <[^<>\s]{1,200}>")
 
 Handler = Callable[["Api", Request], Awaitable[Answer]]
 
@@ -87,8 +75,7 @@ class Api:
         """Called when a commit is about to be made, so that it can be judged at once."""
         self.troubles: Callable[[], list[str]] = list
         """What the server of the socket has to say in every status."""
-        self.device_tests: DeviceTests | None = None
-        """What asks whether fence devices answer."""
+        self.fencing = FencingApi(shell)
         self.agents_of: Callable[[], Mapping[str, Any]] = dict
         """By node the agents that it has told of."""
         self.held: Callable[[], Mapping[str, int]] = dict
@@ -156,7 +143,7 @@ class Api:
 
     async def history(self, request: Request) -> Answer:
         """The versions that were active, newest first."""
-        limit = _number(request.query.get("limit", "50"), _MOST_HISTORY)
+        limit = number_in(request.query.get("limit", "50"), _MOST_HISTORY)
         activations = self._shell.node.replica.activations[-limit:]
         facts = await self._threads.run(self._facts, tuple(activation.commit for activation in activations))
         current = len(activations) - 1
@@ -166,20 +153,9 @@ class Api:
         ]
         return Answer({"entries": entries[::-1]})
 
-    async def fencing(self, request: Request) -> Answer:
-        """Which nodes are to be fenced or are down, and what was done to fence them, newest first."""
-        return Answer(fencing_document(self._shell.node.replica.shared.fencing, request.query.get("node") or None))
-
     async def agents(self, request: Request) -> Answer:
         """Which agents each node has, as far as it has told."""
         return Answer({"nodes": self.agents_of()})
-
-    async def fence_tests(self, request: Request) -> Answer:
-        """What each node has told of its tests of fence devices."""
-        node, tests = self._shell.node, self._tests
-        away = sorted(node.replica.shared.nodes.keys() - set(node.members))
-        told = {"nodes": tests.document(), "devices": tests.devices()}
-        return Answer({**told, "members": list(node.members), "away": away})
 
     async def files(self, request: Request) -> Answer:
         """The YAML of a commit."""
@@ -218,14 +194,16 @@ class Api:
         self._check_base(body)
         self.expect()
         self._warm()
-        rewrite = "rewrite" in _allowed(body)
+        rewrite = "rewrite" in allowed_of(body)
         base = self._shell.node.replica.commit
         if "commit" in body:
-            commit = self._commit(_text(body, "commit", ""))
+            commit = self._commit(text_of(body, "commit", ""))
             return await self._offer(commit, "apply", rewrite, body)
-        files = _files(body.get("files"))
-        message = _text(body, "message", "") or "Apply files from the command line"
-        commit, rewrite = await self._threads.run(self._make_commit, base, files, message, _author(body), request.peer)
+        files = files_of(body.get("files"))
+        message = text_of(body, "message", "") or "Apply files from the command line"
+        commit, rewrite = await self._threads.run(
+            self._make_commit, base, files, message, author_of(body), request.peer
+        )
         return await self._offer(commit, "apply", rewrite, body, made_here=True)
 
     async def rollback(self, request: Request) -> Answer:
@@ -233,21 +211,21 @@ class Api:
         refuse_unknown(request.body, ("to", "message", "author", "allow"))
         self.expect()
         self._warm()
-        wanted = _text(request.body, "to", "")
+        wanted = text_of(request.body, "to", "")
         base = self._shell.node.replica.commit
         target = self._commit(wanted) if wanted else self._previous()
-        message = _text(request.body, "message", "") or f"Roll back to {target[:12]}"
+        message = text_of(request.body, "message", "") or f"Roll back to {target[:12]}"
         repository, path = self._shell.parts.judge.repository, self._shell.parts.path
         files = await self._threads.run(repository.files, target, path)
         commit, rewrite = await self._threads.run(
-            self._make_commit, base, files, message, _author(request.body), request.peer
+            self._make_commit, base, files, message, author_of(request.body), request.peer
         )
         return await self._offer(commit, "rollback", rewrite, {"allow": request.body.get("allow")}, made_here=True)
 
     async def fetch(self, request: Request) -> Answer:
         """Have sources look again at once."""
         refuse_unknown(request.body, ("source",))
-        name = _text(request.body, "source", "") or None
+        name = text_of(request.body, "source", "") or None
         if name is not None and name not in self._sources:
             raise ApiError(404, "unknown-source", f"there is no source {name!r}")
         names = sorted(self._sources) if name is None else [name]
@@ -267,7 +245,7 @@ class Api:
     async def refresh(self, request: Request) -> Answer:
         """Look up again what runs here."""
         refuse_unknown(request.body, ("resource",))
-        name = _text(request.body, "resource", "") or None
+        name = text_of(request.body, "resource", "") or None
         if name is None:
             states = self._shell.node.replica.cib.status.nodes
             resources = tuple(sorted({history.id for state in states for history in state.history}))
@@ -276,51 +254,10 @@ class Api:
         self._shell.tell(RefreshAsked(moment(), resources))
         return Answer({"resources": len(resources)})
 
-    async def confirm(self, request: Request) -> Answer:
-        """Tell all that an operator vouches for a node being off."""
-        refuse_unknown(request.body, ("node", "operator"))
-        name, operator = _text(request.body, "node", ""), _operator(request.body)
-        shared = self._shell.node.replica.shared
-        if name not in shared.nodes and name not in shared.votes:
-            raise ApiError(404, "unknown-node", f"there is no node {name!r}")
-        if name in self._shell.node.members:
-            raise ApiError(409, "node-takes-part", f"{name} takes part: it is not off")
-        self._shell.tell(ConfirmAsked(moment(), name, operator))
-        return Answer({"node": name})
-
-    async def fence(self, request: Request) -> Answer:
-        """Have a node fenced now, or only say whether that could be done; `GET /v1/fencing` tells how it ends."""
-        refuse_unknown(request.body, ("node", "action", "operator", "only_check"))
-        name, operator = _text(request.body, "node", ""), _operator(request.body)
-        action = _text(request.body, "action", "reboot")
-        if action not in ACTIONS:
-            raise ApiError(400, "bad-action", f"action must be one of {', '.join(ACTIONS)}")
-        only_check = _flag(request.body, "only_check")
-        check_demand(self._shell.node, name, action)
-        within_s = longest_s(self._shell.node.replica.shared, name, action)
-        if not only_check:
-            self._shell.tell(FenceAsked(moment(), name, action, operator))
-        return Answer({"node": name, "action": action, "within_s": within_s})
-
-    async def test_devices(self, request: Request) -> Answer:
-        """Have members ask their fence devices whether they answer; `GET /v1/fencing/tests` tells what came of it."""
-        refuse_unknown(request.body, ("nodes", "devices"))
-        nodes, devices = _names(request.body, "nodes"), _names(request.body, "devices")
-        tests, members = self._tests, self._shell.node.members
-        for name in nodes:
-            if name not in members:
-                raise ApiError(404, "unknown-node", f"{name!r} is no member now: it can't be asked")
-        for name in devices:
-            if name not in tests.devices():
-                raise ApiError(404, "unknown-device", f"there is no fence device {name!r}, or it is disabled")
-        if not self._shell.node.replica.partition.installed:
-            raise ApiError(409, "no-quorum", f"{self._shell.node.name} takes no part in the cluster yet")
-        return Answer({"id": tests.ask(nodes, devices), "nodes": nodes or list(members), "within_s": tests.within_s()})
-
     async def forget(self, request: Request) -> Answer:
         """Tell all that a node is no part of the cluster any more. It is forgotten where this is delivered, if that still may be."""
         refuse_unknown(request.body, ("node",))
-        name = _text(request.body, "node", "")
+        name = text_of(request.body, "node", "")
         why = unforgettable(self._shell.node.replica.shared, name)
         if why is not None:
             raise _unforgettable(why, name)
@@ -330,7 +267,7 @@ class Api:
     async def shutdown(self, request: Request) -> Answer:
         """End the daemon; with `resources` after all resources of this node were stopped."""
         refuse_unknown(request.body, ("resources",))
-        if _flag(request.body, "resources"):
+        if flag_of(request.body, "resources"):
             self._shell.tell(StopAsked(moment()))
         else:
             self.stop_asked()
@@ -373,7 +310,7 @@ class Api:
         if commit == self._shell.node.replica.commit:
             return Answer({"proposal": None, "commit": commit, "cursor": cursor, "active": True})
         subject = facts[commit].subject if commit in facts else ""
-        plan, allow = _text(body, "plan", "") or None, tuple(sorted(_allowed(body) - {"rewrite"}))
+        plan, allow = text_of(body, "plan", "") or None, tuple(sorted(allowed_of(body) - {"rewrite"}))
         self._shell.tell(CommitArrived(moment(), commit, source, subject, rewrite, plan, allow, made_here))
         return Answer({"proposal": commit, "commit": commit, "cursor": cursor}, 202)
 
@@ -418,16 +355,11 @@ class Api:
 
     def _check_base(self, body: Mapping[str, Any]) -> None:
         replica = self._shell.node.replica
-        base, version = _text(body, "base", "") or None, _text(body, "base_version", "")
+        base, version = text_of(body, "base", "") or None, text_of(body, "base_version", "")
         if "base" in body and base != replica.commit:
             raise ApiError(409, "stale-base", f"the active commit is {replica.commit}, not {base}")
         if version and version != str(replica.cib.version):
             raise ApiError(409, "stale-state", f"the state is {replica.cib.version}, not {version}")
-
-    @property
-    def _tests(self) -> DeviceTests:
-        assert self.device_tests is not None, "the service gives it"
-        return self.device_tests
 
     def _commit(self, wanted: str) -> str:
         """The commit that a name stands for: itself, the beginning of one that was active, or a version."""
@@ -466,7 +398,7 @@ class Api:
         warnings += [told] if partition.installed and told is not None else []
         warnings += [away] if (away := self._shell.node.stays_away) is not None else []
         warnings += open_fencings(self._shell.node.replica.shared)
-        warnings += [] if self.device_tests is None else self.device_tests.texts()
+        warnings += [] if (tests := self.fencing.device_tests) is None else tests.texts()
         warnings += [f"source {status.name}: {status.error}" for status in statuses if status.error]
         failing = self._shell.parts.store.failing
         warnings += [f"the state can't be written: {failing}"] if failing else []
@@ -508,6 +440,10 @@ def _unforgettable(why: Unforgettable, name: str) -> ApiError:
             assert_never(why)
 
 
+def _of_fencing(handler: Callable[[FencingApi, Request], Awaitable[Answer]]) -> Handler:
+    return lambda api, request: handler(api.fencing, request)
+
+
 _ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/health": {"GET": Api.health},
     "/v1/status": {"GET": Api.status},
@@ -521,10 +457,10 @@ _ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/sources/fetch": {"POST": Api.fetch},
     "/v1/refresh": {"POST": Api.refresh},
     "/v1/agents": {"GET": Api.agents},
-    "/v1/fencing": {"GET": Api.fencing},
-    "/v1/fencing/confirm": {"POST": Api.confirm},
-    "/v1/fencing/fence": {"POST": Api.fence},
-    "/v1/fencing/tests": {"GET": Api.fence_tests, "POST": Api.test_devices},
+    "/v1/fencing": {"GET": _of_fencing(FencingApi.history)},
+    "/v1/fencing/confirm": {"POST": _of_fencing(FencingApi.confirm)},
+    "/v1/fencing/fence": {"POST": _of_fencing(FencingApi.fence)},
+    "/v1/fencing/tests": {"GET": _of_fencing(FencingApi.fence_tests), "POST": _of_fencing(FencingApi.test_devices)},
     "/v1/nodes/forget": {"POST": Api.forget},
     "/v1/shutdown": {"POST": Api.shutdown},
 }
@@ -546,93 +482,3 @@ def _history_entry(activation: Activation, facts: CommitFacts | None, active: bo
         "activated_at": activation.at_ms / 1000,
         "active": active,
     }
-
-
-def _files(given: object) -> dict[str, bytes]:
-    """The files of a proposal. Raises InputError with everything that is wrong about their names and sizes."""
-    if not isinstance(given, dict) or not all(isinstance(text, str) for text in given.values()):
-        raise ApiError(400, "bad-request", "files must be an object of texts")
-    bounds = TreeBounds()
-    files = {name: text.encode() for name, text in given.items()}
-    findings = [_bad_name(name) for name in sorted(files) if not _is_good_name(name)]
-    findings += [
-        Finding("file-too-large", Place(name), f"the file has {len(data)} bytes; {bounds.file_bytes} are allowed")
-        for name, data in sorted(files.items())
-        if len(data) > bounds.file_bytes
-    ]
-    if len(files) > bounds.files:
-        findings.append(Finding("too-many-files", Place(""), f"{len(files)} files; {bounds.files} are allowed"))
-    if findings:
-        raise InputError(tuple(findings))
-    return files
-
-
-def _is_good_name(name: str) -> bool:
-    parts = name.split("/")
-    safe = all(part not in ("", ".", "..") and part.isprintable() and "\\" not in part for part in parts)
-    return safe and len(name) <= 1024 and is_configuration(name)
-
-
-def _bad_name(name: str) -> Finding:
-    text = "not a relative path of a YAML file"
-    return Finding("bad-path", Place(name[:200]), text, "give paths such as web.yaml or sites/web.yaml")
-
-
-def _author(body: Mapping[str, Any]) -> str | None:
-    """Who proposes it, if that is told."""
-    author = _text(body, "author", "") or None
-    if author is not None and not (_AUTHOR.fullmatch(author) and author.isprintable()):
-        raise ApiError(400, "bad-request", "author must read 'Name <address>'")
-    return author
-
-
-def _allowed(body: Mapping[str, Any]) -> frozenset[str]:
-    given = body.get("allow") or []
-    if not isinstance(given, list) or len(given) > _MOST_ALLOWED or not all(isinstance(word, str) for word in given):
-        raise ApiError(400, "bad-request", f"allow must be a list of at most {_MOST_ALLOWED} texts")
-    for word in given:
-        fault = None if word == "rewrite" else pattern_fault(word)
-        if fault is not None or len(word) > _LONGEST_ALLOWED:
-            raise ApiError(400, "bad-request", f"allow: {fault or 'a pattern is too long'}")
-    return frozenset(given)
-
-
-def _flag(body: Mapping[str, Any], key: str) -> bool:
-    value = body.get(key, False)
-    if not isinstance(value, bool):
-        raise ApiError(400, "bad-request", f"{key} must be true or false")
-    return value
-
-
-def _text(body: Mapping[str, Any], key: str, default: str) -> str:
-    value = body.get(key, default)
-    if value is None:
-        return default
-    if not isinstance(value, str) or len(value) > _LONGEST_MESSAGE or "\0" in value:
-        text = f"{key} must be a text of at most {_LONGEST_MESSAGE} characters, none of them NUL"
-        raise ApiError(400, "bad-request", text)
-    return value
-
-
-def _names(body: Mapping[str, Any], key: str) -> list[str]:
-    """Names that a request lists; none where it lists nothing."""
-    given = body.get(key) or []
-    few = isinstance(given, list) and len(given) <= MOST_DEVICES
-    if not few or not all(isinstance(one, str) and len(one) <= _LONGEST_NAME for one in given):
-        raise ApiError(400, "bad-request", f"{key} must be a list of at most {MOST_DEVICES} names")
-    return sorted(set(given))
-
-
-def _operator(body: Mapping[str, Any]) -> str:
-    """Who asks for it, as the history will say."""
-    operator = _text(body, "operator", "")
-    if not _OPERATOR.fullmatch(operator):
-        raise ApiError(400, "bad-operator", "operator: who asks for it, in at most 200 characters of one line")
-    return operator
-
-
-def _number(text: str, most: int) -> int:
-    # int() refuses more than 4,300 digits by a ValueError.
-    if len(text) > len(str(most)) or not text.isdecimal() or not 1 <= int(text) <= most:
-        raise ApiError(400, "bad-request", f"limit must be a number from 1 to {most}")
-    return int(text)

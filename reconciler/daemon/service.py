@@ -180,7 +180,7 @@ class Service:
         known = DeviceRecord(os.path.join(config.state, RECORD))
         self._device_tests = DeviceTests(self._shell, self._device_tester(), known)
         self._shell.attribute_told = self._device_tests.heard
-        self._api.device_tests = self._device_tests
+        self._api.fencing.device_tests = self._device_tests
         self._agent_lists = AgentLists(self._shell, config.roots)
         self._api.agents_of = self._agent_lists.document
         self._settling = Settling(
