@@ -35,8 +35,9 @@ from reconciler.cli.cluster.words import device_words
 from reconciler.cli.options import UsageError
 from reconciler.cli.terminal.paint import Paint
 from reconciler.errors import InputError
+from reconciler.fabric.corosync.conf.device import QuorumDevice
 from reconciler.fabric.corosync.conf.edits import NewNode, with_node, with_setting
-from reconciler.fabric.corosync.conf.fresh import QuorumDevice, fresh
+from reconciler.fabric.corosync.conf.fresh import fresh
 from reconciler.fabric.corosync.conf.nodes import names, nodes
 from reconciler.fabric.corosync.conf.text import Conf, render
 from reconciler.fabric.corosync.conf.votes import PartitionVotes, device_votes, expected_votes, quorum_of

@@ -12,8 +12,9 @@ from machine import needs
 
 from reconciler.errors import InputError, Severity
 from reconciler.fabric.corosync.conf.checks import check
+from reconciler.fabric.corosync.conf.device import QuorumDevice, with_device, without_device
 from reconciler.fabric.corosync.conf.edits import NewNode, with_addresses, with_node, with_setting, without_node
-from reconciler.fabric.corosync.conf.fresh import QuorumDevice, fresh
+from reconciler.fabric.corosync.conf.fresh import fresh
 from reconciler.fabric.corosync.conf.nodes import is_loopback, names, nodes
 from reconciler.fabric.corosync.conf.text import Conf, ConfSection, Remark, parse, render, value_at
 from reconciler.fabric.corosync.conf.votes import (
@@ -211,6 +212,39 @@ def test_a_device_takes_the_place_of_two_node() -> None:
     lms = made(3, device=QuorumDevice("q", "lms"))
     assert (device_votes(lms), expected_votes(lms), quorum_of(lms)) == (2, 5, 3)
     assert device_votes(with_node(lms, NewNode("h4", ("10.0.0.4",)))) == 3
+
+
+@pytest.mark.parametrize("algorithm", ["ffsplit", "lms"])
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_device_that_comes_and_goes_leaves_the_file_as_it_was(count: int, algorithm: str) -> None:
+    plain = made(count)
+    has = with_device(plain, QuorumDevice("q", algorithm))
+    assert check(has) == ()
+    assert render(has) == render(made(count, device=QuorumDevice("q", algorithm)))
+    assert render(without_device(has)) == render(plain)
+    assert without_device(plain) is plain
+
+
+def test_what_stands_beside_a_device_stays_and_its_version_rises() -> None:
+    text = b"""\
+totem {
+    config_version: 7
+}
+quorum {
+    # ours
+    provider: corosync_votequorum
+    device {
+        # theirs
+        model: net
+        net {
+            host: q
+        }
+    }
+    wait_for_all: 0
+}
+"""
+    left = render(without_device(parse("f", text)))
+    assert left == text.replace(b"7", b"8").replace(text[text.index(b"    device") : text.index(b"    wait")], b"")
 
 
 def test_addresses_are_changed_in_place() -> None:

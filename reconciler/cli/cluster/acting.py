@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import assert_never
 
-from reconciler.cli.cluster import changes
+from reconciler.cli.cluster import changes, device_changes
 from reconciler.cli.cluster.advice import advised
 from reconciler.cli.cluster.agreement import standing_lines, standing_of, standing_to_plain
 from reconciler.cli.cluster.asking import first_seen, host_named, key_of, look, node_named, this_machine
@@ -19,10 +19,12 @@ from reconciler.cli.cluster.judging import Agreed, ClusterRefused, HostsMissing,
 from reconciler.cli.cluster.node_yaml import copied, first_node_yaml, state_of
 from reconciler.cli.cluster.options import (
     ClusterAdd,
+    ClusterAddDevice,
     ClusterInit,
     ClusterJoin,
     ClusterRecover,
     ClusterRemove,
+    ClusterRemoveDevice,
     ClusterStatus,
     Reach,
     Ways,
@@ -35,8 +37,9 @@ from reconciler.cli.options import UsageError
 from reconciler.cli.terminal.consent import confirm
 from reconciler.cli.terminal.paint import Paint
 from reconciler.cli.terminal.printing import complain, say
+from reconciler.fabric.corosync.conf.device import QuorumDevice
 from reconciler.fabric.corosync.conf.edits import NewNode
-from reconciler.fabric.corosync.conf.fresh import QuorumDevice, fresh
+from reconciler.fabric.corosync.conf.fresh import fresh
 from reconciler.fabric.corosync.conf.nodes import names, nodes
 from reconciler.fabric.corosync.conf.text import Conf
 from reconciler.frozen import frozen, replace
@@ -53,7 +56,9 @@ class ReadyChange:
     key: bytes | None
 
 
-Wanted = ClusterInit | ClusterAdd | ClusterJoin | ClusterRemove | ClusterRecover
+Wanted = (
+    ClusterInit | ClusterAdd | ClusterJoin | ClusterRemove | ClusterRecover | ClusterAddDevice | ClusterRemoveDevice
+)
 
 
 def change(options: Wanted) -> int:
@@ -127,6 +132,8 @@ def _prepared(options: Wanted) -> ReadyChange:
             return _remove(options)
         case ClusterRecover():
             return _recover(options)
+        case ClusterAddDevice() | ClusterRemoveDevice():
+            return _device(options)
         case _:
             assert_never(options)
 
@@ -167,6 +174,22 @@ def _remove(options: ClusterRemove) -> ReadyChange:
     how = How(_services(options.ways), None, b"", options.leave_timeout)
     states = {host: state_of(one) for host, one in seen.facts.items()}
     return ReadyChange(changes.remove(seen, now, options.node, how, states), shells, None)
+
+
+def _device(options: ClusterAddDevice | ClusterRemoveDevice) -> ReadyChange:
+    reach, device = options.reach, None
+    if isinstance(options, ClusterAddDevice):
+        device = QuorumDevice(host_named(options.host), options.algorithm)
+    first, conf = first_seen(Shells(reach.shell, {}), options.member)
+    shells = _reaching(reach.shell, conf)
+    seen, now = _seen(reach, shells, first, conf, options.skip_offline, ())
+    how = How(_services(options.ways), None, b"")
+    made = (
+        device_changes.remove_device(seen, now, how)
+        if device is None
+        else device_changes.add_device(seen, now, device, how)
+    )
+    return ReadyChange(made, shells, None)
 
 
 def _recover(options: ClusterRecover) -> ReadyChange:

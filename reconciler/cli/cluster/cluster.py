@@ -4,6 +4,8 @@
   add NODE=ADDRESS …     take more machines in
   join MEMBER            the same from the machine that is taken in
   remove NODE            have a node stop what it runs, and leave nothing of it anywhere
+  add-device HOST        give the cluster a quorum device: a vote of a host on which corosync-qnetd runs
+  remove-device          take it away
   recover [NODE]         bring a replaced machine back under its name; give all hosts the same file, where a change was not finished
   status                 what every host has and runs with, and where they do not agree
 
@@ -24,12 +26,14 @@ from typing import assert_never
 
 from reconciler.cli.cluster.options import (
     ClusterAdd,
+    ClusterAddDevice,
     ClusterForget,
     ClusterInit,
     ClusterJoin,
     ClusterLeave,
     ClusterRecover,
     ClusterRemove,
+    ClusterRemoveDevice,
     ClusterStatus,
     ClusterTold,
     declare,
@@ -41,6 +45,8 @@ Options = (
     | ClusterJoin
     | ClusterRemove
     | ClusterRecover
+    | ClusterAddDevice
+    | ClusterRemoveDevice
     | ClusterStatus
     | ClusterTold
     | ClusterLeave
@@ -64,7 +70,15 @@ def run(options: Options) -> int:
             from reconciler.cli.cluster.acting import show_status
 
             return show_status(options)
-        case ClusterInit() | ClusterAdd() | ClusterJoin() | ClusterRemove() | ClusterRecover():
+        case (
+            ClusterInit()
+            | ClusterAdd()
+            | ClusterJoin()
+            | ClusterRemove()
+            | ClusterRecover()
+            | ClusterAddDevice()
+            | ClusterRemoveDevice()
+        ):
             from reconciler.cli.cluster.acting import change
 
             return change(options)

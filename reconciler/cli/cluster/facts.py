@@ -27,6 +27,7 @@ for tool in base64 sha256sum sed; do command -v $tool >/dev/null || echo $tool; 
 if command -v corosync >/dev/null; then corosync -v 2>/dev/null | head -n 1 | say corosync; fi
 if command -v reconciler >/dev/null; then timeout 10 reconciler --version 2>/dev/null | say reconciler; fi
 if command -v corosync-qdevice >/dev/null; then echo yes | say qdevice; fi
+if certutil -L -d {CERTIFICATES} -n 'Cluster Cert' >/dev/null 2>&1; then echo yes | say certificates; fi
 if [ -d /run/systemd/system ]; then
   echo yes | say systemd
   if systemctl cat reconciler.service >/dev/null 2>&1; then echo yes | say unit; fi
@@ -97,6 +98,8 @@ class HostFacts:
     corosync: str | None
     reconciler: str | None
     qdevice: bool
+    certificates: bool
+    """Whether the certificate is there by which a quorum device knows the cluster."""
     systemd: bool
     unit: bool
     conf: bytes | None
@@ -149,6 +152,7 @@ def facts_of(host: str, output: bytes) -> HostFacts | HostLost:
         corosync=_version(_line(parts.get("corosync"))),
         reconciler=_version(_line(parts.get("reconciler"))),
         qdevice="qdevice" in parts,
+        certificates="certificates" in parts,
         systemd="systemd" in parts,
         unit="unit" in parts,
         conf=parts.get("conf"),
@@ -171,6 +175,7 @@ def free_host(host: str) -> HostFacts:
         corosync="3",
         reconciler=None,
         qdevice=True,
+        certificates=True,
         systemd=False,
         unit=False,
         conf=None,

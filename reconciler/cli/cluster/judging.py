@@ -10,8 +10,14 @@ from reconciler.errors import InputError, ReconcilerError
 from reconciler.fabric.corosync.conf.checks import check, errors
 from reconciler.fabric.corosync.conf.nodes import ConfNode, is_loopback, names, nodes
 from reconciler.fabric.corosync.conf.text import Conf
-from reconciler.fabric.corosync.conf.votes import PartitionVotes, device_votes, quorum_lost, quorum_of
-from reconciler.frozen import frozen
+from reconciler.fabric.corosync.conf.votes import (
+    PartitionVotes,
+    device_votes,
+    quorum_lost,
+    quorum_lost_with_device,
+    quorum_of,
+)
+from reconciler.frozen import frozen, replace
 
 
 class ClusterRefused(ReconcilerError):
@@ -126,6 +132,13 @@ def must_have_corosync(one: HostFacts, conf: Conf) -> None:
         raise ClusterRefused(f"{one.host}: a quorum device needs corosync-qdevice (apt install corosync-qdevice)")
 
 
+def must_have_certificates(facts: Iterable[HostFacts], how: str) -> None:
+    """**Raises** ClusterRefused for a host that could not talk to the quorum device."""
+    lacking = [one.host for one in facts if not one.certificates]
+    if lacking:
+        raise ClusterRefused(f"{', '.join(lacking)}: the certificate for the quorum device is not there. {how}")
+
+
 def must_be_free(facts: Iterable[HostFacts], hint: str) -> None:
     """**Raises** ClusterRefused for a host that is in a cluster."""
     for one in facts:
@@ -148,6 +161,16 @@ def must_keep_quorum(now: Agreed, after: Conf, gone: tuple[str, ...], hint: str)
         lost = quorum_lost(daemons, now.conf, after, gone)
         if lost is not None:
             raise ClusterRefused(f"the nodes on which reconciler runs would lose quorum: {lost} ({hint})")
+    return quorum_of(after)
+
+
+def must_keep_quorum_without_device(now: Agreed, after: Conf) -> int:
+    """The same where the quorum device ends."""
+    lost = quorum_lost_with_device(now.partition, now.conf, after)
+    if lost is None and now.told is not None and now.told.quorate:
+        lost = quorum_lost_with_device(replace(now.partition, members=now.told.members), now.conf, after)
+    if lost is not None:
+        raise ClusterRefused(f"those who run would lose quorum: {lost} (bring back who is missing first)")
     return quorum_of(after)
 
 

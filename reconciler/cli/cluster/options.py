@@ -7,6 +7,7 @@ import argparse
 from reconciler.cli.cluster.facts import NODE_YAML
 from reconciler.cli.options import UsageError, count, only_one
 from reconciler.cli.terminal.paint import add_colour_argument
+from reconciler.fabric.corosync.conf.device import ALGORITHMS
 from reconciler.frozen import frozen
 
 
@@ -99,6 +100,28 @@ class ClusterRecover:
 
 
 @frozen
+class ClusterAddDevice:
+    """A quorum device for a cluster that runs."""
+
+    host: str
+    algorithm: str
+    member: str | None
+    skip_offline: bool
+    reach: Reach
+    ways: Ways
+
+
+@frozen
+class ClusterRemoveDevice:
+    """A cluster without its quorum device."""
+
+    member: str | None
+    skip_offline: bool
+    reach: Reach
+    ways: Ways
+
+
+@frozen
 class ClusterStatus:
     """How the hosts agree."""
 
@@ -149,7 +172,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     init.add_argument("--qdevice", metavar="HOST", help="a quorum device: the host on which corosync-qnetd runs")
     init.add_argument(
-        "--qdevice-algorithm", choices=("ffsplit", "lms"), default="ffsplit", help="how it casts its votes (ffsplit)"
+        "--qdevice-algorithm", choices=ALGORITHMS, default="ffsplit", help="how it casts its votes (ffsplit)"
     )
     init.add_argument(
         "--git", metavar="URL", help=f"the repository that the nodes follow, for {NODE_YAML} where there is none yet"
@@ -177,15 +200,23 @@ def declare(parser: argparse.ArgumentParser) -> None:
     recover.add_argument(
         "--from", dest="source", metavar="HOST", help="the host that has the file and the key which all get"
     )
-    for action in (add, join, remove):
+    add_device = actions.add_parser("add-device", help="give the cluster a quorum device")
+    add_device.set_defaults(kind=ClusterAddDevice)
+    add_device.add_argument("host", metavar="HOST", help="the host on which corosync-qnetd runs")
+    add_device.add_argument(
+        "--algorithm", choices=ALGORITHMS, default="ffsplit", help="how it casts its votes (ffsplit)"
+    )
+    remove_device = actions.add_parser("remove-device", help="take the quorum device away")
+    remove_device.set_defaults(kind=ClusterRemoveDevice)
+    for action in (add, join, remove, add_device, remove_device):
         action.add_argument(
             "--skip-offline",
             action="store_true",
             help="hosts that can't be asked, and are no members now, get the file later",
         )
-    for action in (init, add, join, remove, recover):
+    for action in (init, add, join, remove, recover, add_device, remove_device):
         _reach(action)
-    for action in (add, remove, recover):
+    for action in (add, remove, recover, add_device, remove_device):
         _member(action)
     status = actions.add_parser("status", help="how the hosts agree")
     status.set_defaults(kind=ClusterStatus)

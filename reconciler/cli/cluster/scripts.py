@@ -179,6 +179,51 @@ done
 """
 
 
+def start_device() -> str:
+    """Start the quorum device's daemon, and have it start at boot."""
+    return f"""
+if [ -d /run/systemd/system ]; then
+  systemctl enable --now corosync-qdevice {_QUIET}
+elif ! pidof corosync-qdevice >/dev/null; then
+  install -d -m 770 /run/corosync-qdevice
+  corosync-qdevice {_QUIET}
+fi
+"""
+
+
+def stop_device() -> str:
+    """End the quorum device's daemon, and have it not start at boot."""
+    return f"""
+if [ -d /run/systemd/system ]; then
+  systemctl disable --now corosync-qdevice {_QUIET}
+else
+  left={_END_S * 5}
+  while there=$(pidof corosync-qdevice); do
+    kill $there 2>/dev/null || :
+    left=$((left - 1)); [ $left -gt 0 ] || {{ echo "corosync-qdevice does not end" >&2; exit 1; }}
+    sleep 0.2
+  done
+fi
+"""
+
+
+def device_counts(host: str) -> str:
+    """Wait until the corosync of this host has the vote of the quorum device on `host`."""
+    tools = f"see corosync-qdevice-tool -s here, and corosync-qnetd-tool -l on {host}"
+    return f"""
+left={_END_S}
+until corosync-quorumtool -s 2>/dev/null | grep -Eq '^ *0 +[1-9][0-9]* +Qdevice'; do
+  left=$((left - 1)); [ $left -gt 0 ] || {{ printf '%s\\n' {shlex.quote(f"the quorum device gives no vote: {tools}")} >&2; exit 1; }}
+  sleep 1
+done
+"""
+
+
+def clear_device() -> str:
+    """Leave nothing of the quorum device on a host."""
+    return f"rm -rf {CERTIFICATES}\n"
+
+
 def start_node(services: Services) -> str:
     """See whether the node's configuration can be used, and start the daemon."""
     start = services.start_node or "systemctl enable --now reconciler"
@@ -207,7 +252,7 @@ def clear(state: str) -> str:
     quoted = shlex.quote(state)
     return f"""
 rm -f {CONF} {CONF}{BEFORE} {KEY} {KEY}{BEFORE} /var/lib/corosync/ringid_*
-rm -rf {CERTIFICATES}
+{clear_device().strip()}
 if [ -d {quoted} ] && [ -n "$(ls -A {quoted})" ]; then mv {quoted} {quoted}.removed-$(date +%Y%m%dT%H%M%S); fi
 """
 

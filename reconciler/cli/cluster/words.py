@@ -94,12 +94,17 @@ def device_words(conf: Conf, new: Iterable[str] = ()) -> Iterator[str]:
             " others their quorum"
         )
         return
+    yield (
+        f"the quorum device counts once corosync-qdevice runs on every node. {certificate_words(conf)}."
+        " Then on each: systemctl enable --now corosync-qdevice"
+    )
+
+
+def certificate_words(conf: Conf) -> str:
+    """What makes the certificates of the quorum device."""
     name = value_at(conf, "totem", "cluster_name")
     certificates = f"-n {'' if name is None else name.value} {device_host(conf)} {' '.join(names(conf))}"
-    yield (
-        "the quorum device counts once corosync-qdevice runs on every node. Make its certificates, on one node whose root reaches all by"
-        f" ssh: corosync-qdevice-net-certutil -Q {certificates}. Then on each: systemctl enable --now corosync-qdevice"
-    )
+    return f"Make its certificates, on one node whose root reaches all by ssh: corosync-qdevice-net-certutil -Q {certificates}"
 
 
 def with_its_addresses(node: NewNode) -> str:

@@ -20,6 +20,7 @@ complete reconciler \
         'c/--json-into=/f/' \
         'c/--qdevice-algorithm=/(ffsplit lms)/' \
         'c/--by-hand=/d/' \
+        'c/--algorithm=/(ffsplit lms)/' \
         'c/--config=/f/' \
         'c/-x=/f/' \
         'c/--xml-file=/f/' \
@@ -45,7 +46,7 @@ complete reconciler \
         'c/--ocf-root=/d/' \
         'c/--directory=/d/' \
         'c/--planner=/(toy real)/' \
-        'c/--/(address all all-actions allow ask-agents at base by-hand check class color concise config debounce detailed-exitcode directory dot exhaustive faults force format from git help in-place jobs json json-into junit keep-ids last leave-timeout limit lost markdown member message name no-agents no-plan node node-down node-fail node-up nodes ocf-root off offline on only op-fail op-inject option out output-as output-to path places planner provider qdevice qdevice-algorithm quiet quorum reboot refresh run save-dotfile save-graph save-input save-output scores seed set set-datetime shell show show-attrs show-failcounts show-scores show-utilization simulate skip-offline snapshot socket start-corosync start-node stop-corosync stop-node stop-resources strict survive svg tests text-fancy ticket-activate ticket-grant ticket-revoke ticket-standby timeout trace verbose version watch watchdog xml-file xml-pipe yes)/' \
+        'c/--/(address algorithm all all-actions allow ask-agents at base by-hand check class color concise config debounce detailed-exitcode directory dot exhaustive faults force format from git help in-place jobs json json-into junit keep-ids last leave-timeout limit lost markdown member message name no-agents no-plan node node-down node-fail node-up nodes ocf-root off offline on only op-fail op-inject option out output-as output-to path places planner provider qdevice qdevice-algorithm quiet quorum reboot refresh run save-dotfile save-graph save-input save-output scores seed set set-datetime shell show show-attrs show-failcounts show-scores show-utilization simulate skip-offline snapshot socket start-corosync start-node stop-corosync stop-node stop-resources strict survive svg tests text-fancy ticket-activate ticket-grant ticket-revoke ticket-standby timeout trace verbose version watch watchdog xml-file xml-pipe yes)/' \
         'c/-/(- A D F G I O Q R S U V X a b c d e f g h i m n o p q r s t u v w x)/' \
         'n/--format/(text json github sarif)/' \
         'n/--color/(auto always never)/' \
@@ -59,6 +60,7 @@ complete reconciler \
         'n/--json-into/f/' \
         'n/--qdevice-algorithm/(ffsplit lms)/' \
         'n/--by-hand/d/' \
+        'n/--algorithm/(ffsplit lms)/' \
         'n/--config/f/' \
         'n/-x/f/' \
         'n/--xml-file/f/' \
@@ -95,7 +97,7 @@ complete reconciler \
         'n/rollback/`reconciler names versions`/' \
         'n/cleanup/`reconciler names resources`/' \
         'n/fence/(node test confirm history)/' \
-        'n/cluster/(init add join remove recover status told leave forget)/' \
+        'n/cluster/(init add join remove recover add-device remove-device status told leave forget)/' \
         'n/why/`reconciler names resources`/' \
         'n/debug/`reconciler names resources`/' \
         'n/verify/f/' \

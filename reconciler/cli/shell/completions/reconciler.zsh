@@ -13,7 +13,7 @@ _shtab_reconciler_commands() {
     agents:'List, describe and test resource agents. An agent is written CLASS:[PROVIDER:]TYPE, as in a configuration: ocf:heartbeat:IPaddr2, systemd:nginx, stonith:fence_ipmilan. `test` runs an agent through its whole life on this machine, so give it the parameters of a resource that nobody needs. It refuses to touch one that is active. Exit codes: 0 every check passed, 1 some did not, or the agent can'"'"'t be tested.'
     apply:'Make a configuration the active one, and wait until the cluster has come to rest under it. With a saved plan, exactly that plan is carried out, and refused when the cluster is no longer in the state it was made from. With a directory the plan is shown first and confirmed on the terminal; a pipeline saves a plan and applies that.'
     cleanup:'Forget the failures of a resource, so that it may run again where it failed; do this after mending what made it fail. With --refresh everything known of it is forgotten too, and it is probed anew; without a resource that is done for all.'
-    cluster:'Make a cluster of several machines over corosync, change which nodes it has, and see how its hosts agree. init NODE=ADDRESS … write and distribute corosync.conf and the key, and start corosync and the nodes add NODE=ADDRESS … take more machines in join MEMBER the same from the machine that is taken in remove NODE have a node stop what it runs, and leave nothing of it anywhere recover [NODE] bring a replaced machine back under its name; give all hosts the same file, where a change was not finished status what every host has and runs with, and where they do not agree Each change is shown before it is made: what becomes of corosync.conf, and what is done on which host. It is refused when those who run would lose their quorum by it. All hosts are looked at first; everywhere is written before any corosync reads it. Hosts are reached by ssh as root, without questions; --shell names another way. With --by-hand nothing is reached at all: scripts and files for each host are written into a'
+    cluster:'Make a cluster of several machines over corosync, change which nodes it has, and see how its hosts agree. init NODE=ADDRESS … write and distribute corosync.conf and the key, and start corosync and the nodes add NODE=ADDRESS … take more machines in join MEMBER the same from the machine that is taken in remove NODE have a node stop what it runs, and leave nothing of it anywhere add-device HOST give the cluster a quorum device: a vote of a host on which corosync-qnetd runs remove-device take it away recover [NODE] bring a replaced machine back under its name; give all hosts the same file, where a change was not finished status what every host has and runs with, and where they do not agree Each change is shown before it is made: what becomes of corosync.conf, and what is done on which host. It is refused when those who run would lose their quorum by it. All hosts are looked at first; everywhere is written before any corosync reads it. Hosts are reached by ssh as root, without questions;'
     completion:'Print the script that makes a shell complete this program'"'"'s commands and options. reconciler completion bash > /etc/bash_completion.d/reconciler reconciler completion zsh > "${fpath[1]}/_reconciler" reconciler completion tcsh > /etc/profile.d/reconciler.csh'
     debug:'Run one operation of a resource by hand, here and now, with the parameters that are in force: what the agent says is shown as it says it. The cluster is not told: what it monitors it will notice. A start or promotion is refused where the resource would be active twice.'
     diff:'Compare two configurations by what they mean, not by their text. Each of A and B is a directory, a git revision REV:PATH, a Pacemaker CIB (XML), or a version of reconciler history (0.3.0), which the running node is asked for. Exit codes: 0 they mean the same, 1 they differ, 2 error, 64 usage.'
@@ -50,12 +50,14 @@ _shtab_reconciler_agents_commands() {
 _shtab_reconciler_cluster_commands() {
   local _commands=(
     add:'take more machines in'
+    add-device:'give the cluster a quorum device'
     forget:'have the cluster forget a node that was removed from corosync.conf'
     init:'make a new cluster'
     join:'take this machine in'
     leave:'have the node of this host stop what it runs, and end'
     recover:'bring a replaced machine back, or all hosts to the same file'
     remove:'have a node leave for good'
+    remove-device:'take the quorum device away'
     status:'how the hosts agree'
     told:'what the node of this host says of the members, as JSON'
   )
@@ -175,6 +177,27 @@ _shtab_reconciler_cluster_add_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_reconciler_cluster_add_defaults_added=0
 
+_shtab_reconciler_cluster_add_device_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--algorithm[how it casts its votes (ffsplit)]:algorithm:(ffsplit lms)"
+  "--skip-offline[hosts that can\'t be asked, and are no members now, get the file later]"
+  "--yes[do not ask]"
+  "--show[only show what would be done]"
+  "--by-hand[reach no host\: write scripts and files for each into DIR]:DIR:_files -/"
+  "--json[print JSON]"
+  "--shell[how all hosts are reached, this one too\: runs a shell on \{host\}, by its \{address\} (default\: this machine directly, others by ssh -o BatchMode\=yes root\@\{host\})]:COMMAND:"
+  "--color[when to colour (auto)]:color:(auto always never)"
+  "--start-corosync[starts corosync on a host (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--stop-corosync[ends it (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--start-node[starts reconciler on a host (default\: systemd does it)]:COMMAND:"
+  "--stop-node[keeps it from starting again (default\: systemd does it)]:COMMAND:"
+  "--member[a host that is in the cluster (default\: this machine)]:HOST:"
+  ":the host on which corosync-qnetd runs:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_cluster_add_device_defaults_added=0
+
 _shtab_reconciler_cluster_forget_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the node\'s configuration (\/etc\/reconciler\/node.yaml)]:FILE:_files"
@@ -279,6 +302,25 @@ _shtab_reconciler_cluster_remove_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_reconciler_cluster_remove_defaults_added=0
+
+_shtab_reconciler_cluster_remove_device_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--skip-offline[hosts that can\'t be asked, and are no members now, get the file later]"
+  "--yes[do not ask]"
+  "--show[only show what would be done]"
+  "--by-hand[reach no host\: write scripts and files for each into DIR]:DIR:_files -/"
+  "--json[print JSON]"
+  "--shell[how all hosts are reached, this one too\: runs a shell on \{host\}, by its \{address\} (default\: this machine directly, others by ssh -o BatchMode\=yes root\@\{host\})]:COMMAND:"
+  "--color[when to colour (auto)]:color:(auto always never)"
+  "--start-corosync[starts corosync on a host (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--stop-corosync[ends it (default\: systemd does it where it runs\; else corosync itself)]:COMMAND:"
+  "--start-node[starts reconciler on a host (default\: systemd does it)]:COMMAND:"
+  "--stop-node[keeps it from starting again (default\: systemd does it)]:COMMAND:"
+  "--member[a host that is in the cluster (default\: this machine)]:HOST:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_reconciler_cluster_remove_device_defaults_added=0
 
 _shtab_reconciler_cluster_status_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -715,12 +757,14 @@ _shtab_reconciler_cluster() {
       curcontext="${curcontext%:*:*}:_shtab_reconciler_cluster-$line[1]:"
       case $line[1] in
         add) _arguments -C -s $_shtab_reconciler_cluster_add_options ;;
+        add-device) _arguments -C -s $_shtab_reconciler_cluster_add_device_options ;;
         forget) _arguments -C -s $_shtab_reconciler_cluster_forget_options ;;
         init) _arguments -C -s $_shtab_reconciler_cluster_init_options ;;
         join) _arguments -C -s $_shtab_reconciler_cluster_join_options ;;
         leave) _arguments -C -s $_shtab_reconciler_cluster_leave_options ;;
         recover) _arguments -C -s $_shtab_reconciler_cluster_recover_options ;;
         remove) _arguments -C -s $_shtab_reconciler_cluster_remove_options ;;
+        remove-device) _arguments -C -s $_shtab_reconciler_cluster_remove_device_options ;;
         status) _arguments -C -s $_shtab_reconciler_cluster_status_options ;;
         told) _arguments -C -s $_shtab_reconciler_cluster_told_options ;;
       esac

@@ -90,6 +90,16 @@ def with_setting(conf: Conf, path: tuple[str, ...], value: str | None) -> Conf:
     return _in_section(conf, tuple(above), lambda section: _with_key(section, key, value))
 
 
+def without_section(conf: Conf, outer: str, name: str) -> Conf:
+    """The file without the sections of a name inside of another one."""
+
+    def left(section: ConfSection) -> ConfSection:
+        items = tuple(one for one in section.items if not (isinstance(one, ConfSection) and one.name == name))
+        return replace(section, items=items)
+
+    return _each_section(conf, outer, left)
+
+
 def adapted(conf: Conf, before: Conf) -> Conf:
     """The file with the rules of the votes that its nodes ask for. `before` is what it was made from."""
     count, votes = len(nodes(conf)), node_votes(conf)

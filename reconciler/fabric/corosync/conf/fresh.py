@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reconciler.fabric.corosync.conf.edits import NewNode, adapted, with_node, with_setting
+from reconciler.fabric.corosync.conf.device import QuorumDevice, with_device
+from reconciler.fabric.corosync.conf.edits import NewNode, with_node, with_setting
 from reconciler.fabric.corosync.conf.text import Conf, parse
-from reconciler.frozen import frozen
 
 TOKEN_MS = 1000
 """A lost machine is noticed after about 3.6 s with three nodes; with corosync's own 3000 it takes 7.7 s."""
@@ -30,14 +30,6 @@ logging {
 """
 
 
-@frozen
-class QuorumDevice:
-    """A quorum device of the model `net`: the host on which corosync-qnetd runs, and the algorithm."""
-
-    host: str
-    algorithm: str
-
-
 def fresh(
     file: str,
     name: str,
@@ -50,12 +42,7 @@ def fresh(
     for node in members:
         conf = with_node(conf, node)
     if device is not None:
-        votes = 1 if device.algorithm == "ffsplit" else len(members) - 1
-        for key, value in {"model": "net", "votes": str(votes)}.items():
-            conf = with_setting(conf, ("quorum", "device", key), value)
-        for key, value in {"host": device.host, "algorithm": device.algorithm, "tls": "on"}.items():
-            conf = with_setting(conf, ("quorum", "device", "net", key), value)
-        conf = adapted(conf, conf)
+        conf = with_device(conf, device)
     for path, value in more:
         conf = with_setting(conf, path, value)
     return conf

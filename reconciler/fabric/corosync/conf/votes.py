@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from reconciler.fabric.corosync.conf.nodes import flag, node_called, nodes, number
 from reconciler.fabric.corosync.conf.text import Conf, sections, value_at
-from reconciler.frozen import frozen
+from reconciler.frozen import frozen, replace
 
 
 @frozen
@@ -95,6 +95,19 @@ def quorum_lost(partition: PartitionVotes, before: Conf, after: Conf, gone: tupl
             f" (now {partition.quorum} of {partition.expected})"
         )
     return None
+
+
+def quorum_lost_with_device(partition: PartitionVotes, before: Conf, after: Conf) -> str | None:
+    """Why those who run would be left without quorum by the end of the quorum device, in numbers; None when they would not.
+
+    It ends before the file is read anew: until then the former number of votes is needed, without its own.
+    """
+    members = {node.name: node.votes for node in nodes(before)}
+    left = sum(1 if (votes := members.get(name, 0)) is None else votes for name in partition.members)
+    if left < partition.quorum:
+        who = ", ".join(partition.members)
+        return f"without the device, {who} would have {_votes(left)} of {partition.expected}, and a quorum is {partition.quorum}"
+    return quorum_lost(replace(partition, votes=left), before, after)
 
 
 def _votes(count: int) -> str:
