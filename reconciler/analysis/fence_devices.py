@@ -18,6 +18,8 @@ from reconciler.model.resource import Agent, Primitive, primitives
 from reconciler.model.score import add, read
 from reconciler.model.text import integer
 
+WATCHDOG = "watchdog"
+"""What a level calls a node's own watchdog, where no device has that name."""
 _SEPARATORS = re.compile(r"[\s,;]+")
 _MAP_SEPARATORS = re.compile(r"[\s;]+")
 
@@ -133,6 +135,28 @@ def levels(configuration: Configuration, node: str) -> tuple[tuple[Primitive, ..
         )
     reach = {id: _targets(configuration, one) for id, one in known.items()}
     return tuple((known[id],) for id, targets in reach.items() if targets is None or node.lower() in targets)
+
+
+def level_names(configuration: Configuration, node: str) -> tuple[tuple[str, ...], ...]:
+    """What can fence a node, by level, as `levels` has it, but with the levels that name its own watchdog.
+
+    Where nothing is configured that could fence it, and no level is for it, that is its only one.
+    """
+    own = () if WATCHDOG in devices(configuration) else (WATCHDOG,)
+    for_node = [level for level in configuration.fencing_levels if _is_for(configuration, level, node)]
+    if not for_node:
+        by_devices = tuple(tuple(one.id for one in level) for level in levels(configuration, node))
+        return by_devices or ((own,) if own else ())
+    able = {*own, *(one.id for one in enabled(configuration))}
+    ordered = sorted(for_node, key=lambda level: integer(level.index))
+    return tuple(tuple(level.devices) for level in ordered if all(device in able for device in level.devices))
+
+
+def by_watchdog(configuration: Configuration, node: str) -> bool:
+    """Whether the configuration lets a node count as fenced by its own watchdog."""
+    return WATCHDOG not in devices(configuration) and any(
+        WATCHDOG in level for level in level_names(configuration, node)
+    )
 
 
 def unfencing_level(configuration: Configuration, node: str) -> tuple[Primitive, ...]:

@@ -87,9 +87,15 @@ class CutOff:
         return [ClearTimer(CUT_OFF_TIMER), *(self._stop_all("gives up its place", now) or [Leave(why)])]
 
     def fenced(self, why: str) -> list[Wish]:
-        """The cluster has fenced this node, which lives: it goes, and with `fencing-reaction: panic` its machine ends first."""
-        panic = [FenceItself(f"{why}, and fencing-reaction is panic")] if panics(self.parts.replica.shared.cib) else []
-        return [*panic, Leave(why)]
+        """The cluster has fenced this node, which lives: it goes, and with `fencing-reaction: panic` its machine ends first.
+
+        So does one whose watchdog the others may have waited for: it is taken to have been reset, and comes back by that.
+        """
+        if panics(self.parts.replica.shared.cib):
+            return [FenceItself(f"{why}, and fencing-reaction is panic"), Leave(why)]
+        if self.parts.self_resets.within_ms:
+            return [FenceItself(f"{why}, and its watchdog was to have reset it"), Leave(why)]
+        return [Leave(why)]
 
     @property
     def endangers(self) -> bool:

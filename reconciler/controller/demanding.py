@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 
-from reconciler.analysis.fence_devices import levels
+from reconciler.analysis.fence_devices import by_watchdog, levels
 from reconciler.cib import Cib
 from reconciler.controller.fencing.record import Down, FenceCause, Fencing, Ordered
 from reconciler.controller.standing import Member, fences
@@ -32,8 +32,10 @@ def why_not_fenced(
     boot: str,
     *,
     may_fence: bool,
+    watched: bool = False,
 ) -> Undemandable | None:
     """Why a target is not fenced in the life that `boot` names; None when it may be. `may_fence`: the installed view may fence.
+    `watched`: its own watchdog counts.
 
     Who was lost may be fenced by demand: what waits for its next try is tried at once. Remote and guest nodes are no members.
     """
@@ -51,6 +53,8 @@ def why_not_fenced(
         return Undemandable.UNDER_WAY
     if known is not None and known.boot != boot:
         return Undemandable.BOOTED
+    if watched and by_watchdog(cib.configuration, target):
+        return None
     return None if levels(cib.configuration, target) else Undemandable.NO_DEVICE
 
 

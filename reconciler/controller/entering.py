@@ -76,6 +76,8 @@ class Entering:
         """What this node knew of itself when the view was installed, until its report is delivered: meanwhile it may hold others' word."""
         self._quorate = False
         """Whether the view that was announced last has quorum, by the machines that are there."""
+        self._announced: Moment | None = None
+        """When the view at hand was announced."""
         self._gave_up_ms: int | None = None
         """When it last left because it could not take in what was delivered."""
 
@@ -147,6 +149,7 @@ class Entering:
     def announced(self, view: View, now: Moment) -> list[Wish]:
         """What was under way in the view before is over: orders that have not begun, pieces of messages, the DC's transition."""
         self._quorate = view.ring.quorate
+        self._announced = now
         self.parts.replica.partition = Partition(view.id, view.members)
         self.parts.pulse.end()
         self.parts.executor.drop_unstarted()
@@ -219,7 +222,7 @@ class Entering:
         self._quorate = False  # To those who go on it is as if lost.
         self.parts.joining.left()
         self.parts.replica.partition = Partition()
-        self.parts.pulse.end()
+        self.parts.pulse.leave()
         self.parts.coordinator.begin_anew("this node is no member")
 
     def _install(self, installation: Installation, now: Moment) -> list[Wish]:
@@ -251,7 +254,8 @@ class Entering:
         else:
             wishes += self.parts.generation(Adopting())
         report, watches = self._report(known, now)
-        wishes += [Broadcast(report), *watches]
+        # What does not hold any more is taken back before anything can be begun here: that is asked for once all have reported.
+        wishes += [*self.parts.self_resets.told(), Broadcast(report), *watches]
         wishes += self.parts.outbox.again(now)
         # It became active while this node was away: the node's own repository has to say so, too.
         if adopted is not None and replica.commit is not None:
@@ -263,12 +267,17 @@ class Entering:
         prepared = replica.own.prepared if self.parts.keeper.broken is None else {}
         accepting = self.parts.keeper.accepting
         wishes += self.parts.proposals.resumed(prepared, now, dc=self.parts.is_dc, accepting=accepting)
-        wishes += self.standstill.installed(now)
+        wishes += self.standstill.installed(now, self._heard_by_all(installation))
         self.returning.installed(now)
         wishes += self.graces_anew({}, now)
         wishes += self.parts.dampening.installed(replica.shared.held, now, dc=self.parts.is_dc)
         wishes += self.parts.fencer.installed(replica.shared, now, dc=self.parts.is_dc)
         return [*wishes, *self.parts.tips.reconsider(now), self.parts.publish()]
+
+    def _heard_by_all(self, installation: Installation) -> Moment | None:
+        """Since when all members have heard us in this view: they are ready once they have our hello. Where nobody has to be, None."""
+        agreement = installation.agreement
+        return None if agreement.promised == frozenset(agreement.members) else self._announced
 
     def _report(self, known: NodeState, now: Moment) -> tuple[Report, list[Wish]]:
         """What this node is and does. `known` is what it knew of itself before it took over the others' state, if it did.

@@ -50,6 +50,7 @@ from reconciler.controller.messages import (
     Report,
     Reported,
     Run,
+    SelfReset,
     Settled,
     Shutdown,
     State,
@@ -57,10 +58,12 @@ from reconciler.controller.messages import (
 )
 from reconciler.frozen import frozen, replace
 
-PROTOCOL = 2
+PROTOCOL = 3
 """What the messages of this version look like; nobody sends above what all members of the view read."""
 OLDEST = 2
 """The oldest protocol in which this version takes part in a view. What membership speaks of is in this one, as nothing is agreed on yet."""
+SELF_RESETS = 3
+"""The protocol from which on members tell each other what their watchdogs promise, and which pings they have heard."""
 LARGEST_SENT_BYTES = 256 * 1024
 """Of one message on the wire. Larger ones are cut up at a join or leave, and then lost for everybody."""
 _CHUNK_BYTES = 180 * 1024
@@ -104,6 +107,7 @@ _MESSAGES: Variants[Message] = Variants(
     FenceGivenUp,
     FenceConfirmed,
     NodeForgotten,
+    SelfReset,
 )
 
 
@@ -204,7 +208,7 @@ def may_send(sender: str, message: Message, dc: str | None) -> bool:
             return sender == dc or message.cause is FenceCause.ASKED
         case FenceEnded():
             return sender == message.executor
-        case Heard() | Kept() | WantCommit() | Hello() | Ready() | Ping():
+        case Heard() | Kept() | WantCommit() | Hello() | Ready() | Ping() | SelfReset():
             return sender == message.node
         case Reported() | Report():
             return sender == message.node and all(seen.node == sender for seen in message.observations)

@@ -254,8 +254,9 @@ class WatchdogPromised:
     """This machine's watchdog device is armed, and resets it `within_ms` after its node was last heard among those who have quorum.
 
     That holds for this boot, whatever becomes of the daemon, its loop, the disk or the fabric, unless nothing of the node runs then. The
-    device is fed only where `Node.feeds_watchdog` says so, but for what a later daemon feeds it before it knows; so `within_ms` is at
-    least that handover, twice the device's timeout, `FRESH_MS`, and a margin. 0: it does not hold; only while nothing of the node runs.
+    device is fed only where `Node.feeds_watchdog` says so, but for what a later daemon feeds it before it knows: so `within_ms` is at
+    least that, the device's timeout as often as daemons may lend it to each other, `FRESH_MS`, and a margin. 0: it does not hold; only
+    while nothing of the node runs.
     """
 
     within_ms: int

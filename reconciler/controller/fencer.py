@@ -7,9 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from reconciler.analysis.fence_devices import agent_of, delay_base_ms, kept_from, levels, parameters, unfencing_level
+from reconciler.analysis.fence_devices import (
+    WATCHDOG,
+    agent_of,
+    by_watchdog,
+    delay_base_ms,
+    enabled,
+    kept_from,
+    level_names,
+    levels,
+    parameters,
+    unfencing_level,
+)
 from reconciler.cib import Cib
-from reconciler.controller.events import Broadcast, CallFenceAgent, Emit, FenceAgentEnded, SetTimer, Wish
+from reconciler.controller.events import Broadcast, CallFenceAgent, Emit, FenceAgentEnded, FenceItself, SetTimer, Wish
 from reconciler.controller.fencing.demand import ASK, demand_of
 from reconciler.controller.fencing.executor import FenceCall, FenceExecutor
 from reconciler.controller.fencing.messages import FenceEnded, FenceGivenUp, FenceOrdered, FencingMessage
@@ -26,8 +37,9 @@ from reconciler.controller.fencing.record import (
     Wanted,
 )
 from reconciler.controller.fencing.topology import Device, Levels
+from reconciler.controller.membership.presence import Presence
 from reconciler.controller.moment import Moment
-from reconciler.controller.shared import Shared, allowed
+from reconciler.controller.shared import Shared, allowed, watchdog_wait
 from reconciler.controller.standing import option, present
 from reconciler.frozen import replace
 from reconciler.model.duration import interval_ms
@@ -38,6 +50,8 @@ FENCE_TIMER = "fence"
 """When the DC looks again at what is to be fenced."""
 LATE_TIMER = "fence late "
 """How the names of the timers begin that give an order up."""
+WATCHED_TIMER = "watched"
+"""When the time of a watchdog is over that is waited for."""
 _ACTIONS = ("off", "reboot", "on")
 _MOST_ADDED = 2
 """How many lines one message adds to the history."""
@@ -56,6 +70,8 @@ class Fencer:
         self.priority_delay_ms: Callable[[str, Moment], int] = lambda target, now: 0
         """How much longer to wait before a lost node is fenced, as more depends on it than on those who are here."""
         self._held: list[FenceOrder] = []
+        self._waiting: dict[FenceOrder, int] = {}
+        """The orders of ours that wait for a watchdog, and until when, by the monotonic clock."""
         self._seen: set[str] = set()
         """Who was a member beside us since this process was started."""
         self._quorate_since_ms: int | None = None
@@ -64,6 +80,7 @@ class Fencer:
     def as_somebody_new(self, incarnation: str) -> None:
         """We are another member from now on: orders for the one before are not ours."""
         self._executor = FenceExecutor(self.name, incarnation)
+        self._waiting.clear()
 
     def installed(self, shared: Shared, now: Moment, *, dc: bool) -> list[Wish]:
         """A view was installed: tell again what was not delivered, and as the DC go on with what is to be fenced."""
@@ -92,7 +109,13 @@ class Fencer:
 
         def levels_for(target: str) -> Levels:
             later_ms = self.priority_delay_ms(target, now) if _is_lost(fencing.records[target]) else 0
-            return levels_of(shared.cib, target, unfencing=fencing.is_to_be_unfenced(target), later_ms=later_ms)
+            return levels_of(
+                shared.cib,
+                target,
+                unfencing=fencing.is_to_be_unfenced(target),
+                later_ms=later_ms,
+                watchdog=_watchdog(shared, fencing.records[target]),
+            )
 
         decision = decide(fencing, levels_for, around, now.wall_ms)
         wishes: list[Wish] = []
@@ -140,7 +163,8 @@ class Fencer:
             self._given.discard(message.order.id)
             record = shared.fencing.records.get(message.order.target)
             if isinstance(record, Ordered) and record.order == message.order:
-                wishes += [_late(record.order, now), *self._ordered(record.order, shared.cib)]
+                wishes += [_late(record.order, now), *self._ordered(record.order, shared.cib, now)]
+                wishes += self._obeyed(record.order, shared)
         return wishes + (self.decide(shared, now) if dc else [])
 
     def ended(self, event: FenceAgentEnded) -> list[Wish]:
@@ -155,7 +179,8 @@ class Fencer:
         for order in held:
             record = shared.fencing.records.get(order.target)
             if isinstance(record, Ordered) and record.order == order:
-                wishes += self._ordered(order, shared.cib) if allowed(shared).fence else self._refused(order, now)
+                may = allowed(shared).fence
+                wishes += self._ordered(order, shared.cib, now) if may else self._refused(order, now)
         return wishes + (self.decide(shared, now) if dc else [])
 
     def late(self, timer: str, shared: Shared, now: Moment) -> list[Wish]:
@@ -174,12 +199,47 @@ class Fencer:
             self._executor, answer = self._executor.ended(order, False, why, now.wall_ms)
         return [] if answer is None else [Broadcast(answer)]
 
-    def _ordered(self, order: FenceOrder, cib: Cib) -> list[Wish]:
+    def waited(self, shared: Shared, heard_since: Callable[[str], Moment | None], now: Moment) -> list[Wish]:
+        """Whose watchdog was waited for long enough is down, once most of the votes without it have heard us since.
+
+        Otherwise they might have gone on with it meanwhile, in a view of which we have not been told. `heard_since` says when they last
+        have, not counting the target.
+        """
+        wishes: list[Wish] = []
+        for order, until_ms in sorted(self._waiting.items(), key=lambda pair: pair[0].id):
+            record = shared.fencing.records.get(order.target)
+            if not (isinstance(record, Ordered) and record.order == order):
+                del self._waiting[order]
+                continue
+            since = None if self.halted or now.mono_ms < until_ms else heard_since(order.target)
+            if since is None or since.mono_ms < until_ms:
+                continue
+            del self._waiting[order]
+            is_here = shared.nodes[order.target].presence is Presence.ONLINE
+            why = "it is still a member, although its watchdog was to reset it" if is_here else ""
+            self._executor, told = self._executor.ended(order, not is_here, why, now.wall_ms)
+            wishes.append(Broadcast(told))
+        return wishes
+
+    def _obeyed(self, order: FenceOrder, shared: Shared) -> list[Wish]:
+        """Whose watchdog is waited for, and who hears that, ends its machine: from now on nothing feeds the device."""
+        known = shared.nodes.get(self.name)
+        if not order.step.waits or order.target != self.name or known is None or known.boot != order.boot:
+            return []
+        return [FenceItself("the cluster fences this node, and waits for its watchdog")]
+
+    def _wait(self, order: FenceOrder, now: Moment) -> list[Wish]:
+        self._waiting[order] = now.mono_ms + order.timeout_ms
+        return [SetTimer(WATCHED_TIMER, min(self._waiting.values()))]
+
+    def _ordered(self, order: FenceOrder, cib: Cib, now: Moment) -> list[Wish]:
         if self.halted:
             self._held.append(order)
             return []
         self._executor, answer = self._executor.ordered(order)
         match answer:
+            case FenceCall() if order.step.waits:
+                return self._wait(order, now)
             case FenceCall():
                 return [_call(order, cib)]
             case FenceEnded():
@@ -199,18 +259,47 @@ def _without(fencing: Fencing, targets: frozenset[str]) -> Fencing:
     return replace(fencing, records={name: one for name, one in fencing.records.items() if name not in targets})
 
 
-def levels_of(cib: Cib, target: str, *, unfencing: bool = False, later_ms: int = 0) -> Levels:
+def levels_of(
+    cib: Cib, target: str, *, unfencing: bool = False, later_ms: int = 0, watchdog: Device | None = None
+) -> Levels:
     """How a target can be fenced by the configuration; with `unfencing` how it is given its way back: by all devices that do that.
 
-    Whatever the first try waits for, it waits `later_ms` longer.
+    Whatever the first try waits for, it waits `later_ms` longer. A level that names the target's own watchdog is one where that counts:
+    then `watchdog` is given.
     """
     configuration = cib.configuration
     if unfencing:
         able = unfencing_level(configuration, target)
         return (tuple(_device(cib, primitive) for primitive in able),) if able else ()
+    if watchdog is None or not by_watchdog(configuration, target):
+        return tuple(
+            tuple(_delayed(_device(cib, primitive), cib, primitive, target, later_ms) for primitive in level)
+            for level in levels(configuration, target)
+        )
+    known = {one.id: one for one in enabled(configuration)}
     return tuple(
-        tuple(_delayed(_device(cib, primitive), cib, primitive, target, later_ms) for primitive in level)
-        for level in levels(configuration, target)
+        tuple(
+            watchdog if name == WATCHDOG else _delayed(_device(cib, known[name]), cib, known[name], target, later_ms)
+            for name in level
+        )
+        for level in level_names(configuration, target)
+    )
+
+
+def _watchdog(shared: Shared, record: Record) -> Device | None:
+    """A target's own watchdog, where it counts for what is wanted: a machine that it resets does not stay off."""
+    wanted = record.wanted if isinstance(record, Ordered) else record
+    if not isinstance(wanted, Wanted) or (wanted.cause is FenceCause.ASKED and wanted.action == "off"):
+        return None
+    longest_ms = watchdog_wait(shared, wanted.target, wanted.boot)
+    if not isinstance(longest_ms, int):
+        return None
+    return Device(
+        WATCHDOG,
+        timeouts_ms=dict.fromkeys(_ACTIONS, longest_ms),
+        retries=dict.fromkeys(_ACTIONS, 1),
+        kept_from=frozenset({wanted.target}),
+        waits=True,
     )
 
 
@@ -269,6 +358,9 @@ def _told(message: FencingMessage, before: Fencing, after: Fencing) -> Iterable[
         if known == record:
             continue
         match record:
+            case Ordered(_, order) if order.step.waits:
+                text = f"{order.executor} waits {order.timeout_ms / 1000:g} s for the watchdog of {target} to reset it"
+                yield Emit("fencing", {"target": target, "what": "ordered", "text": text})
             case Ordered(_, order):
                 text = f"{order.executor} fences {target} ({order.step.action}) with {order.step.device}"
                 yield Emit("fencing", {"target": target, "what": "ordered", "text": text})

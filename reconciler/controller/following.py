@@ -47,6 +47,7 @@ from reconciler.controller.messages import (
     Report,
     Reported,
     Run,
+    SelfReset,
     Settled,
     Shutdown,
     State,
@@ -101,9 +102,10 @@ class Following:
                 return self._ordered(message, now) if isinstance(message, Run) else self._heard_result(message)
             case Report() | Abandoned():
                 return self._heard_of_work(message, now)
-            case GraceOver():
-                more = self.parts.fencer.decide(self.parts.replica.shared, now) if self.parts.is_dc else []
-                return self._restated(f"{message.node} did not come back", before) + more
+            case GraceOver() | SelfReset():
+                gone = isinstance(message, GraceOver)
+                told = self._restated(f"{message.node} did not come back", before) if gone else []
+                return told + self._fence_anew(now)
             case FenceWanted() | FenceOrdered() | FenceEnded() | FenceGivenUp() | FenceConfirmed():
                 return self._heard_fencing(message, before, now)
             case Settled():
@@ -129,7 +131,7 @@ class Following:
                 assert_never(message)
 
     def _fence_anew(self, now: Moment) -> list[Wish]:
-        """As the DC: what no device could do, one of the new configuration may."""
+        """As the DC: what no device could do, one of the new configuration may, or a watchdog that is armed now."""
         return self.parts.fencer.decide(self.parts.replica.shared, now) if self.parts.is_dc else []
 
     def _asked_by(

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from reconciler.cib.activity import is_changing
 from reconciler.cib.canonical import plain_bytes, to_json
 from reconciler.cib.observations import transient
+from reconciler.controller.envelope import SELF_RESETS
+from reconciler.controller.fencing.delivery import interrupted
 from reconciler.controller.fencing.record import Down, Record
 from reconciler.controller.held import of_members
 from reconciler.controller.members import node_state
@@ -42,6 +44,8 @@ class Installed:
     """Whether others could be quorate at the same time."""
     doubtful: tuple[str, ...] = ()
     """Who is missing then, and may have decided something."""
+    protocol: int = 2
+    """What the members speak; former versions, of which none spoke more, did not note it."""
 
 
 def installed_of(installation: Installation) -> Installed:
@@ -60,11 +64,14 @@ def installed_of(installation: Installation) -> Installed:
         counting=tuple(sorted(installation.no_longer_blank)),
         contested=agreement.quorate and not agreement.quorum.intersecting,
         doubtful=tuple(sorted(agreement.doubtful)),
+        protocol=agreement.protocol,
     )
 
 
 def install(shared: Shared, installed: Installed) -> Shared:
     """The state from which all members of the view go on: acceptances and reports of earlier views count no more."""
+    if installed.protocol < SELF_RESETS:
+        shared = without_promises(shared)
     doubtful = _doubtful(shared, installed)
     nodes = _nodes(shared, installed, doubtful)
     # An acceptance counts in its view alone: whose disk was replaced meanwhile does not have what it accepted.
@@ -78,6 +85,7 @@ def install(shared: Shared, installed: Installed) -> Shared:
         votes = _counted(votes, (*installed.members, *installed.doubtful))
     made = replace(
         shared,
+        fencing=interrupted(shared.fencing),
         cluster=installed.cluster,
         dc=installed.dc,
         quorate=installed.quorate,
@@ -185,7 +193,16 @@ def _nodes(shared: Shared, installed: Installed, doubtful: tuple[str, ...]) -> d
             term = known.term if installed.term is None else installed.term
             rank, boot = installed.ranks[name], installed.boots[name]
             stale = installed.term is None and (known.stale or _was_away(known, boot))
-            nodes[name] = Member(presence, rank, boot, installed.incarnations[name], term, stale=stale)
+            resets_within_ms = known.resets_within_ms if known.boot == boot else 0
+            nodes[name] = Member(
+                presence,
+                rank,
+                boot,
+                installed.incarnations[name],
+                term,
+                stale=stale,
+                resets_within_ms=resets_within_ms,
+            )
         elif name in doubtful and presence is Presence.DOWN:
             nodes[name] = replace(known, presence=Presence.UNCLEAN)
         else:
@@ -193,6 +210,14 @@ def _nodes(shared: Shared, installed: Installed, doubtful: tuple[str, ...]) -> d
             ends_within_ms = _ends_within_ms(shared, name) if lost else known.ends_within_ms
             nodes[name] = replace(known, presence=presence, ends_within_ms=ends_within_ms)
     return nodes
+
+
+def without_promises(shared: Shared) -> Shared:
+    """The same state as members of former versions know it, who have never heard of watchdogs that count."""
+    nodes = {
+        name: replace(one, resets_within_ms=0) if one.resets_within_ms else one for name, one in shared.nodes.items()
+    }
+    return replace(shared, nodes=nodes, fencing=interrupted(shared.fencing))
 
 
 def _ends_within_ms(shared: Shared, name: str) -> int | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reconciler.cib.canonical import CanonicalError, from_json, to_json
-from reconciler.controller.installing import facts, installed_of, state_id
+from reconciler.controller.envelope import SELF_RESETS
+from reconciler.controller.installing import facts, installed_of, state_id, without_promises
 from reconciler.controller.membership import machine
 from reconciler.controller.membership.events import (
     Announced,
@@ -83,7 +84,21 @@ class Joining:
 
     def donation(self) -> State:
         """Our state for those who hold another."""
-        return State(state_id(self.replica.shared), to_json(self.replica.shared))
+        shared = self.replica.shared
+        if self._protocol < SELF_RESETS:
+            shared = without_promises(shared)
+        return State(state_id(shared), to_json(shared))
+
+    @property
+    def _protocol(self) -> int:
+        """The one that the members of the view have agreed on, once they have."""
+        match self._membership:
+            case machine.Transfer(agreement=agreement) | machine.Readied(agreement=agreement):
+                return agreement.protocol
+            case machine.InstalledView(installation=installation):
+                return installation.agreement.protocol
+            case _:
+                return self._protocols[0]
 
     def received(self, message: State, now: Moment) -> Effects:
         """A state was delivered: it is kept if it is what we wait for, and is what it says that it is."""

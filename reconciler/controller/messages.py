@@ -15,7 +15,7 @@ from reconciler.controller.fencing.messages import FencingMessage
 from reconciler.controller.membership.history import StateId
 from reconciler.controller.membership.messages import Exclude, Hello, Ready
 from reconciler.errors import Finding, ReconcilerError
-from reconciler.frozen import frozen
+from reconciler.frozen import field, frozen
 
 COMPILER = 1
 """The level of this version's compiler: raised whenever the same files may compile to another configuration than before."""
@@ -295,6 +295,20 @@ class Ping:
     version: str
     heard: Mapping[str, int]
     at_ms: int
+    answers: Mapping[str, int] = field(default_factory=dict)
+    """By member the number of its last ping that was delivered to the sender in this view; from protocol 3 on."""
+
+
+@frozen
+class SelfReset:
+    """A member tells that its machine's watchdog resets it `within_ms` after it was last heard, in this `boot`; 0: that it does not.
+
+    From protocol 3 on.
+    """
+
+    node: str
+    boot: str
+    within_ms: int
 
 
 @frozen
@@ -386,6 +400,7 @@ Message = (
     | Ping
     | Abandoned
     | Compiled
+    | SelfReset
     | FencingMessage
 )
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import assert_never
 
+from reconciler.analysis.fence_devices import by_watchdog
 from reconciler.cib.moving import renamed_attribute
 from reconciler.controller.coordinator import OVERDUE, RECHECK, RETRY
 from reconciler.controller.cut_off import CUT_OFF_TIMER, CutOff
@@ -54,7 +55,7 @@ from reconciler.controller.events import (
     Wish,
 )
 from reconciler.controller.faults import Faults
-from reconciler.controller.fencer import FENCE_TIMER, LATE_TIMER
+from reconciler.controller.fencer import FENCE_TIMER, LATE_TIMER, WATCHED_TIMER
 from reconciler.controller.fencing.messages import FenceConfirmed, FenceWanted
 from reconciler.controller.fencing.record import FenceCause
 from reconciler.controller.following import INHERITED_TIMER, Following
@@ -78,11 +79,12 @@ from reconciler.controller.outbox import KEPT
 from reconciler.controller.parts import Parts
 from reconciler.controller.proposals import EXAMINE_TIMER
 from reconciler.controller.pulse import PULSE_TIMER
-from reconciler.controller.quorum.self_stop import may_feed_watchdog
+from reconciler.controller.quorum.self_stop import FRESH_MS, may_feed_watchdog
 from reconciler.controller.replica import Replica
 from reconciler.controller.returning import RETURN_TIMER
-from reconciler.controller.shared import Prepared
+from reconciler.controller.shared import Prepared, watchdog_wait
 from reconciler.controller.tips import OFFER_TIMER
+from reconciler.controller.watchdogs import Uncounted
 from reconciler.frozen import replace
 
 # A clock that is slewed moves less between two events; expiries and date rules count in seconds.
@@ -129,8 +131,6 @@ class Node:
         self.parcels: Callable[[Envelope], Iterable[bytes]] = parcels
         self._later: deque[Delivered | ViewChanged | Examined] = deque()
         self._clock_ms: int | None = None
-        self.promised_ms = 0
-        """How soon this machine's watchdog resets it once its node is not heard any more; 0: nobody may count on that."""
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -212,24 +212,42 @@ class Node:
 
     @property
     def self_resets(self) -> Mapping[str, int]:
-        """By node that is known to be reset by its watchdog in its present boot: within how many milliseconds."""
-        return {self.name: self.promised_ms} if self.promised_ms else {}
+        """By node that has promised, in its present boot, that its watchdog resets it: within how many milliseconds."""
+        nodes = self.replica.shared.nodes
+        return {name: one.resets_within_ms for name, one in sorted(nodes.items()) if one.resets_within_ms}
 
     def watchdog_counts(self, target: str) -> str | None:
-        """Why a node does not count as fenced by its own watchdog, if it were lost now; None when it does."""
-        return f"what {target} promises is not told to the others in this protocol"
+        """Why a node would not count as fenced by its own watchdog, if it were lost now; None when it would."""
+        shared = self.replica.shared
+        if self.replica.partition.installed and not self.parts.self_resets.spoken:
+            return "a member of an earlier version does not know of watchdogs"
+        if not by_watchdog(shared.cib.configuration, target):
+            return "fence devices are configured for it, and no level that names its watchdog"
+        known = watchdog_wait(shared, target, self._boot_of(target))
+        return known.value if isinstance(known, Uncounted) else None
 
-    def feeds_watchdog(self, *, turning: bool) -> bool:
+    def feeds_watchdog(self, *, turning: bool, now: Moment) -> bool:
         """Whether a watchdog device of this machine may be fed now; `turning` says whether the loop around this node turns.
 
-        Who waits for its disk does not take in that it was cut off; who stood still is not told; and who gives up its place is no member.
+        Who waits for its disk does not take in that it was cut off; who stood still is not told; who gives up its place is no member; and
+        who is not answered may be cut off without having been told, as by a fabric that stands still.
         """
         return may_feed_watchdog(
             turning=turning and self.abreast,
             quorate=self.quorate,
             installed=self.is_heard,
+            fresh=self._is_fresh(now),
             active=self.cut_off.endangers,
         )
+
+    def _is_fresh(self, now: Moment) -> bool:
+        """Whether most of the votes have lately answered us; where the members have less than that, nobody counts on watchdogs."""
+        shared = self.replica.shared
+        own = sum(shared.votes.get(member, 0) for member in self.members)
+        if shared.contested or 2 * own <= sum(shared.votes.values()):
+            return True
+        since = self.parts.pulse.heard_since(shared.votes, now)
+        return since is not None and now.since_ms(since) <= FRESH_MS
 
     def step(self, event: Event) -> list[Effect]:
         """Take one event; what to do about it, in this order."""
@@ -289,8 +307,7 @@ class Node:
         """Something of this machine that the others have to know."""
         if isinstance(event, AttributesTold):
             return self.parts.outbox.set_attributes(event.values, self.parts.attributes(), event.now)
-        self.promised_ms = event.within_ms
-        return []
+        return self.parts.self_resets.promised(event.within_ms)
 
     def _of_the_group(self, event: ViewChanged | Delivered) -> list[Wish]:
         if self.cut_off.ends is not None:
@@ -443,6 +460,8 @@ class Node:
             return self.parts.dampening.due(event.name, held, self.members, event.now) if self.is_dc else []
         if event.name == FENCE_TIMER:
             return self.fencer.decide(self.replica.shared, event.now) if self.is_dc else []
+        if event.name == WATCHED_TIMER:
+            return self.entering.standstill.watched(event.now)
         if event.name.startswith(LATE_TIMER):
             return self.fencer.late(event.name, self.replica.shared, event.now) if self.is_dc else []
         if event.name == OVERDUE:

@@ -23,6 +23,7 @@ from reconciler.controller.proposals import Proposals
 from reconciler.controller.pulse import Pulse
 from reconciler.controller.recovery import Recovery
 from reconciler.controller.replica import Replica
+from reconciler.controller.self_resets import SelfResets
 from reconciler.controller.tips import Tips
 from reconciler.model.status import NodeState
 
@@ -51,6 +52,7 @@ class Parts:
         self.outbox = Outbox(name)
         self.dampening = Dampening()
         self.pulse = Pulse(name)
+        self.self_resets = SelfResets(name, boot, replica)
         self.flow = Flow(name)
         self.clock = ClusterClock(replica.shared.clock_ms)
         self.unsure = False

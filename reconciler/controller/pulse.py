@@ -21,6 +21,7 @@ MISSED_MS = 15_000
 BEHIND_MS = 10_000
 """Who has heard nothing newer than what we heard so long ago is as if lost, too."""
 _MOST_PLACES = 1024
+_MOST_SENT = 256
 
 Place = tuple[int, int, int]
 """A place in the one order: term, messages in it, messages besides."""
@@ -41,10 +42,35 @@ class Pulse:
         self._places: dict[Place, tuple[str, str, int]] = {}
         self._alike: dict[str, bool] = {}
         self._behind: set[str] = set()
+        self._answering = False
+        """Whether members say which pings they have heard."""
+        self._sent: dict[int, Moment] = {}
+        """By its number, when we sent a ping of the view at hand."""
+        self._numbers: dict[str, int] = {}
+        """By member the last ping that was delivered here."""
+        self._answered: dict[str, Moment] = {}
+        """By member when we sent the last of what it has heard, as far as we know."""
 
-    def begin(self, members: Collection[str], shared: Shared, now: Moment) -> None:
-        """A view of these members is installed."""
+    def begin(
+        self,
+        members: Collection[str],
+        shared: Shared,
+        now: Moment,
+        since: Moment | None = None,
+        *,
+        answers: bool = True,
+    ) -> None:
+        """A view of these members is installed, who have all heard something that we sent at `since`, if that is known.
+
+        `answers`: they say which pings they have heard.
+        """
         self.members = tuple(members) if len(members) > 1 else ()
+        self._answering = answers
+        self._sent.clear()
+        self._numbers.clear()
+        self._answered = {one: at for one, at in self._answered.items() if one in members}
+        if since is not None:
+            self._answered |= dict.fromkeys(members, since)
         self._places.clear()
         self._alike.clear()
         self._waits = 0
@@ -55,6 +81,11 @@ class Pulse:
     def end(self) -> None:
         """There is no installed view."""
         self.members = ()
+
+    def leave(self) -> None:
+        """We are no member any more: whoever heard us before may have gone on without us."""
+        self.end()
+        self._answered.clear()
 
     def forgive(self, now: Moment) -> None:
         """Count from now what others owe us: we ourselves stood still."""
@@ -75,6 +106,9 @@ class Pulse:
     def ping(self, shared: Shared, heard: Mapping[str, int], now: Moment) -> Ping:
         """Our next ping. `heard` says how many bytes of each member we have heard in this view."""
         self.number += 1
+        self._sent[self.number] = now
+        if len(self._sent) > _MOST_SENT:
+            del self._sent[next(iter(self._sent))]
         term, seq, beside = _place(shared)
         return Ping(
             self.name,
@@ -86,6 +120,7 @@ class Pulse:
             str(shared.cib.version),
             dict(heard),
             now.wall_ms,
+            dict(self._numbers) if self._answering else {},
         )
 
     def heard(self, ping: Ping, now: Moment) -> None:
@@ -93,6 +128,7 @@ class Pulse:
         if ping.node not in self.members:
             return
         self._heard_ms[ping.node] = now.mono_ms
+        self._note_answer(ping)
         known = self._places.get((ping.term, ping.seq, ping.beside))
         if known is None:
             return
@@ -102,6 +138,30 @@ class Pulse:
             self._behind.add(ping.node)
         else:
             self._behind.discard(ping.node)
+
+    def _note_answer(self, ping: Ping) -> None:
+        """A member has heard of us what it says; where members don't say so, all have what comes back to ourselves."""
+        self._numbers[ping.node] = ping.number
+        if self._answering:
+            if (sent := self._sent.get(ping.answers.get(self.name, 0))) is not None:
+                self._answered[ping.node] = sent
+        elif ping.node == self.name and (sent := self._sent.get(ping.number)) is not None:
+            self._answered = dict.fromkeys(self.members, sent)
+
+    def heard_since(self, votes: Mapping[str, int], now: Moment, without: str = "") -> Moment | None:
+        """The last moment since which most of the votes, not counting one node's, have heard us in the view at hand; None: none is known.
+
+        We ourselves hear us now.
+        """
+        missing = sum(votes.values()) // 2 + 1 - votes.get(self.name, 0)
+        if missing <= 0:
+            return now
+        others = {one: at for one, at in self._answered.items() if one not in (self.name, without)}
+        for one, at in sorted(others.items(), key=lambda pair: pair[1].mono_ms, reverse=True):
+            missing -= votes.get(one, 0)
+            if missing <= 0:
+                return at
+        return None
 
     def _has_newer(self, at_ms: int) -> bool:
         """Whether we have heard something since, by a good while: who says that it has not is behind."""

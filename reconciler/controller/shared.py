@@ -27,7 +27,7 @@ from reconciler.cib.observations import (
 from reconciler.controller.admission import LOCAL_SOURCES
 from reconciler.controller.asked import cleaned_up, refreshed
 from reconciler.controller.demanding import Undemandable, why_not_fenced
-from reconciler.controller.fencing.delivery import delivered, message_target, unwanted
+from reconciler.controller.fencing.delivery import delivered, interrupted, message_target, unwanted
 from reconciler.controller.fencing.delivery import installed as fencing_installed
 from reconciler.controller.fencing.demand import demand_of, undemanded
 from reconciler.controller.fencing.messages import (
@@ -38,7 +38,7 @@ from reconciler.controller.fencing.messages import (
     FenceWanted,
     FencingMessage,
 )
-from reconciler.controller.fencing.record import FenceCause, Fencing
+from reconciler.controller.fencing.record import FenceCause, FenceOrder, Fencing
 from reconciler.controller.forgetting import Unforgettable, fencing_without, status_without, why_kept
 from reconciler.controller.held import Held, hold, released
 from reconciler.controller.members import by_name
@@ -68,6 +68,7 @@ from reconciler.controller.messages import (
     Report,
     Reported,
     Run,
+    SelfReset,
     Settled,
     Shutdown,
     State,
@@ -87,6 +88,7 @@ from reconciler.controller.standing import (
     recorded,
     waited_for,
 )
+from reconciler.controller.watchdogs import Uncounted, promised, wait_ms
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.cluster import Configuration
 
@@ -220,8 +222,8 @@ def deliver(shared: Shared, sender: str, message: Message, prepared: Prepared | 
             return _join(shared, message)
         case Abandoned(node):
             return replace(shared, underway=_all_but(shared.underway, node))
-        case Report():
-            return _report(shared, message)
+        case Report() | SelfReset():
+            return _told_of_itself(shared, message)
         case Cleanup() | Refresh() | Shutdown() | Release() | GraceOver() | NodeForgotten():
             return _asked(shared, message)
         case (
@@ -454,7 +456,7 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
     activated = replace(
         shared,
         cib=cib,
-        fencing=_as_configured(shared.fencing, cib),
+        fencing=_as_configured(interrupted(shared.fencing), cib),
         digest=message.digest,
         commit=message.commit,
         activations=(*shared.activations, activation)[-MOST_ACTIVATIONS:],
@@ -509,8 +511,10 @@ def _join(shared: Shared, message: Joined) -> Shared:
     return observed(joined, message.observations)
 
 
-def _report(shared: Shared, message: Report) -> Shared:
-    """A member's own word of what it runs takes the place of what was believed of it."""
+def _told_of_itself(shared: Shared, message: Report | SelfReset) -> Shared:
+    """A member's own word of what it runs takes the place of what was believed of it; or it tells what its watchdog does."""
+    if isinstance(message, SelfReset):
+        return replace(shared, nodes=promised(shared.nodes, message.node, message.boot, message.within_ms))
     told = replace(
         shared,
         boots={**shared.boots, message.node: message.boot},
@@ -544,6 +548,8 @@ def _fenced(shared: Shared, message: FencingMessage) -> Shared:
     match message:
         case FenceWanted(cause=FenceCause.ASKED) if undemandable(shared, target, message.boot) is not None:
             return shared
+        case FenceOrdered(order) if order.step.waits and not _is_long_enough(shared, order):
+            return shared
     fencing = _as_configured(delivered(_missed(shared, message), message, present(shared.nodes)), shared.cib)
     made = _heeded(replace(shared, fencing=fencing))
     if not fencing.is_down(target) or shared.fencing.is_down(target):
@@ -561,7 +567,23 @@ def _fenced(shared: Shared, message: FencingMessage) -> Shared:
 def undemandable(shared: Shared, target: str, boot: str) -> Undemandable | None:
     """Why a target is not fenced for an operator's demand, in the life that `boot` names; None when it is."""
     may = allowed(shared).fence
-    return why_not_fenced(shared.cib, shared.nodes, shared.votes, shared.fencing, target, boot, may_fence=may)
+    watched = isinstance(watchdog_wait(shared, target, boot), int)
+    return why_not_fenced(
+        shared.cib, shared.nodes, shared.votes, shared.fencing, target, boot, may_fence=may, watched=watched
+    )
+
+
+def watchdog_wait(shared: Shared, target: str, boot: str) -> int | Uncounted:
+    """After how many milliseconds the members of the installed view count a target as reset by its own watchdog, in the life `boot`."""
+    decides = shared.quorate and not (shared.withheld or shared.contested)
+    uncertain = shared.ends_within_ms is None
+    return wait_ms(shared.cib, shared.nodes, shared.votes, target, boot, decides=decides, uncertain=uncertain)
+
+
+def _is_long_enough(shared: Shared, order: FenceOrder) -> bool:
+    """Whether an order to wait for a watchdog waits as long as it has to, by the state in which it is delivered."""
+    needed_ms = watchdog_wait(shared, order.target, order.boot)
+    return isinstance(needed_ms, int) and order.timeout_ms >= needed_ms
 
 
 def _heeded(shared: Shared) -> Shared:

@@ -35,7 +35,8 @@ class Member:
     That is its place among those who joined, the start of its machine, the run of its process, and the newest term in which it was
     installed. `ends_within_ms`: of one that is gone, how long it may run what it ran, by the configurations that it may have (None: for
     ever). `leaving`: it was told that it may go, as nothing of it runs. `stale`: its machine was started anew since, or it had left,
-    and nothing was decided with it after that: the others may have gone on without it.
+    and nothing was decided with it after that: the others may have gone on without it. `resets_within_ms`: how soon its watchdog resets
+    its machine, in this boot, once it is not heard any more; 0 where it has not promised that.
     """
 
     presence: Presence
@@ -46,6 +47,7 @@ class Member:
     leaving: bool = False
     stale: bool = False
     ends_within_ms: int | None = 0
+    resets_within_ms: int = 0
 
 
 def recorded(before: Mapping[str, Member], after: Mapping[str, Member], *, fencing: bool) -> tuple[Observation, ...]:

@@ -59,15 +59,17 @@ class Standstill:
         self._needed = self.parts.pulse.number + 1
         return self._ping(now)
 
-    def installed(self, now: Moment) -> list[Wish]:
-        """A view is installed."""
+    def installed(self, now: Moment, since: Moment | None = None) -> list[Wish]:
+        """A view is installed, whose members have all heard what we said at `since`, if that is known."""
         if self.parts.alone:
             self._last = None
-        self.parts.pulse.begin(self.parts.members, self.parts.replica.shared, now)
+        answers = self.parts.self_resets.spoken
+        self.parts.pulse.begin(self.parts.members, self.parts.replica.shared, now, since, answers=answers)
         self.parts.flow.begin(self.parts.members)
         asked = self.asked(now)
-        # The DC's says what time it is.
-        return asked or (self._ping(now) if self.parts.is_dc and len(self.parts.members) > 1 else [])
+        # The DC's says what time it is, and whose watchdog is armed needs an answer soon.
+        speaks = self.parts.is_dc or self.parts.self_resets.within_ms > 0
+        return asked or (self._ping(now) if speaks and len(self.parts.members) > 1 else [])
 
     def beat(self, now: Moment) -> list[Wish]:
         """Another second is over."""
@@ -84,8 +86,22 @@ class Standstill:
         """A ping was delivered in the installed view."""
         self.parts.pulse.heard(ping, now)
         released: list[Wish] = [*self.parts.flow.confirmed(ping.node, ping.heard)]
+        released += self.waited(now)
         ours = ping.node == self.parts.name
         return released + (self._go_on(now) if ours and self.parts.unsure and ping.number >= self._needed else [])
+
+    def waited(self, now: Moment) -> list[Wish]:
+        """Some time has passed: whose watchdog was waited for long enough, and that is certain?"""
+        shared = self.parts.replica.shared
+        return self.parts.fencer.waited(
+            shared, lambda target: self.parts.pulse.heard_since(shared.votes, now, target), now
+        )
+
+    def watched(self, now: Moment) -> list[Wish]:
+        """The time is over that a watchdog has: that we are still among those who have quorum is asked at once."""
+        if not self.parts.replica.partition.installed:
+            return []
+        return self.waited(now) + (self._ping(now) if self.parts.pulse.members else [])
 
     def took(self, sender: str, size: int, now: Moment) -> list[Wish]:
         """So many bytes of a member were delivered: say so, when it has become much."""

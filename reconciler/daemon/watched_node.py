@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from reconciler.daemon.shell import Shell
+from reconciler.daemon.shell import Shell, moment
 
 
 class WatchedNode(Protocol):
@@ -37,12 +37,12 @@ class NodeOfShell:
     def member(self) -> bool:
         """Whether it is heard in an installed view with quorum."""
         node = self._shell.node
-        return node.quorate and node.is_heard and node.feeds_watchdog(turning=self._shell.abreast)
+        return node.quorate and node.is_heard and node.feeds_watchdog(turning=self._shell.abreast, now=moment())
 
     @property
     def may_feed(self) -> bool:
         """Whether the device may be fed now."""
-        fed = self._shell.node.feeds_watchdog(turning=self._shell.abreast)
+        fed = self._shell.node.feeds_watchdog(turning=self._shell.abreast, now=moment())
         return fed and (self.member or not self._may_run_unknown)
 
     @property

@@ -175,6 +175,7 @@ class SimulatedCluster:
         self.network.slow_us = 0
         self.network.slow.clear()
         for name, host in self.hosts.items():
+            host.deaf = False
             self.network.thaw(name)
             host.resume()
             host.disk.full = host.disk.failing = False

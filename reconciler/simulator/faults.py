@@ -59,6 +59,8 @@ class Trouble(enum.Enum):
     STOP = "an operator stops the node"
     MEMORY = "the node has no memory left for the next message that it takes in"
     FORGERY = "the node orders a start as if it were the DC"
+    DEAF = "the fabric stands still on the host, and the process does not"
+    UPGRADE = "the process ends in order, and the host runs on"
 
 
 @frozen
@@ -171,6 +173,8 @@ _NUMBERED = frozenset(
     }
 )
 """Whose detail picks one of what there is."""
+_DEAF = 0.5
+"""So often something else happens where nodes may count as fenced by their watchdogs."""
 _POWER = 0.3
 """So often the power goes where the process would have died amid its effects."""
 _PAUSES_MS = (1, 3, 10, 50, 300, 2_000, 6_000, 20_000)
@@ -198,6 +202,16 @@ def with_power(seed: int, faults: Sequence[Fault]) -> tuple[Fault, ...]:
         replace(one, trouble=Trouble.POWER_SOON)
         if one.trouble is Trouble.KILL_SOON and chance.random() < _POWER
         else one
+        for one in faults
+    )
+
+
+def with_deafness(seed: int, faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    """The same faults, but that in some places the fabric alone stands still, or the process ends in order. That is drawn apart, too."""
+    chance = Random(f"{seed} deafness")
+    instead = {Trouble.FREEZE: Trouble.DEAF, Trouble.PAUSE: Trouble.DEAF, Trouble.KILL: Trouble.UPGRADE}
+    return tuple(
+        replace(one, trouble=instead[one.trouble]) if one.trouble in instead and chance.random() < _DEAF else one
         for one in faults
     )
 

@@ -117,6 +117,11 @@ class Host:
         self.power_goes = False
         """Whether the host loses its power then."""
         self.emitted: list[ev.Emit] = []
+        self.deaf = False
+        """Whether the fabric stands still on this host, and the process does not."""
+        self.on_start: list[Callable[[], None]] = []
+        self.on_end: list[Callable[[Node, str | None], None]] = []
+        """Who is told that the process ends by itself, and why, if that is not in order."""
         self._life = 0
         self._timers: dict[str, int] = {}
         self._waiting: deque[ev.Event] = deque()
@@ -132,7 +137,7 @@ class Host:
     @property
     def is_frozen(self) -> bool:
         """Whether the host stands still, or the process on it."""
-        return self.paused or self.name in self.around.network.frozen
+        return self.paused or (self.name in self.around.network.frozen and not self.deaf)
 
     # Its life
 
@@ -156,6 +161,8 @@ class Host:
         self.node = Node(self.name, f"run-{self.name}-{self._life}", replica, boot, self.protocols, self.compiler)
         self._fit_out(self.node)
         self.tell(ev.Started(self.now, f"{self.name}-boot-{self.boot}"))
+        for watcher in self.on_start:
+            watcher()
 
     def _fit_out(self, node: Node) -> None:
         """What costs time in many lives is done once for all, or by somebody faster."""
@@ -172,6 +179,18 @@ class Host:
         self._starting = False
         self.start()
 
+    def upgrade(self) -> None:
+        """The process ends in order, as for a newer version that takes its place; what runs here goes on."""
+        if self.node is not None and not self.is_frozen:
+            self.tell(ev.Ending(self.now))
+        if self.node is not None and not self.is_frozen:
+            self._tell_end(self.node, None)
+            self.crash()
+
+    def _tell_end(self, node: Node, why: str | None) -> None:
+        for watcher in self.on_end:
+            watcher(node, why)
+
     def crash(self) -> None:
         """The process dies; what agents are doing here goes on."""
         if self.node is None:
@@ -187,7 +206,7 @@ class Host:
     def power_off(self) -> None:
         """The host loses its power, and everything that ran on it is gone."""
         self.node = None
-        self.on = self.paused = self.exhausted = False
+        self.on = self.paused = self.exhausted = self.deaf = False
         self.around.deceived.discard(self.name)
         self._life += 1
         self.crash_after = None
@@ -348,6 +367,8 @@ class Host:
         """The process ends, or the machine does, and boots."""
         if isinstance(effect, ev.Leave):
             self.left = effect.why
+            if self.node is not None:
+                self._tell_end(self.node, effect.why)
             self.crash()
         else:
             self.power_off()

@@ -25,6 +25,7 @@ from reconciler.simulator.planner import is_simple, plan
 from reconciler.simulator.rules import Rules, plain_placement
 from reconciler.simulator.scenario import NAMES, Scenario, Verdict, anonymous, promoted_most, service_of, wanted
 from reconciler.simulator.story import Story
+from reconciler.simulator.watchdog import SimulatedWatchdog
 
 REST_MS = 1_200_000
 """How long a cluster that is well may take until it is at rest: fifteen minutes pass between two looks at what time alone changes."""
@@ -58,6 +59,10 @@ class Life:
         self._troubled: set[tuple[str, str, str]] = set()
         self._gone: set[str] = set()
         """What has died by itself, or was never started though its agent said so: only a monitor tells."""
+        self.watchdogs = {
+            name: SimulatedWatchdog(self.cluster.clock, self.cluster.hosts[name], *times, promises=True)
+            for name, times in lived.watchdogs.items()
+        }
         self._names = sorted({name for one in lived.configurations for name in wanted(one)}) or list(NAMES)
         self.cluster.watch += [self.story.stepped, self.rules.stepped]
         self.cluster.watch_silence.append(self.rules.note_silent)
@@ -122,7 +127,12 @@ class Life:
             case Trouble.FREEZE if host.on:
                 network.freeze(fault.host)
             case Trouble.THAW:
-                network.thaw(fault.host)
+                self._thaw(host)
+            case Trouble.DEAF if host.on:
+                network.freeze(fault.host)
+                host.deaf = True
+            case Trouble.UPGRADE:
+                host.upgrade()
             case Trouble.PAUSE:
                 host.pause()
             case Trouble.RESUME:
@@ -135,6 +145,10 @@ class Life:
                 network.stale_verdicts = not network.stale_verdicts
             case _:
                 self._disturb(host, fault)
+
+    def _thaw(self, host: Host) -> None:
+        host.deaf = False
+        self.cluster.network.thaw(host.name)
 
     def _between_hosts(self, fault: Fault) -> None:
         network = self.cluster.network

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import permutations
 
+from reconciler.analysis.fence_devices import WATCHDOG
 from reconciler.cib import Cib
 from reconciler.controller import events as ev
-from reconciler.controller.fencing.record import FenceOrder, Ordered
+from reconciler.controller.fencing.record import Down, FenceOrder, Ordered
 from reconciler.controller.quorum.policy import QuorumPolicy
 from reconciler.controller.quorum.self_stop import goes_on
 from reconciler.controller.replica import Partition
@@ -184,6 +185,7 @@ class Rules:
         if seen is not None and seen[0] is shared and seen[1] is partition:
             return
         self._seen[host.name] = shared, partition
+        self._check_down(None if seen is None else seen[0], shared)
         if len(self.scenario.hosts) == 1:
             # Alone it goes on without its disk, and may begin a term again that a crash took away: there is nobody to differ from.
             return
@@ -197,6 +199,20 @@ class Rules:
         promised = node.replica.own.promised
         if promised < shared.term:
             self._break(f"{host.name} has decided {shared.term} and promised {promised}")
+
+    def _check_down(self, before: Shared | None, shared: Shared) -> None:
+        """Who counts as reset by its own watchdog runs nothing in that life any more."""
+        if before is None or before.fencing is shared.fencing:
+            return
+        for target, record in shared.fencing.records.items():
+            if not isinstance(record, Down) or before.fencing.records.get(target) == record:
+                continue
+            by = next((one for one in reversed(shared.fencing.history) if one.target == target and one.device), None)
+            lives = f"{target}-boot-{self.cluster.hosts[target].boot}" == record.boot
+            if by is not None and by.device == WATCHDOG and by.at_ms == record.at_ms and lives:
+                left = self.cluster.world.on(target)
+                if left:
+                    self._break(f"{target} counts as reset by its watchdog, and runs {', '.join(left)}")
 
     def _look_at_promises(self, host: Host, event: ev.Event, effects: list[ev.Effect]) -> None:
         """What a node has promised durably it has promised for good, whatever becomes of its process."""

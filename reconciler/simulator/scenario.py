@@ -8,11 +8,11 @@ from random import Random
 from reconciler.controller.quorum.votes import Votequorum
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.attributes import plain
-from reconciler.model.cluster import Configuration
+from reconciler.model.cluster import Configuration, FencingLevel
 from reconciler.model.constraint import Location
 from reconciler.model.resource import Agent, Bundle, Clone, Group, Operation, Primitive, primitives
 from reconciler.model.text import integer, is_true
-from reconciler.simulator.faults import Fault, Trouble, draw, with_power
+from reconciler.simulator.faults import Fault, Trouble, draw, with_deafness, with_power
 from reconciler.simulator.planner import is_simple
 
 NAMES = ("a", "b", "c")
@@ -27,6 +27,8 @@ _VARIED = 0.35
 """So often commits change the options by which a cluster without quorum, and one that has lost a node, goes."""
 _RARER = 0.2
 """So often a cluster without quorum goes on as if it had it, or its members fence themselves."""
+_WATCHED = 0.5
+"""So often hosts have watchdogs, where lost nodes are fenced."""
 _SHAPED = 0.5
 """So often what the real scheduler is asked about has groups, clones, and clones that are promoted."""
 
@@ -44,6 +46,8 @@ class Scenario:
     faults: tuple[Fault, ...]
     toy: bool = False
     quorum: str = "majority"
+    watchdogs: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    """By host that has a watchdog its timeout, how long it waits for the next process, and the host takes to boot, in milliseconds."""
 
 
 @frozen
@@ -87,7 +91,49 @@ def scenario(
     if quorum in _CONTESTED:
         # Where both sides are quorate once the other is fenced, a device that lies makes two clusters of one: nobody can tell.
         faults = tuple(fault for fault in faults if fault.trouble is not Trouble.FENCING_LIES)
-    return Scenario(seed, named, made, with_power(seed, faults), small, quorum)
+    lived = Scenario(seed, named, made, with_power(seed, faults), small, quorum)
+    return lived if configurations else _watched(lived)
+
+
+def _watched(lived: Scenario) -> Scenario:
+    """In some of the lives in which lost nodes are fenced hosts have watchdogs, and in some of these nothing else. That is drawn apart."""
+    chance = Random(f"{lived.seed} watchdogs")
+    if chance.random() >= _WATCHED or len(lived.hosts) == 1 or not fences(lived.configurations):
+        return lived
+    boot_ms = chance.choice((20_000, 300_000))
+    times = {
+        host: (chance.choice((2_000, 3_000, 6_000)), chance.choice((2_000, 15_000)), boot_ms) for host in lived.hosts
+    }
+    longest = chance.choice(("-1", "-1", "-1", "-1", "90s", "10s", "0"))
+    # Where they do not always count, something that failed would have to be fenced for ever.
+    counts = longest in ("-1", "90s") and len(lived.hosts) > 2 and lived.quorum in ("majority", "wait for all")
+    alone = counts and not any(_goes_on(one) for one in lived.configurations) and chance.random() < 0.85
+    level = (FencingLevel("1", ("power",)), FencingLevel("2", ("watchdog",))) if chance.random() < 0.6 else ()
+    levels = tuple(
+        replace(one, id=f"{one.id}-{host}", target=host, index=str(number))
+        for host in lived.hosts
+        for number, one in enumerate(level, 1)
+    )
+    made = tuple(_with_watchdogs(one, longest, () if alone else levels, alone=alone) for one in lived.configurations)
+    slower = chance.choice((1, 3, 6))
+    faults = tuple(replace(one, at_ms=one.at_ms * slower) for one in with_deafness(lived.seed, lived.faults))
+    return replace(lived, configurations=made, watchdogs=times, faults=faults)
+
+
+def _goes_on(configuration: Configuration) -> bool:
+    """Whether members without quorum leave running what they run."""
+    return any(block.values.get("no-quorum-policy") in ("freeze", "ignore") for block in configuration.options)
+
+
+def _with_watchdogs(
+    configuration: Configuration, longest: str, levels: tuple[FencingLevel, ...], *, alone: bool
+) -> Configuration:
+    options = {name: value for block in configuration.options for name, value in block.values.items()}
+    options |= {"stonith-watchdog-timeout": longest, "have-watchdog": "true"}
+    resources = tuple(
+        one for one in configuration.resources if not (alone and isinstance(one, Primitive) and is_device(one))
+    )
+    return replace(configuration, options=plain(options), resources=resources, fencing_levels=levels)
 
 
 def service_of(lived: Scenario) -> Votequorum:

@@ -266,14 +266,14 @@ def test_when_a_watchdog_may_be_fed(single, quorate, installed, unsure, ends, ru
     node.replica.shared = replace(node.replica.shared, quorate=quorate)
     node.replica.partition = replace(node.replica.partition, installed=installed)
     node.parts.unsure, node.cut_off.ends = unsure, ends
-    assert node.feeds_watchdog(turning=turning) is fed
+    assert node.feeds_watchdog(turning=turning, now=single.now) is fed
 
 
 def test_who_waits_for_its_disk_feeds_no_watchdog(single, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not know what has come meanwhile."""
-    assert single.node.feeds_watchdog(turning=True)
+    assert single.node.feeds_watchdog(turning=True, now=single.now)
     monkeypatch.setattr(type(single.node), "abreast", False)
-    assert not single.node.feeds_watchdog(turning=True)
+    assert not single.node.feeds_watchdog(turning=True, now=single.now)
 
 
 @pytest.mark.parametrize(("reaction", "panics"), [("panic", True), ("Panic", True), ("stop", False), (None, False)])

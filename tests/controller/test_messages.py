@@ -194,8 +194,8 @@ def test_what_is_no_message_is_refused(data):
 
 
 def test_a_message_of_a_newer_format_is_told_apart_from_rubbish():
-    with pytest.raises(NewerMessageError, match="format 3"):
-        unseal(b'{"v":3,"is":"whatever"}')
+    with pytest.raises(NewerMessageError, match="format 4"):
+        unseal(b'{"v":4,"is":"whatever"}')
 
 
 # Pieces
@@ -400,10 +400,10 @@ def test_a_message_beyond_the_largest_is_not_sent() -> None:
 @pytest.mark.parametrize(
     ("head", "error", "why"),
     [
-        ({"v": 3}, NewerMessageError, "it has format 3, and this version reads up to 2"),
-        ({"v": 0}, MessageError, "it is not of format 2"),
-        ({"v": "2"}, MessageError, "it is not of format 2"),
-        ({"more": 1}, MessageError, "it is not of format 2"),
+        ({"v": 4}, NewerMessageError, "it has format 4, and this version reads up to 3"),
+        ({"v": 0}, MessageError, "it is not of format 3"),
+        ({"v": "2"}, MessageError, "it is not of format 3"),
+        ({"more": 1}, MessageError, "it is not of format 3"),
         ({"cluster": 7}, MessageError, "its head is none"),
         ({"view": None}, MessageError, "its head is none"),
         ({"sender": []}, MessageError, "its head is none"),

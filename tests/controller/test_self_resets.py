@@ -12,6 +12,8 @@ def test_what_a_node_promises_is_known_on_it_and_can_be_taken_back() -> None:
     host, node = cluster.hosts["n2"], node_of(cluster, "n2")
     assert node.self_resets == {}
     host.tell(ev.WatchdogPromised(60_000, host.now))
-    assert node.self_resets == {"n2": 60_000}
+    cluster.run(100)
+    assert node.self_resets == node_of(cluster, "n3").self_resets == {"n2": 60_000}
     host.tell(ev.WatchdogPromised(0, host.now))
+    cluster.run(100)
     assert node.self_resets == {}

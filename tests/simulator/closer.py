@@ -69,7 +69,7 @@ class CloserLife(Life):
             return
         partition = node.replica.partition
         verdict = self.cluster.network.verdicts.get(partition.view.rstrip("'"))
-        if verdict is not None and not verdict.quorate and node.feeds_watchdog(turning=True):
+        if verdict is not None and not verdict.quorate and node.feeds_watchdog(turning=True, now=host.now):
             self._break(f"{host.name} would feed its watchdog without quorum")
 
     # What is sent

@@ -100,6 +100,18 @@ def installed(
     return replace(now, records=records, history=history[-MOST_HISTORY:])
 
 
+def interrupted(now: Fencing) -> Fencing:
+    """The record once it is not certain any more that a target was not heard meanwhile: whose watchdog is waited for is wanted anew.
+
+    A view that somebody was in whom the members of the next one have left may have taken the target in, and so have had it fed.
+    """
+    records = {
+        target: record.wanted if isinstance(record, Ordered) and record.order.step.waits else record
+        for target, record in now.records.items()
+    }
+    return now if records == now.records else replace(now, records=records)
+
+
 def unwanted(now: Fencing) -> Fencing:
     """The record once nothing is fenced any more: who was lost, or failed, has not to be fenced for that. What is under way goes on."""
     kept = {

@@ -18,7 +18,8 @@ DEFAULT_RETRIES = 2  # Pacemaker's, where a device does not say it (pcmk_reboot_
 @frozen
 class Device:
     """A fence device. `timeouts_ms` and `retries` are by action; `delay_ms` is the least it waits before the first try and
-    `delay_most_ms` the most, between which chance decides. `kept_from` are the nodes that may not use it.
+    `delay_most_ms` the most, between which chance decides. `kept_from` are the nodes that may not use it. `waits`: it is the target's own
+    watchdog, for which somebody waits as long as the timeout.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Device:
     delay_ms: int = 0
     delay_most_ms: int = 0
     kept_from: frozenset[str] = frozenset()
+    waits: bool = False
 
     def timeout_ms(self, action: str) -> int:
         """How long the agent may take for an action."""
@@ -39,11 +41,15 @@ class Device:
 
 @frozen
 class FenceStep:
-    """One call: this device does this action. After `decides`, all that makes the target down has been done."""
+    """One call: this device does this action. After `decides`, all that makes the target down has been done.
+
+    `waits`: nothing is called, but waited for the target's own watchdog.
+    """
 
     device: str
     action: str
     decides: bool
+    waits: bool = False
 
 
 Levels = tuple[tuple[Device, ...], ...]
@@ -53,6 +59,6 @@ Levels = tuple[tuple[Device, ...], ...]
 def steps(level: tuple[Device, ...], action: str) -> tuple[FenceStep, ...]:
     """What a level takes for an action."""
     if action != "reboot" or len(level) == 1:
-        return tuple(FenceStep(device.name, action, device is level[-1]) for device in level)
-    offs = tuple(FenceStep(device.name, "off", device is level[-1]) for device in level)
-    return offs + tuple(FenceStep(device.name, "on", False) for device in level)
+        return tuple(FenceStep(device.name, action, device is level[-1], device.waits) for device in level)
+    offs = tuple(FenceStep(device.name, "off", device is level[-1], device.waits) for device in level)
+    return offs + tuple(FenceStep(device.name, "on", False) for device in level if not device.waits)

@@ -118,6 +118,9 @@ def lost_node_grace_ms(
     return ALONE_MS + stopping_ms + MARGIN_MS
 
 
-def may_feed_watchdog(*, turning: bool, quorate: bool, installed: bool, active: bool) -> bool:
-    """Whether a watchdog device may be fed: while the loop turns, and the view is quorate and installed or nothing of ours is active."""
-    return turning and ((quorate and installed) or not active)
+def may_feed_watchdog(*, turning: bool, quorate: bool, installed: bool, fresh: bool, active: bool) -> bool:
+    """Whether a watchdog device may be fed: while the loop turns, and the view is quorate and installed or nothing of ours is active.
+
+    `fresh`: those who have quorum have lately answered us, so that we know that they have not gone on without us.
+    """
+    return turning and ((quorate and installed and fresh) or not active)

@@ -240,17 +240,20 @@ def test_who_may_be_quorate_as_well_is_waited_for_only_as_an_operator_says() -> 
 
 
 @pytest.mark.parametrize(
-    ("turning", "quorate", "installed", "active", "fed"),
+    ("turning", "quorate", "installed", "fresh", "active", "fed"),
     [
-        (True, True, True, True, True),
-        (True, False, True, True, False),
-        (True, True, False, True, False),
-        (True, False, False, False, True),
-        (False, True, True, False, False),
+        (True, True, True, True, True, True),
+        (True, False, True, True, True, False),
+        (True, True, False, True, True, False),
+        (True, True, True, False, True, False),
+        (True, True, True, False, False, True),
+        (True, False, False, False, False, True),
+        (False, True, True, True, False, False),
     ],
 )
-def test_when_a_watchdog_is_fed(turning, quorate, installed, active, fed) -> None:
-    assert may_feed_watchdog(turning=turning, quorate=quorate, installed=installed, active=active) is fed
+def test_when_a_watchdog_is_fed(turning, quorate, installed, fresh, active, fed) -> None:
+    how = {"quorate": quorate, "installed": installed, "fresh": fresh, "active": active}
+    assert may_feed_watchdog(turning=turning, **how) is fed
 
 
 def test_who_is_not_quorate_is_not_so_alone_either() -> None:
