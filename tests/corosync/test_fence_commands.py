@@ -31,8 +31,11 @@ def wait_at_home(cluster: BreakableCluster) -> None:
 
 def test_every_host_asks_the_device_and_who_lacks_the_agent_says_so(cluster: BreakableCluster) -> None:
     wait_at_home(cluster)
+    never = "fence devices that were never tested: power from h1, h2, h3 (reconciler fence test)"
+    assert never in cluster.status("h2")["warnings"]
     code, told = fence(cluster, "h1", "test")
     assert (code, told.count(" ok ")) == (0, 3), told
+    wait_until(lambda: not any("never tested" in text for text in cluster.status("h2")["warnings"]), "that is said", 10)
     cluster.bed.run("h2", "mv", "/usr/sbin/fence_bed", "/usr/sbin/hidden")
     code, told = fence(cluster, "h3", "test")
     cluster.bed.run("h2", "mv", "/usr/sbin/hidden", "/usr/sbin/fence_bed")
