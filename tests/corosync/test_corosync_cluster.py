@@ -39,7 +39,7 @@ def pids(cluster: Cluster, name: str) -> set[str]:
 def test_a_commit_that_one_host_sees_is_applied_on_all(cluster: Cluster) -> None:
     wait_at_home(cluster)
     assert len({cluster.dc(host) for host in HOSTS} & set(HOSTS)) == 1
-    commit = cluster.commit(configuration(cluster, "s4"))
+    commit = cluster.commit(configuration(cluster, "s4", counting="0"))
     cluster.fetch("h2")
     wait_until(lambda: cluster.at_rest(*HOSTS, commit=commit), "it is active everywhere")
     assert cluster.runs_on("s4") in HOSTS
@@ -82,7 +82,7 @@ def test_a_dc_that_is_killed_is_another_one_at_once_and_its_services_run_on(clus
 
 def test_who_stood_still_comes_back_and_what_it_runs_ran_on(cluster: Cluster) -> None:
     wait_at_home(cluster)
-    commit = cluster.commit(configuration(cluster, "s4", fencing=False))
+    commit = cluster.commit(configuration(cluster, "s4", fencing=False, counting="0"))
     cluster.fetch("h1")
     wait_until(
         lambda: cluster.at_rest(*HOSTS, commit=commit), "there is no fencing any more, nor a stop for want of quorum"
