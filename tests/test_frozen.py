@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import reconciler
 from reconciler.frozen import field, frozen, replace
 
 
@@ -94,3 +97,15 @@ def test_values_can_be_pickled_shown_matched_and_asked_for_their_fields() -> Non
             assert (x, y) == (1, 2)
     assert [one.name for one in dataclasses.fields(point)] == ["x", "y", "tags", "note"]
     assert not hasattr(point, "__dict__")
+
+
+def test_the_program_freezes_its_values_in_this_one_way() -> None:
+    program = Path(reconciler.__file__).parent
+    others = [
+        f"{path.relative_to(program)}:{node.lineno}"
+        for path in sorted(program.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "dataclass"
+        if any(one.arg == "frozen" for one in node.keywords)
+    ]
+    assert others == []

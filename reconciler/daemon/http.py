@@ -14,7 +14,6 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl, unquote
 
@@ -25,6 +24,7 @@ from reconciler.daemon.listener import Listener
 from reconciler.daemon.log import LOG, say
 from reconciler.daemon.peer import Peer, peer_of
 from reconciler.errors import Finding
+from reconciler.frozen import field, frozen
 
 LARGEST_BODY = 96 * 1024 * 1024
 """A configuration of the largest size the language takes, in JSON."""
@@ -37,7 +37,7 @@ _RESERVE = 4
 """Connections that root and our own user get although no descriptor is left."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """One request, complete; `body` is the JSON object that it brought, empty without one."""
 
@@ -48,7 +48,7 @@ class Request:
     peer: Peer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """One answer: a JSON object, or the lines of a stream. `encoded` are the bytes of the object, if somebody has them already."""
 

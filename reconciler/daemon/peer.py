@@ -10,9 +10,9 @@ import pwd
 import re
 import socket
 import struct
-from dataclasses import dataclass
 
 from reconciler.daemon.config import Access
+from reconciler.frozen import frozen
 
 _SO_PEERGROUPS = 59
 _MOST_GROUPS = 256
@@ -20,7 +20,7 @@ _MOST_GROUPS = 256
 _UCRED = struct.Struct("3i")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Peer:
     """Who asks: a process with its user and all its groups; of a user in more than 256 groups only the main one is known."""
 
