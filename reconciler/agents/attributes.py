@@ -25,14 +25,20 @@ _COMMANDS = ("attrd_updater", "crm_attribute", "crm_master", "crm_node")
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "commands", "attribute.sh")
 _JOURNAL = re.compile(r"attributes\.[0-9a-f-]+-[0-9]+")
 _JOURNAL_BYTES = 64 * 1024
+MOST_NAMES = 4096
+"""How many attributes a node has before agents get no new names: one that invents a name in each call would fill all members' state."""
 _LINE = re.compile(r"(set|delete|delay) ([A-Za-z0-9_.#:@\[\]()-]{1,255})(?: (.{0,1023}))?")
 
 
 class AttributeChanges(NamedTuple):
-    """The last value of each attribute that a call named, None for a deletion, and by name the delays that it asked for."""
+    """The last value of each attribute that a call named, None for a deletion, and by name the delays that it asked for.
+
+    `refused` are those that it set and nobody will hear of, as there are so many of other names.
+    """
 
     values: dict[str, str | None]
     delays_ms: dict[str, int]
+    refused: tuple[str, ...] = ()
 
 
 class AttributeJournals:
@@ -100,9 +106,12 @@ class AttributeJournals:
                 delays[name] = interval_ms(rest)
             else:
                 values[name] = rest if word == "set" else None
-        return AttributeChanges(
-            values, {name: delay_ms for name, delay_ms in delays.items() if delay_ms and name in values}
-        )
+        new = [name for name, value in values.items() if value is not None and name not in self._published]
+        refused = tuple(new[max(0, MOST_NAMES - len(self._published)) :])
+        for name in refused:
+            del values[name]
+        held = {name: delay_ms for name, delay_ms in delays.items() if delay_ms and name in values}
+        return AttributeChanges(values, held, refused)
 
     def publish(self, known: Mapping[str, str]) -> None:
         """Answer the agents' questions from these values, from now on. **Raises** OSError."""

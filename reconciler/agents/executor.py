@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from reconciler.agents.attributes import AttributeChanges, AttributeJournals
+from reconciler.agents.attributes import MOST_NAMES, AttributeChanges, AttributeJournals
 from reconciler.agents.cgroup import delegated_tree
 from reconciler.agents.command import AgentCommand
 from reconciler.agents.installed import Roots, find
@@ -166,8 +166,10 @@ class AgentRunner:
         try:
             changes = await self.shortage.outlast(partial(self._collected, journal))
         except OSError as error:
-            lost = f"the node attributes that it set are lost: {error.strerror}"
-            return replace(result, exit_reason=f"{result.exit_reason}; {lost}" if result.exit_reason else lost)
+            return _with_reason(result, f"the node attributes that it set are lost: {error.strerror}")
+        if changes.refused:
+            few = f"{len(changes.refused)} more that it set were not taken"
+            result = _with_reason(result, f"this node has {MOST_NAMES} node attributes: {few}")
         if not changes.values:
             return result
         return replace(result, attributes=changes.values, delays_ms=changes.delays_ms)
@@ -262,6 +264,10 @@ def state_directory(run_directory: str) -> str:
     if os.geteuid() == 0 or os.access(SYSTEM_STATE, os.W_OK):
         return SYSTEM_STATE
     return os.path.join(run_directory, "resource-agents")
+
+
+def _with_reason(result: AgentResult, more: str) -> AgentResult:
+    return replace(result, exit_reason=f"{result.exit_reason}; {more}" if result.exit_reason else more)
 
 
 def _not_installed(reason: str) -> AgentResult:

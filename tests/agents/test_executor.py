@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Callable
@@ -10,11 +11,11 @@ from pathlib import Path
 import pytest
 from machine import needs, needs_agents, needs_root
 
-from reconciler.agents.executor import RunnerSettings
+from reconciler.agents.executor import AgentRunner, RunnerSettings
 from reconciler.agents.installed import Roots
 from reconciler.agents.metadata import MetadataLookup
 from reconciler.model.attributes import encode_secret
-from reconciler.model.operation import AgentResult, OperationStatus, ResultCode
+from reconciler.model.operation import AgentCall, AgentResult, OperationStatus, ResultCode
 from reconciler.model.resource import Agent
 
 SYSTEM_OCF = "/usr/lib/ocf"
@@ -179,6 +180,26 @@ def test_a_delay_travels_with_the_attribute_that_it_is_for(run: Run, agent: Writ
     assert result.delays_ms == {"pingd": 5000, "gone": 1500}
     assert result.output.splitlines()[0].endswith('value="0"')
     assert result.output.splitlines()[1] == "default"
+
+
+def test_an_agent_that_invents_names_fills_nobodys_state(
+    settings: RunnerSettings, agent: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known already is set as before, and what is deleted makes room."""
+    monkeypatch.setattr("reconciler.agents.attributes.MOST_NAMES", 3)
+    runner = AgentRunner(settings)
+    body = "for name in known fresh more others; do attrd_updater -n $name -U 7; done; attrd_updater -D -n gone"
+
+    async def go() -> AgentResult:
+        runner.attributes.publish({"known": "1", "other": "1"})
+        try:
+            return await runner.run(AgentCall("db", agent(body), "start"))
+        finally:
+            runner.close()
+
+    result = asyncio.run(go())
+    assert result.attributes == {"known": "7", "fresh": "7", "gone": None}
+    assert result.exit_reason.endswith("node attributes: 2 more that it set were not taken")
 
 
 def test_instances_of_an_anonymous_clone_share_the_promotion_score(run: Run, agent: Write) -> None:
