@@ -78,3 +78,12 @@ def test_what_tells_no_time_moves_no_clock() -> None:
     replica = Replica("n1", Shared(dc="n1", clock_ms=5))
     replica.take_in("n1", b"", Ping("n1", 1, 0, 0, 0, "", "", {}, 3))
     assert replica.shared.clock_ms == 5
+
+
+def test_who_skips_what_others_take_in_holds_another_state_by_name() -> None:
+    nothing = Cleanup(("a",), 9)  # Of a resource that nobody knows: in what it changes it is as if skipped.
+    one, other = (Replica("n1", Shared(dc="n1", quorate=True)) for _ in range(2))
+    one.take_in("n2", b"data", nothing)
+    other.skip("n2", b"data")
+    assert replace(one.shared, chain="") == replace(other.shared, chain="")
+    assert one.shared.chain != other.shared.chain
