@@ -24,7 +24,9 @@ from reconciler.controller import (
     outbox,
     parts,
     proposals,
+    pulse,
     replica,
+    self_resets,
     shared,
     standing,
 )
@@ -469,6 +471,68 @@ def watchdog_fed_without_quorum(patch: Patch) -> None:
     patch.setattr(node, "may_feed_watchdog", lambda **how: asked(**{**how, "quorate": True, "installed": True}))
 
 
+def watchdog_fed_unanswered(patch: Patch) -> None:
+    """A watchdog is fed as long as its node believes to be a member among those who have quorum, whether or not anybody answers it."""
+    asked = node.may_feed_watchdog
+    patch.setattr(node, "may_feed_watchdog", lambda **how: asked(**{**how, "fresh": True}))
+
+
+def _counted_otherwise(patch: Patch, change: Callable[[Any], Any], **given: Any) -> None:
+    counted = shared.wait_ms
+    patch.setattr(shared, "wait_ms", lambda *args, **how: change(counted(*args, **{**how, **given})))
+
+
+def watchdog_counts_before_its_time(patch: Patch) -> None:
+    """A watchdog is waited for, but not as long as it may take."""
+    _counted_otherwise(patch, lambda found: found // 4 if isinstance(found, int) else found)
+
+
+def watchdog_counts_for_a_half(patch: Patch) -> None:
+    """A watchdog counts for whoever has quorum, though the others may have it, too."""
+    counted = shared.wait_ms
+
+    def lax(cib: Any, nodes: Any, votes: Any, target: str, boot: str, **how: Any) -> Any:
+        left = {name: votes.get(name, 0) * (3 if name != target else 1) for name in votes}
+        return counted(cib, nodes, left, target, boot, **{**how, "decides": True})
+
+    patch.setattr(shared, "wait_ms", lax)
+    since = pulse.Pulse.heard_since
+    patch.setattr(pulse.Pulse, "heard_since", lambda self, votes, now, without="": since(self, {self.name: 1}, now))
+
+
+def watchdog_promised_for_another_boot(patch: Patch) -> None:
+    """What a node has promised holds when its machine has been started anew."""
+    nodes = installing._nodes
+
+    def lax(before: Any, *given: Any) -> Any:
+        made = nodes(before, *given)
+        kept = {name: one.resets_within_ms for name, one in before.nodes.items()}
+        return {name: replace(one, resets_within_ms=kept.get(name, 0)) for name, one in made.items()}
+
+    patch.setattr(installing, "_nodes", lax)
+    patch.setattr(self_resets.SelfResets, "told", _told_only_what_holds(self_resets.SelfResets.told))
+
+
+def watchdog_promise_not_taken_back(patch: Patch) -> None:
+    """A process that has armed no device leaves standing what one before it has promised."""
+    patch.setattr(self_resets.SelfResets, "told", _told_only_what_holds(self_resets.SelfResets.told))
+
+
+def _told_only_what_holds(told: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda self: told(self) if self.within_ms else []
+
+
+def watchdog_waited_for_over_views(patch: Patch) -> None:
+    """Who waits for a watchdog goes on with that in the next view, whoever was in it meanwhile."""
+    for module in (installing, shared):
+        patch.setattr(module, "interrupted", lambda fencing: fencing)
+
+
+def watchdog_of_who_is_named_is_fed(patch: Patch) -> None:
+    """Who hears that its own watchdog is waited for goes on."""
+    patch.setattr(fencer.Fencer, "_obeyed", lambda self, order, shared: [])
+
+
 MUTATIONS: dict[str, Break] = {
     "no view stamp": no_view_stamp,
     "stamp unchecked": stamp_unchecked,
@@ -502,6 +566,13 @@ MUTATIONS: dict[str, Break] = {
     "FENCE recorded after the call": fence_recorded_after_the_call,
     "no new order after the executor was lost": no_new_order_after_the_executor_was_lost,
     "watchdog fed without quorum": watchdog_fed_without_quorum,
+    "watchdog fed unanswered": watchdog_fed_unanswered,
+    "watchdog counted before its time": watchdog_counts_before_its_time,
+    "watchdog counted by half of the votes": watchdog_counts_for_a_half,
+    "watchdog promised for another boot": watchdog_promised_for_another_boot,
+    "watchdog's promise not taken back": watchdog_promise_not_taken_back,
+    "watchdog waited for over views": watchdog_waited_for_over_views,
+    "watchdog fed by who is named": watchdog_of_who_is_named_is_fed,
     "freeze acts as stop": freeze_acts_as_stop,
     "proposals lost at a join": proposals_lost_at_a_join,
     "a chunk taken without its hash": a_chunk_taken_without_its_hash,

@@ -92,6 +92,19 @@ SCRIPTS: dict[str, Callable[[], None]] = {
     "watchdog fed without quorum": partial(
         test_watchdogs.test_who_has_lost_the_quorum_and_runs_something_is_switched_off, "freeze"
     ),
+    "watchdog fed unanswered": partial(
+        test_watchdogs.test_who_is_lost_is_reset_by_its_watchdog_and_replaced_after_that, "its fabric stands still"
+    ),
+    "watchdog counted before its time": test_watchdogs.test_nobody_is_replaced_before_its_time_is_over,
+    "watchdog counted by half of the votes": test_watchdogs.test_of_two_nodes_none_counts,
+    "watchdog promised for another boot": test_watchdogs.test_what_was_promised_before_a_boot_says_nothing_after_it,
+    "watchdog's promise not taken back": (
+        test_watchdogs.test_a_process_that_does_not_know_of_the_device_takes_the_promise_back_before_it_says_what_it_runs
+    ),
+    "watchdog waited for over views": test_watchdogs.test_who_was_back_is_waited_for_anew_when_it_is_lost_again,
+    "watchdog fed by who is named": (
+        test_watchdogs.test_who_can_not_stop_something_ends_its_machine_when_it_is_to_be_fenced
+    ),
     "who is cut off goes on": partial(
         test_standstill.test_who_stood_still_and_is_not_heard_any_more_stops_what_it_runs, False
     ),

@@ -353,3 +353,27 @@ def test_one_member_that_stands_still_keeps_the_others_from_nothing() -> None:
     cluster.hosts["n1"].pause()
     cluster.run(120_000)
     assert [one.fired for one in watchdogs[1:]] == [0, 0]
+
+
+def test_what_was_promised_before_a_boot_says_nothing_after_it() -> None:
+    """A node whose device is not armed (any more) is not reset by it."""
+    cluster, _ = counted()
+    host = cluster.hosts["n1"]
+    host.on_start.clear()
+    host.power_off()
+    cluster.run(5_000)
+    host.power_on()
+    cluster.run(500)
+    assert "n1" not in others(cluster).self_resets
+
+
+def test_who_was_back_is_waited_for_anew_when_it_is_lost_again() -> None:
+    cluster, watchdogs = counted()
+    lose(cluster, "its fabric stands still")
+    cluster.run(15_000)
+    cluster.hosts["n1"].deaf = False
+    cluster.network.thaw("n1")
+    cluster.run(25_000)
+    lose(cluster, "its fabric stands still")
+    assert cluster.until(lambda: cluster.world.where("a") == ["n2"], 300_000)
+    assert (watchdogs["n1"].fired, cluster.world.doubles) == (1, [])
