@@ -217,7 +217,7 @@ def without_promises(shared: Shared) -> Shared:
     nodes = {
         name: replace(one, resets_within_ms=0) if one.resets_within_ms else one for name, one in shared.nodes.items()
     }
-    return replace(shared, nodes=nodes, fencing=interrupted(shared.fencing))
+    return replace(shared, nodes=nodes, fencing=interrupted(shared.fencing), stops_alone=False)
 
 
 def _ends_within_ms(shared: Shared, name: str) -> int | None:

@@ -88,7 +88,7 @@ from reconciler.controller.standing import (
     recorded,
     waited_for,
 )
-from reconciler.controller.watchdogs import Uncounted, promised, wait_ms
+from reconciler.controller.watchdogs import Uncounted, begins_nothing, promised, wait_ms
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.cluster import Configuration
 
@@ -185,6 +185,8 @@ class Shared:
     """What the DC last said when nothing was left to do."""
     ends_within_ms: int | None = 0
     """How long who is lost now may run what it runs, by former configurations: before all have settled, it may have one."""
+    stops_alone: bool = False
+    """Whether every node that is not down begins nothing without quorum, by whichever configuration it has."""
     clock_ms: int = 0
     """The latest time that a message of the DC named: the cluster's clock, as far as it has come."""
 
@@ -463,6 +465,7 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
         proposals=_all_but(shared.proposals, message.commit),
         rejected=None,
         ends_within_ms=longer(ends_by_itself_ms(shared.cib, busy=True), shared.ends_within_ms),
+        stops_alone=shared.stops_alone and begins_nothing(cib),
     )
     return _heeded(activated)
 
@@ -479,7 +482,12 @@ def _settled(shared: Shared, message: Settled) -> Shared:
     """Nobody goes by a former configuration any more, unless another one was activated while that was on its way."""
     version = shared.cib.version
     same = message.version.startswith(f"{version.admin_epoch}.{version.epoch}.")
-    return replace(shared, settled=message, ends_within_ms=0 if same else shared.ends_within_ms)
+    if not same:
+        return replace(shared, settled=message)
+    # Who is lost may have a former one, and give that to whom it meets.
+    all_have_it = all(one.presence in (Presence.ONLINE, Presence.DOWN) for one in shared.nodes.values())
+    stops_alone = begins_nothing(shared.cib) and (shared.stops_alone or all_have_it)
+    return replace(shared, settled=message, ends_within_ms=0, stops_alone=stops_alone)
 
 
 def _departed(shared: Shared) -> Shared:
@@ -576,8 +584,9 @@ def undemandable(shared: Shared, target: str, boot: str) -> Undemandable | None:
 def watchdog_wait(shared: Shared, target: str, boot: str) -> int | Uncounted:
     """After how many milliseconds the members of the installed view count a target as reset by its own watchdog, in the life `boot`."""
     decides = shared.quorate and not (shared.withheld or shared.contested)
-    uncertain = shared.ends_within_ms is None
-    return wait_ms(shared.cib, shared.nodes, shared.votes, target, boot, decides=decides, uncertain=uncertain)
+    return wait_ms(
+        shared.cib, shared.nodes, shared.votes, target, boot, decides=decides, stops_alone=shared.stops_alone
+    )
 
 
 def _is_long_enough(shared: Shared, order: FenceOrder) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from reconciler.cib import Cib
 from reconciler.controller.membership.presence import Presence
-from reconciler.controller.quorum.self_stop import goes_on
+from reconciler.controller.quorum.policy import QuorumPolicy
 from reconciler.controller.standing import Member, option, quorum_policy
 from reconciler.frozen import replace
 from reconciler.model.duration import interval_ms
@@ -27,7 +27,8 @@ class Uncounted(enum.Enum):
     UNSET = "fencing-watchdog-timeout is not set"
     UNPROMISED = "it has not told that a watchdog resets it in its present boot"
     TOO_SHORT = "fencing-watchdog-timeout is shorter than its watchdog may take"
-    GOES_ON = "under no-quorum-policy freeze or ignore a node that is cut off may begin something"
+    BEGINS = "with another no-quorum-policy than stop or fence a node that is cut off may begin something"
+    MAY_BEGIN = "not every node is known to have a configuration by which it begins nothing when it is cut off"
     NOT_EXCLUSIVE = "it may have quorum itself: those who are here have no majority of the votes without it"
 
 
@@ -47,12 +48,12 @@ def wait_ms(
     boot: str,
     *,
     decides: bool,
-    uncertain: bool,
+    stops_alone: bool,
 ) -> int | Uncounted:
     """How long to wait until a target counts as reset, in the life that `boot` names.
 
-    `decides`: the members have quorum, and nobody else can have it at the same time. `uncertain`: some members may still go by a former
-    configuration that lets them go on without quorum.
+    `decides`: the members have quorum, and nobody else can have it at the same time. `stops_alone`: every node that is not down begins
+    nothing without quorum. Where nothing of it runs its watchdog is fed, so it must not begin anything either.
     """
     configured_ms = timeout_ms(cib)
     if configured_ms == 0:
@@ -60,8 +61,10 @@ def wait_ms(
     known = nodes.get(target)
     if known is None or known.boot != boot or not known.resets_within_ms:
         return Uncounted.UNPROMISED
-    if uncertain or known.ends_within_ms is None or goes_on(quorum_policy(cib)):
-        return Uncounted.GOES_ON
+    if not begins_nothing(cib):
+        return Uncounted.BEGINS
+    if not stops_alone:
+        return Uncounted.MAY_BEGIN
     others = (name for name, one in nodes.items() if name != target and one.presence is Presence.ONLINE)
     if not decides or 2 * sum(votes.get(name, 0) for name in others) <= sum(votes.values()):
         return Uncounted.NOT_EXCLUSIVE
@@ -69,6 +72,11 @@ def wait_ms(
     if configured_ms is None:
         return needed_ms
     return configured_ms if configured_ms >= needed_ms else Uncounted.TOO_SHORT
+
+
+def begins_nothing(cib: Cib) -> bool:
+    """Whether members without quorum begin nothing at all; by `demote` what failed is started again."""
+    return quorum_policy(cib) in (QuorumPolicy.STOP, QuorumPolicy.FENCE)
 
 
 def timeout_ms(cib: Cib) -> int | None:

@@ -107,7 +107,7 @@ def _watched(lived: Scenario) -> Scenario:
     longest = chance.choice(("-1", "-1", "-1", "-1", "90s", "10s", "0"))
     # Where they do not always count, something that failed would have to be fenced for ever.
     counts = longest in ("-1", "90s") and len(lived.hosts) > 2 and lived.quorum in ("majority", "wait for all")
-    alone = counts and not any(_goes_on(one) for one in lived.configurations) and chance.random() < 0.85
+    alone = counts and not any(_may_begin(one) for one in lived.configurations) and chance.random() < 0.85
     level = (FencingLevel("1", ("power",)), FencingLevel("2", ("watchdog",))) if chance.random() < 0.6 else ()
     levels = tuple(
         replace(one, id=f"{one.id}-{host}", target=host, index=str(number))
@@ -120,9 +120,11 @@ def _watched(lived: Scenario) -> Scenario:
     return replace(lived, configurations=made, watchdogs=times, faults=faults)
 
 
-def _goes_on(configuration: Configuration) -> bool:
-    """Whether members without quorum leave running what they run."""
-    return any(block.values.get("no-quorum-policy") in ("freeze", "ignore") for block in configuration.options)
+def _may_begin(configuration: Configuration) -> bool:
+    """Whether members without quorum may begin something."""
+    return any(
+        block.values.get("no-quorum-policy") not in ("stop", "fence", "suicide") for block in configuration.options
+    )
 
 
 def _with_watchdogs(

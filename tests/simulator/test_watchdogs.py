@@ -249,10 +249,10 @@ def test_who_can_not_stop_something_ends_its_machine_when_it_is_to_be_fenced() -
     [
         ("0", "stop", Uncounted.UNSET),
         ("10s", "stop", Uncounted.TOO_SHORT),
-        ("-1", "freeze", Uncounted.GOES_ON),
-        ("-1", "ignore", Uncounted.GOES_ON),
+        ("-1", "freeze", Uncounted.BEGINS),
+        ("-1", "ignore", Uncounted.BEGINS),
+        ("-1", "demote", Uncounted.BEGINS),
         ("60s", "stop", None),
-        ("-1", "demote", None),
         ("-1", "fence", None),
     ],
 )

@@ -39,16 +39,17 @@ def decide(now: Fencing, levels: Callable[[str], Levels], around: Circumstances,
     orders: list[FenceOrder] = []
     unreachable: list[str] = []
     waits: list[int] = []
-    busy = any(isinstance(record, Ordered) for record in now.records.values())
+    busy = any(isinstance(record, Ordered) and not record.order.step.waits for record in now.records.values())
     for target, record in sorted(now.records.items()):
         if not isinstance(record, Wanted):
             continue
         if record.not_before_ms > at_ms:
             waits.append(record.not_before_ms)
             continue
-        if around.one_at_a_time and (busy or orders):
-            continue
         order = make_order(record, now.numbers.get(target, 0) + 1, levels(target), around)
+        calls = busy or any(not one.step.waits for one in orders)
+        if around.one_at_a_time and calls and (order is None or not order.step.waits):
+            continue  # But nobody is called where a watchdog is waited for.
         if order is None:
             unreachable.append(target)
         else:
