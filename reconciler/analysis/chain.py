@@ -9,12 +9,13 @@ from reconciler.analysis.placement_reasons import awaited, blocked_start, chosen
 from reconciler.analysis.promotion_reasons import not_promoted, promoted
 from reconciler.analysis.reason import blocked_by, failure_text, origin
 from reconciler.analysis.reasons import reason_of
-from reconciler.analysis.remedies import counts_on_watchdogs
 from reconciler.cib import Cib
 from reconciler.cib.departing import names_departing
 from reconciler.errors import Place
 from reconciler.frozen import frozen
+from reconciler.model.cluster import Configuration
 from reconciler.model.date import Instant
+from reconciler.model.watchdogs import Uncountable, why_uncountable
 from reconciler.scheduler import schedule
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.decision import DecidedNode, Decision, Decisions, Impossible
@@ -131,11 +132,7 @@ def _unmanaged(state: DecidedState, leaf: Decision) -> Iterator[Link]:
     if made.maintenance_mode:
         yield Link("the option maintenance-mode is true", state.place(Cause(Why.UNMANAGED, "maintenance-mode")))
     elif made.fencing_enabled and not made.fence_device:
-        none = "there is no fence device: nothing is started or stopped without one"
-        if counts_on_watchdogs(state.cib.configuration):
-            uncounted = "no lost node counts as fenced by its watchdog"
-            none = f"there is no fence device, and {uncounted}: nothing is started or stopped without a device"
-        yield Link(f"fencing-enabled is true, and {none}")
+        yield Link(f"fencing-enabled is true, and there is no fence device{_without_device(state.cib.configuration)}")
     elif leaf.blocked:
         frozen = [one for one in made.root(leaf).tickets + leaf.tickets if one.policy == "freeze"]
         yield Link(words(frozen[0].cause) if frozen else blocked_by(leaf, state.failures))
@@ -147,6 +144,17 @@ def _unmanaged(state: DecidedState, leaf: Decision) -> Iterator[Link]:
         yield Link("it is no longer in the configuration, and stop-orphan-resources is false")
     else:
         yield Link("is-managed is false", state.place(Cause(Why.UNMANAGED, leaf.config_id)))
+
+
+def _without_device(configuration: Configuration) -> str:
+    """What follows, and why it is so where nodes are to be fenced by their watchdogs."""
+    match why_uncountable(configuration):
+        case None:
+            return ", and have-watchdog does not say that nodes have a watchdog: nothing is started or stopped without"
+        case Uncountable.UNSET:
+            return ": nothing is started or stopped without one"
+        case why:
+            return f", and no node counts as fenced by its watchdog ({why.value}): nothing is started or stopped"
 
 
 def _nowhere(state: DecidedState, leaf: Decision, seen: frozenset[str]) -> Iterator[Link]:

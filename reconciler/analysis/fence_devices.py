@@ -17,9 +17,8 @@ from reconciler.model.pattern import PatternError, compile_pattern
 from reconciler.model.resource import Agent, Primitive, primitives
 from reconciler.model.score import add, read
 from reconciler.model.text import integer
+from reconciler.model.watchdogs import WATCHDOG, why_uncountable
 
-WATCHDOG = "watchdog"
-"""What a level calls a node's own watchdog, where no device has that name."""
 _SEPARATORS = re.compile(r"[\s,;]+")
 _MAP_SEPARATORS = re.compile(r"[\s;]+")
 
@@ -32,11 +31,13 @@ def devices(configuration: Configuration) -> list[str]:
 def out_of_reach(configuration: Configuration, nodes: Collection[str], lost: Collection[str]) -> frozenset[str]:
     """Those of the nodes that can't be fenced without the lost devices.
 
-    A device whose targets only its agent knows, or a rule decides, counts as able to fence every node. A watchdog (`have-watchdog`,
-    `fencing-watchdog-timeout`) counts as none: no lost node is taken to be fenced by its own.
+    A device whose targets only its agent knows, or a rule decides, counts as able to fence every node. So does a node's own watchdog, where
+    the configuration lets it count: whether the node has one only the node can tell.
     """
     reach = {one.id: _targets(configuration, one) for one in enabled(configuration) if one.id not in lost}
-    return frozenset(node for node in nodes if not _reached(configuration, node, reach))
+    counts = why_uncountable(configuration) is None
+    watched = frozenset(node for node in nodes if counts and by_watchdog(configuration, node))
+    return frozenset(node for node in nodes if not _reached(configuration, node, reach, watched))
 
 
 def _devices(configuration: Configuration) -> Iterator[Primitive]:
@@ -73,11 +74,14 @@ def kept_from(configuration: Configuration, device: Primitive) -> frozenset[str]
     return frozenset(node for node, score in scores.items() if score < 0)
 
 
-def _reached(configuration: Configuration, node: str, reach: dict[str, frozenset[str] | None]) -> bool:
+def _reached(
+    configuration: Configuration, node: str, reach: Mapping[str, frozenset[str] | None], watched: Collection[str]
+) -> bool:
+    able = {*reach, WATCHDOG} if node in watched else {*reach}
     levels = [level for level in configuration.fencing_levels if _is_for(configuration, level, node)]
     if levels:
-        return any(all(device in reach for device in level.devices) for level in levels)
-    return any(targets is None or node.lower() in targets for targets in reach.values())
+        return any(all(device in able for device in level.devices) for level in levels)
+    return node in watched or any(targets is None or node.lower() in targets for targets in reach.values())
 
 
 def _is_for(configuration: Configuration, level: FencingLevel, node: str) -> bool:

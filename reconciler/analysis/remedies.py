@@ -8,9 +8,9 @@ from reconciler.analysis import edits
 from reconciler.analysis.edits import Edit
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Colocation, Order
-from reconciler.model.duration import interval_ms
 from reconciler.model.score import INFINITY
 from reconciler.model.text import integer
+from reconciler.model.watchdogs import why_uncountable
 from reconciler.scheduler.cause import Cause, Why
 from reconciler.scheduler.decision import DecidedNode, Decision, Decisions, Hindrance, NeededTicket
 from reconciler.scheduler.plan import FailedAction
@@ -32,12 +32,6 @@ def remedies(
     for edit in _Search(configuration, made, failures).of(leaf, on, frozenset()):
         found.setdefault(edit.text, edit)
     return list(found.values())
-
-
-def counts_on_watchdogs(configuration: Configuration) -> bool:
-    """Whether nodes are to be fenced by their watchdogs."""
-    timeouts = [block.values.get("stonith-watchdog-timeout") for block in configuration.options]
-    return any(timeout is not None and interval_ms(timeout) for timeout in timeouts)
 
 
 class _Search:
@@ -81,6 +75,8 @@ class _Search:
         if not made.quorate:
             yield edits.regain_quorum()
         if made.fencing_enabled and not made.fence_device:
+            if why_uncountable(self._configuration) is None:
+                yield edits.set_option("have-watchdog", "true", weight=3)
             yield edits.set_option("stonith-enabled", "false", weight=5)
 
     def _of_resource(self, leaf: Decision) -> Iterator[Edit]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from reconciler.analysis.fence_devices import (
-    WATCHDOG,
     agent_of,
     by_watchdog,
     delay_base_ms,
@@ -45,6 +44,7 @@ from reconciler.frozen import replace
 from reconciler.model.duration import interval_ms
 from reconciler.model.resource import Primitive
 from reconciler.model.text import integer, is_true
+from reconciler.model.watchdogs import WATCHDOG
 
 FENCE_TIMER = "fence"
 """When the DC looks again at what is to be fenced."""

@@ -26,7 +26,6 @@ from reconciler.daemon.watchdog_device import WatchdogDevice, WatchdogError
 from reconciler.daemon.watchdog_record import ArmedWatchdog, WatchdogRecord
 from reconciler.daemon.watchdog_terms import WatchdogTerms, probed
 from reconciler.daemon.watched_node import WatchedNode
-from reconciler.frozen import replace
 
 _FED_EVERY_S = 1.0
 _FED_WITHIN = 4
@@ -238,12 +237,12 @@ class Watchdog:
         now_s, longest_s = self._clock(), self._asked.handover_s
         until_s = now_s + longest_s if left.until_s is None else min(left.until_s, now_s + longest_s)
         fresh = ArmedWatchdog(left.path, until_s, left.terms)
-        if not (fresh == left or self._written(fresh)) and (left.until_s is None or left.stopped):
+        if not (fresh == left or self._written(fresh)) and left.until_s is None:
             until_s = now_s  # The next one would take the same time again.
         self._until_s = until_s
         if now_s < until_s:
             self._arm()
-        if self._device is None and left.terms is not None and not left.stopped:
+        if self._device is None and left.terms is not None:
             self._fires_by_s = now_s + max(left.terms.timeout_s, left.terms.handover_s)
 
     def _stop_former(self, path: str) -> None:
@@ -355,10 +354,7 @@ class Watchdog:
         except WatchdogError as error:
             self._fail(str(error))
             return
-        if self._terms is None:
-            self._record.clear()
-        else:
-            self._written(replace(self._state, until_s=None, stopped=True))
+        self._record.clear()
 
     def _hand_over(self, device: WatchdogDevice) -> None:
         """What runs here is guarded until the next daemon is there; where the device can't wait for so long, by nobody.

@@ -21,15 +21,13 @@ _LARGEST = 16 * 1024
 class ArmedWatchdog:
     """A device that runs. `until_s`, by the clock that counts from the start of the machine, is None while its daemon knows.
 
-    `terms` are what the others were promised for this start of the machine. Who has it starve says `starved`, why. `stopped` is one that
-    runs no more, as nothing else ran here, and has to run again before anything does.
+    `terms` are what the others were promised for this start of the machine. Who has it starve says `starved`, why.
     """
 
     path: str
     until_s: float | None = None
     terms: WatchdogTerms | None = None
     starved: str | None = None
-    stopped: bool = False
 
 
 class WatchdogRecord:
@@ -59,7 +57,6 @@ class WatchdogRecord:
             "until_s": armed.until_s,
             "terms": None if terms is None else {"timeout_s": terms.timeout_s, "handover_s": terms.handover_s},
             "starved": armed.starved,
-            "stopped": armed.stopped,
         }
         fresh = f"{self._path}.new"
         with open(fresh, "w", encoding="utf-8") as file:
@@ -75,16 +72,11 @@ class WatchdogRecord:
 def _armed(found: Any) -> ArmedWatchdog:
     """Raises ValueError, TypeError or KeyError when it is none. A daemon of before promises left no more than the path and the time."""
     path, until_s, terms = found["path"], found["until_s"], found.get("terms")
-    starved, stopped = found.get("starved"), found.get("stopped", False)
-    sound = (
-        isinstance(path, str)
-        and isinstance(until_s, int | float | None)
-        and isinstance(starved, str | None)
-        and isinstance(stopped, bool)
-    )
+    starved = found.get("starved")
+    sound = isinstance(path, str) and isinstance(until_s, int | float | None) and isinstance(starved, str | None)
     if not sound:
         raise ValueError("no record of a watchdog")
-    return ArmedWatchdog(path, until_s, None if terms is None else _terms(terms), starved, stopped)
+    return ArmedWatchdog(path, until_s, None if terms is None else _terms(terms), starved)
 
 
 def _terms(found: Any) -> WatchdogTerms:

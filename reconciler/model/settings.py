@@ -133,16 +133,17 @@ CLUSTER_OPTIONS = _table(
             "have-watchdog",
             "boolean",
             "false",
-            "Whether nodes have a watchdog that fences them. A node may feed one (`self-fencing` in its node.yaml), but no lost node "
-            "counts as fenced for that: with it resources are started where no device could fence, and what ran on a lost node starts "
-            "nowhere else.",
+            "Whether nodes have a watchdog that fences them (`self-fencing` in their node.yaml): where no fence device is configured, "
+            "nothing is started without it. How long one is waited for says `fencing-watchdog-timeout`.",
         ),
         S(
             "fencing-watchdog-timeout",
             "duration",
             "0",
-            "How long it takes until a lost node's watchdog has certainly fenced it; 0 means that watchdogs do not fence. Nothing waits "
-            "for it here: no lost node counts as fenced by its watchdog, also where it feeds one, and what no device fences is not fenced.",
+            "How long the others wait until a lost node counts as fenced by its own watchdog: -1 as long as each node has promised "
+            "(`status` shows it; by default 202s), 0 that none counts. It counts for a node that no device is configured for, or where a "
+            "fencing level names `watchdog`; and only if the node has promised to be reset within that time, those who are left have "
+            "most of the votes without it (never in a cluster of two), and no-quorum-policy is neither freeze nor ignore.",
             stored="stonith-watchdog-timeout",
         ),
         S(

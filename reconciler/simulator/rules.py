@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import permutations
 
-from reconciler.analysis.fence_devices import WATCHDOG
 from reconciler.cib import Cib
 from reconciler.controller import events as ev
 from reconciler.controller.fencing.record import Down, FenceOrder, Ordered
@@ -22,6 +21,7 @@ from reconciler.model.cluster import Configuration
 from reconciler.model.duration import DEFAULT_TIMEOUT_MS, interval_ms, timeout_ms
 from reconciler.model.operation import AgentCall
 from reconciler.model.resource import Primitive, primitives
+from reconciler.model.watchdogs import WATCHDOG
 from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.excuses import Excuses
 from reconciler.simulator.host import Host

@@ -174,7 +174,7 @@ ASKED: dict[str, tuple[Question, ...]] = {
     "m24-diskless-sbd": (
         Question("validate {it}", 1, ("[fencing-by-watchdog]", "nothing would start")),
         Question("plan {it}", 1, ("[fencing-by-watchdog]",)),
-        Question("why a --path {it}", 1, ("[fencing-by-watchdog]",), ("have-watchdog: true",)),
+        Question("why a --path {it}", 1, ("[fencing-by-watchdog]", "have-watchdog: true")),
     ),
     "m25-blocked-markdown": (
         Question(

@@ -257,6 +257,10 @@ def test_members_that_are_away_already_have_no_vote() -> None:
     assert [case.name for case in cases(cib, 1) if case.kind == "node"] == [f"loss of node n{n}" for n in (1, 2, 3)]
 
 
+WATCHED = plain({"have-watchdog": "true", "stonith-watchdog-timeout": "-1"})
+BY_WATCHDOG = (FencingLevel("1", ("d1",), target="n1"), FencingLevel("2", ("watchdog",), target="n1"))
+
+
 def rule_block(values: Mapping[str, str]) -> AttributeBlocks:
     return (AttributeBlock(values, rules=(Rule((DateExpression("gt", start="2020-01-01"),)),)),)
 
@@ -278,6 +282,13 @@ LEVELS = (FencingLevel("1", ("d1", "d2"), target="n1"), FencingLevel("2", ("d3",
         ((Primitive("d1", FENCE, params=rule_block({"pcmk_host_list": "n1"})),), {}, (), set()),
         ((), {"options": plain({"have-watchdog": "true"})}, (), {"n1", "n2", "n3"}),
         ((device("d1", "n1 n2"),), {"options": plain({"have-watchdog": "true"})}, (), {"n3"}),
+        ((), {"options": WATCHED}, (), set()),
+        ((device("d1", "n1 n2"),), {"options": WATCHED}, (), set()),
+        ((device("d1", "n1 n2"),), {"options": WATCHED}, ("d1",), {"n1", "n2"}),
+        ((device("d1"),), {"options": WATCHED, "fencing_levels": BY_WATCHDOG}, ("d1",), {"n2", "n3"}),
+        ((device("d1"),), {"fencing_levels": BY_WATCHDOG}, ("d1",), {"n1", "n2", "n3"}),
+        ((device("watchdog", "n1"),), {"options": WATCHED}, (), {"n2", "n3"}),
+        ((), {"options": plain({**WATCHED[0].values, "no-quorum-policy": "ignore"})}, (), {"n1", "n2", "n3"}),
         ((device("d1"), device("d2"), device("d3")), {"fencing_levels": LEVELS}, ("d2",), set()),
         ((device("d1"), device("d2"), device("d3")), {"fencing_levels": LEVELS}, ("d3",), {"n2"}),
         ((device("d1"), device("d2"), device("d3")), {"fencing_levels": LEVELS}, ("d2", "d3"), {"n1", "n2"}),

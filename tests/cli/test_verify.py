@@ -302,10 +302,25 @@ primitives:
 """
 
 
-def test_a_node_that_only_a_watchdog_could_fence_is_not_survived(site: Path, run: Run) -> None:
-    write(site, UNFENCED.replace("OPTION", "have-watchdog: true, fencing-watchdog-timeout: 10s"))
+@pytest.mark.parametrize(
+    "option", ["have-watchdog: true", "have-watchdog: true, fencing-watchdog-timeout: -1, no-quorum-policy: freeze"]
+)
+def test_a_node_whose_watchdog_can_not_count_is_not_survived(site: Path, run: Run, option: str) -> None:
+    write(site, UNFENCED.replace("OPTION", option))
     done = run("verify", "cluster.d", "--survive", "1")
     assert done.returncode == 2
     assert "could not be fenced: n1" in done.stdout
     assert "a is down" in done.stdout
     assert done.stdout.endswith("1 of 1 property does not hold.\n")
+
+
+def test_a_node_that_its_watchdog_fences_is_survived(site: Path, run: Run) -> None:
+    options = "have-watchdog: true, fencing-watchdog-timeout: -1"
+    write(
+        site,
+        UNFENCED.replace("OPTION", options).replace(
+            "  # reconciler: accept fencing-by-watchdog because another program feeds them\n", ""
+        ),
+    )
+    done = run("verify", "cluster.d", "--survive", "1")
+    assert done.returncode == 0, done.stdout

@@ -83,16 +83,25 @@ def test_what_can_not_be_explained_is_an_error_that_names_it(
     assert "Traceback" not in done.stderr
 
 
-def test_a_watchdog_is_no_way_out_of_having_no_fence_device(site: Path, run: Run) -> None:
+@pytest.mark.parametrize(
+    ("option", "nodes", "said", "offered"),
+    [
+        ("-1", "n1: {}, n2: {}, n3: {}", "have-watchdog does not say that nodes have a watchdog", True),
+        ("10s", "n1: {}, n2: {}", "no node counts as fenced by its watchdog (of two nodes", False),
+    ],
+)
+def test_without_a_fence_device_watchdogs_are_a_way_out_where_they_may_count(
+    site: Path, run: Run, option: str, nodes: str, said: str, offered: bool
+) -> None:
     (site / "cluster.d" / "site.yaml").write_text(
         "cluster:\n  name: t\n"
-        "  # reconciler: accept fencing-by-watchdog because another program feeds them\n"
-        "  options: {fencing-watchdog-timeout: 10s}\n"
-        "nodes: {n1: {}, n2: {}, n3: {}}\n"
+        "  # reconciler: accept fencing-by-watchdog because it is a test\n"
+        f"  options: {{fencing-watchdog-timeout: {option}}}\n"
+        f"nodes: {{{nodes}}}\n"
         "primitives:\n  a: {agent: 'ocf:reconciler:Dummy'}\n"
     )
     done = run("why", "a", "--path", "cluster.d")
     assert done.returncode == 0, done.stderr
-    assert "no lost node counts as fenced by its watchdog" in done.stdout
-    assert "have-watchdog" not in done.stdout
+    assert said in done.stdout
+    assert ("have-watchdog: true" in done.stdout) is offered
     assert "fencing-enabled" in done.stdout

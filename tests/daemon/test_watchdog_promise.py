@@ -417,25 +417,24 @@ def test_a_device_that_is_named_no_longer_is_fed_on_as_it_was_promised(
     assert machine.is_reset
 
 
-def test_who_has_stopped_it_arms_it_again_before_anything_runs(machine: Machine) -> None:
-    """The others still count on it: it guards the machine before the node is a member."""
+def test_who_has_stopped_it_takes_the_promise_back_before_anything_begins(machine: Machine) -> None:
+    """And may promise less, as nothing ran in between."""
     machine.active = False
     machine.end(in_order=True, comes_back=False)
-    assert machine.devices["/dev/watchdog"].fires_at_s is None
-    machine.cut = True
-    machine.start(DEFAULT)
-    assert machine.devices["/dev/watchdog"].fires_at_s is not None
-    machine.pass_time(600)
-    assert not machine.is_reset, "nothing runs here"
-    assert machine.told_ms == PROMISED_MS
-
-
-def test_a_device_that_can_not_be_armed_again_is_withdrawn(machine: Machine) -> None:
-    machine.active = False
-    machine.end(in_order=True, comes_back=False)
-    machine.devices["/dev/watchdog"].busy = True
-    machine.start(DEFAULT)
+    assert (machine.devices["/dev/watchdog"].fires_at_s, machine.record.read()) == (None, None)
+    machine.start(SelfFencingConfig("/dev/watchdog1", 60, 600))
+    assert machine.told_ms == 0
     machine.pass_time(5)
+    assert machine.counted_ms == WatchdogTerms(60, 600).within_ms
+
+
+def test_a_device_that_was_promised_and_does_not_run_is_withdrawn(machine: Machine) -> None:
+    machine.kill()
+    machine.devices["/dev/watchdog"].busy, machine.devices["/dev/watchdog"].fires_at_s = True, None
+    machine.start(DEFAULT)
+    machine.pass_time(60)
+    assert machine.told_ms == PROMISED_MS, "it may run yet"
+    machine.pass_time(70)
     assert (machine.told_ms, machine.record.read()) == (0, None)
 
 

@@ -21,6 +21,15 @@ def without_devices(option: str) -> str:
     return change(("fencing-timeout: 90s", f"fencing-timeout: 90s, {option}"), (DEVICES, ""))
 
 
+def of_three(option: str, devices: str = "") -> str:
+    """The same with a third node, and with these devices."""
+    return change(
+        ("fencing-timeout: 90s", f"fencing-timeout: 90s, {option}"),
+        (DEVICES, devices),
+        ("  n2: {}", "  n2: {}\n  n3: {}"),
+    )
+
+
 FAULTS = {
     # Fencing (VA-11, VA-12)
     "no device": (
@@ -76,6 +85,19 @@ FAULTS = {
         "fencing-by-watchdog",
         change(("devices: [f1]}\n", "devices: [f1]}\n    - {target: n2, index: 1, devices: [«watchdog]}\n")),
     ),
+    "watchdogs in a cluster of two": (
+        "fencing-by-watchdog",
+        without_devices("have-watchdog: «true, fencing-watchdog-timeout: -1"),
+    ),
+    "watchdogs where who is cut off goes on": (
+        "fencing-by-watchdog",
+        of_three("have-watchdog: «true, fencing-watchdog-timeout: -1").replace("policy: stop", "policy: freeze"),
+    ),
+    "watchdogs alone, of which nobody says that nodes have them": (
+        "fencing-by-watchdog",
+        of_three("fencing-watchdog-timeout: «-1"),
+    ),
+    "watchdogs that nobody waits for": ("fencing-by-watchdog", of_three("have-watchdog: «true")),
 }
 
 
@@ -118,3 +140,30 @@ def test_who_counts_on_watchdogs_may_say_why() -> None:
         "  options:", "  # reconciler: accept fencing-by-watchdog because another program feeds them\n  options:"
     )
     assert codes(text) == {"fencing-by-watchdog": Severity.WARNING}
+
+
+COUNTED = [
+    of_three("have-watchdog: true, fencing-watchdog-timeout: -1"),
+    of_three("have-watchdog: true, fencing-watchdog-timeout: 80s"),
+    of_three("fencing-watchdog-timeout: -1", DEVICES),
+    of_three("fencing-watchdog-timeout: -1", f"{DEVICES}    - {{target: n2, index: 1, devices: [watchdog]}}\n"),
+    of_three(
+        "fencing-watchdog-timeout: -1",
+        f"{DEVICES.replace('n1 n2', 'n1 n2 n3')}    - {{target: n1, index: 2, devices: [watchdog]}}\n",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", COUNTED)
+def test_who_is_fenced_by_watchdogs_that_may_count_hears_nothing(text: str) -> None:
+    assert codes(text) == {}
+
+
+def test_a_node_whose_levels_name_no_watchdog_is_not_left_to_it() -> None:
+    text = of_three("fencing-watchdog-timeout: -1", f"{DEVICES}    - {{target: n3, index: 1, devices: [f1]}}\n")
+    assert codes(text) == {"node-without-fencing": Severity.ERROR}
+
+
+def test_a_watchdog_in_a_level_is_nothing_without_a_time() -> None:
+    text = of_three("have-watchdog: false", f"{DEVICES}    - {{target: n3, index: 1, devices: [watchdog]}}\n")
+    assert codes(text) == {"fencing-by-watchdog": Severity.ERROR, "node-without-fencing": Severity.ERROR}

@@ -14,6 +14,7 @@ from reconciler.model.cluster import Address, FencingLevel
 from reconciler.model.duration import interval_ms
 from reconciler.model.resource import Primitive
 from reconciler.model.text import boolean, integer
+from reconciler.model.watchdogs import WATCHDOG, Uncountable, sets_watchdog_timeout, why_uncountable
 
 _SEPARATORS = r"[\s,;]+"
 _OPTIONS: Address = ("cluster", "options")
@@ -67,16 +68,17 @@ def _check_level(facts: Facts, level: FencingLevel, devices: dict[str, ResourceI
     for number, name in enumerate(level.devices):
         if name not in devices and name not in facts.draft.broken and facts.draft.complete:
             place = facts.index.value((*base, "devices", str(number)))
-            if name == "watchdog":
-                facts.error(
-                    "fencing-by-watchdog",
-                    place,
-                    f"'watchdog' in a level: {_UNCOUNTED}, so this level fences nothing",
-                    _INSTEAD,
-                )
+            if name == WATCHDOG:
+                _check_watchdog_level(facts, place)
                 continue
             why = "is no fencing device" if name in facts.items else "does not exist"
             facts.error("unknown-device", place, f"the fencing device '{name}' {why}", did_you_mean(name, devices))
+
+
+def _check_watchdog_level(facts: Facts, place: Place) -> None:
+    if (why := why_uncountable(facts.configuration)) is not None:
+        text = f"'watchdog' in a level: {_UNCOUNTED} ({why.value}), so this level fences nothing"
+        facts.error("fencing-by-watchdog", place, text, _HINTS[why])
 
 
 def _check_level_twice(facts: Facts) -> None:
@@ -139,8 +141,10 @@ def _check_coverage(facts: Facts, devices: dict[str, ResourceItem]) -> None:
     watchdogs = _watchdog_options(facts)
     uncovered = _uncovered(facts, devices)
     if watchdogs:
-        _report_watchdogs(facts, watchdogs, devices, uncovered)
+        _check_watchdogs(facts, watchdogs, devices, uncovered)
     for name in uncovered:
+        if _is_left_to_its_watchdog(facts, name):
+            continue
         text = f"no device can fence '{name}': if it is lost, its resources start nowhere else"
         hint = "add it to pcmk_host_list or pcmk_host_map of a device"
         facts.error("node-without-fencing", facts.index.key(("nodes", name)), text, hint)
@@ -151,7 +155,12 @@ def _check_coverage(facts: Facts, devices: dict[str, ResourceItem]) -> None:
 
 
 _UNCOUNTED = "no lost node counts as fenced by its watchdog"
-_INSTEAD = "let devices below `fencing: devices` fence every node, and leave this out"
+_DEVICES = "let devices below `fencing: devices` fence every node"
+_HINTS = {
+    Uncountable.UNSET: "set `fencing-watchdog-timeout: -1` (as long as each node promises), and `self-fencing` in every node.yaml",
+    Uncountable.GOES_ON: f"use another no-quorum-policy, or {_DEVICES}",
+    Uncountable.OF_TWO: _DEVICES,
+}
 
 
 def _watchdog_options(facts: Facts) -> dict[str, Place]:
@@ -160,24 +169,36 @@ def _watchdog_options(facts: Facts) -> dict[str, Place]:
     for number, block in enumerate(facts.configuration.options):
         if boolean(block.values.get("have-watchdog", "")):
             found["have-watchdog"] = facts.value_place(_OPTIONS, number, "have-watchdog")
-        timeout = block.values.get("stonith-watchdog-timeout", "0")
-        if timeout == "-1" or interval_ms(timeout):
+        if sets_watchdog_timeout(block.values.get("stonith-watchdog-timeout", "0")):
             spellings = ("fencing-watchdog-timeout", "stonith-watchdog-timeout")
             found["fencing-watchdog-timeout"] = facts.value_place(_OPTIONS, number, *spellings)
     return found
 
 
-def _report_watchdogs(
+def _is_left_to_its_watchdog(facts: Facts, node: str) -> bool:
+    """Whether a node that no device covers may count as fenced by its own watchdog: levels that are for it have to name that."""
+    levels = [level for level in facts.configuration.fencing_levels if (level.target or "").lower() == node.lower()]
+    named = not levels or any(WATCHDOG in level.devices for level in levels)
+    return named and why_uncountable(facts.configuration) is None
+
+
+def _check_watchdogs(
     facts: Facts, options: dict[str, Place], devices: dict[str, ResourceItem], uncovered: list[str]
 ) -> None:
-    """Without devices for all nodes somebody counts on what nobody does; with them the options only mean nothing."""
+    """Without devices for all nodes watchdogs have to count; with them, and no level that names watchdogs, the options mean nothing."""
     place, names = min(options.values()), " and ".join(sorted(options))
     if devices and not uncovered:
-        facts.warning("fencing-by-watchdog", place, f"{names}: {_UNCOUNTED}: the devices fence alone", "leave it out")
+        if not any(WATCHDOG in level.devices for level in facts.configuration.fencing_levels):
+            text = f"{names}: the devices fence alone, as no level names `watchdog`"
+            facts.warning("fencing-by-watchdog", place, text, "leave it out, or give levels")
         return
     starts = devices or "have-watchdog" in options
-    then = "what ran on a lost node that no device fences starts nowhere else" if starts else "nothing would start"
-    facts.error("fencing-by-watchdog", place, f"{names}: {_UNCOUNTED}: {then}", _INSTEAD)
+    if (why := why_uncountable(facts.configuration)) is not None:
+        then = "what ran on a lost node that no device fences starts nowhere else" if starts else "nothing would start"
+        facts.error("fencing-by-watchdog", place, f"{names}: {_UNCOUNTED} ({why.value}): {then}", _HINTS[why])
+    elif not starts:
+        text = f"{names}: without any device nothing would start before `have-watchdog: true` says that nodes have one"
+        facts.error("fencing-by-watchdog", place, text, "add it, and `self-fencing` to every node.yaml")
 
 
 def _enabled_place(facts: Facts) -> Place:
