@@ -37,6 +37,7 @@ from reconciler.controller.fencing.record import Down, Fencing, Ordered
 from reconciler.controller.keeper import Promising, SendAcceptance, TakeIn, Vouch
 from reconciler.controller.membership import agreement, machine
 from reconciler.controller.membership.presence import Presence
+from reconciler.controller.messages import Report
 from reconciler.controller.own import Own
 from reconciler.controller.quorum.policy import Permissions, QuorumPolicy
 from reconciler.frozen import replace
@@ -234,14 +235,14 @@ def no_own_report(patch: Patch) -> None:
 
 def a_report_overrides_other_nodes(patch: Patch) -> None:
     """What a member says of itself takes the place of what is known of others."""
-    report = shared._report
+    told = shared._told_of_itself
 
     def greedy(state: Any, message: Any) -> Any:
         others = (one.name for one in state.cib.status.nodes if one.name != message.node)
         lost = tuple(HistoryForgotten(name, attributes=False) for name in others)
-        return report(shared.observed(state, lost), message)
+        return told(shared.observed(state, lost) if isinstance(message, Report) else state, message)
 
-    patch.setattr(shared, "_report", greedy)
+    patch.setattr(shared, "_told_of_itself", greedy)
 
 
 def own_part_lost_by_a_transfer(patch: Patch) -> None:
@@ -289,8 +290,12 @@ def result_matched_without_term(patch: Patch) -> None:
 
 def an_inherited_operation_is_ordered_again(patch: Patch) -> None:
     """What a former DC ordered, and what still runs, is not awaited."""
-    report = shared._report
-    patch.setattr(shared, "_report", lambda state, message: report(state, replace(message, underway=())))
+    told = shared._told_of_itself
+
+    def nothing_underway(state: Any, message: Any) -> Any:
+        return told(state, replace(message, underway=()) if isinstance(message, Report) else message)
+
+    patch.setattr(shared, "_told_of_itself", nothing_underway)
 
 
 def unclean_forgotten_on_a_change_of_dc(patch: Patch) -> None:
