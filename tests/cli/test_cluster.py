@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 import subprocess
 import time
@@ -186,6 +187,8 @@ def test_a_quorum_device_that_does_not_vote_is_a_fault(row: str, votes: int, fau
     of_the_device = [fault for fault in found.faults if "device" in fault]
     assert [fault.partition(" (")[0] for fault in of_the_device] == list(faults)
     assert all("corosync-qnetd-tool -l on witness" in fault for fault in of_the_device)
+    _, rules, *_ = standing_lines(found, Paint(io.StringIO()))
+    assert rules == "2 nodes, quorum 2 of 3 votes, quorum device witness (ffsplit)"
 
 
 def test_a_node_is_not_started_before_the_quorum_device_votes_for_it() -> None:

@@ -299,6 +299,19 @@ def test_a_quorum_device_is_the_third_vote_of_two_machines(package: Path, tmp_pa
         # On a machine that has much to do, corosync and its device may take so long to form a ring that the address moved meanwhile.
         wait_until(lambda: made.at_rest() and made.holder() is not None, "the address is there", 60)
         now = made.holder()
+        change = made.machines["h1"].run
+        change("reconciler", "cluster", "remove-device", "--yes")
+        assert [made.votes(name) for name in ("h1", "h2")] == [2, 2]
+        assert not any(made.machines[name].has("/etc/corosync/qdevice/net/nssdb") for name in ("h1", "h2"))
+        assert change("systemctl", "is-enabled", "corosync-qdevice", check=False) == "disabled"
+        change("corosync-qdevice-net-certutil", "-Q", "-n", "site", "qnetd.example.org", "h1", "h2")
+        assert "wait until the quorum device" in change(
+            "reconciler", "cluster", "add-device", "qnetd.example.org", "--yes"
+        )
+        assert [made.votes(name) for name in ("h1", "h2")] == [3, 3]
+        assert change("systemctl", "is-enabled", "corosync-qdevice") == "enabled"
+        assert made.at_rest()
+        assert made.holders() == [now], "what runs was not touched"
         made.desk.run("systemctl", "stop", "corosync-qnetd")
         wait_until(lambda: [made.votes(name) for name in ("h1", "h2")] == [2, 2], "the device is lost", 60)
         assert made.at_rest()

@@ -12,6 +12,7 @@ from reconciler.cli.cluster.scripts import digest_of
 from reconciler.cli.cluster.showing import FORMAT_VERSION
 from reconciler.cli.terminal.paint import Paint
 from reconciler.fabric.corosync.conf.checks import check, errors
+from reconciler.fabric.corosync.conf.device import device_of
 from reconciler.fabric.corosync.conf.nodes import names
 from reconciler.fabric.corosync.conf.text import Conf, value_at
 from reconciler.fabric.corosync.conf.votes import (
@@ -83,6 +84,8 @@ def standing_lines(standing: ClusterStanding, paint: Paint) -> Iterator[str]:
     rules = [f"quorum {quorum_of(conf)} of {expected_votes(conf)} votes"]
     rules += ["two_node"] if is_two_node(conf) else []
     rules += ["wait_for_all"] if waits_for_all(conf) else []
+    device = device_of(conf)
+    rules += [] if device is None else [f"quorum device {device.host} ({device.algorithm})"]
     count = len(names(conf))
     yield f"{count} {'node' if count == 1 else 'nodes'}, {', '.join(rules)}"
     yield ""
