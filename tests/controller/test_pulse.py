@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from reconciler.controller.messages import Ping
 from reconciler.controller.moment import Moment
 from reconciler.controller.pulse import MISSED_MS, Pulse
@@ -159,3 +162,78 @@ def test_what_was_held_in_a_view_that_is_over_is_compared_with_nobody() -> None:
     pulse.begin(("n1", "n2"), place(1), at(2))
     pulse.heard(ping("n2", place(2, "theirs")), at(3))
     assert not pulse.strays("n2")
+
+
+def answer(node: str, number: int, *, ours: int) -> Ping:
+    return replace(ping(node, Shared()), number=number, answers={"n1": ours})
+
+
+def test_who_has_answered_since_when() -> None:
+    votes = dict.fromkeys(("n1", "n2", "n3", "n4", "n5"), 1)
+    pulse = begun(*votes)
+    for number in range(1, 4):
+        assert pulse.ping(Shared(), {}, at(number * 1_000)).number == number
+    assert pulse.heard_since(votes, at(9_000)) is None
+    pulse.heard(answer("n2", 1, ours=3), at(4_000))
+    assert pulse.heard_since(votes, at(9_000)) is None, "two of five"
+    pulse.heard(answer("n3", 1, ours=1), at(4_000))
+    assert pulse.heard_since(votes, at(9_000)) == at(1_000)
+    pulse.heard(answer("n4", 1, ours=2), at(4_000))
+    assert pulse.heard_since(votes, at(9_000)) == at(2_000)
+    assert pulse.heard_since(votes, at(9_000), without="n4") == at(1_000)
+    pulse.heard(answer("n5", 1, ours=7), at(4_000))
+    assert pulse.heard_since(votes, at(9_000)) == at(2_000), "nobody has heard what was never sent"
+
+
+def test_what_is_heard_is_said_in_the_next_ping_and_of_this_view_alone() -> None:
+    pulse = begun("n1", "n2", "n3")
+    pulse.heard(answer("n2", 4, ours=0), at(1_000))
+    assert pulse.ping(Shared(), {}, at(2_000)).answers == {"n2": 4}
+    pulse.begin(("n1", "n2"), Shared(), at(3_000))
+    assert pulse.ping(Shared(), {}, at(4_000)).answers == {}
+
+
+def test_a_view_begins_with_what_all_have_heard_and_goes_on_with_what_they_had() -> None:
+    votes = dict.fromkeys(("n1", "n2", "n3"), 1)
+    pulse = Pulse("n1")
+    pulse.begin(votes, Shared(), at(5_000), at(2_000))
+    assert pulse.heard_since(votes, at(9_000)) == at(2_000)
+    pulse.begin(("n1", "n2"), Shared(), at(6_000))
+    assert pulse.heard_since(votes, at(9_000)) == at(2_000)
+    pulse.leave()
+    assert pulse.heard_since(votes, at(9_000)) is None
+    assert pulse.heard_since({"n1": 1}, at(9_000)) == at(9_000), "who has all votes hears itself"
+
+
+def test_where_members_do_not_answer_what_comes_back_to_oneself_counts() -> None:
+    votes = dict.fromkeys(("n1", "n2", "n3"), 1)
+    pulse = Pulse("n1")
+    pulse.begin(votes, Shared(), START, answers=False)
+    sent = pulse.ping(Shared(), {}, at(1_000))
+    assert sent.answers == {}
+    pulse.heard(answer("n2", 1, ours=1), at(1_100))
+    assert pulse.heard_since(votes, at(1_200)) is None
+    pulse.heard(sent, at(1_200))
+    assert pulse.heard_since(votes, at(1_300)) == at(1_000)
+
+
+@given(
+    votes=st.dictionaries(st.sampled_from(["n1", "n2", "n3", "n4", "n5"]), st.integers(0, 3), min_size=1),
+    answers=st.dictionaries(st.sampled_from(["n2", "n3", "n4", "n5"]), st.integers(1, 9)),
+    without=st.sampled_from(["", "n2", "n3"]),
+)
+def test_most_of_the_votes_have_heard_what_most_are_said_to_have_heard(
+    votes: dict[str, int], answers: dict[str, int], without: str
+) -> None:
+    pulse = begun("n1", "n2", "n3", "n4", "n5")
+    for number in range(1, 10):
+        pulse.ping(Shared(), {}, at(number * 1_000))
+    for node, number in answers.items():
+        pulse.heard(answer(node, 1, ours=number), at(20_000))
+    since = pulse.heard_since(votes, at(30_000), without)
+    if since is None:
+        able = sum(vote for name, vote in votes.items() if name == "n1" or (name in answers and name != without))
+        assert 2 * able <= sum(votes.values())
+        return
+    have = {name for name, number in answers.items() if at(number * 1_000).mono_ms >= since.mono_ms} - {without}
+    assert 2 * sum(votes.get(name, 0) for name in {*have, "n1"}) > sum(votes.values())
