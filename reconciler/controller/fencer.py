@@ -40,6 +40,7 @@ from reconciler.controller.membership.presence import Presence
 from reconciler.controller.moment import Moment
 from reconciler.controller.shared import Shared, allowed, watchdog_wait
 from reconciler.controller.standing import option, present
+from reconciler.controller.watchdogs import Uncounted
 from reconciler.frozen import replace
 from reconciler.model.duration import interval_ms
 from reconciler.model.resource import Primitive
@@ -132,7 +133,7 @@ class Fencer:
             if demand_of(fencing.records[target]) is not None:
                 wishes.append(Broadcast(FenceGivenUp(shared.term, target, 0, now.wall_ms)))
                 continue
-            text = f"{target} is to be fenced, and no device can do that"
+            text = f"{target} is to be fenced, and no device can do that{_uncounted(shared, fencing.records[target])}"
             wishes.append(Emit("fencing", {"target": target, "what": "unreachable", "text": text}))
         return wishes
 
@@ -301,6 +302,16 @@ def _watchdog(shared: Shared, record: Record) -> Device | None:
         kept_from=frozenset({wanted.target}),
         waits=True,
     )
+
+
+def _uncounted(shared: Shared, record: Record) -> str:
+    """Why the watchdog of a target does not do either, where the configuration leaves it to that."""
+    if not isinstance(record, Wanted) or not by_watchdog(shared.cib.configuration, record.target):
+        return ""
+    why = watchdog_wait(shared, record.target, record.boot)
+    if not isinstance(why, Uncounted) or why is Uncounted.UNSET:
+        return ""
+    return f", and its watchdog does not count: {why.value}"
 
 
 def _delayed(device: Device, cib: Cib, primitive: Primitive, target: str, later_ms: int) -> Device:

@@ -263,6 +263,9 @@ def test_when_a_watchdog_counts(longest: str, policy: str, why: Uncounted | None
     cluster.hosts["n1"].pause()
     cluster.run(200_000)
     assert cluster.world.where("a") == (["n2"] if why is None else [])
+    texts = [one.fields["text"] for one in cluster.hosts["n2"].emitted if one.fields.get("what") == "unreachable"]
+    told = any(text.endswith(f"its watchdog does not count: {why.value}") for text in texts if why is not None)
+    assert told == (why not in (None, Uncounted.UNSET))
 
 
 def test_of_two_nodes_none_counts() -> None:
