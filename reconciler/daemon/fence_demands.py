@@ -8,15 +8,17 @@ from reconciler.controller.demanding import Undemandable
 from reconciler.controller.fencer import levels_of
 from reconciler.controller.fencing.ordering import MARGIN_MS
 from reconciler.controller.fencing.record import Down, Ordered
-from reconciler.controller.fencing.topology import steps
+from reconciler.controller.fencing.topology import Device, steps
 from reconciler.controller.node import Node
-from reconciler.controller.shared import Shared, undemandable
+from reconciler.controller.shared import Shared, undemandable, watchdog_wait
+from reconciler.controller.watchdogs import Uncounted, timeout_ms
 from reconciler.daemon.http import ApiError
+from reconciler.model.watchdogs import WATCHDOG
 
 
 def longest_s(shared: Shared, target: str, action: str) -> float:
     """How long it takes at most until all levels were tried, where every agent takes the time that it has."""
-    told = levels_of(shared.cib, target)
+    told = levels_of(shared.cib, target, watchdog=own_watchdog(shared, target, action))
     tries_ms = sum(
         (device.timeout_ms(step.action) + MARGIN_MS) * device.tries(step.action)
         for level in told
@@ -28,6 +30,15 @@ def longest_s(shared: Shared, target: str, action: str) -> float:
     return (tries_ms + waits_ms) / 1000
 
 
+def own_watchdog(shared: Shared, target: str, action: str) -> Device | None:
+    """The target's own watchdog, where it counts now: it boots the machine again, so that nobody is switched off by it."""
+    known = shared.nodes.get(target)
+    waits_ms = watchdog_wait(shared, target, "" if known is None else known.boot)
+    if action == "off" or not isinstance(waits_ms, int):
+        return None
+    return Device(WATCHDOG, {action: waits_ms}, {action: 1}, waits=True)
+
+
 def check_demand(node: Node, target: str, action: str) -> None:
     """Refuse what can't be done now. Raises ApiError, which says what would help."""
     shared = node.replica.shared
@@ -37,6 +48,10 @@ def check_demand(node: Node, target: str, action: str) -> None:
     why = undemandable(shared, target, "" if known is None else known.boot)
     if why is not None:
         raise _refused(why, target, shared)
+    if not levels_of(shared.cib, target, watchdog=own_watchdog(shared, target, action)):
+        raise ApiError(
+            409, "no-device", f"{target} is fenced by its own watchdog alone, which boots it again: --reboot"
+        )
     record = shared.fencing.records.get(target)
     if isinstance(record, Ordered) and record.wanted.action != action:
         raise _known_already(target, shared)  # What is under way goes on as it is.
@@ -55,13 +70,23 @@ def _refused(why: Undemandable, target: str, shared: Shared) -> ApiError:
             return ApiError(409, "no-quorum", f"those who are here have no quorum, and may fence nobody; {by_hand}")
         case Undemandable.NO_DEVICE:
             needed = f"fencing.devices: one that is enabled, with {target} in its host list"
-            return ApiError(409, "no-device", f"no fence device is for {target} ({needed}); {by_hand}")
+            text = f"no fence device is for {target} ({needed}){_of_its_watchdog(shared, target)}"
+            return ApiError(409, "no-device", f"{text}; {by_hand}")
         case Undemandable.DOWN | Undemandable.UNDER_WAY:
             return _known_already(target, shared)
         case Undemandable.BOOTED:
             return ApiError(409, "node-booted", f"{target} has just booted: ask again")
         case _:
             assert_never(why)
+
+
+def _of_its_watchdog(shared: Shared, target: str) -> str:
+    """Why the watchdog does not count that is to fence a target; nothing where none is to."""
+    known = shared.nodes.get(target)
+    why = watchdog_wait(shared, target, "" if known is None else known.boot)
+    if timeout_ms(shared.cib) == 0 or not isinstance(why, Uncounted):
+        return ""
+    return f", and its own watchdog does not count: {why.value}"
 
 
 def _members(shared: Shared) -> list[str]:

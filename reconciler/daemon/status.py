@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from reconciler.analysis.fence_devices import by_watchdog
 from reconciler.cib import Cib
 from reconciler.cib.observations import transient
 from reconciler.controller.agent_calls import RUNNING_CODES
@@ -16,6 +17,7 @@ from reconciler.controller.members import node_state, with_members
 from reconciler.controller.messages import finding_to_plain
 from reconciler.controller.node import Node
 from reconciler.controller.shared import Activation
+from reconciler.controller.watchdogs import timeout_ms
 from reconciler.daemon.counts import counts_of, leaves, leaves_of
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.resource_status import ResourceStatus, recorded_to_plain
@@ -78,6 +80,22 @@ class StatusView:
             "warnings": list(warnings),
             "strict": self.strict,
             "watchdog": self.watchdog(),
+            "watchdogs": self._watchdogs(),
+        }
+
+    def _watchdogs(self) -> dict[str, Any]:
+        """By node that is to be fenced by its own watchdog what it has promised, and why that would not count if it were lost now."""
+        node, cib = self._node, self._node.replica.cib
+        if timeout_ms(cib) == 0:
+            return {}
+        promised_ms = node.self_resets
+        names = (name for name in sorted(node.replica.shared.nodes) if by_watchdog(cib.configuration, name))
+        return {
+            name: {
+                "resets_within_s": promised_ms[name] / 1000 if name in promised_ms else None,
+                "uncounted": node.watchdog_counts(name),
+            }
+            for name in names
         }
 
     def _former_names(self) -> dict[str, str]:

@@ -143,7 +143,7 @@ CLUSTER_OPTIONS = _table(
             "How long the others wait until a lost node counts as fenced by its own watchdog: -1 as long as each node has promised "
             "(`status` shows it; by default 202s), 0 that none counts. It counts for a node that no device is configured for, or where a "
             "fencing level names `watchdog`; and only if the node has promised to be reset within that time, those who are left have "
-            "most of the votes without it (never in a cluster of two), and no-quorum-policy is neither freeze nor ignore.",
+            "most of the votes without it (never in a cluster of two), and no-quorum-policy is stop or fence.",
             stored="stonith-watchdog-timeout",
         ),
         S(

@@ -12,7 +12,7 @@ from reconciler.model.duration import interval_ms
 
 WATCHDOG = "watchdog"
 """What a fencing level calls the target's own watchdog, where no device has that name."""
-_GO_ON = frozenset({"freeze", "ignore"})
+_BEGIN_NOTHING = frozenset({"stop", "fence", "suicide"})
 _MEMBERS = frozenset({None, "member"})
 
 
@@ -20,7 +20,7 @@ class Uncountable(enum.Enum):
     """Why no node counts as fenced by its own watchdog, whatever it promises."""
 
     UNSET = "fencing-watchdog-timeout is not set"
-    GOES_ON = "under no-quorum-policy freeze or ignore a node that is cut off does not stop"
+    BEGINS = "a node without quorum begins nothing under no-quorum-policy stop or fence alone"
     OF_TWO = "of two nodes each may have quorum without the other"
 
 
@@ -38,8 +38,8 @@ def why_uncountable(configuration: Configuration) -> Uncountable | None:
     if not any(sets_watchdog_timeout(block.values.get("stonith-watchdog-timeout", "0")) for block in blocks):
         return Uncountable.UNSET
     policies = (block.values["no-quorum-policy"].lower() for block in blocks if "no-quorum-policy" in block.values)
-    if next(policies, "stop") in _GO_ON:
-        return Uncountable.GOES_ON
+    if next(policies, "stop") not in _BEGIN_NOTHING:
+        return Uncountable.BEGINS
     if sum(node.type in _MEMBERS for node in configuration.nodes) == 2:
         return Uncountable.OF_TWO
     return None

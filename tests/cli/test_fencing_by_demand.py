@@ -67,6 +67,22 @@ def test_what_runs_there_and_where_it_goes_is_shown() -> None:
     ]
 
 
+def test_a_node_s_own_watchdog_is_shown_where_it_counts() -> None:
+    watched = SITE.replace("lab}", "lab, options: {have-watchdog: true, fencing-watchdog-timeout: -1}}")
+    alone = watched[: watched.index("fencing:")] + watched[watched.index("primitives:") :]
+    lines = list(review(cib(alone), "n2", "reboot", "n1", NOW, Paint(io.StringIO()), 202.0))
+    assert "(reboot), with its own watchdog, which resets it within 202 s. Nothing" in lines[0]
+    assert "  address  goes to n1" in lines
+    level = (
+        "  levels:\n    - {target: n2, index: 1, devices: [power]}\n    - {target: n2, index: 2, devices: [watchdog]}\n"
+    )
+    beside = watched.replace("primitives:", f"{level}primitives:")
+    first = next(review(cib(beside), "n2", "reboot", "n1", NOW, Paint(io.StringIO()), 202.0))
+    assert "(reboot), with power, then its own watchdog, which resets it within 202 s." in first
+    assert "with power. Nothing" in next(review(cib(beside), "n2", "reboot", "n1", NOW, Paint(io.StringIO())))
+    assert "with power. Nothing" in next(review(cib(beside), "n2", "off", "n1", NOW, Paint(io.StringIO()), 202.0))
+
+
 def test_that_the_node_is_ones_own_is_shown() -> None:
     lines = read("n1", "off")
     assert lines[0].startswith("n1 is switched off at once, and stays off (off), with power.")

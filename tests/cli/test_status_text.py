@@ -104,3 +104,13 @@ def test_what_was_wrong_with_what_is_being_started_again_is_not_told() -> None:
 def test_a_start_that_failed_is_not_counted_up_to_infinity() -> None:
     shown = lines(QUIET | {"resources": [RESOURCE | {"fail_count": 1000000}]}, Paint(io.StringIO()))
     assert "Stopped (failed for good)" in " ".join(shown)
+
+
+def test_who_counts_as_fenced_by_its_watchdog_is_told_and_why_another_would_not() -> None:
+    watchdogs = {
+        "n1": {"resets_within_s": 202.0, "uncounted": None},
+        "n2": {"resets_within_s": None, "uncounted": "it has not told"},
+    }
+    told = list(lines(QUIET | {"watchdogs": watchdogs}, Paint(io.StringIO())))
+    assert "Fenced by their own watchdogs, if they are lost: n1 (within 202 s)" in told
+    assert "n2 would not count as fenced by its watchdog: it has not told" in told

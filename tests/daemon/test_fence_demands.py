@@ -14,8 +14,10 @@ from reconciler.controller.membership.presence import Presence
 from reconciler.controller.node import Node
 from reconciler.controller.shared import Shared
 from reconciler.controller.standing import Member
-from reconciler.daemon.fence_demands import check_demand
+from reconciler.daemon.fence_demands import check_demand, longest_s
 from reconciler.daemon.http import ApiError
+from reconciler.frozen import replace
+from reconciler.model.attributes import AttributeBlock
 from reconciler.model.cluster import Configuration, NodeDefinition
 from reconciler.model.resource import Agent, Primitive
 
@@ -57,3 +59,41 @@ def test_what_is_under_way_is_no_other_action_because_somebody_asks_for_it(node:
         check_demand(node, "n2", "off")
     assert refused.value.answer.status == 409
     check_demand(node, "n2", "reboot")
+
+
+WATCHED = Configuration(
+    nodes=CONFIGURATION.nodes,
+    options=(AttributeBlock({"have-watchdog": "true", "stonith-watchdog-timeout": "-1"}),),
+)
+
+
+def watched(resets_within_ms: int) -> Node:
+    """A member of three without a fence device, one of which is lost that has promised to be reset by its watchdog, or has not."""
+    members = {**MEMBERS, "n2": replace(MEMBERS["n2"], resets_within_ms=resets_within_ms)}
+    shared = Shared(
+        cib=Cib(configuration=WATCHED),
+        nodes=members,
+        votes=dict.fromkeys(MEMBERS, 1),
+        quorate=True,
+        term=7,
+        dc="n1",
+        stops_alone=True,
+    )
+    replica = SimpleNamespace(shared=shared, partition=SimpleNamespace(installed=True))
+    return cast(Node, SimpleNamespace(name="n1", replica=replica))
+
+
+def test_who_is_fenced_by_its_watchdog_is_waited_for_as_long_as_it_takes() -> None:
+    node = watched(202_000)
+    check_demand(node, "n2", "reboot")
+    assert longest_s(node.replica.shared, "n2", "reboot") >= 202
+
+
+def test_a_watchdog_switches_nobody_off() -> None:
+    with pytest.raises(ApiError, match="its own watchdog alone, which boots it again: --reboot"):
+        check_demand(watched(202_000), "n2", "off")
+
+
+def test_why_a_watchdog_does_not_count_is_said() -> None:
+    with pytest.raises(ApiError, match="and its own watchdog does not count: it has not told"):
+        check_demand(watched(0), "n2", "reboot")

@@ -65,10 +65,23 @@ def _of_daemon(config: NodeConfig) -> list[Finding]:
         hint = "look into its log; its end leaves the resources running, and a start adopts them"
         return [Finding("doctor-silent", Place(config.socket), f"a daemon runs, and does not answer: {error}", hint)]
     place = Place(config.socket)
-    return [
+    warned = [
         Finding("doctor-status", place, f"the daemon warns: {text}", "", Severity.WARNING)
         for text in status["warnings"]
     ]
+    hint = "look at `self-fencing` in its node.yaml, and at fencing-watchdog-timeout"
+    watched = [
+        Finding(
+            "doctor-uncounted",
+            place,
+            f"{name} would not count as fenced by its watchdog, if it were lost: {one['uncounted']}",
+            hint,
+            Severity.WARNING,
+        )
+        for name, one in status.get("watchdogs", {}).items()
+        if one["uncounted"]
+    ]
+    return warned + watched
 
 
 def _print(findings: list[Finding]) -> None:

@@ -86,7 +86,9 @@ def _agree(client: Client, options: FenceDemand) -> None:
 
     cib = with_members(from_json(Cib, client.get("/v1/cib")["cib"]))
     asked_at, paint = str(client.get("/v1/health")["node"]), Paint(sys.stderr)
-    for line in review(cib, options.node, options.action, asked_at, Instant(int(time.time())), paint):
+    watchdog = client.get("/v1/status").get("watchdogs", {}).get(options.node)
+    within_s = watchdog["resets_within_s"] if watchdog is not None and not watchdog["uncounted"] else None
+    for line in review(cib, options.node, options.action, asked_at, Instant(int(time.time())), paint, within_s):
         print(paint.fitted(line), file=sys.stderr)
     confirm(
         f"Fence {options.node}? [y/N] ",

@@ -5,21 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reconciler.analysis.failures import Case
-from reconciler.analysis.fence_devices import levels
+from reconciler.analysis.fence_devices import by_watchdog, level_names, levels
 from reconciler.analysis.survival import CaseOutcome, ServiceExtent, Services, services, survive
 from reconciler.cib import Cib
 from reconciler.cli.terminal.paint import Paint
 from reconciler.model.date import Instant
+from reconciler.model.watchdogs import WATCHDOG
 from reconciler.scheduler import schedule
 
 _HOW = {"reboot": "switched off at once, and on again", "off": "switched off at once, and stays off"}
 _MOST_LINES = 40
 
 
-def review(cib: Cib, target: str, action: str, asked_at: str, now: Instant, paint: Paint) -> Iterator[str]:
-    """The lines that an operator reads before he agrees. `asked_at` is the node that is asked."""
-    devices = ", then ".join(" and ".join(one.id for one in level) for level in levels(cib.configuration, target))
-    yield f"{paint('bold', target)} is {_HOW[action]} ({action}), with {devices}. Nothing is stopped in order there."
+def review(
+    cib: Cib,
+    target: str,
+    action: str,
+    asked_at: str,
+    now: Instant,
+    paint: Paint,
+    resets_within_s: float | None = None,
+) -> Iterator[str]:
+    """The lines that an operator reads before he agrees. `asked_at` is the node that is asked.
+
+    `resets_within_s`: within what time the target's own watchdog resets it, where that counts.
+    """
+    counts = resets_within_s is not None and action != "off"
+    devices = [" and ".join(one.id for one in level) for level in levels(cib.configuration, target)]
+    if counts and by_watchdog(cib.configuration, target):
+        own = f"its own watchdog, which resets it within {resets_within_s:g} s"
+        named = level_names(cib.configuration, target)
+        devices = [" and ".join(own if name == WATCHDOG else name for name in level) for level in named]
+    with_ = ", then ".join(devices)
+    yield f"{paint('bold', target)} is {_HOW[action]} ({action}), with {with_}. Nothing is stopped in order there."
     if target == asked_at:
         yield paint("alarm", f"! {target} is the node that is asked: this session may end with it")
     before = services(schedule(cib, now))

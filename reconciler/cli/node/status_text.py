@@ -56,12 +56,24 @@ def _head(status: Json, paint: Paint) -> Iterator[str]:
     if watchdog is not None:
         told = f"Watchdog {printable(watchdog['path'])} guards this node: {watchdog['timeout_s']} s"
         yield told if watchdog["fed"] else paint("alarm", f"{told}, NOT FED")
+    yield from _watchdogs(status.get("watchdogs", {}), paint)
     transition = status.get("transition")
     if transition is not None:
         yield f"Transition {transition['number']}: {transition['done']} of {transition['actions']} actions done"
         for action in transition["running"]:
             what = " ".join(filter(None, (action["operation"], action["resource"])))
             yield f"  {what} on {action['node']} since {_ago(action['since_at'])}"
+
+
+def _watchdogs(known: Json, paint: Paint) -> Iterator[str]:
+    """Who counts as fenced by its own watchdog, and who would not."""
+    counted = [f"{name} (within {one['resets_within_s']:g} s)" for name, one in known.items() if not one["uncounted"]]
+    if counted:
+        yield printable(f"Fenced by their own watchdogs, if they are lost: {', '.join(counted)}")
+    for name, one in known.items():
+        if one["uncounted"]:
+            told = printable(f"{name} would not count as fenced by its watchdog: {one['uncounted']}")
+            yield paint("yellow", told)
 
 
 def _standing(status: Json, paint: Paint) -> str:

@@ -158,7 +158,7 @@ _UNCOUNTED = "no lost node counts as fenced by its watchdog"
 _DEVICES = "let devices below `fencing: devices` fence every node"
 _HINTS = {
     Uncountable.UNSET: "set `fencing-watchdog-timeout: -1` (as long as each node promises), and `self-fencing` in every node.yaml",
-    Uncountable.GOES_ON: f"use another no-quorum-policy, or {_DEVICES}",
+    Uncountable.BEGINS: f"use no-quorum-policy stop or fence, or {_DEVICES}",
     Uncountable.OF_TWO: _DEVICES,
 }
 
