@@ -17,7 +17,7 @@ from control_groups import in_control_groups
 from reconciler.agents import procfs
 from reconciler.agents.cgroup import CgroupTree, delegated_tree
 from reconciler.agents.command import AgentCommand
-from reconciler.agents.process import Ended, ProcessRunner
+from reconciler.agents.process import _KILLED_WITHIN_S, Ended, ProcessRunner, _Child
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 
@@ -119,11 +119,23 @@ def test_deadline_kills_children_that_fled_into_sessions_of_their_own(
     assert all(gone_within(pid, 1) for pid in found)
 
 
-def test_the_grace_is_at_most_half_of_the_timeout(shell: Callable[..., Ended]) -> None:
+@pytest.mark.parametrize(("grace_ms", "given_s"), [(60_000, 0.3), (200, 0.2)], ids=["half", "less"])
+def test_the_grace_is_at_most_half_of_the_timeout(
+    shell: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, grace_ms: int, given_s: float
+) -> None:
     """Who was given half a second to stop a service does not wait for minutes until it is killed."""
+    waited: list[float] = []
+    within = _Child.ends_within
+
+    async def noted(child: _Child, seconds: float) -> bool:
+        waited.append(seconds)
+        return await within(child, seconds)
+
+    monkeypatch.setattr(_Child, "ends_within", noted)
     before = time.monotonic()
-    assert shell("trap '' TERM; while :; do sleep 0.1; done", timeout_ms=600, grace_ms=60_000).timed_out
+    assert shell("trap '' TERM; while :; do sleep 0.1; done", timeout_ms=600, grace_ms=grace_ms).timed_out
     assert time.monotonic() - before < 15
+    assert waited == [0.6, given_s, _KILLED_WITHIN_S]
 
 
 def test_an_answer_given_to_sigterm_is_still_a_timeout(shell: Callable[..., Ended]) -> None:

@@ -10,14 +10,21 @@ from reconciler.cib import Cib
 from reconciler.cib.observations import AttributeSet, NodeObserved
 from reconciler.controller.fencing.record import Down, FenceCause, Fencing, Wanted
 from reconciler.controller.held import Held
-from reconciler.controller.installing import Installed, facts, install, state_id
+from reconciler.controller.installing import Installed, facts, install, installed_of, state_id
+from reconciler.controller.membership.agreement import agree
+from reconciler.controller.membership.events import Installation, View
+from reconciler.controller.membership.history import Rank
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.messages import Underway
+from reconciler.controller.quorum.votes import RingVerdict
 from reconciler.controller.shared import Proposal, Shared, observed
 from reconciler.controller.standing import Member
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
+
+from .membership.test_agreement import hello as told_hello
+from .membership.test_agreement import state
 
 BOTH = ("n1", "n2")
 
@@ -58,6 +65,19 @@ def test_without_a_term_the_state_is_another_one_and_outranks_nothing() -> None:
 @pytest.mark.parametrize(("term", "quorate", "withheld"), [(7, True, False), (None, True, True), (None, False, False)])
 def test_a_quorate_view_without_a_term_decides_nothing_yet(term: int | None, quorate: bool, withheld: bool) -> None:
     assert install(BEFORE, installed(*BOTH, term=term, quorate=quorate)).withheld is withheld
+
+
+@pytest.mark.parametrize(
+    ("quorate", "intersecting", "contested"),
+    [(True, True, False), (True, False, True), (False, False, False), (False, True, False)],
+)
+def test_only_a_quorate_view_can_have_another_beside_it(quorate: bool, intersecting: bool, contested: bool) -> None:
+    agreement = agree({name: told_hello(name) for name in BOTH}, {})
+    assert agreement is not None
+    quorum = replace(agreement.quorum, quorate=quorate, intersecting=intersecting)
+    view = View("v", BOTH, RingVerdict(quorate, 2), BOTH)
+    made = Installation(view, replace(agreement, quorum=quorum), state(3, 5), Rank(0, 4), {})
+    assert installed_of(made).contested is contested
 
 
 def test_what_was_answered_told_and_under_way_in_earlier_views_counts_no_more() -> None:

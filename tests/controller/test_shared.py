@@ -10,6 +10,7 @@ import pytest
 from reconciler.analysis.recording import Launched
 from reconciler.cib import Cib
 from reconciler.cib.observations import AttributeSet, NodeObserved, transient
+from reconciler.controller.fencing.record import FenceCause, Fencing, Wanted
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.messages import (
     Abandoned,
@@ -342,6 +343,19 @@ def test_an_activation_is_a_version_of_its_own_and_the_next_epoch() -> None:
     assert deliver(replace(shared, term=1), "n1", Activate("c" * 40, 1, "x", 5, 0), prepared).commit == "b" * 40
     assert deliver(shared, "n1", Activate("c" * 40, 1, "x", 5, 0), None) is shared
     assert deliver(shared, "n1", Activate("c" * 40, 1, "x", 5, 0, str(shared.cib.version)), prepared).commit == "c" * 40
+
+
+@pytest.mark.parametrize(("enabled", "wanted"), [("true", ["n1", "n2", "n3"]), ("false", ["n3"])])
+def test_where_a_commit_switches_fencing_off_who_was_lost_is_to_be_fenced_no_more(
+    enabled: str, wanted: list[str]
+) -> None:
+    """What a plan wants for itself (unfencing) is the plan's."""
+    causes = {"n1": FenceCause.LOST, "n2": FenceCause.FAILED, "n3": FenceCause.UNFENCE}
+    records = {name: Wanted(name, "b", cause, "reboot", "", 0) for name, cause in causes.items()}
+    shared = replace(answered(n1="x"), fencing=Fencing(records=records), quorate=True)
+    prepared = Prepared("x", Configuration(options=plain({"stonith-enabled": enabled})))
+    told = deliver(shared, "n1", Activate("c" * 40, 1, "x", 5, 0), prepared)
+    assert (told.commit, sorted(told.fencing.records)) == ("c" * 40, wanted)
 
 
 def test_the_newest_thousand_activations_are_remembered() -> None:

@@ -195,6 +195,13 @@ def test_members_and_who_is_lost_or_only_configured_may_be_fenced(target: str, b
     assert deliver(shared, "n1", replace(ASKED, target=target, boot=boot)).fencing.is_open(target)
 
 
+def test_who_has_a_vote_is_known_though_nothing_else_is_known_of_it() -> None:
+    """It was a member before what is known of the members was begun anew, and may run something."""
+    shared = state(listed="n5")
+    assert undemandable(shared, "n5", "") is Undemandable.UNKNOWN
+    assert undemandable(replace(shared, votes={**shared.votes, "n5": 1}), "n5", "") is None
+
+
 def test_who_is_lost_is_fenced_on_when_a_demand_was_given_up() -> None:
     shared = deliver(want_lost(state()), "n1", replace(ASKED, target="n3", boot="b3"))
     assert shared.fencing.records["n3"].cause is FenceCause.ASKED
