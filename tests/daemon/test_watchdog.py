@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -499,4 +501,69 @@ def test_a_daemon_that_ends_and_runs_nothing_leaves_it_stopped(guarded: tuple[No
     node.wait(lambda: double.running, "it is armed")
     assert node.stop() == 0
     node.wait(lambda: not double.running, "it is stopped")
+    assert double.fired == 0
+
+
+SLOW = """
+import sys, time
+sys.path.insert(0, {directory!r})
+import watchdog_double
+from reconciler.controller import coordinator
+from reconciler.daemon import watchdog_device
+from reconciler.cli.main import main
+
+watchdog_device.ioctl = watchdog_double.ioctl
+real = coordinator.schedule
+
+def schedule(cib, *words, **named):
+    until = time.process_time() + 1.3
+    while "slow" in {{resource.id for resource in cib.configuration.resources}} and time.process_time() < until:
+        sum(range(1000))
+    return real(cib, *words, **named)
+
+coordinator.schedule = schedule
+sys.exit(main(sys.argv[1:]))
+"""
+"""A daemon that takes as long for a decision as it may."""
+
+
+@contextlib.contextmanager
+def starved(node: Node) -> Iterator[None]:
+    """The daemon gets a twelfth of the time."""
+    over = threading.Event()
+
+    def starve() -> None:
+        while not over.wait(0.08):
+            node.running.send_signal(signal.SIGSTOP)
+            over.wait(0.92)
+            node.running.send_signal(signal.SIGCONT)
+
+    starving = threading.Thread(target=starve)
+    starving.start()
+    try:
+        yield
+    finally:
+        over.set()
+        starving.join()
+
+
+@pytest.mark.timeout(180)
+def test_a_machine_that_hardly_lets_its_daemon_decide_is_not_reset_for_that(
+    guarded: tuple[Node, WatchdogDouble],
+) -> None:
+    """A decision would take sixteen seconds, and the device has twelve."""
+    node, double = guarded
+    node.program = ["-c", SLOW.format(directory=str(Path(watchdog_double.__file__).parent))]
+    node.extra = node.extra.replace("timeout: 5s", "timeout: 12s")
+    node.client.timeout_s = 60
+    node.start()
+    node.write(node.configuration({"a": "1", "slow": "1"}, interval="3s"))
+    node.at_rest_with({"a": "1", "slow": "1"})
+    node.wait(lambda: double.running and double.timeout_s == 12, "it is armed")
+    with starved(node):
+        (node.path / "agents.log.a.state").unlink()
+        node.wait(lambda: "as the machine is busy, and was put off" in node.daemon_log(), "it says so", 60)
+        time.sleep(15)
+        assert double.fired == 0
+    node.wait(lambda: node.states() == {"a": "1", "slow": "1"}, "what failed runs again", 60)
     assert double.fired == 0
