@@ -5,6 +5,7 @@ from __future__ import annotations
 import fencing
 import pytest
 import terms
+import watchdogs
 from exploring import Explored, TooManyStatesError, explore
 
 
@@ -45,6 +46,19 @@ FAULTS = {
 def test_without_one_rule_of_fencing_its_fault_is_found(name: str) -> None:
     found = fencing.search(fencing.BROKEN[name])
     assert found.fault == FAULTS[name], str(found)
+
+
+@pytest.mark.parametrize("name", watchdogs.SOUND)
+def test_who_counts_as_reset_by_its_watchdog_does_not_live(name: str) -> None:
+    found = watchdogs.search(watchdogs.SOUND[name])
+    assert found.fault is None, str(found)
+    assert found.states > 10_000, "the scope is too small to say anything"
+
+
+@pytest.mark.parametrize("name", watchdogs.BROKEN)
+def test_without_one_rule_of_watchdogs_who_counts_as_reset_lives(name: str) -> None:
+    found = watchdogs.search(watchdogs.BROKEN[name])
+    assert found.fault == "the target counts as reset, and lives", str(found)
 
 
 def test_a_search_tells_the_shortest_story() -> None:
