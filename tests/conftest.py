@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# Where a verdict is wanted, the same examples are tried every time; elsewhere new ones are looked for.
-settings.register_profile("verdict", derandomize=True)
+# Where a verdict is wanted, the same examples are tried every time; elsewhere new ones are looked for. How long they take says more of
+# what else the machine does.
+settings.register_profile("verdict", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 if os.environ.get("CI"):
     settings.load_profile("verdict")
 

@@ -228,13 +228,13 @@ def test_a_node_without_history_says_so(node: Node, cli: Cli) -> None:
 
 
 def test_an_apply_that_takes_too_long_is_a_timeout(node: Node, cli: Cli) -> None:
-    node.write(node.configuration({"a": "1"}, delay="2"))
+    node.write(node.configuration({"a": "1"}, delay="5"))
     assert cli("plan", "source", "--out", "saved.plan").returncode == 0
     began = time.monotonic()
     done = cli("apply", "saved.plan", "--timeout", "0.5")
     assert done.returncode == 124
     assert "within 0.5 s" in done.stderr  # Active by then or not: a busy machine judges slowly.
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5, "it has not waited for the agent"
     node.at_rest_with({"a": "1"})
 
 
