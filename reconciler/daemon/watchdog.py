@@ -24,7 +24,7 @@ from reconciler.daemon.config import SelfFencingConfig
 from reconciler.daemon.log import say
 from reconciler.daemon.watchdog_device import WatchdogDevice, WatchdogError
 from reconciler.daemon.watchdog_record import ArmedWatchdog, WatchdogRecord
-from reconciler.daemon.watchdog_terms import WatchdogTerms, probed
+from reconciler.daemon.watchdog_terms import HEARD_S, WatchdogTerms, probed
 from reconciler.daemon.watched_node import WatchedNode
 
 _FED_EVERY_S = 1.0
@@ -91,7 +91,9 @@ class Watchdog:
         self.trouble: str | None = None
         """What keeps it from being armed or fed, for the status."""
         self.kept: str | None = None
-        """Which device is fed though the configuration names it no longer."""
+        """Which device or times are kept to though the configuration names others, until the others count on them no more."""
+        self._uncounted_s: float | None = None
+        """Since when they do not, as far as is known."""
 
     @property
     def armed_s(self) -> int | None:
@@ -145,8 +147,12 @@ class Watchdog:
         if member and self._until_s is not None:
             self._until_s = None
             self._noted = False
-        if member:
+        if self.kept is not None:
+            self._take_back(self._device, member)
+        elif member:
             self._vouch(self._device)
+        if self.armed_s is None:
+            return _AGAIN_S
         if not self._noted and self._clock() >= self._note_at_s:
             self._note()
         may = self._node.may_feed or (self._until_s is not None and self._clock() < self._until_s)
@@ -227,10 +233,37 @@ class Watchdog:
         """The others count on a device and on times that the configuration does not name (any more)."""
         asked = self._asked
         self.kept = (
-            f"{path} goes on guarding this machine, with timeout {asked.timeout_s} s and handover {asked.handover_s} s, until it boots:"
-            " the other nodes were promised that, whatever node.yaml says now"
+            f"{path} goes on guarding this machine, with timeout {asked.timeout_s} s and handover {asked.handover_s} s, whatever node.yaml"
+            " says now: the other nodes were promised that, until most of them have heard that it is taken back"
         )
         say(logging.WARNING, self.kept)
+
+    def _take_back(self, device: WatchdogDevice, member: bool) -> None:
+        """What the configuration says counts once nobody counts on what was promised.
+
+        Whoever is a member has been answered by most of the votes, lately: who has been one for longer than that since the promise is gone
+        from the state knows that most of them have heard it, and no quorum without them does not.
+        """
+        now_s = self._clock()
+        if not member or self._node.counted_on:
+            self._uncounted_s = None
+            return
+        self._uncounted_s = now_s if self._uncounted_s is None else self._uncounted_s
+        if now_s - self._uncounted_s <= HEARD_S:
+            return
+        say(logging.INFO, "the other nodes have heard that they can't count on the watchdog: it is as node.yaml says")
+        self.kept = self._terms = None
+        self._asked = WatchdogTerms(self._config.timeout_s, self._config.handover_s)
+        if self._path == self._config.watchdog:
+            self._set_back(device)
+            self._note()
+        elif device.stops:
+            self._device, self._path = None, self._config.watchdog
+            self._open_at_s = _NEVER_S
+            self._stop(device)
+        else:
+            self._unpromised = f"{device.path} can't be stopped by its driver, and is fed until this machine boots"
+            self._note()
 
     def _bridge(self, left: ArmedWatchdog) -> None:
         """For a while it is fed before it is known whether it may, in all by all daemons that follow each other without being members."""
@@ -428,8 +461,8 @@ class Watchdog:
         return self._granted is not None
 
     def _tell_promise(self) -> None:
-        kept = self._terms is not None and (self._device is None or self.trouble is None)
-        within_ms = self._terms.within_ms if self._terms is not None and kept else 0
+        holds = self.kept is None and (self._device is None or self.trouble is None)
+        within_ms = self._terms.within_ms if self._terms is not None and holds else 0
         if self._promise is not None and within_ms != self._promised_ms:
             self._promised_ms = within_ms
             self._promise(within_ms)

@@ -13,6 +13,8 @@ from reconciler.frozen import frozen
 
 _MARGIN_MS = 2_000
 """A turn of the loop, and what clocks and devices that count in seconds are off by."""
+HEARD_S = (FRESH_MS + _MARGIN_MS) / 1000
+"""A node that is still a member so long after it has told something knows that most of the votes have heard that."""
 _PERIODS = 4
 """Twice until the next daemon takes over, and twice after the last time that it is fed without being a member."""
 

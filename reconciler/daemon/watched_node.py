@@ -22,6 +22,10 @@ class WatchedNode(Protocol):
     def active(self) -> bool:
         """Whether something runs here that others may start, too."""
 
+    @property
+    def counted_on(self) -> bool:
+        """Whether the others, as far as is known here, count on a promise of this node."""
+
 
 class NodeOfShell:
     """The node that a shell drives: `turning` is whether it was told everything that waits.
@@ -49,6 +53,11 @@ class NodeOfShell:
     def active(self) -> bool:
         """Whether something runs here that others may start, too."""
         return self._shell.node.cut_off.endangers or self._may_run_unknown
+
+    @property
+    def counted_on(self) -> bool:
+        """Whether the others, as far as is known here, count on a promise of this node."""
+        return self._shell.node.name in self._shell.node.self_resets
 
     @property
     def _may_run_unknown(self) -> bool:

@@ -32,6 +32,8 @@ def configuration(cluster: Cluster, policy: str) -> str:
 class SelfFencingCluster(Cluster):
     """Each host has a watchdog device of its own, and a file that stands for the kernel's trigger."""
 
+    timeout_s = TIMEOUT_S
+
     def __init__(self, bed: Bed, directory: Path) -> None:
         super().__init__(bed, directory)
         self.resets: list[str] = []
@@ -54,15 +56,18 @@ class SelfFencingCluster(Cluster):
         return f"{python()} -P {DOUBLE} run --config /etc/reconciler/node.yaml"
 
     def boots(self, host: str, daemon: str) -> None:
-        keys = {
+        told = ", ".join(f"{key}: {value}" for key, value in self.keys(host).items())
+        self.bed.run(host, "sh", "-c", f"echo 'self-fencing: {{{told}}}' >>/etc/reconciler/node.yaml")
+        super().boots(host, daemon)
+
+    def keys(self, host: str) -> dict[str, object]:
+        """What node.yaml says below `self-fencing`."""
+        return {
             "watchdog": self.devices[host].path,
-            "timeout": f"{TIMEOUT_S}s",
+            "timeout": f"{self.timeout_s}s",
             "sysrq": "reboot",
             "sysrq-trigger": self.trigger(host),
         }
-        told = ", ".join(f"{key}: {value}" for key, value in keys.items())
-        self.bed.run(host, "sh", "-c", f"echo 'self-fencing: {{{told}}}' >>/etc/reconciler/node.yaml")
-        super().boots(host, daemon)
 
     def fetch(self, host: str) -> None:
         self.bed.run(host, "pkill", "-HUP", "-f", "run --config")
@@ -86,7 +91,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SelfFencingClu
 
 def wait_at_home(cluster: SelfFencingCluster) -> None:
     cluster.wait_agreed()
-    wait_until(lambda: all(one.running and one.timeout_s == TIMEOUT_S for one in cluster.devices.values()), "all armed")
+    wait_until(
+        lambda: all(one.running and one.timeout_s == cluster.timeout_s for one in cluster.devices.values()), "all armed"
+    )
 
 
 def back(cluster: SelfFencingCluster, host: str) -> None:

@@ -115,6 +115,10 @@ class Machine:
     def may_feed(self) -> bool:
         return self.member or not self.active
 
+    @property
+    def counted_on(self) -> bool:
+        return self.counted_ms > 0
+
     # The machine
 
     @property
@@ -380,14 +384,17 @@ def test_a_driver_that_grants_longer_times_promises_those(tmp_path: Path, monkey
     assert machine.counted_ms == WatchdogTerms(20, 180).within_ms
 
 
-def test_longer_times_are_cut_to_what_was_promised(machine: Machine) -> None:
+def test_longer_times_count_once_the_others_have_heard_that_the_promise_is_taken_back(machine: Machine) -> None:
     machine.end(in_order=True, comes_back=False)
     machine.start(SelfFencingConfig("/dev/watchdog", 60, 600))
-    machine.pass_time(5)
+    machine.pass_time(FRESH_S)
     device = machine.devices["/dev/watchdog"]
-    assert (device.timeout_s, machine.told_ms) == (15, PROMISED_MS)
+    assert (device.timeout_s, machine.told_ms) == (15, 0)
     assert machine.watchdog is not None
     assert "with timeout 15 s and handover 120 s" in (machine.watchdog.kept or "")
+    machine.pass_time(10)
+    assert (device.timeout_s, machine.counted_ms) == (60, WatchdogTerms(60, 600).within_ms)
+    assert machine.watchdog.kept is None
 
 
 def test_shorter_times_are_promised_anew(machine: Machine) -> None:
@@ -397,24 +404,45 @@ def test_shorter_times_are_promised_anew(machine: Machine) -> None:
     machine.pass_time(5)
     assert machine.counted_ms == WatchdogTerms(5, 30).within_ms
     machine.kill()
+    machine.cut = True
     machine.start(DEFAULT)
     machine.pass_time(5)
-    assert machine.counted_ms == WatchdogTerms(5, 30).within_ms, "which is not weakened any more"
+    assert machine.devices["/dev/watchdog"].timeout_s == 5, "which is not weakened as long as the others count on it"
 
 
 @pytest.mark.parametrize("config", [SelfFencingConfig(), SelfFencingConfig("/dev/watchdog1", 15, 120)])
-def test_a_device_that_is_named_no_longer_is_fed_on_as_it_was_promised(
+def test_a_device_that_is_named_no_longer_is_fed_until_the_others_have_heard_that_the_promise_is_taken_back(
     machine: Machine, config: SelfFencingConfig
 ) -> None:
     machine.end(in_order=True, comes_back=False)
     machine.start(config)
-    machine.pass_time(600)
-    assert (machine.is_reset, machine.counted_ms) == (False, PROMISED_MS)
+    machine.pass_time(FRESH_S)
+    former = machine.devices["/dev/watchdog"]
+    assert (former.fires_at_s is None, machine.told_ms) == (False, 0)
     assert machine.watchdog is not None
     assert "/dev/watchdog goes on guarding this machine" in (machine.watchdog.kept or "")
+    machine.pass_time(20)
+    assert (former.fires_at_s, machine.watchdog.kept) == (None, None)
+    assert (machine.devices["/dev/watchdog1"].fires_at_s is None) is (config.watchdog is None)
+    machine.pass_time(600)
+    assert machine.counted_ms == (0 if config.watchdog is None else PROMISED_MS)
+
+
+def test_a_device_that_is_named_no_longer_resets_who_is_cut_off_before_that(machine: Machine) -> None:
+    machine.end(in_order=True, comes_back=False)
+    machine.start(SelfFencingConfig())
+    machine.pass_time(2)
     machine.cut = True
-    machine.pass_time(100)
+    machine.pass_time(FRESH_S + 20)
     assert machine.is_reset
+
+
+def test_one_that_can_not_be_stopped_is_fed_on(machine: Machine) -> None:
+    machine.devices["/dev/watchdog"].stops = False
+    machine.end(in_order=True, comes_back=False)
+    machine.start(SelfFencingConfig())
+    machine.pass_time(600)
+    assert (machine.is_reset, machine.counted_ms) == (False, 0)
 
 
 def test_who_has_stopped_it_takes_the_promise_back_before_anything_begins(machine: Machine) -> None:
