@@ -126,3 +126,20 @@ def test_who_is_fenced_by_demand_resets_itself_though_it_is_well(cluster: Watche
     assert time.monotonic() - began >= WITHIN_S
     cluster.taken_over(began)
     cluster.back("h3")
+
+
+def test_who_names_its_watchdog_no_longer_lets_go_of_it_once_nobody_counts_on_it(cluster: WatchedCluster) -> None:
+    cluster.wait_well()
+    device = cluster.devices["h3"]
+    cluster.bed.run("h3", "sed", "-i", "/^self-fencing:/d", "/etc/reconciler/node.yaml")
+    cluster.bed.run("h3", "pkill", "-TERM", "-f", "run --config")
+    wait_until(lambda: device.timeout_s == HANDOVER_S, "it waits for the next daemon", 15)
+    cluster.start_daemon("h3")
+    wait_until(lambda: device.timeout_s == cluster.timeout_s, "it is fed as was promised", 15)
+    kept = "goes on guarding this machine, with timeout 5 s and handover 30 s"
+    wait_until(lambda: any(kept in text for text in cluster.status("h3").get("warnings", [])), "that is said", 15)
+    wait_until(lambda: not device.running, "it is stopped", 60)
+    unpromised = "it has not told that a watchdog resets it in its present boot"
+    assert cluster.status("h1")["watchdogs"]["h3"] == {"resets_within_s": None, "uncounted": unpromised}
+    cluster.wait_agreed()
+    assert (cluster.resets, cluster.twice) == ([], [])
