@@ -164,6 +164,8 @@ class Watchdog:
 
     def starve(self, why: str) -> int | None:
         """Never feed it again, and have it reset this machine soon; within how many seconds it does, None when it is not armed."""
+        if self._starves is not None and self._device is not None:
+            return self._timeout_s  # To tell it the time again would feed it.
         self._starves, self._until_s = why, self._clock()
         if self._path is None:
             return None

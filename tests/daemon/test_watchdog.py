@@ -397,6 +397,15 @@ def test_who_starves_it_is_reset_at_once(member: Lived) -> None:
     assert member.machine.fed_s is not None, "whoever ends does not stop it"
 
 
+def test_who_is_told_again_to_starve_it_does_not_feed_it_by_that(member: Lived) -> None:
+    """A node that is cut off ends its machine, and again in the view that it then has alone."""
+    before_s = member.machine.now_s
+    while not member.machine.is_reset:
+        assert member.watchdog.starve("a test") == 2
+        member.run(0.5)
+    assert member.machine.now_s - before_s <= 2.5
+
+
 def test_the_next_daemon_does_not_feed_what_was_starved(member: Lived, tmp_path: Path) -> None:
     """A driver may take no time that is so short that no daemon is started within it."""
     machine = member.machine
