@@ -36,6 +36,7 @@ from reconciler.errors import ReconcilerError, Remedy
 _RESERVE_BYTES = 256 * 1024
 """Kept for the end of what was begun: a record that begins something new leaves this much room."""
 _ROTATE_BYTES = 4 * 1024 * 1024
+_REMOVED = "its files were removed; stop the daemon, and put them back"
 _NAME = re.compile(r"(snapshot|journal)-([0-9]{10})")
 
 
@@ -308,8 +309,11 @@ class Store:
 
     def _check_place(self) -> None:
         """Raise OSError when what is written would be found by nobody: the directory, or what is in it, was removed."""
-        if not os.fstat(self._lock).st_nlink or (self._journal >= 0 and not os.fstat(self._journal).st_nlink):
-            raise FileNotFoundError(errno.ENOENT, "its files were removed; stop the daemon, and put them back")
+        if self._is_gone():
+            raise FileNotFoundError(errno.ENOENT, _REMOVED)
+
+    def _is_gone(self) -> bool:
+        return not os.fstat(self._lock).st_nlink or (self._journal >= 0 and not os.fstat(self._journal).st_nlink)
 
     def _write_mark(self, reached: Reached) -> None:
         """Without the mark all is durable as well; it is written again after the next record."""
@@ -321,7 +325,9 @@ class Store:
         self._unmarked = False
 
     def _failed(self, what: str, error: OSError) -> StoreError:
-        self.failing = f"{what} in {self.directory}: {error.strerror}"
+        # Whatever is missing then, the mark or a new snapshot's directory: what has to be done is to put all of it back.
+        reason = _REMOVED if error.errno == errno.ENOENT and self._is_gone() else error.strerror
+        self.failing = f"{what} in {self.directory}: {reason}"
         return StoreError(self.failing)
 
 

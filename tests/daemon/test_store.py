@@ -189,11 +189,24 @@ def test_files_that_were_removed_while_it_runs_are_named(tmp_path: Path) -> None
     store.append(record(1))
     with pytest.raises(StoreError, match=f"{place}: its files were removed"):
         store.sync()
-    with pytest.raises(StoreError, match=f"{place}: No such file"):
+    with pytest.raises(StoreError, match=f"{place}: its files were removed"):
         store.begin(b"{}")
     place.mkdir()
     with pytest.raises(StoreError, match=f"{place}: its files were removed"):
         store.begin(b"{}")
+
+
+def test_a_mark_that_can_not_follow_as_the_files_were_removed_says_so(tmp_path: Path) -> None:
+    """It follows the journal after a moment, and is what is told last until something else is tried."""
+    place = tmp_path / "state"
+    store = Store(str(place))
+    store.begin(b"{}")
+    store.append(record(1))
+    store.sync()
+    shutil.rmtree(place)
+    store.note_durable()
+    assert store.failing is not None
+    assert f"{place}: its files were removed; stop the daemon" in store.failing
 
 
 def test_a_damaged_snapshot_is_set_aside_and_the_one_before_is_used(tmp_path: Path) -> None:
