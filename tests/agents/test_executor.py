@@ -67,6 +67,11 @@ def test_parameter_values_arrive_byte_for_byte(run: Run, agent: Write) -> None:
     assert run(agent('printf %s "$OCF_RESKEY_x"'), x=value).output == value
 
 
+def test_an_exit_reason_is_bounded_as_it_travels_to_all(run: Run, agent: Write) -> None:
+    result = run(agent(f"echo ocf-exit-reason:{'x' * 3000} >&2; exit 1"))
+    assert result.exit_reason == "x" * 1024
+
+
 def test_last_exit_reason_counts(run: Run, agent: Write) -> None:
     result = run(
         agent("echo ocf-exit-reason:first >&2; echo 'ocf-exit-reason:the disk is gone ' >&2; echo more; exit 1")

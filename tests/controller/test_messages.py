@@ -425,3 +425,13 @@ def test_of_pieces_that_do_not_fit_nothing_is_kept() -> None:
         with pytest.raises(MessageError, match="another was expected"):
             assembly.add("n1", Chunk("digest", 2, 3, "YQ=="))
         assert assembly._parts == {}
+
+
+@pytest.mark.parametrize(("length", "taken"), [(1_000_000, True), (1_000_001, False)])
+def test_a_text_of_a_message_has_at_most_a_million_characters(length: int, taken: bool) -> None:
+    data = seal(Envelope("c", "v", "n1", Cleanup(("x" * length,), 1)))
+    if taken:
+        assert isinstance(unseal(data).message, Cleanup)
+    else:
+        with pytest.raises(MessageError):
+            unseal(data)
