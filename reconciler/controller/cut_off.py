@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from reconciler.analysis.fence_devices import by_watchdog
 from reconciler.analysis.recording import Launched
 from reconciler.cib import Cib
 from reconciler.cib.departing import whole
@@ -89,11 +90,13 @@ class CutOff:
     def fenced(self, why: str) -> list[Wish]:
         """The cluster has fenced this node, which lives: it goes, and with `fencing-reaction: panic` its machine ends first.
 
-        So does one whose watchdog the others may have waited for: it is taken to have been reset, and comes back by that.
+        So does one whose watchdog the others may have waited for: it is taken to have been reset, and comes back by that. Whether this
+        process has promised that says too little: one before it may have, that ended as nothing ran.
         """
+        configuration = self.parts.replica.shared.cib.configuration
         if panics(self.parts.replica.shared.cib):
             return [FenceItself(f"{why}, and fencing-reaction is panic"), Leave(why)]
-        if self.parts.self_resets.within_ms:
+        if self.parts.self_resets.within_ms or by_watchdog(configuration, self.parts.name):
             return [FenceItself(f"{why}, and its watchdog was to have reset it"), Leave(why)]
         return [Leave(why)]
 

@@ -103,9 +103,7 @@ class Following:
             case Report() | Abandoned():
                 return self._heard_of_work(message, now)
             case GraceOver() | SelfReset():
-                gone = isinstance(message, GraceOver)
-                told = self._restated(f"{message.node} did not come back", before) if gone else []
-                return told + self._fence_anew(now)
+                return [*self._heard_of_a_node(message, before), *self._fence_anew(now)]
             case FenceWanted() | FenceOrdered() | FenceEnded() | FenceGivenUp() | FenceConfirmed():
                 return self._heard_fencing(message, before, now)
             case Settled():
@@ -129,6 +127,12 @@ class Following:
                 return self._asked_by(message, before, now)
             case _:
                 assert_never(message)
+
+    def _heard_of_a_node(self, message: GraceOver | SelfReset, before: Shared) -> list[Wish]:
+        if isinstance(message, GraceOver):
+            return self._restated(f"{message.node} did not come back", before)
+        # What our watchdog promises may be something else by now than when this was sent.
+        return self.parts.self_resets.told() if message.node == self.parts.name else []
 
     def _fence_anew(self, now: Moment) -> list[Wish]:
         """As the DC: what no device could do, one of the new configuration may, or a watchdog that is armed now."""

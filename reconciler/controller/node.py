@@ -83,6 +83,7 @@ from reconciler.controller.quorum.self_stop import FRESH_MS, may_feed_watchdog
 from reconciler.controller.replica import Replica
 from reconciler.controller.returning import RETURN_TIMER
 from reconciler.controller.shared import Prepared, watchdog_wait
+from reconciler.controller.standing import fences
 from reconciler.controller.tips import OFFER_TIMER
 from reconciler.controller.watchdogs import Uncounted
 from reconciler.frozen import replace
@@ -221,6 +222,8 @@ class Node:
         shared = self.replica.shared
         if self.replica.partition.installed and not self.parts.self_resets.spoken:
             return "a member of an earlier version does not know of watchdogs"
+        if not fences(shared.cib):
+            return "fencing is off"
         if not by_watchdog(shared.cib.configuration, target):
             return "fence devices are configured for it, and no level that names its watchdog"
         known = watchdog_wait(shared, target, self._boot_of(target))

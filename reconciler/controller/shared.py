@@ -458,7 +458,7 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
     activated = replace(
         shared,
         cib=cib,
-        fencing=_as_configured(interrupted(shared.fencing), cib),
+        fencing=_as_configured(shared.fencing, cib),
         digest=message.digest,
         commit=message.commit,
         activations=(*shared.activations, activation)[-MOST_ACTIVATIONS:],
@@ -467,7 +467,14 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
         ends_within_ms=longer(ends_by_itself_ms(shared.cib, busy=True), shared.ends_within_ms),
         stops_alone=shared.stops_alone and begins_nothing(cib),
     )
-    return _heeded(activated)
+    return _heeded(
+        replace(activated, fencing=interrupted(activated.fencing, lambda order: _goes_on(shared, activated, order)))
+    )
+
+
+def _goes_on(before: Shared, after: Shared, order: FenceOrder) -> bool:
+    """Whether an order to wait for a watchdog is as good by a new configuration: by the same votes, and as long as that wants it."""
+    return before.votes == after.votes and _is_long_enough(after, order)
 
 
 def moved_between(before: Shared, after: Shared) -> Names:

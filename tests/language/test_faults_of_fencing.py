@@ -130,9 +130,30 @@ def test_without_fencing_nothing_counts_on_watchdogs() -> None:
     assert codes(text) == {"fencing-disabled": Severity.WARNING}
 
 
-def test_a_watchdog_slower_than_the_deadline_is_found_besides() -> None:
+@pytest.mark.parametrize(
+    ("level", "found"),
+    [
+        ("{target: n3, index: 1, devices: [f1]}", {"node-without-fencing": Severity.ERROR}),
+        ("{target-pattern: 'n.*', index: 1, devices: [f1]}", {"node-without-fencing": Severity.ERROR}),
+        (
+            "{target-attribute: site, target-value: b, index: 1, devices: [f1]}",
+            {"node-without-fencing": Severity.ERROR},
+        ),
+        ("{target-attribute: site, target-value: a, index: 1, devices: [f1]}", {}),
+        ("{target-pattern: 'n[12]', index: 1, devices: [f1]}", {}),
+    ],
+)
+def test_a_level_that_names_no_watchdog_leaves_a_node_without(level: str, found: dict[str, Severity]) -> None:
+    """By its name, by a pattern and by an attribute alike."""
+    devices = DEVICES.replace("{target: n1, index: 1, devices: [f1]}", level)
+    text = of_three("have-watchdog: true, fencing-watchdog-timeout: -1", devices)
+    assert codes(text.replace("  n3: {}", "  n3: {attributes: {site: b}}")) == found
+
+
+def test_a_watchdog_may_take_longer_than_an_agent() -> None:
+    """The wait for it has its own time: that of an agent's call says nothing of it."""
     text = change(("fencing-timeout: 90s", "fencing-timeout: 90s, fencing-watchdog-timeout: 2min"))
-    assert codes(text) == {"fencing-by-watchdog": Severity.WARNING, "timing-watchdog": Severity.ERROR}
+    assert codes(text) == {"fencing-by-watchdog": Severity.WARNING}
 
 
 def test_who_counts_on_watchdogs_may_say_why() -> None:

@@ -530,7 +530,7 @@ def _told_only_what_holds(told: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def watchdog_waited_for_over_views(patch: Patch) -> None:
     """Who waits for a watchdog goes on with that in the next view, whoever was in it meanwhile."""
     for module in (installing, shared):
-        patch.setattr(module, "interrupted", lambda fencing: fencing)
+        patch.setattr(module, "interrupted", lambda fencing, *_: fencing)
 
 
 def watchdog_of_who_is_named_is_fed(patch: Patch) -> None:

@@ -296,6 +296,58 @@ def test_a_view_that_changes_has_it_waited_for_anew() -> None:
     assert cluster.clock.now_ms - begun_ms >= watchdogs["n1"].within_ms
 
 
+def test_commits_meanwhile_are_no_reason_to_wait_anew() -> None:
+    """A pipeline that commits more often than a watchdog takes kept a lost node's services down for ever."""
+    cluster, watchdogs = counted()
+    lost_ms = cluster.clock.now_ms
+    cluster.hosts["n1"].power_off()
+    for number in range(8):
+        cluster.run(10_000)
+        cluster.apply(by_watchdog("-1", **{"cluster-delay": f"{61 + number}s"}), "n2")
+    assert cluster.world.where("a") == ["n2"]
+    assert watchdogs["n1"].within_ms > 20_000, "several of them fall into one wait"
+    assert cluster.clock.now_ms - lost_ms < 2 * watchdogs["n1"].within_ms
+
+
+def test_a_commit_that_changes_what_the_wait_is_judged_by_has_it_begin_anew() -> None:
+    cluster, watchdogs = counted(longest="60s")
+    cluster.hosts["n1"].power_off()
+    assert cluster.until(lambda: others(cluster).replica.shared.fencing.is_open("n1"), 60_000)
+    cluster.run(30_000)
+    cluster.apply(by_watchdog("10min"), "n2")
+    cluster.run(120_000)
+    assert others(cluster).replica.shared.fencing.is_open("n1")
+    assert cluster.world.where("a") == []
+    assert watchdogs["n1"].within_ms < 60_000
+
+
+@pytest.mark.parametrize("told", [(47_000, 0), (0, 47_000)])
+def test_the_last_word_of_a_node_counts_though_another_one_is_under_way(told: tuple[int, int]) -> None:
+    """A promise that was taken back while it was on its way stood for ever, and somebody could have counted on it."""
+    cluster, _ = counted()
+    host = cluster.hosts["n1"]
+    host.tell(ev.WatchdogPromised(told[1], host.now))
+    cluster.run(5_000)
+    for within_ms in told:
+        host.tell(ev.WatchdogPromised(within_ms, host.now))
+    cluster.run(5_000)
+    assert others(cluster).self_resets.get("n1", 0) == told[1]
+
+
+def test_who_ran_nothing_and_counts_as_reset_boots_once_its_next_process_hears_of_that() -> None:
+    """Its process had promised, was ended, and stopped the device, as nothing ran: nobody would have reset the machine."""
+    cluster, watchdogs = counted()
+    host = cluster.hosts["n3"]
+    boot = host.boot
+    host.upgrade()
+    cluster.run(watchdogs["n3"].within_ms + 60_000)
+    assert others(cluster).replica.shared.fencing.is_down("n3")
+    assert (host.boot, watchdogs["n3"].fired) == (boot, 0)
+    host.start()
+    assert cluster.until(lambda: host.boot > boot, 30_000)
+    assert cluster.until(lambda: others(cluster).members == ("n1", "n2", "n3"), 60_000)
+
+
 def test_a_process_that_does_not_know_of_the_device_takes_the_promise_back_before_it_says_what_it_runs() -> None:
     cluster, watchdogs = counted()
     host = cluster.hosts["n1"]

@@ -6,7 +6,7 @@
   history [NODE]  which nodes are to be fenced or are down, and every try: when, by whom, with which device, and what came of it
 
 A demand is tried once, with all devices of the node as the configuration has them, and ends: the node is down, or it was not fenced and
-goes on as before. It needs a quorum and a device. --reboot switches the machine on again, with --off it stays off.
+goes on as before. It needs a quorum, and a device or its own watchdog. --reboot switches the machine on again, with --off it stays off.
 
 Before you confirm, look: if the node is not really off, two nodes run the same service, and its data is lost. The history is what all
 members share, the last 200 lines of it.

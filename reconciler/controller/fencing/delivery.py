@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import assert_never
 
 from reconciler.controller.fencing.demand import ACTIONS, given_up, met, unmet
@@ -100,13 +100,16 @@ def installed(
     return replace(now, records=records, history=history[-MOST_HISTORY:])
 
 
-def interrupted(now: Fencing) -> Fencing:
+def interrupted(now: Fencing, goes_on: Callable[[FenceOrder], bool] = lambda order: False) -> Fencing:
     """The record once it is not certain any more that a target was not heard meanwhile: whose watchdog is waited for is wanted anew.
 
-    A view that somebody was in whom the members of the next one have left may have taken the target in, and so have had it fed.
+    A view that somebody was in whom the members of the next one have left may have taken the target in, and so have had it fed. What
+    `goes_on` says so of is waited for as before.
     """
     records = {
-        target: record.wanted if isinstance(record, Ordered) and record.order.step.waits else record
+        target: record.wanted
+        if isinstance(record, Ordered) and record.order.step.waits and not goes_on(record.order)
+        else record
         for target, record in now.records.items()
     }
     return now if records == now.records else replace(now, records=records)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 from reconciler.errors import Place
@@ -12,6 +13,7 @@ from reconciler.language.text.nearest import did_you_mean
 from reconciler.model.attributes import AttributeBlocks
 from reconciler.model.cluster import Address, FencingLevel
 from reconciler.model.duration import interval_ms
+from reconciler.model.pattern import PatternError, compile_pattern
 from reconciler.model.resource import Primitive
 from reconciler.model.text import boolean, integer
 from reconciler.model.watchdogs import WATCHDOG, Uncountable, sets_watchdog_timeout, why_uncountable
@@ -177,9 +179,21 @@ def _watchdog_options(facts: Facts) -> dict[str, Place]:
 
 def _is_left_to_its_watchdog(facts: Facts, node: str) -> bool:
     """Whether a node that no device covers may count as fenced by its own watchdog: levels that are for it have to name that."""
-    levels = [level for level in facts.configuration.fencing_levels if (level.target or "").lower() == node.lower()]
+    levels = [level for level in facts.configuration.fencing_levels if _is_for(facts, level, node)]
     named = not levels or any(WATCHDOG in level.devices for level in levels)
     return named and why_uncountable(facts.configuration) is None
+
+
+def _is_for(facts: Facts, level: FencingLevel, node: str) -> bool:
+    """Whether a level is for a node: by its name, by a pattern, or by an attribute, whatever rules say of that."""
+    if level.target is not None:
+        return level.target.lower() == node.lower()
+    if level.target_pattern is not None:
+        with contextlib.suppress(PatternError):  # It is told of elsewhere.
+            return compile_pattern(level.target_pattern).occurs_in(node)
+        return False
+    blocks = next((one.attributes for one in facts.configuration.nodes if one.name == node), ())
+    return any(block.values.get(level.target_attribute or "") == level.target_value for block in blocks)
 
 
 def _check_watchdogs(
@@ -231,12 +245,6 @@ def _check_quorum(facts: Facts) -> None:
 def _check_times(facts: Facts, devices: dict[str, ResourceItem]) -> None:
     """What a deadline has to leave time for must be shorter than the deadline."""
     timeout = facts.option("stonith-timeout", "60s")
-    watchdog = facts.option("stonith-watchdog-timeout", "0")
-    at = ("cluster", "options")
-    if watchdog != "-1" and interval_ms(watchdog) and interval_ms(watchdog) >= interval_ms(timeout):
-        place = facts.index.value((*at, "fencing-watchdog-timeout"), (*at, "stonith-watchdog-timeout"))
-        text = f"fencing gives up after {timeout}, before the watchdog has certainly fenced ({watchdog})"
-        facts.error("timing-watchdog", place, text, "make fencing-timeout longer than fencing-watchdog-timeout")
     for item in devices.values():
         _check_delays(facts, item, timeout)
 

@@ -36,7 +36,6 @@ ACCEPTABLE = frozenset(
         "score-text",
         "setting-value",
         "timing-delay",
-        "timing-watchdog",
         "unique-clash",
         "unknown-meta",
         "unknown-node",
