@@ -39,6 +39,7 @@ from reconciler.controller.messages import (
     Refresh,
     Reject,
     Release,
+    SelfReset,
     Shutdown,
     WantCommit,
 )
@@ -46,6 +47,7 @@ from reconciler.controller.node import Node
 from reconciler.controller.quorum.votes import RingVerdict
 from reconciler.controller.shared import Shared
 from reconciler.errors import Finding, Place
+from reconciler.frozen import replace
 from reconciler.model.attributes import plain
 from reconciler.model.cluster import Configuration
 from reconciler.model.constraint import Location
@@ -294,12 +296,14 @@ def _seldom(made: Recorder) -> None:
         GraceOver("n3"),
         Joined("n2", 3, "n2-boot-0", ("a",), (), 1),
         NodeForgotten("n3", 1),
+        SelfReset("n2", "n2-boot-0", 47_000),
         Cleanup(("a",), 1),
         Refresh(("a",), 1),
         Reject(commit, "no", (Finding("x", Place("a.yaml", 1, 1), "text", "hint"),), 2, 1),
         Release("n3", 2, 1, 3),
         Shutdown("n3", 1),
         FenceOrdered(order, 1),
+        FenceOrdered(replace(order, steps=(FenceStep("watchdog", "reboot", True, True),), timeout_ms=47_000), 1),
         FenceEnded("n2", 2, "n3", 1, True, "", 1),
         FenceGivenUp(2, "n3", 1, 1),
         FenceGivenUp(2, "n3", 0, 1),

@@ -19,7 +19,7 @@ from reconciler.cib.canonical import digest, to_json
 from reconciler.cib.observations import AttributeSet, transient
 from reconciler.controller import events as ev
 from reconciler.controller.coordinator import Answer
-from reconciler.controller.envelope import PROTOCOL, Envelope, seal, unseal
+from reconciler.controller.envelope import OLDEST, PROTOCOL, Envelope, seal, unseal
 from reconciler.controller.installing import state_id
 from reconciler.controller.members import node_state
 from reconciler.controller.membership.messages import Hello, Ready
@@ -334,7 +334,8 @@ def why_ignored(sender: str, data: bytes, partition: Partition) -> str | None:
         return "no JSON"
     if type(head) is not dict or head.keys() != _HEAD:
         return "without a head, or with more than that"
-    if type(head["v"]) is not int or head["v"] != PROTOCOL:
+    newest = partition.protocol if partition.installed else PROTOCOL
+    if type(head["v"]) is not int or not OLDEST <= head["v"] <= newest:
         return "of another protocol"
     if (head["sender"], head["view"]) != (sender, partition.view):
         return "of another view or sender"
