@@ -24,6 +24,7 @@ from reconciler.controller.quorum.policy import QuorumPolicy
 from reconciler.controller.quorum.self_stop import ALONE_MS, Active, acts_after_ms, self_stop
 from reconciler.controller.standing import option, quorum_policy
 from reconciler.controller.stopping import chains_of, longest_stop_ms
+from reconciler.controller.watchdogs import timeout_ms
 from reconciler.frozen import replace
 from reconciler.model.status import HistoryEntry
 
@@ -93,10 +94,11 @@ class CutOff:
         So does one whose watchdog the others may have waited for: it is taken to have been reset, and comes back by that. Whether this
         process has promised that says too little: one before it may have, that ended as nothing ran.
         """
-        configuration = self.parts.replica.shared.cib.configuration
-        if panics(self.parts.replica.shared.cib):
+        cib = self.parts.replica.shared.cib
+        waited_for = timeout_ms(cib) != 0 and by_watchdog(cib.configuration, self.parts.name)
+        if panics(cib):
             return [FenceItself(f"{why}, and fencing-reaction is panic"), Leave(why)]
-        if self.parts.self_resets.within_ms or by_watchdog(configuration, self.parts.name):
+        if self.parts.self_resets.within_ms or waited_for:
             return [FenceItself(f"{why}, and its watchdog was to have reset it"), Leave(why)]
         return [Leave(why)]
 
