@@ -119,7 +119,7 @@ def of_files(options: AttributeBlocks, resource: Primitive | Group | Clone, rule
     return Cib(configuration, version=Version(0, 1, 2), feature_set=FEATURE_SET)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(BLOCKS, BLOCKS, BLOCKS, st.tuples() | st.tuples(RULES))
 def test_what_has_no_ids_reads_back_the_same_but_for_ids(
     options: AttributeBlocks, params: AttributeBlocks, meta: AttributeBlocks, rules: tuple[Rule, ...]
