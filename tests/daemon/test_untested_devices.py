@@ -19,7 +19,7 @@ OLD = "fence devices that last answered more than 30 days ago: %s (reconciler fe
 DEVICES: dict[str, list[str]] = {"power": [], "switch": ["n1"]}
 
 
-def tested(**successes: int | None) -> dict[str, Any]:
+def answered(**successes: int | None) -> dict[str, Any]:
     found = {name: {"works": True, "at": NOW, "success_at": at, "why": ""} for name, at in successes.items()}
     return {"id": "q", "devices": found}
 
@@ -46,20 +46,20 @@ def said(told: dict[str, Any], *history: HistoryLine, cib: Cib | None = None) ->
 
 def test_what_was_never_tested_is_named_with_the_nodes_that_may_use_it() -> None:
     assert said({}) == [NEVER % "power from n1, n2; switch from n2"]
-    assert said({"n1": tested(power=NOW), "n2": tested(switch=NOW)}) == [NEVER % "power from n2"]
+    assert said({"n1": answered(power=NOW), "n2": answered(switch=NOW)}) == [NEVER % "power from n2"]
 
 
 def test_what_was_tested_lately_is_not_spoken_of() -> None:
-    assert said({"n1": tested(power=NOW - LONG_S), "n2": tested(power=NOW, switch=NOW)}) == []
+    assert said({"n1": answered(power=NOW - LONG_S), "n2": answered(power=NOW, switch=NOW)}) == []
 
 
 def test_a_success_that_is_long_ago_is_told_with_its_date() -> None:
-    told = {"n1": tested(power=LONG_AGO), "n2": tested(power=NOW, switch=LONG_AGO)}
+    told = {"n1": answered(power=LONG_AGO), "n2": answered(power=NOW, switch=LONG_AGO)}
     assert said(told) == [OLD % "power from n1 (2026-12-15); switch from n2 (2026-12-15)"]
 
 
 def test_whoever_has_fenced_by_it_has_tested_it() -> None:
-    told = {"n2": tested(power=NOW, switch=NOW)}
+    told = {"n2": answered(power=NOW, switch=NOW)}
     assert said(told, fenced("n1", "power", NOW)) == []
     assert said(told, fenced("n1", "power", LONG_AGO)) == [OLD % "power from n1 (2026-12-15)"]
     assert said(told, fenced("n1", "power", NOW, succeeded=False)) == [NEVER % "power from n1"]
@@ -78,13 +78,13 @@ def test_whoever_has_fenced_by_it_has_tested_it() -> None:
     ids=["monitored", "its monitor fails", "only probed", "another node", "another device"],
 )
 def test_a_device_that_is_monitored_there_needs_no_test(cib: Cib, silent: bool) -> None:
-    found = said({"n2": tested(power=NOW, switch=NOW)}, cib=cib)
+    found = said({"n2": answered(power=NOW, switch=NOW)}, cib=cib)
     assert found == ([] if silent else [NEVER % "power from n1"])
 
 
 def test_what_failed_the_last_time_is_told_otherwise() -> None:
     failed = {"id": "q", "devices": {"power": {"works": False, "at": NOW, "success_at": None, "why": "no route"}}}
-    assert said({"n1": failed, "n2": tested(power=NOW, switch=NOW)}) == []
+    assert said({"n1": failed, "n2": answered(power=NOW, switch=NOW)}) == []
 
 
 def test_a_site_of_many_devices_takes_no_more_than_a_line() -> None:
