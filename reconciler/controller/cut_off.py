@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from reconciler.analysis.fence_devices import by_watchdog
 from reconciler.analysis.recording import Launched
 from reconciler.cib import Cib
 from reconciler.cib.departing import whole
@@ -24,7 +23,7 @@ from reconciler.controller.quorum.policy import QuorumPolicy
 from reconciler.controller.quorum.self_stop import ALONE_MS, Active, acts_after_ms, self_stop
 from reconciler.controller.standing import option, quorum_policy
 from reconciler.controller.stopping import chains_of, longest_stop_ms
-from reconciler.controller.watchdogs import timeout_ms
+from reconciler.controller.watchdogs import leaves_to_watchdog
 from reconciler.frozen import replace
 from reconciler.model.status import HistoryEntry
 
@@ -95,10 +94,9 @@ class CutOff:
         process has promised that says too little: one before it may have, that ended as nothing ran.
         """
         cib = self.parts.replica.shared.cib
-        waited_for = timeout_ms(cib) != 0 and by_watchdog(cib.configuration, self.parts.name)
         if panics(cib):
             return [FenceItself(f"{why}, and fencing-reaction is panic"), Leave(why)]
-        if self.parts.self_resets.within_ms or waited_for:
+        if self.parts.self_resets.within_ms or leaves_to_watchdog(cib, self.parts.name):
             return [FenceItself(f"{why}, and its watchdog was to have reset it"), Leave(why)]
         return [Leave(why)]
 

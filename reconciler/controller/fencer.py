@@ -40,7 +40,7 @@ from reconciler.controller.membership.presence import Presence
 from reconciler.controller.moment import Moment
 from reconciler.controller.shared import Shared, allowed, watchdog_wait
 from reconciler.controller.standing import option, present
-from reconciler.controller.watchdogs import Uncounted
+from reconciler.controller.watchdogs import Uncounted, leaves_to_watchdog
 from reconciler.frozen import replace
 from reconciler.model.duration import interval_ms
 from reconciler.model.resource import Primitive
@@ -306,12 +306,10 @@ def _watchdog(shared: Shared, record: Record) -> Device | None:
 
 def _uncounted(shared: Shared, record: Record) -> str:
     """Why the watchdog of a target does not do either, where the configuration leaves it to that."""
-    if not isinstance(record, Wanted) or not by_watchdog(shared.cib.configuration, record.target):
+    if not isinstance(record, Wanted) or not leaves_to_watchdog(shared.cib, record.target):
         return ""
     why = watchdog_wait(shared, record.target, record.boot)
-    if not isinstance(why, Uncounted) or why is Uncounted.UNSET:
-        return ""
-    return f", and its watchdog does not count: {why.value}"
+    return f", and its watchdog does not count: {why.value}" if isinstance(why, Uncounted) else ""
 
 
 def _delayed(device: Device, cib: Cib, primitive: Primitive, target: str, later_ms: int) -> Device:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TypeVar, assert_never
 
 from reconciler.analysis.recording import forget_failures, pending
@@ -88,7 +89,7 @@ from reconciler.controller.standing import (
     recorded,
     waited_for,
 )
-from reconciler.controller.watchdogs import Uncounted, begins_nothing, promised, wait_ms
+from reconciler.controller.watchdogs import Uncounted, begins_nothing, leaves_to_watchdog, promised, wait_ms
 from reconciler.frozen import field, frozen, replace
 from reconciler.model.cluster import Configuration
 
@@ -467,14 +468,12 @@ def _activate(shared: Shared, message: Activate, prepared: Prepared | None) -> S
         ends_within_ms=longer(ends_by_itself_ms(shared.cib, busy=True), shared.ends_within_ms),
         stops_alone=shared.stops_alone and begins_nothing(cib),
     )
-    return _heeded(
-        replace(activated, fencing=interrupted(activated.fencing, lambda order: _goes_on(shared, activated, order)))
-    )
+    return _heeded(replace(activated, fencing=interrupted(activated.fencing, partial(_goes_on, activated))))
 
 
-def _goes_on(before: Shared, after: Shared, order: FenceOrder) -> bool:
-    """Whether an order to wait for a watchdog is as good by a new configuration: by the same votes, and as long as that wants it."""
-    return before.votes == after.votes and _is_long_enough(after, order)
+def _goes_on(shared: Shared, order: FenceOrder) -> bool:
+    """Whether an order to wait for a watchdog is one that would be given by the new configuration, too. Votes change with views alone."""
+    return leaves_to_watchdog(shared.cib, order.target) and _is_long_enough(shared, order)
 
 
 def moved_between(before: Shared, after: Shared) -> Names:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 
+from reconciler.analysis.fence_devices import by_watchdog
 from reconciler.cib import Cib
 from reconciler.controller.membership.presence import Presence
 from reconciler.controller.quorum.policy import QuorumPolicy
-from reconciler.controller.standing import Member, option, quorum_policy
+from reconciler.controller.standing import Member, fences, option, quorum_policy
 from reconciler.frozen import replace
-from reconciler.model.duration import interval_ms
+from reconciler.model.watchdogs import watchdog_timeout_ms
 
 TIMEOUT = "stonith-watchdog-timeout"
 
@@ -81,5 +82,9 @@ def begins_nothing(cib: Cib) -> bool:
 
 def timeout_ms(cib: Cib) -> int | None:
     """How long lost nodes are waited for; None: as long as each has said that it takes, 0: no watchdog counts."""
-    text = option(cib, TIMEOUT, "0").strip()
-    return None if text.startswith("-") else max(interval_ms(text), 0)
+    return watchdog_timeout_ms(option(cib, TIMEOUT, "0"))
+
+
+def leaves_to_watchdog(cib: Cib, node: str) -> bool:
+    """Whether a configuration has the others wait for a lost node's own watchdog, whatever that promises."""
+    return fences(cib) and timeout_ms(cib) != 0 and by_watchdog(cib.configuration, node)

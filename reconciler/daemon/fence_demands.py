@@ -11,7 +11,7 @@ from reconciler.controller.fencing.record import Down, Ordered
 from reconciler.controller.fencing.topology import Device, steps
 from reconciler.controller.node import Node
 from reconciler.controller.shared import Shared, undemandable, watchdog_wait
-from reconciler.controller.watchdogs import Uncounted, timeout_ms
+from reconciler.controller.watchdogs import Uncounted, leaves_to_watchdog
 from reconciler.daemon.http import ApiError
 from reconciler.model.watchdogs import WATCHDOG
 
@@ -84,7 +84,7 @@ def _of_its_watchdog(shared: Shared, target: str) -> str:
     """Why the watchdog does not count that is to fence a target; nothing where none is to."""
     known = shared.nodes.get(target)
     why = watchdog_wait(shared, target, "" if known is None else known.boot)
-    if timeout_ms(shared.cib) == 0 or not isinstance(why, Uncounted):
+    if not leaves_to_watchdog(shared.cib, target) or not isinstance(why, Uncounted):
         return ""
     return f", and its own watchdog does not count: {why.value}"
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from reconciler.analysis.fence_devices import by_watchdog
 from reconciler.cib import Cib
 from reconciler.cib.observations import transient
 from reconciler.controller.agent_calls import RUNNING_CODES
@@ -17,7 +16,7 @@ from reconciler.controller.members import node_state, with_members
 from reconciler.controller.messages import finding_to_plain
 from reconciler.controller.node import Node
 from reconciler.controller.shared import Activation
-from reconciler.controller.watchdogs import timeout_ms
+from reconciler.controller.watchdogs import leaves_to_watchdog
 from reconciler.daemon.counts import counts_of, leaves, leaves_of
 from reconciler.daemon.events import EventLog
 from reconciler.daemon.resource_status import ResourceStatus, recorded_to_plain
@@ -86,10 +85,8 @@ class StatusView:
     def _watchdogs(self) -> dict[str, Any]:
         """By node that is to be fenced by its own watchdog what it has promised, and why that would not count if it were lost now."""
         node, cib = self._node, self._node.replica.cib
-        if timeout_ms(cib) == 0:
-            return {}
         promised_ms = node.self_resets
-        names = (name for name in sorted(node.replica.shared.nodes) if by_watchdog(cib.configuration, name))
+        names = (name for name in sorted(node.replica.shared.nodes) if leaves_to_watchdog(cib, name))
         return {
             name: {
                 "resets_within_s": promised_ms[name] / 1000 if name in promised_ms else None,

@@ -24,9 +24,17 @@ class Uncountable(enum.Enum):
     OF_TWO = "of two nodes each may have quorum without the other"
 
 
+def watchdog_timeout_ms(text: str) -> int | None:
+    """How long a value of `fencing-watchdog-timeout` has nodes wait for watchdogs, in milliseconds.
+
+    0: they do not wait; None: for as long as each node promises, which any negative value says, as in Pacemaker.
+    """
+    return None if text.strip().startswith("-") else max(interval_ms(text), 0)
+
+
 def sets_watchdog_timeout(text: str) -> bool:
-    """Whether a value of `fencing-watchdog-timeout` has nodes wait for watchdogs: any time but 0, or -1 for what each node promises."""
-    return text.strip() == "-1" or interval_ms(text) > 0
+    """Whether a value of `fencing-watchdog-timeout` has nodes wait for watchdogs."""
+    return watchdog_timeout_ms(text) != 0
 
 
 def why_uncountable(configuration: Configuration) -> Uncountable | None:

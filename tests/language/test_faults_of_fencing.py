@@ -125,6 +125,11 @@ def test_who_does_not_count_on_watchdogs_hears_nothing_of_them(option: str) -> N
     assert codes(change(("fencing-timeout: 90s", f"fencing-timeout: 90s, {option}"))) == {}
 
 
+def test_a_time_that_is_none_is_no_missing_time_as_well() -> None:
+    text = of_three("have-watchdog: true, fencing-watchdog-timeout: -5")
+    assert codes(text) == {"setting-value": Severity.ERROR}
+
+
 def test_without_fencing_nothing_counts_on_watchdogs() -> None:
     text = without_devices("have-watchdog: true").replace("no-quorum-policy: stop", "fencing-enabled: false")
     assert codes(text) == {"fencing-disabled": Severity.WARNING}

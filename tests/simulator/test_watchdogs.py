@@ -13,7 +13,7 @@ from reconciler.controller.quorum.votes import Votequorum
 from reconciler.controller.watchdogs import Uncounted
 from reconciler.frozen import replace
 from reconciler.model.attributes import plain
-from reconciler.model.cluster import Configuration
+from reconciler.model.cluster import Configuration, FencingLevel
 from reconciler.model.constraint import Location
 from reconciler.simulator.cluster import SimulatedCluster
 from reconciler.simulator.watchdog import SimulatedWatchdog
@@ -309,12 +309,18 @@ def test_commits_meanwhile_are_no_reason_to_wait_anew() -> None:
     assert cluster.clock.now_ms - lost_ms < 2 * watchdogs["n1"].within_ms
 
 
-def test_a_commit_that_changes_what_the_wait_is_judged_by_has_it_begin_anew() -> None:
+NO_WATCHDOG = FencingLevel("1", ("power",), target="n1")
+
+
+@pytest.mark.parametrize(
+    "after", [by_watchdog("10min"), replace(by_watchdog("60s"), fencing_levels=(NO_WATCHDOG,))], ids=["time", "levels"]
+)
+def test_a_commit_that_changes_what_the_wait_is_judged_by_has_it_begin_anew(after: Configuration) -> None:
     cluster, watchdogs = counted(longest="60s")
     cluster.hosts["n1"].power_off()
     assert cluster.until(lambda: others(cluster).replica.shared.fencing.is_open("n1"), 60_000)
     cluster.run(30_000)
-    cluster.apply(by_watchdog("10min"), "n2")
+    cluster.apply(after, "n2")
     cluster.run(120_000)
     assert others(cluster).replica.shared.fencing.is_open("n1")
     assert cluster.world.where("a") == []

@@ -89,9 +89,10 @@ def _ways_on(change: ClusterChange, done: list[ChangeStage], holders: list[str],
     begun = {step.host for one in done if one.key == "start" for step in one.steps}
     starts = [name for name in new if name not in begun] if before else []
     finish = " ".join(["reconciler cluster recover --from", holders[0], *starts])
-    rest = (
-        ", then what else is not done" if any(one.key in ("forget", "clear", "device") for one in change.stages) else ""
-    )
+    keys = {one.key for one in change.stages}
+    # A device that was added is started, and waited for, wherever it gives no vote yet.
+    rest = ", then the same command again" if "votes" in keys else ""
+    rest = rest or (", then what else is not done" if keys & {"forget", "clear", "device"} else "")
     clean = [name for name in new if name in holders]
     cleaning = f"delete {CONF} and {KEY} on {', '.join(clean)}" if clean else ""
     former = [name for name in lacking if name in before]
